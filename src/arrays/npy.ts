@@ -1,0 +1,88 @@
+/** NumPy's `.npy` and `.npz` files: row-major, little-endian numbers. Format: numpy.lib.format, versions 1 to 3. */
+import { unzipSync, zipSync } from 'fflate';
+import { messageOf, RgiError } from '../errors.ts';
+import { type ElementType, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
+
+const DESCRIPTIONS: Partial<Record<ElementType, string>> = {
+  float32: '<f4',
+  float64: '<f8',
+  float16: '<f2',
+  int8: '|i1',
+  uint8: '|u1',
+  int16: '<i2',
+  uint16: '<u2',
+  int32: '<i4',
+  uint32: '<u4',
+  int64: '<i8',
+  uint64: '<u8',
+  bool: '|b1',
+};
+
+/** Reads one array. Throws `input` for anything that is not a little-endian C-order numeric `.npy`. */
+export function readNpy(bytes: Uint8Array): Tensor {
+  if (bytes.length < 12 || bytes[0] !== 0x93 || String.fromCharCode(...bytes.subarray(1, 6)) !== 'NUMPY') {
+    throw new RgiError('input', 'This is not a .npy file.');
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const long = bytes[6] >= 2;
+  const start = (long ? 12 : 10) + (long ? view.getUint32(8, true) : view.getUint16(8, true));
+  const header = new TextDecoder('latin1').decode(bytes.subarray(long ? 12 : 10, start));
+  const description = /'descr':\s*'([^']+)'/.exec(header)?.[1] ?? '';
+  const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
+  if (shape === undefined || /'fortran_order':\s*True/.test(header)) {
+    throw new RgiError(
+      'input',
+      'The .npy file is in Fortran order or has no shape; save it with numpy.ascontiguousarray.',
+    );
+  }
+  const type = (Object.keys(DESCRIPTIONS) as ElementType[]).find(
+    (key) => DESCRIPTIONS[key]!.slice(1) === description.slice(1),
+  );
+  if (!type || description.startsWith('>')) {
+    throw new RgiError('input', `The .npy file holds '${description}' values; little-endian numbers are read.`);
+  }
+  const dims = shape
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean)
+    .map(Number);
+  const tensor = zeros(type, dims);
+  const expected = tensor.data.byteLength;
+  if (bytes.length - start < expected) {
+    throw new RgiError(
+      'input',
+      `The .npy file is cut short: ${sizeOf(dims)} values need ${expected} bytes, ${bytes.length - start} are there.`,
+    );
+  }
+  new Uint8Array(tensor.data.buffer).set(bytes.subarray(start, start + expected));
+  return tensor;
+}
+
+/** The array as a version 1 `.npy` file. */
+export function writeNpy(tensor: Tensor): Uint8Array {
+  const shape = tensor.dims.length === 1 ? `${tensor.dims[0]},` : tensor.dims.join(', ');
+  const text = `{'descr': '${DESCRIPTIONS[tensor.type]}', 'fortran_order': False, 'shape': (${shape}), }`;
+  const padded = `${text.padEnd(Math.ceil((text.length + 11) / 64) * 64 - 11)}\n`;
+  const header = new TextEncoder().encode(padded);
+  const data = new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength);
+  const bytes = new Uint8Array(10 + header.length + data.length);
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length & 255, header.length >> 8]);
+  bytes.set(header, 10);
+  bytes.set(data, 10 + header.length);
+  return bytes;
+}
+
+/** Reads every array of an `.npz` archive. */
+export function readNpz(bytes: Uint8Array): Map<string, Tensor> {
+  let entries: Record<string, Uint8Array>;
+  try {
+    entries = unzipSync(bytes);
+  } catch (error) {
+    throw new RgiError('input', `This is not an .npz archive, or it is cut short (${messageOf(error)}).`);
+  }
+  return new Map(Object.entries(entries).map(([name, data]) => [name.replace(/\.npy$/, ''), readNpy(data)]));
+}
+
+export function writeNpz(arrays: ReadonlyMap<string, Tensor>): Uint8Array {
+  return zipSync(Object.fromEntries([...arrays].map(([name, tensor]) => [`${name}.npy`, writeNpy(tensor)])));
+}

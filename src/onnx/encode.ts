@@ -1,0 +1,114 @@
+/** The graph IR to ONNX bytes (working opset, raw little-endian data). */
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  type GraphProto,
+  GraphProtoSchema,
+  AttributeProto_AttributeType as Kind,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from 'onnx-buf';
+import { elementCode } from './builder.ts';
+import { type Attribute, type Graph, type Node, type ValueInfo, WORKING_OPSET } from './graph.ts';
+import type { Tensor } from './tensor.ts';
+
+const utf8 = new TextEncoder();
+
+/** ONNX IR version that goes with the working opset. */
+const IR_VERSION = 9n;
+
+/** The graph as the bytes of an ONNX file of the working opset. */
+export function encodeModel(graph: Graph, metadata: ReadonlyMap<string, string> = new Map()): Uint8Array {
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    opsetImport: [{ domain: '', version: BigInt(WORKING_OPSET) }],
+    producerName: 'rgi',
+    graph: encodeGraph(graph),
+    metadataProps: [...metadata].map(([key, value]) => ({ key, value })),
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+function encodeGraph(graph: Graph): GraphProto {
+  return create(GraphProtoSchema, {
+    name: graph.name || 'graph',
+    node: graph.nodes.map(encodeNode),
+    initializer: [...graph.initializers].map(([name, tensor]) => encodeTensor(tensor, name)),
+    input: graph.inputs.map(encodeValueInfo),
+    output: graph.outputs.map(encodeValueInfo),
+  });
+}
+
+function encodeNode(node: Node): NodeProto {
+  return create(NodeProtoSchema, {
+    opType: node.operator,
+    domain: node.domain,
+    name: node.name,
+    input: [...node.inputs],
+    output: [...node.outputs],
+    attribute: Object.entries(node.attributes).map(([name, attribute]) => encodeAttribute(name, attribute)),
+  });
+}
+
+function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
+  switch (attribute.kind) {
+    case 'int':
+      return create(AttributeProtoSchema, { name, type: Kind.INT, i: BigInt(attribute.value) });
+    case 'float':
+      return create(AttributeProtoSchema, { name, type: Kind.FLOAT, f: attribute.value });
+    case 'string':
+      return create(AttributeProtoSchema, { name, type: Kind.STRING, s: utf8.encode(attribute.value) });
+    case 'ints':
+      return create(AttributeProtoSchema, { name, type: Kind.INTS, ints: attribute.value.map(BigInt) });
+    case 'floats':
+      return create(AttributeProtoSchema, { name, type: Kind.FLOATS, floats: [...attribute.value] });
+    case 'strings':
+      return create(AttributeProtoSchema, {
+        name,
+        type: Kind.STRINGS,
+        strings: attribute.value.map((s) => utf8.encode(s)),
+      });
+    case 'tensor':
+      return create(AttributeProtoSchema, { name, type: Kind.TENSOR, t: encodeTensor(attribute.value, '') });
+    case 'graph':
+      return create(AttributeProtoSchema, { name, type: Kind.GRAPH, g: encodeGraph(attribute.value) });
+  }
+}
+
+function encodeTensor(tensor: Tensor, name: string): TensorProto {
+  const { buffer, byteOffset, byteLength } = tensor.data;
+  return create(TensorProtoSchema, {
+    name,
+    dims: tensor.dims.map(BigInt),
+    dataType: elementCode(tensor.type),
+    rawData: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
+  });
+}
+
+function encodeValueInfo(info: ValueInfo): ValueInfoProto {
+  return create(ValueInfoProtoSchema, {
+    name: info.name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: {
+          elemType: elementCode(info.type),
+          shape: {
+            dim: info.dims.map((dim) => ({
+              value:
+                typeof dim === 'number'
+                  ? { case: 'dimValue' as const, value: BigInt(dim) }
+                  : { case: 'dimParam' as const, value: dim },
+            })),
+          },
+        },
+      },
+    },
+  });
+}

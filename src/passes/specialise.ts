@@ -1,0 +1,134 @@
+/**
+ * Makes a graph static. The model is run once with every value as an output: that gives each value's element type and
+ * shape without any shape-inference code of ours, and the values of everything that does not depend on a variable
+ * input, which is folded into initialisers (shape arithmetic, frozen-weight precomputation, constant conditions).
+ */
+import { RgiError } from '../errors.ts';
+import { type Evaluate, type Graph, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
+import type { Tensor, TensorType } from '../onnx/tensor.ts';
+import { withoutDeadCode } from './dead-code.ts';
+
+export interface SpecialiseOptions {
+  /** Initialisers that will be variables (tuned weights): what depends on them is kept, not folded. */
+  readonly variables?: ReadonlySet<string>;
+}
+
+/** Operators that draw: their one draw of the dry run is frozen, so that G is a function. */
+const RANDOM = new Set([
+  'RandomNormal',
+  'RandomNormalLike',
+  'RandomUniform',
+  'RandomUniformLike',
+  'Multinomial',
+  'Bernoulli',
+]);
+
+/** Operators whose result depends on their input's shape only. */
+const SHAPE_ONLY = new Set(['Shape', 'Size']);
+
+/**
+ * The graph at the shapes of `feeds` (every graph input, concrete), with constants folded and dead code removed.
+ * Throws `model` where the graph cannot run at these shapes.
+ */
+export async function specialise(
+  graph: Graph,
+  feeds: ReadonlyMap<string, Tensor>,
+  evaluate: Evaluate,
+  options: SpecialiseOptions = {},
+): Promise<StaticGraph> {
+  for (const input of graph.inputs) {
+    if (!feeds.has(input.name))
+      throw new RgiError('usage', `The model's input '${input.name}' has no value.`, { tensor: input.name });
+  }
+  let current = withConstantsAsInitializers(graph);
+  for (;;) {
+    const { folded, types } = await foldOnce(current, feeds, evaluate, options);
+    const inlined = inlineConstantIfs(folded);
+    if (!inlined) return { ...withoutDeadCode(folded), types };
+    current = withConstantsAsInitializers(inlined);
+  }
+}
+
+async function foldOnce(
+  graph: Graph,
+  feeds: ReadonlyMap<string, Tensor>,
+  evaluate: Evaluate,
+  options: SpecialiseOptions,
+) {
+  const wanted = graph.nodes.flatMap((node) => node.outputs.filter((output) => output));
+  const values = wanted.length > 0 ? await evaluate(graph, feeds, wanted) : new Map<string, Tensor>();
+  const types = new Map<string, TensorType>();
+  for (const [name, tensor] of [...graph.initializers, ...feeds, ...values])
+    types.set(name, { type: tensor.type, dims: tensor.dims });
+
+  const known = new Set([...graph.initializers.keys()].filter((name) => !options.variables?.has(name)));
+  const nodes: Node[] = [];
+  for (const node of graph.nodes) {
+    const foldable =
+      SHAPE_ONLY.has(node.operator) || RANDOM.has(node.operator) || readsOf(node).every((name) => known.has(name));
+    if (foldable) for (const output of node.outputs) known.add(output);
+    else nodes.push(node);
+  }
+  const initializers = new Map(graph.initializers);
+  const needed = new Set([...nodes.flatMap(readsOf), ...graph.outputs.map((output) => output.name)]);
+  for (const name of needed) {
+    const value = values.get(name);
+    if (value && known.has(name)) initializers.set(name, value);
+  }
+  const outputs = graph.outputs.map((output) => ({ ...output, ...types.get(output.name) }));
+  const inputs = graph.inputs.map((input) => ({ ...input, dims: types.get(input.name)!.dims }));
+  return { folded: { ...graph, inputs, outputs, nodes, initializers }, types };
+}
+
+/** Constant nodes become initialisers, so that everything constant is found in one place. */
+function withConstantsAsInitializers(graph: Graph): Graph {
+  const initializers = new Map(graph.initializers);
+  const nodes = graph.nodes.filter((node) => {
+    const value = node.operator === 'Constant' ? node.attributes.value : undefined;
+    if (value?.kind !== 'tensor') return true;
+    initializers.set(node.outputs[0], value.value);
+    return false;
+  });
+  return { ...graph, nodes, initializers };
+}
+
+/** Replaces `If` nodes whose condition is constant by the branch taken; undefined if there was none. */
+function inlineConstantIfs(graph: Graph): Graph | undefined {
+  let found = false;
+  const initializers = new Map(graph.initializers);
+  const nodes = graph.nodes.flatMap((node) => {
+    const condition = node.operator === 'If' ? initializers.get(node.inputs[0]) : undefined;
+    if (!condition) return [node];
+    found = true;
+    const branch = node.attributes[condition.data[0] ? 'then_branch' : 'else_branch'];
+    if (branch?.kind !== 'graph') throw new RgiError('model', `If '${node.name}' lacks a branch.`, { node: node.name });
+    return inlineBranch(branch.value, node, initializers);
+  });
+  return found ? { ...graph, nodes, initializers } : undefined;
+}
+
+/** The branch's nodes under names of their own, its outputs renamed to the node's. */
+function inlineBranch(branch: Graph, node: Node, initializers: Map<string, Tensor>): Node[] {
+  const prefix = `${node.name || node.outputs[0]}/`;
+  const local = new Set([...branch.initializers.keys(), ...branch.nodes.flatMap((inner) => inner.outputs)]);
+  const rename = (name: string) => (local.has(name) ? prefix + name : name);
+  for (const [name, tensor] of branch.initializers) initializers.set(prefix + name, tensor);
+  const nodes: Node[] = branch.nodes.map((inner) => ({
+    ...inner,
+    name: prefix + inner.name,
+    inputs: inner.inputs.map((name) => (name ? rename(name) : name)),
+    outputs: inner.outputs.map((name) => (name ? rename(name) : name)),
+  }));
+  branch.outputs.forEach((output, i) => {
+    if (!node.outputs[i]) return;
+    nodes.push({
+      operator: 'Identity',
+      domain: '',
+      name: '',
+      inputs: [rename(output.name)],
+      outputs: [node.outputs[i]],
+      attributes: {},
+    });
+  });
+  return nodes;
+}

@@ -1,0 +1,64 @@
+/**
+ * The small interface behind which ONNX Runtime stands. Implementations: `runtime/node` (CPU, WebGPU, CUDA, CoreML,
+ * DirectML) and its worker-thread form; the browser's comes with the studio. Nothing else imports ONNX Runtime.
+ */
+import type { Evaluate, Graph } from '../onnx/graph.ts';
+import type { Tensor } from '../onnx/tensor.ts';
+
+export type Device = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'dml';
+
+export const DEVICES: readonly Device[] = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'];
+
+export interface SessionOptions {
+  /** 'none' keeps every node as written: used where every intermediate value is an output. */
+  readonly optimise?: 'all' | 'none';
+}
+
+export type Tensors = ReadonlyMap<string, Tensor>;
+
+export interface Runtime {
+  readonly device: Device;
+  /** ONNX Runtime's version. */
+  readonly version: string;
+  session(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+  /**
+   * A graph that maps a state to the next one: output `next/NAME` feeds input `NAME` of the following step. The state
+   * lives in two sets of pre-allocated tensors that are swapped, so a step copies nothing. Of `state` are the start
+   * values, of `fixed` the inputs that never change; every other input is given at each step.
+   */
+  loop(model: Uint8Array, state: Tensors, fixed: Tensors): Promise<Loop>;
+  dispose(): Promise<void>;
+}
+
+export interface Session {
+  /** Feeds every input; returns the wanted outputs (all if not given). */
+  run(feeds: Tensors, wanted?: readonly string[]): Promise<Map<string, Tensor>>;
+  dispose(): Promise<void>;
+}
+
+export interface Loop {
+  /** One step; returns the observed (non-state) outputs. */
+  step(feeds: Tensors): Promise<Map<string, Tensor>>;
+  /** Copies of the state's current values. */
+  read(names?: readonly string[]): Promise<Map<string, Tensor>>;
+  /** Overwrites state values (same shapes). */
+  write(state: Tensors): Promise<void>;
+  /** Replaces fixed inputs. */
+  fix(fixed: Tensors): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Prefix of the outputs that carry the next state. */
+export const NEXT = 'next/';
+
+/** Evaluates graphs once each on a runtime. */
+export function evaluatorOf(runtime: Runtime, encode: (graph: Graph) => Uint8Array): Evaluate {
+  return async (graph, feeds, wanted) => {
+    const session = await runtime.session(encode(graph), { optimise: 'none' });
+    try {
+      return await session.run(feeds, wanted);
+    } finally {
+      await session.dispose();
+    }
+  };
+}
