@@ -4,8 +4,9 @@
  */
 import { RgiError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
-import { describeNode, type Node, type StaticGraph } from '../onnx/graph.ts';
-import { isFloat, type TensorType } from '../onnx/tensor.ts';
+import { describeNode, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
+import { DECOMPOSITIONS } from './decompositions/index.ts';
+import { reachedFrom, typeIn } from './reach.ts';
 import { type RuleContext, type RuleTable, sumTo } from './rule.ts';
 import { RULES } from './rules/index.ts';
 
@@ -47,7 +48,7 @@ export function differentiate(
   const stop = new Set(wrt);
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const node = graph.nodes[i];
-    if (!node.inputs.some((input) => reached.has(input))) continue;
+    if (!readsOf(node).some((input) => reached.has(input))) continue;
     if (!node.outputs.some((output) => contributions.has(output) && reached.has(output))) continue;
     const rule = rules[node.operator];
     if (!rule || node.domain !== '') throw missing(node);
@@ -75,7 +76,10 @@ export function differentiate(
   return gradients;
 }
 
-/** Nodes through which a derivative from any of `outputs` to any of `wrt` must pass, but that have no rule. */
+/**
+ * Nodes through which a derivative from any of `outputs` to any of `wrt` must pass, but that have no rule and are not
+ * composite (see `decompose`).
+ */
 export function missingRules(
   graph: StaticGraph,
   outputs: readonly Value[],
@@ -88,22 +92,13 @@ export function missingRules(
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const node = graph.nodes[i];
     if (!node.outputs.some((output) => live.has(output) && reached.has(output))) continue;
-    for (const input of node.inputs) if (reached.has(input)) live.add(input);
-    if (node.domain !== '' || !rules[node.operator]) found.push({ node, message: missing(node).message });
+    const reads = readsOf(node).filter((input) => reached.has(input));
+    if (reads.length === 0) continue;
+    for (const input of reads) live.add(input);
+    if (node.domain !== '' || !(rules[node.operator] || DECOMPOSITIONS[node.operator]))
+      found.push({ node, message: missing(node).message });
   }
   return found.reverse();
-}
-
-/** All float values that depend on `wrt` through nodes with a non-zero derivative. */
-function reachedFrom(graph: StaticGraph, wrt: readonly Value[], rules: RuleTable): Set<Value> {
-  const reached = new Set(wrt);
-  for (const node of graph.nodes) {
-    if (rules[node.operator]?.zero || !node.inputs.some((input) => reached.has(input))) continue;
-    for (const output of node.outputs) {
-      if (output && isFloat(typeIn(graph, output).type)) reached.add(output);
-    }
-  }
-  return reached;
 }
 
 function contextOf(
@@ -124,15 +119,6 @@ function contextOf(
     constant: (i) => graph.initializers.get(node.inputs[i]),
     has: (i) => Boolean(node.inputs[i]),
   };
-}
-
-function typeIn(graph: StaticGraph, value: Value): TensorType {
-  const type = graph.types.get(value);
-  if (!type)
-    throw new RgiError('model', `The value '${value}' has no known shape: the graph was not specialised.`, {
-      tensor: value,
-    });
-  return type;
 }
 
 function missing(node: Node): RgiError {

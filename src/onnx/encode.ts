@@ -23,25 +23,32 @@ const utf8 = new TextEncoder();
 /** ONNX IR version that goes with the working opset. */
 const IR_VERSION = 9n;
 
-/** The graph as the bytes of an ONNX file of the working opset. */
-export function encodeModel(graph: Graph, metadata: ReadonlyMap<string, string> = new Map()): Uint8Array {
+/**
+ * The graph as the bytes of an ONNX file of the working opset. With `wanted`, those values (any of the graph) are its
+ * outputs instead of the declared ones, their types left for the runtime to infer.
+ */
+export function encodeModel(
+  graph: Graph,
+  metadata: ReadonlyMap<string, string> = new Map(),
+  wanted?: readonly string[],
+): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     opsetImport: [{ domain: '', version: BigInt(WORKING_OPSET) }],
     producerName: 'rgi',
-    graph: encodeGraph(graph),
+    graph: encodeGraph(graph, wanted),
     metadataProps: [...metadata].map(([key, value]) => ({ key, value })),
   });
   return toBinary(ModelProtoSchema, model);
 }
 
-function encodeGraph(graph: Graph): GraphProto {
+function encodeGraph(graph: Graph, wanted?: readonly string[]): GraphProto {
   return create(GraphProtoSchema, {
     name: graph.name || 'graph',
     node: graph.nodes.map(encodeNode),
     initializer: [...graph.initializers].map(([name, tensor]) => encodeTensor(tensor, name)),
     input: graph.inputs.map(encodeValueInfo),
-    output: graph.outputs.map(encodeValueInfo),
+    output: wanted ? wanted.map((name) => create(ValueInfoProtoSchema, { name })) : graph.outputs.map(encodeValueInfo),
   });
 }
 

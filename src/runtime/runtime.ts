@@ -51,10 +51,13 @@ export interface Loop {
 /** Prefix of the outputs that carry the next state. */
 export const NEXT = 'next/';
 
-/** Evaluates graphs once each on a runtime. */
-export function evaluatorOf(runtime: Runtime, encode: (graph: Graph) => Uint8Array): Evaluate {
+/** Evaluates graphs once each on a runtime; `encode` is `encodeModel`, which can make any value an output. */
+export function evaluatorOf(
+  runtime: Runtime,
+  encode: (graph: Graph, metadata: undefined, wanted: readonly string[]) => Uint8Array,
+): Evaluate {
   return async (graph, feeds, wanted) => {
-    const session = await runtime.session(encode(graph), { optimise: 'none' });
+    const session = await runtime.session(encode(graph, undefined, wanted), { optimise: 'none' });
     try {
       return await session.run(feeds, wanted);
     } finally {

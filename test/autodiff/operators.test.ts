@@ -80,10 +80,10 @@ async function expectSecondOrder(
   for (const [input, direction] of group(arrays, 'dir.')) directions.set(`grad/${input}`, direction);
   const gradientsOnly = { ...first, outputs: first.outputs.filter((output) => output.name.startsWith('grad/')) };
   const results: Map<string, Tensor> =
-    gradientsOnly.outputs.length > 0 ? await gradientsOf(gradientsOnly, feeds, directions, wrt) : new Map();
+    gradientsOnly.outputs.length > 0 ? await gradientsOf(gradientsOnly, feeds, directions, wrt, 'hvp/') : new Map();
   for (const [input, value] of expected) {
     expectClose(
-      results.get(`grad/${input}`) ?? zeros('float32', value.dims),
+      results.get(`hvp/${input}`) ?? zeros('float32', value.dims),
       value,
       1e-4,
       `Hessian-vector product of ${input}`,

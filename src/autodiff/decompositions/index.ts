@@ -1,0 +1,4 @@
+/** All composite operators by name, with how each is written out in primitives. */
+import type { DecompositionTable } from '../decompose.ts';
+
+export const DECOMPOSITIONS: DecompositionTable = {};

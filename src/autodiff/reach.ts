@@ -1,0 +1,29 @@
+/** Which values a derivative can flow through. */
+import { RgiError } from '../errors.ts';
+import type { Value } from '../onnx/builder.ts';
+import { readsOf, type StaticGraph } from '../onnx/graph.ts';
+import { isFloat, type TensorType } from '../onnx/tensor.ts';
+import type { RuleTable } from './rule.ts';
+
+/** All float values that depend on `wrt` (itself included) through nodes with a non-zero derivative. */
+export function reachedFrom(graph: StaticGraph, wrt: readonly Value[], rules: RuleTable): Set<Value> {
+  const reached = new Set(wrt);
+  for (const node of graph.nodes) {
+    if ((node.domain === '' && rules[node.operator]?.zero) || !readsOf(node).some((input) => reached.has(input)))
+      continue;
+    for (const output of node.outputs) {
+      if (output && isFloat(typeIn(graph, output).type)) reached.add(output);
+    }
+  }
+  return reached;
+}
+
+/** Element type and shape of a value; a value without is an error of the caller (not specialised). */
+export function typeIn(graph: StaticGraph, value: Value): TensorType {
+  const type = graph.types.get(value);
+  if (!type)
+    throw new RgiError('model', `The value '${value}' has no known shape: the graph was not specialised.`, {
+      tensor: value,
+    });
+  return type;
+}
