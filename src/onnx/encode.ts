@@ -34,12 +34,26 @@ export function encodeModel(
 ): Uint8Array {
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
-    opsetImport: [{ domain: '', version: BigInt(WORKING_OPSET) }],
+    opsetImport: [
+      { domain: '', version: BigInt(WORKING_OPSET) },
+      ...[...domainsOf(graph)].map((domain) => ({ domain, version: domain === 'ai.onnx.ml' ? 3n : 1n })),
+    ],
     producerName: 'rgi',
     graph: encodeGraph(graph, wanted),
     metadataProps: [...metadata].map(([key, value]) => ({ key, value })),
   });
   return toBinary(ModelProtoSchema, model);
+}
+
+/** Domains other than the standard one: a runtime that knows them must be told that they are used. */
+function domainsOf(graph: Graph, domains: Set<string> = new Set()): Set<string> {
+  for (const node of graph.nodes) {
+    if (node.domain) domains.add(node.domain);
+    for (const attribute of Object.values(node.attributes)) {
+      if (attribute.kind === 'graph') domainsOf(attribute.value, domains);
+    }
+  }
+  return domains;
 }
 
 function encodeGraph(graph: Graph, wanted?: readonly string[]): GraphProto {
