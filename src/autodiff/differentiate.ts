@@ -13,6 +13,12 @@ import { RULES } from './rules/index.ts';
 /** A value and the cotangent dL/dvalue flowing into it from outside. */
 export type Seeds = ReadonlyMap<Value, Value>;
 
+export interface DifferentiateOptions {
+  readonly rules?: RuleTable;
+  /** Values taken as constants: no gradient passes through them. */
+  readonly detached?: ReadonlySet<Value>;
+}
+
 /** A node on the differentiated path that has no rule. */
 export interface MissingRule {
   readonly node: Node;
@@ -29,9 +35,9 @@ export function differentiate(
   graph: StaticGraph,
   seeds: Seeds,
   wrt: readonly Value[],
-  rules: RuleTable = RULES,
+  { rules = RULES, detached }: DifferentiateOptions = {},
 ): Map<Value, Value> {
-  const reached = reachedFrom(graph, wrt, rules);
+  const reached = reachedFrom(graph, wrt, rules, detached);
   const contributions = new Map<Value, Value[]>();
   for (const [value, cotangent] of seeds) contributions.set(value, [cotangent]);
   const totals = new Map<Value, Value>();

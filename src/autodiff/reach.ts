@@ -5,14 +5,22 @@ import { readsOf, type StaticGraph } from '../onnx/graph.ts';
 import { isFloat, type TensorType } from '../onnx/tensor.ts';
 import type { RuleTable } from './rule.ts';
 
-/** All float values that depend on `wrt` (itself included) through nodes with a non-zero derivative. */
-export function reachedFrom(graph: StaticGraph, wrt: readonly Value[], rules: RuleTable): Set<Value> {
+/**
+ * All float values that depend on `wrt` (itself included) through nodes with a non-zero derivative, and not only through
+ * `detached` values.
+ */
+export function reachedFrom(
+  graph: StaticGraph,
+  wrt: readonly Value[],
+  rules: RuleTable,
+  detached: ReadonlySet<Value> = new Set(),
+): Set<Value> {
   const reached = new Set(wrt);
   for (const node of graph.nodes) {
     if ((node.domain === '' && rules[node.operator]?.zero) || !readsOf(node).some((input) => reached.has(input)))
       continue;
     for (const output of node.outputs) {
-      if (output && isFloat(typeIn(graph, output).type)) reached.add(output);
+      if (output && !detached.has(output) && isFloat(typeIn(graph, output).type)) reached.add(output);
     }
   }
   return reached;

@@ -1,0 +1,84 @@
+/**
+ * What is minimised, as plain data: the terms of L_rec, the form of the mask, the priors, the optimisers. A formulation
+ * is compiled into one step graph; the numbers that change from step to step are its controls.
+ *
+ *     min over z, M (and theta) of  L_rec((1-M)*x, (1-M)*G(z)) + lambda*||M||_1 + priors
+ */
+
+/** Are losses and ||M||_1 summed over an image (the reference), or averaged? */
+export type Reduction = 'sum' | 'mean';
+
+export type LossTerm =
+  /** sum of squared residuals (not halved) */
+  | { readonly kind: 'l2'; readonly weight: number }
+  /** sum of absolute residuals */
+  | { readonly kind: 'l1'; readonly weight: number }
+  /** quadratic (halved) up to |r| = delta, linear beyond; delta in units of [-1,1] */
+  | { readonly kind: 'huber'; readonly weight: number; readonly delta: number }
+  /** distance of the features that a second network (a discriminator, a VGG) gives both masked images */
+  | {
+      readonly kind: 'feature';
+      readonly weight: number;
+      readonly distance: 'l1' | 'l2';
+      readonly layers: readonly string[];
+    };
+
+export type MaskForm =
+  /** M = 0: nothing is masked */
+  | { readonly form: 'none' }
+  /** the true (or drawn) mask; never changed */
+  | { readonly form: 'given' }
+  /** a variable with its own Adam: 'free' is unconstrained (the reference), 'clipped' is kept in [0,1] */
+  | { readonly form: 'free' | 'clipped'; readonly shared: boolean; readonly initial: number }
+  /** the closed-form minimiser at each step (DESIGN section 2); shared by the channels or one per channel */
+  | { readonly form: 'exact'; readonly shared: boolean };
+
+export interface Prior {
+  /** 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2 */
+  readonly kind: 'critic' | 'logistic' | 'gaussian';
+  readonly weight: number;
+}
+
+export type LatentOptimiser =
+  | { readonly kind: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
+  | { readonly kind: 'nesterov'; readonly momentum: number };
+
+/** The reference's Adam. */
+export const ADAM: LatentOptimiser & { kind: 'adam' } = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+
+export interface Formulation {
+  readonly loss: readonly LossTerm[];
+  readonly reduction: Reduction;
+  readonly mask: MaskForm;
+  readonly priors: readonly Prior[];
+  readonly optimiser: LatentOptimiser;
+  /** z is clipped to [-bound, bound] after each step (Yeh et al.: 1) */
+  readonly latentBound?: number;
+  /** Do the controls scale the loss terms from step to step (DGP's stages)? */
+  readonly scheduledTerms?: boolean;
+  /** Weights of G tuned with it (initialiser names), in groups that may have rates of their own (DGP: depth). */
+  readonly weightGroups: readonly (readonly string[])[];
+}
+
+/** The numbers of one step. Rates of 0 freeze. */
+export interface Controls {
+  /** lambda of ||M||_1, in the loss's units (CONTRACT: Masks) */
+  readonly lambda: number;
+  readonly latentRate: number;
+  readonly maskRate: number;
+  /** one per weight group */
+  readonly weightRates: readonly number[];
+  /** multiplies each loss term's weight, where the formulation schedules its terms; all 1 if not given */
+  readonly termScales?: readonly number[];
+}
+
+/** Grey levels (of 127.5 per unit) at which a pixel starts to be masked, to lambda: CONTRACT, Masks. */
+export function lambdaOfThreshold(thresholdGrey: number, kind: 'l2' | 'l1', channels: number): number {
+  const t = thresholdGrey / 127.5;
+  return kind === 'l2' ? 2 * channels * t * t : channels * t;
+}
+
+/** The inverse of `lambdaOfThreshold`. */
+export function thresholdOfLambda(lambda: number, kind: 'l2' | 'l1', channels: number): number {
+  return 127.5 * (kind === 'l2' ? Math.sqrt(lambda / (2 * channels)) : lambda / channels);
+}

@@ -1,0 +1,210 @@
+/**
+ * A generator ready to be inverted: an image-making graph, the unknowns (inputs or any intermediate value, where the
+ * graph is cut), the law they are drawn from, and the values of every other input.
+ */
+import { RgiError } from '../errors.ts';
+import { encodeModel } from '../onnx/encode.ts';
+import { type Graph, producersOf, type ValueInfo } from '../onnx/graph.ts';
+import { float32, sizeOf, type Tensor } from '../onnx/tensor.ts';
+import { withoutDeadCode } from '../passes/dead-code.ts';
+import type { Random } from '../random.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+
+/** normal: N(0,1); uniform: U(-1,1); unit: U[0,1), as the reference's pool of starts. */
+export type LatentLaw = 'normal' | 'uniform' | 'unit';
+
+export interface Latent {
+  readonly name: string;
+  /** Shape of one image's latent, without the batch axis. */
+  readonly dims: readonly number[];
+}
+
+export interface Generator {
+  /** Maps the latents to `output`; every other input is a constant in it. */
+  readonly graph: Graph;
+  /** Name of the image output: float32 [N,C,H,W] in about [-1,1]. */
+  readonly output: string;
+  readonly latents: readonly Latent[];
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** The batch sizes it accepts: any, or the one baked into it. */
+  readonly batch: number | 'any';
+  /** Draws `count` sets of latents (each [count, ...dims]). */
+  draw(count: number, random: Random): Promise<Map<string, Tensor>>;
+}
+
+export interface GeneratorOptions {
+  /** Names of the unknowns; default: the float inputs that are not fixed. */
+  readonly latents?: readonly string[];
+  readonly law?: LatentLaw;
+  /** Values of other inputs, by name. */
+  readonly fixed?: ReadonlyMap<string, Tensor>;
+  readonly output?: string;
+}
+
+/** Describes `graph` (working opset, image output NCHW in [-1,1]) as a generator; runs it once to learn its shapes. */
+export async function openGenerator(
+  graph: Graph,
+  runtime: Runtime,
+  options: GeneratorOptions = {},
+): Promise<Generator> {
+  const whole = withFixedInputs(graph, options.fixed ?? new Map(), options.output);
+  const output = whole.outputs[0].name;
+  const cut = options.latents && cutAt(whole, options.latents);
+  const batch = batchOf(whole);
+  const first = batch === 'any' ? 1 : batch;
+  const law = options.law ?? 'normal';
+  const inputs = whole.inputs.map((input) => ({ name: input.name, dims: latentDims(input) }));
+
+  const drawInputs = (count: number, random: Random) =>
+    new Map(inputs.map((input) => [input.name, drawLatent([count, ...input.dims], law, random)]));
+  const probe = drawInputs(first, { ...zeroRandom });
+  const inner = cut?.inputs.map((input) => input.name) ?? [];
+  const reader = {
+    ...whole,
+    outputs: [
+      ...whole.outputs,
+      ...inner
+        .filter((name) => !whole.inputs.some((i) => i.name === name))
+        .map((name) => ({ name, type: 'float32' as const, dims: [] })),
+    ],
+  };
+  const values = await runOnce(runtime, reader, probe);
+  const image = values.get(output)!;
+  if (image.type !== 'float32' || image.dims.length !== 4) {
+    throw new RgiError(
+      'model',
+      `The generator's output '${output}' has shape [${image.dims.join(', ')}]; an image batch [N, C, H, W] is needed. Name another with --output.`,
+    );
+  }
+  const [, channels, height, width] = image.dims;
+  const facts = { output, channels, height, width, batch };
+  if (!cut)
+    return { ...facts, graph: whole, latents: inputs, draw: async (count, random) => drawInputs(count, random) };
+
+  const latents = cut.inputs.map((input) => {
+    const value = probe.get(input.name) ?? values.get(input.name)!;
+    if (value.dims[0] !== first) {
+      throw new RgiError(
+        'usage',
+        `'${input.name}' of shape [${value.dims.join(', ')}] does not have one entry per image and cannot be the unknown.`,
+      );
+    }
+    return { name: input.name, dims: value.dims.slice(1) };
+  });
+  return {
+    ...facts,
+    graph: cut,
+    latents,
+    draw: async (count, random) => {
+      const drawn = drawInputs(count, random);
+      const made = await runOnce(runtime, reader, drawn);
+      return new Map(latents.map(({ name }) => [name, drawn.get(name) ?? made.get(name)!]));
+    },
+  };
+}
+
+const zeroRandom: Random = {
+  uniform: () => 0.5,
+  normal: () => 0,
+  integer: () => 0,
+  sample: () => new Uint32Array(),
+  normals: (count) => new Float32Array(count),
+};
+
+function drawLatent(dims: readonly number[], law: LatentLaw, random: Random): Tensor {
+  const size = sizeOf(dims);
+  const draws: Record<LatentLaw, () => number> = {
+    normal: random.normal,
+    uniform: () => 2 * random.uniform() - 1,
+    unit: random.uniform,
+  };
+  return float32(Float32Array.from({ length: size }, draws[law]), dims);
+}
+
+async function runOnce(
+  runtime: Runtime,
+  graph: Graph,
+  feeds: ReadonlyMap<string, Tensor>,
+): Promise<Map<string, Tensor>> {
+  const session = await runtime.session(encodeModel(graph));
+  try {
+    return await session.run(feeds);
+  } finally {
+    await session.dispose();
+  }
+}
+
+function withFixedInputs(graph: Graph, fixed: ReadonlyMap<string, Tensor>, wanted?: string): Graph {
+  for (const name of fixed.keys()) {
+    if (!graph.inputs.some((input) => input.name === name)) {
+      throw new RgiError(
+        'usage',
+        `The generator has no input '${name}'; it has ${graph.inputs.map((i) => `'${i.name}'`).join(', ')}.`,
+      );
+    }
+  }
+  const output = wanted ? graph.outputs.find((o) => o.name === wanted) : graph.outputs[0];
+  if (!output)
+    throw new RgiError(
+      'usage',
+      `The generator has no output '${wanted}'; it has ${graph.outputs.map((o) => `'${o.name}'`).join(', ')}.`,
+    );
+  const inputs = graph.inputs.filter((input) => !fixed.has(input.name));
+  const odd = inputs.find((input) => input.type !== 'float32');
+  if (odd)
+    throw new RgiError(
+      'usage',
+      `The generator's input '${odd.name}' is ${odd.type}: give it a value with --input ${odd.name}=VALUE or a .npy file.`,
+    );
+  return withoutDeadCode({
+    ...graph,
+    inputs,
+    outputs: [output],
+    initializers: new Map([...graph.initializers, ...fixed]),
+  });
+}
+
+/** The graph from the named values on: they become its inputs, and what only served to make them goes. */
+function cutAt(graph: Graph, names: readonly string[]): Graph {
+  const producers = producersOf(graph);
+  const inputs = names.map((name): ValueInfo => {
+    const input = graph.inputs.find((i) => i.name === name);
+    if (input) return input;
+    if (!producers.has(name))
+      throw new RgiError('usage', `The generator has no value named '${name}'. 'rgi inspect' lists the names.`);
+    return { name, type: 'float32', dims: [] };
+  });
+  const cut = new Set(names);
+  const nodes = graph.nodes.flatMap((node) => {
+    if (!node.outputs.some((output) => cut.has(output))) return [node];
+    const outputs = node.outputs.map((output) => (cut.has(output) ? '' : output));
+    return outputs.some((output) => output) ? [{ ...node, outputs }] : [];
+  });
+  const pruned = withoutDeadCode({ ...graph, inputs, nodes });
+  const read = new Set(pruned.nodes.flatMap((node) => node.inputs));
+  const open = graph.inputs.find((input) => !cut.has(input.name) && read.has(input.name));
+  if (open) {
+    throw new RgiError(
+      'usage',
+      `Cutting at ${names.map((n) => `'${n}'`).join(', ')} leaves the image dependent on '${open.name}': name it as an unknown too (--latent), or give its value (--input).`,
+    );
+  }
+  return pruned;
+}
+
+function batchOf(graph: Graph): number | 'any' {
+  const sizes = graph.inputs.map((input) => input.dims[0]).filter((dim): dim is number => typeof dim === 'number');
+  return sizes.length > 0 ? sizes[0] : 'any';
+}
+
+function latentDims(input: ValueInfo): number[] {
+  return input.dims.slice(1).map((dim) => {
+    if (typeof dim === 'number') return dim;
+    throw new RgiError(
+      'usage',
+      `The generator's input '${input.name}' has an open dimension '${dim}' beside the batch: fix it when exporting, or give the input's value (--input).`,
+    );
+  });
+}

@@ -1,0 +1,178 @@
+/** Emits the objective: masked losses per image, the mask's closed forms, the penalty on the mask. */
+import { RgiError } from '../errors.ts';
+import type { GraphBuilder, Value } from '../onnx/builder.ts';
+import type { Formulation, LossTerm } from './formulation.ts';
+
+export interface ObjectiveInputs {
+  /** target and restoration, [N,C,H,W] */
+  readonly x: Value;
+  readonly y: Value;
+  readonly dims: readonly number[];
+  /** lambda per image, [N,1,1,1] */
+  readonly lambda: Value;
+  /** the mask variable, or what the given mask keeps (1-M) */
+  readonly mask?: Value;
+  readonly keep?: Value;
+  /** scale of each loss term, a scalar value or undefined for 1 */
+  readonly termScales: readonly (Value | undefined)[];
+  /** features of an image [N,C,H,W] at the layers of a feature term */
+  readonly features?: (image: Value, layers: readonly string[]) => readonly Value[];
+}
+
+export interface Objective {
+  /** L_rec per image, [N] */
+  readonly fidelity: Value;
+  /** lambda*||M||_1 per image, [N]; absent where M is not penalised */
+  readonly penalty?: Value;
+  /** M, [N,1|C,H,W]; absent where nothing is masked */
+  readonly mask?: Value;
+  /** values no gradient may pass through: the exact mask's gradient vanishes by the envelope theorem */
+  readonly detached: ReadonlySet<Value>;
+}
+
+const IMAGE_AXES = [1, 2, 3];
+
+export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveInputs): Objective {
+  const residual = b.Sub(inputs.x, inputs.y);
+  const { keep, mask, penalised, detached } = emitMask(b, formulation, inputs, residual);
+  const [, channels, height, width] = inputs.dims;
+  const mean = formulation.reduction === 'mean';
+  const masked = (image: Value): Value => (keep === undefined ? image : b.Mul(keep, image));
+  const fidelities = formulation.loss.map((term, i) => {
+    const loss =
+      term.kind === 'feature' ? featureLoss(b, term, inputs, masked, mean) : pixelLoss(b, term, masked(residual));
+    const perPixel = mean && term.kind !== 'feature' ? 1 / (channels * height * width) : 1;
+    const weighted = scaled(b, loss, term.weight * perPixel);
+    const scale = inputs.termScales[i];
+    return scale === undefined ? weighted : b.Mul(weighted, scale);
+  });
+  const fidelity = fidelities.reduce((a, c) => b.Add(a, c));
+  if (!penalised) return { fidelity, mask, detached };
+  const norm = b.ReduceSum(b.Abs(penalised.mask), IMAGE_AXES, false);
+  const penalty = b.Mul(b.Reshape(inputs.lambda, [inputs.dims[0]]), scaled(b, norm, mean ? 1 / penalised.size : 1));
+  return { fidelity, penalty, mask, detached };
+}
+
+function scaled(b: GraphBuilder, value: Value, factor: number): Value {
+  return factor === 1 ? value : b.Mul(value, b.scalar(factor));
+}
+
+/** Sum of rho(e) per image, [N]. */
+function pixelLoss(b: GraphBuilder, term: LossTerm, e: Value): Value {
+  switch (term.kind) {
+    case 'l2':
+      return b.ReduceSum(b.Mul(e, e), IMAGE_AXES, false);
+    case 'l1':
+      return b.ReduceSum(b.Abs(e), IMAGE_AXES, false);
+    case 'huber': {
+      // q = min(|e|, delta): q^2/2 + delta*(|e| - q)
+      const magnitude = b.Abs(e);
+      const q = b.Min(magnitude, b.scalar(term.delta));
+      const linear = b.Mul(b.Sub(magnitude, q), b.scalar(term.delta));
+      return b.ReduceSum(b.Add(b.Mul(b.Mul(q, q), b.scalar(0.5)), linear), IMAGE_AXES, false);
+    }
+    case 'feature':
+      throw new RgiError('usage', 'A feature term has no pixel loss.');
+  }
+}
+
+function featureLoss(
+  b: GraphBuilder,
+  term: LossTerm & { kind: 'feature' },
+  inputs: ObjectiveInputs,
+  masked: (image: Value) => Value,
+  mean: boolean,
+): Value {
+  if (!inputs.features) {
+    throw new RgiError(
+      'usage',
+      'A feature loss needs a second network: give --discriminator (or --features) an ONNX file.',
+    );
+  }
+  const ofTarget = inputs.features(masked(inputs.x), term.layers);
+  const ofImage = inputs.features(masked(inputs.y), term.layers);
+  const distances = ofTarget.map((target, i) => {
+    const difference = b.Sub(target, ofImage[i]);
+    const cost = term.distance === 'l1' ? b.Abs(difference) : b.Mul(difference, difference);
+    const flat = b.node('Flatten', [cost], { axis: 1 })[0];
+    return mean ? b.ReduceMean(flat, [1], false) : b.ReduceSum(flat, [1], false);
+  });
+  return distances.reduce((a, c) => b.Add(a, c));
+}
+
+interface EmittedMask {
+  /** 1-M, what multiplies both images; absent = 1 */
+  readonly keep?: Value;
+  readonly mask?: Value;
+  readonly penalised?: { readonly mask: Value; readonly size: number };
+  readonly detached: ReadonlySet<Value>;
+}
+
+function emitMask(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveInputs, residual: Value): EmittedMask {
+  const form = formulation.mask;
+  const [, channels, height, width] = inputs.dims;
+  const one = b.scalar(1);
+  switch (form.form) {
+    case 'none':
+      return { detached: new Set() };
+    case 'given':
+      return { keep: inputs.keep!, mask: b.Sub(one, inputs.keep!), detached: new Set() };
+    case 'free':
+    case 'clipped': {
+      const mask = inputs.mask!;
+      const size = (form.shared ? 1 : channels) * height * width;
+      return { keep: b.Sub(one, mask), mask, penalised: { mask, size }, detached: new Set() };
+    }
+    case 'exact': {
+      const size = (form.shared ? 1 : channels) * height * width;
+      const keep = emitExactKeep(b, formulation, inputs, residual, form.shared, size);
+      const mask = b.Sub(one, keep);
+      return { keep, mask, penalised: { mask, size }, detached: new Set([keep]) };
+    }
+  }
+}
+
+/**
+ * 1-M at the minimum over M of  rho((1-M) r) + lambda M  (DESIGN section 2), per pixel:
+ *   squared:   1-M = min(1, lambda/(2 r^2)), r^2 summed over the channels that share the mask
+ *   absolute:  1-M = 1 where |r| <= lambda, else 0
+ *   Huber:     1-M = 1 where delta|r| <= lambda, else min(1, lambda/r^2)
+ */
+function emitExactKeep(
+  b: GraphBuilder,
+  formulation: Formulation,
+  inputs: ObjectiveInputs,
+  residual: Value,
+  shared: boolean,
+  size: number,
+): Value {
+  const pixelTerms = formulation.loss.filter((term) => term.kind !== 'feature');
+  if (pixelTerms.length !== 1) {
+    throw new RgiError(
+      'usage',
+      'The exact mask has a closed form for one pixel loss only (l1, l2 or huber): choose one, or the free mask.',
+    );
+  }
+  const [term] = pixelTerms;
+  const [, channels, height, width] = inputs.dims;
+  const reduction = formulation.reduction === 'mean' ? (channels * height * width) / size : 1;
+  const lambda = scaled(b, inputs.lambda, reduction / term.weight);
+  const overChannels = (value: Value): Value => (shared && channels > 1 ? b.ReduceSum(value, [1], true) : value);
+  switch (term.kind) {
+    case 'l2': {
+      // lambda / max(lambda, 2 r^2): the same, and safe at r = 0
+      const twice = b.Mul(overChannels(b.Mul(residual, residual)), b.scalar(2));
+      return b.Div(lambda, b.Max(twice, lambda));
+    }
+    case 'l1':
+      return b.Cast(b.LessOrEqual(overChannels(b.Abs(residual)), lambda), 'float32');
+    case 'huber': {
+      const square = overChannels(b.Mul(residual, residual));
+      const soft = b.Div(lambda, b.Max(square, lambda));
+      const linear = b.Mul(b.Sqrt(square), b.scalar(term.delta));
+      return b.Where(b.LessOrEqual(linear, lambda), b.scalar(1), soft);
+    }
+    default:
+      throw new RgiError('usage', 'The exact mask needs a pixel loss.');
+  }
+}
