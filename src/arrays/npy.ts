@@ -1,4 +1,4 @@
-/** NumPy's `.npy` and `.npz` files: row-major, little-endian numbers. Format: numpy.lib.format, versions 1 to 3. */
+/** NumPy's `.npy` and `.npz` files: little-endian numbers, row-major once read. Format: numpy.lib.format, versions 1 to 3. */
 import { unzipSync, zipSync } from 'fflate';
 import { messageOf, RgiError } from '../errors.ts';
 import { type ElementType, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
@@ -18,7 +18,7 @@ const DESCRIPTIONS: Partial<Record<ElementType, string>> = {
   bool: '|b1',
 };
 
-/** Reads one array. Throws `input` for anything that is not a little-endian C-order numeric `.npy`. */
+/** Reads one array (Fortran order is turned to C order). Throws `input` for anything that is not a little-endian numeric `.npy`. */
 export function readNpy(bytes: Uint8Array): Tensor {
   if (bytes.length < 12 || bytes[0] !== 0x93 || String.fromCharCode(...bytes.subarray(1, 6)) !== 'NUMPY') {
     throw new RgiError('input', 'This is not a .npy file.');
@@ -29,12 +29,7 @@ export function readNpy(bytes: Uint8Array): Tensor {
   const header = new TextDecoder('latin1').decode(bytes.subarray(long ? 12 : 10, start));
   const description = /'descr':\s*'([^']+)'/.exec(header)?.[1] ?? '';
   const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
-  if (shape === undefined || /'fortran_order':\s*True/.test(header)) {
-    throw new RgiError(
-      'input',
-      'The .npy file is in Fortran order or has no shape; save it with numpy.ascontiguousarray.',
-    );
-  }
+  if (shape === undefined) throw new RgiError('input', 'The .npy file has no shape: its header is damaged.');
   const type = (Object.keys(DESCRIPTIONS) as ElementType[]).find(
     (key) => DESCRIPTIONS[key]!.slice(1) === description.slice(1),
   );
@@ -46,16 +41,31 @@ export function readNpy(bytes: Uint8Array): Tensor {
     .map((part) => part.trim())
     .filter(Boolean)
     .map(Number);
-  const tensor = zeros(type, dims);
-  const expected = tensor.data.byteLength;
+  // Before anything is allocated: a header may claim any size.
+  const expected = sizeOf(dims) * zeros(type, [1]).data.byteLength;
   if (bytes.length - start < expected) {
     throw new RgiError(
       'input',
       `The .npy file is cut short: ${sizeOf(dims)} values need ${expected} bytes, ${bytes.length - start} are there.`,
     );
   }
+  const tensor = zeros(type, dims);
   new Uint8Array(tensor.data.buffer).set(bytes.subarray(start, start + expected));
-  return tensor;
+  return /'fortran_order':\s*True/.test(header) ? fromFortranOrder(tensor) : tensor;
+}
+
+/** Data whose first axis varies fastest, as NumPy stores transposed arrays, to row-major. */
+function fromFortranOrder(tensor: Tensor): Tensor {
+  const { dims } = tensor;
+  const source = tensor.data as Float32Array;
+  const result = zeros(tensor.type, dims);
+  const target = result.data as Float32Array;
+  const index = new Array<number>(dims.length).fill(0);
+  for (let from = 0; from < source.length; from++) {
+    target[index.reduce((offset, i, axis) => offset * dims[axis] + i, 0)] = source[from];
+    for (let axis = 0; axis < dims.length && ++index[axis] === dims[axis]; axis++) index[axis] = 0;
+  }
+  return result;
 }
 
 /** The array as a version 1 `.npy` file. */
