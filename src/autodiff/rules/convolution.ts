@@ -1,0 +1,96 @@
+/** Conv and ConvTranspose: each is the other's derivative in the data; both are bilinear. */
+import type { GraphBuilder, Value } from '../../onnx/builder.ts';
+import { intAttribute } from '../../onnx/graph.ts';
+import { sizeOf } from '../../onnx/tensor.ts';
+import type { Rule, RuleContext, RuleTable } from '../rule.ts';
+import { kernelGradient } from './kernel-gradient.ts';
+import { padLast, transposedWindowOf, type Window, windowOf } from './window.ts';
+
+const conv: Rule = {
+  gradient: (context) => {
+    const { b, node, cotangents, dims, wants } = context;
+    const g = cotangents[0]!;
+    const [xDims, wDims, gDims] = [dims(0), dims(1), context.outputDims(0)];
+    const group = intAttribute(node, 'group', 1);
+    const window = windowOf(node, wDims.slice(2), xDims.slice(2), gDims.slice(2));
+    const [x, w] = node.inputs;
+    return [
+      wants(0) ? correlateBack(b, g, w, wDims, group, window) : undefined,
+      wants(1) ? kernelGradient(b, { x, g, xDims, gDims, group, window }) : undefined,
+      biasGradient(context, g),
+    ];
+  },
+};
+
+const convTranspose: Rule = {
+  gradient: (context) => {
+    const { b, node, cotangents, dims, wants } = context;
+    const g = cotangents[0]!;
+    const [xDims, wDims, gDims] = [dims(0), dims(1), context.outputDims(0)];
+    const group = intAttribute(node, 'group', 1);
+    const window = transposedWindowOf(node, wDims.slice(2), xDims.slice(2), gDims.slice(2));
+    const [x, w] = node.inputs;
+    return [
+      wants(0) ? correlate(b, g, gDims.length, w, group, window) : undefined,
+      // The convolution that this one transposes reads y and writes x.
+      wants(1) ? kernelGradient(b, { x: g, g: x, xDims: gDims, gDims: xDims, group, window }) : undefined,
+      biasGradient(context, g),
+    ];
+  },
+};
+
+export const convolution: RuleTable = { Conv: conv, ConvTranspose: convTranspose };
+
+function biasGradient({ b, has, wants, outputDims }: RuleContext, g: Value): Value | undefined {
+  if (!has(2) || !wants(2)) return undefined;
+  const axes = outputDims(0).flatMap((_, i) => (i === 1 ? [] : [i]));
+  return b.ReduceSum(g, axes, false);
+}
+
+/** The Conv that reads exactly what `window` says; negative paddings crop first. */
+function correlate(b: GraphBuilder, value: Value, rank: number, w: Value, group: number, window: Window): Value {
+  const crop = (n: number) => Math.min(n, 0);
+  const cropped = padLast(b, value, rank, window.begins.map(crop), window.ends.map(crop));
+  return b.Conv(cropped, w, undefined, {
+    strides: window.strides,
+    dilations: window.dilations,
+    pads: [...window.begins, ...window.ends].map((n) => Math.max(n, 0)),
+    group,
+  });
+}
+
+/** The gradient of a Conv in its data. */
+function correlateBack(
+  b: GraphBuilder,
+  g: Value,
+  w: Value,
+  wDims: readonly number[],
+  group: number,
+  window: Window,
+): Value {
+  const { kernel, strides, dilations, begins, ends } = window;
+  if (strides.every((stride) => stride === 1)) {
+    const mirrored = (pads: readonly number[]) => pads.map((pad, i) => dilations[i] * (kernel[i] - 1) - pad);
+    const back = { ...window, begins: mirrored(begins), ends: mirrored(ends) };
+    return correlate(b, g, wDims.length, flipped(b, w, wDims, group), group, back);
+  }
+  // The input that a stride leaves over has a zero gradient: that is output padding.
+  return b.ConvTranspose(g, w, undefined, {
+    strides,
+    dilations,
+    pads: [...begins, ...ends.map((end) => Math.max(end, 0))],
+    output_padding: ends.map((end) => Math.max(-end, 0)),
+    group,
+  });
+}
+
+/** Taps mirrored, input and output channels exchanged within each group: [G O, C, ...k] to [G C, O, ...k]. */
+function flipped(b: GraphBuilder, w: Value, wDims: readonly number[], group: number): Value {
+  const [all, channels, ...kernel] = wDims;
+  const filters = all / group;
+  const taps = sizeOf(kernel);
+  // Mirroring every spatial axis is reversing the one flattened axis.
+  const flat = b.Reshape(w, [group, filters, channels, taps]);
+  const mirrored = taps === 1 ? flat : b.Slice(flat, [-1], [-taps - 1], [3], [-1]);
+  return b.Reshape(b.Transpose(mirrored, [0, 2, 1, 3]), [group * channels, filters, ...kernel]);
+}
