@@ -72,6 +72,11 @@ export interface Controls {
   readonly termScales?: readonly number[];
 }
 
+/** Controls that stay the same at every step. */
+export function constantControls(controls: Controls): (t: number) => Controls {
+  return () => controls;
+}
+
 /** Grey levels (of 127.5 per unit) at which a pixel starts to be masked, to lambda: CONTRACT, Masks. */
 export function lambdaOfThreshold(thresholdGrey: number, kind: 'l2' | 'l1', channels: number): number {
   const t = thresholdGrey / 127.5;

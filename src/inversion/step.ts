@@ -50,6 +50,8 @@ export interface CompiledStep {
   readonly latents: ReadonlyMap<string, readonly number[]>;
   readonly mask?: readonly number[];
   readonly weights: ReadonlyMap<string, Tensor>;
+  /** Inputs of the step graph. */
+  readonly stepInputs: ReadonlySet<string>;
   /** Inputs of the forward graph. */
   readonly renderInputs: readonly string[];
   readonly formulation: Formulation;
@@ -102,6 +104,7 @@ export async function compileStep(
     latents: new Map(latentNames.map((name) => [name, primal.types.get(name)!.dims])),
     mask: maskVariable.length > 0 ? primal.types.get(STEP.mask)!.dims : undefined,
     weights,
+    stepInputs: new Set(graph.inputs.map((input) => input.name)),
     renderInputs: render.inputs.map((input) => input.name),
     formulation,
   };

@@ -1,0 +1,51 @@
+/**
+ * The common shape of the inversion methods. A method is plain data and two small functions: stages of optimisation, each
+ * with its formulation and its controls per step. `solver.ts` runs any of them: init, step, terminate, finish.
+ */
+
+import type { Tensor } from '../onnx/tensor.ts';
+import type { Controls, Formulation } from './formulation.ts';
+import type { StartRule } from './starts.ts';
+
+export type MethodName = 'invert' | 'yeh' | 'dgp' | 'anogan' | 'rgi' | 'rrgi';
+
+export const METHOD_NAMES: readonly MethodName[] = ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan', 'invert'];
+
+/** How an inversion ended. */
+export type ResultCode = 'converged' | 'step-limit' | 'diverged' | 'interrupted';
+
+/** The sentence for each code. */
+export const RESULT_SENTENCES: Readonly<Record<ResultCode, string>> = {
+  converged: 'The loss stopped falling.',
+  'step-limit': 'All planned steps were made.',
+  diverged: 'The loss became infinite or NaN: lower the learning rate, or check that the picture is in [-1,1].',
+  interrupted: 'Stopped before the end; the state can be saved and resumed.',
+};
+
+/** What one image's search looks like so far. */
+export interface Progress {
+  readonly step: number;
+  readonly loss: readonly number[];
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly formulation: Formulation;
+  readonly steps: number;
+  /** Searches per image run side by side; the best by loss go on to the next stage. */
+  readonly starts: number;
+  /** The numbers of step t = 0, 1, ... of this stage. */
+  controls(t: number): Controls;
+  /** Asked after each step, per image; a code stops that image. */
+  terminate?(progress: Progress): ResultCode | undefined;
+}
+
+export interface Method {
+  readonly name: MethodName;
+  /** Does it need the true mask? */
+  readonly needsMask: boolean;
+  /** What a mask [n,1,H,W] keeps of each pixel; 1 - mask if not given (Yeh et al. weight the known pixels). */
+  keepOf?(mask: Tensor): Tensor;
+  readonly start: StartRule;
+  readonly stages: readonly Stage[];
+}

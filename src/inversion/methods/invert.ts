@@ -1,0 +1,29 @@
+/** Plain GAN inversion: min over z of L_rec(x, G(z)), or, given the mask, over the known pixels only. */
+import { ADAM, constantControls, type Formulation, type LossTerm } from '../formulation.ts';
+import type { Method } from '../method.ts';
+import { PAPER, PAPER_RATES, paperStart } from '../presets.ts';
+
+export interface InvertOptions {
+  readonly loss?: LossTerm;
+  readonly masked?: boolean;
+  readonly steps?: number;
+  readonly seed?: number;
+}
+
+export function invert(options: InvertOptions = {}): Method {
+  const formulation: Formulation = {
+    loss: [options.loss ?? { kind: 'l2', weight: 1 }],
+    reduction: 'sum',
+    mask: { form: options.masked ? 'given' : 'none' },
+    priors: [],
+    optimiser: ADAM,
+    weightGroups: [],
+  };
+  const controls = constantControls({ lambda: 0, latentRate: PAPER_RATES.latent, maskRate: 0, weightRates: [] });
+  return {
+    name: 'invert',
+    needsMask: options.masked ?? false,
+    start: paperStart(options.seed ?? 0),
+    stages: [{ name: 'z', formulation, steps: options.steps ?? PAPER.paper.steps, starts: 1, controls }],
+  };
+}

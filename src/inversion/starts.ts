@@ -1,0 +1,151 @@
+/** Where the search begins: the best of a pool of random latents, by a distance of their images to the target. */
+import { encodeModel } from '../onnx/encode.ts';
+import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
+import { randomFrom } from '../random.ts';
+import type { Runtime, Session } from '../runtime/runtime.ts';
+import type { Generator } from './generator.ts';
+
+/** How a start's image is compared with the target. */
+export type StartDistance =
+  /** sum of squared residuals over the whole image (the reference) */
+  | { readonly kind: 'l2' }
+  | { readonly kind: 'l1' }
+  /** robust: sum over pixels of min(sum over channels of |r|, limit), so that gross corruption counts little */
+  | { readonly kind: 'truncated'; readonly limit: number }
+  /** the method's own loss, features included (DGP) */
+  | { readonly kind: 'loss' };
+
+export interface StartRule {
+  /** Number of random latents looked at. */
+  readonly pool: number;
+  readonly distance: StartDistance;
+  /** Multiplies the drawn latents (DGP starts nearer the mean: 0.3); 1 if not given. */
+  readonly scale?: number;
+  readonly seed: number;
+}
+
+/** Images evaluated at a time when the pool is looked through. */
+const POOL_BATCH = 25;
+
+/** Costs of `batch` latents for image `i`. */
+export type LatentCost = (i: number, latents: ReadonlyMap<string, Tensor>) => Promise<Float32Array>;
+
+/**
+ * For each image of `images` [n,C,H,W] the `count` best latents of the pool, best first. `keep` [n,1,H,W] (1 = trust)
+ * limits the comparison to known pixels; `cost` serves the distance 'loss', for `POOL_BATCH` latents at a time.
+ * Returns each latent as [n*count, ...dims], an image's starts side by side.
+ */
+export async function chooseStarts(
+  generator: Generator,
+  images: Tensor,
+  rule: StartRule,
+  count: number,
+  runtime: Runtime,
+  keep?: Tensor,
+  cost?: LatentCost,
+): Promise<Map<string, Tensor>> {
+  const n = images.dims[0];
+  const batch = poolBatch(generator);
+  const size = Math.ceil(Math.max(rule.pool, count) / batch) * batch;
+  const drawn = scaledBy(await generator.draw(size, randomFrom(rule.seed)), rule.scale ?? 1);
+  const best: { distance: number; index: number }[][] = Array.from({ length: n }, () => []);
+  const session = await runtime.session(encodeModel(generator.graph));
+  try {
+    for (let from = 0; from < size; from += batch) {
+      const chunk = new Map([...drawn].map(([name, latent]) => [name, rows(latent, range(from, batch))]));
+      const distances = cost
+        ? await costsOf(cost, chunk, n)
+        : distancesTo(images, await imagesOf(generator, session, chunk), batch, rule.distance, keep);
+      for (let i = 0; i < n; i++) {
+        for (let j = 0; j < batch && from + j < Math.max(rule.pool, count); j++) {
+          best[i].push({ distance: distances[i * batch + j], index: from + j });
+        }
+        best[i].sort((a, b) => a.distance - b.distance);
+        best[i].length = Math.min(best[i].length, count);
+      }
+    }
+  } finally {
+    await session.dispose();
+  }
+  const chosen = best.flatMap((list) => list.map((entry) => entry.index));
+  return new Map([...drawn].map(([name, latent]) => [name, rows(latent, chosen)]));
+}
+
+/** How many latents of a pool are looked at together. */
+export function poolBatch(generator: Generator): number {
+  return generator.batch === 'any' ? POOL_BATCH : generator.batch;
+}
+
+async function imagesOf(
+  generator: Generator,
+  session: Session,
+  latents: ReadonlyMap<string, Tensor>,
+): Promise<Float32Array> {
+  return float32Data((await session.run(latents, [generator.output])).get(generator.output)!);
+}
+
+async function costsOf(cost: LatentCost, latents: ReadonlyMap<string, Tensor>, n: number): Promise<number[]> {
+  const costs: number[] = [];
+  for (let i = 0; i < n; i++) costs.push(...(await cost(i, latents)));
+  return costs;
+}
+
+/** Distance of each image to each of `batch` made images: [n * batch]. */
+function distancesTo(
+  images: Tensor,
+  made: Float32Array,
+  batch: number,
+  distance: StartDistance,
+  keep?: Tensor,
+): Float64Array {
+  const [n, channels, height, width] = images.dims;
+  const x = float32Data(images);
+  const kept = keep && float32Data(keep);
+  const pixels = height * width;
+  const result = new Float64Array(n * batch);
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j < batch; j++) {
+      let total = 0;
+      for (let p = 0; p < pixels; p++) {
+        const weight = kept ? kept[i * pixels + p] : 1;
+        if (weight === 0) continue;
+        let cost = 0;
+        for (let c = 0; c < channels; c++) {
+          const r = x[(i * channels + c) * pixels + p] - made[(j * channels + c) * pixels + p];
+          cost += distance.kind === 'l2' ? r * r : Math.abs(r);
+        }
+        total += weight * (distance.kind === 'truncated' ? Math.min(cost, distance.limit) : cost);
+      }
+      result[i * batch + j] = total;
+    }
+  }
+  return result;
+}
+
+function scaledBy(latents: Map<string, Tensor>, scale: number): Map<string, Tensor> {
+  if (scale === 1) return latents;
+  return new Map(
+    [...latents].map(([name, z]) => [
+      name,
+      float32(
+        float32Data(z).map((v) => v * scale),
+        z.dims,
+      ),
+    ]),
+  );
+}
+
+function range(from: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => from + i);
+}
+
+/** The named rows of a tensor's first axis, copied. */
+export function rows(tensor: Tensor, indices: readonly number[]): Tensor<'float32'> {
+  const data = float32Data(tensor);
+  const stride = sizeOf(tensor.dims.slice(1));
+  const picked = new Float32Array(indices.length * stride);
+  indices.forEach((index, i) => {
+    picked.set(data.subarray(index * stride, (index + 1) * stride), i * stride);
+  });
+  return float32(picked, [indices.length, ...tensor.dims.slice(1)]);
+}
