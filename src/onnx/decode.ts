@@ -6,6 +6,7 @@ import {
   type NodeProto,
   type TensorProto,
   TensorProto_DataLocation,
+  TensorProto_DataType,
   type ValueInfoProto,
 } from 'onnx-buf';
 import { RgiError } from '../errors.ts';
@@ -16,9 +17,21 @@ import { type ElementType, isFloat, sizeOf, type Tensor, zeros } from './tensor.
 /** Bytes of external data by location (a relative path), offset and length; absent where no folder was given. */
 export type ExternalData = (location: string, offset: number, length: number | undefined) => Uint8Array;
 
+/** What decoding depends on beside the message itself. */
+export interface DecodeScope {
+  readonly external?: ExternalData;
+  /** Inside a function: the value of an attribute of the call. */
+  readonly reference?: (attribute: string) => Attribute | undefined;
+  /** The nodes that stand for a call of a local function; undefined where the node is no call. */
+  readonly expand?: (node: NodeProto, scope: DecodeScope) => readonly Node[] | undefined;
+  /** Called when bfloat16 values become float32 (no typed array holds them). */
+  readonly onBfloat16?: () => void;
+}
+
 const text = new TextDecoder();
 
-export function decodeGraph(proto: GraphProto, external?: ExternalData): Graph {
+/** A message's graph. Throws `model` for tensors that are damaged, impossible or of kinds we do not carry. */
+export function decodeGraph(proto: GraphProto, scope: DecodeScope = {}): Graph {
   if (proto.sparseInitializer.length > 0) {
     throw new RgiError(
       'model',
@@ -26,18 +39,18 @@ export function decodeGraph(proto: GraphProto, external?: ExternalData): Graph {
     );
   }
   const initializers = new Map<string, Tensor>();
-  for (const tensor of proto.initializer) initializers.set(tensor.name, decodeTensor(tensor, external));
+  for (const tensor of proto.initializer) initializers.set(tensor.name, decodeTensor(tensor, scope));
   return {
     name: proto.name,
     // Before IR version 4 initialisers were listed among the inputs, too.
-    inputs: proto.input.filter((input) => !initializers.has(input.name)).map(decodeValueInfo),
-    outputs: proto.output.map(decodeValueInfo),
+    inputs: proto.input.filter((input) => !initializers.has(input.name)).map((info) => decodeValueInfo(info, scope)),
+    outputs: proto.output.map((info) => decodeValueInfo(info, scope)),
     initializers,
-    nodes: proto.node.map((node) => decodeNode(node, external)),
+    nodes: decodeNodes(proto.node, scope),
   };
 }
 
-function decodeValueInfo(info: ValueInfoProto): ValueInfo {
+function decodeValueInfo(info: ValueInfoProto, scope: DecodeScope): ValueInfo {
   const type = info.type?.value;
   if (type?.case !== undefined && type.case !== 'tensorType') {
     throw new RgiError(
@@ -47,9 +60,10 @@ function decodeValueInfo(info: ValueInfoProto): ValueInfo {
     );
   }
   const code = type?.value?.elemType ?? 1;
-  const element = elementType(code === 16 ? 1 : code);
+  if (code === BFLOAT16) scope.onBfloat16?.();
+  const element = elementType(code === BFLOAT16 ? 1 : code);
   if (!element && code !== 0) {
-    throw new RgiError('model', `'${info.name}' has element type ${code}, which is not supported.`, {
+    throw new RgiError('model', `'${info.name}' has element type ${typeName(code)}, which is not supported.`, {
       tensor: info.name,
     });
   }
@@ -57,47 +71,58 @@ function decodeValueInfo(info: ValueInfoProto): ValueInfo {
   return {
     name: info.name,
     type: element ?? 'float32',
-    dims: dims.map((dim, i) =>
-      dim.value.case === 'dimValue' ? Number(dim.value.value) : dim.value.value || `unknown_${i}`,
-    ),
+    // Sizes that are not said get names of their own: the runtime takes equal names for equal sizes.
+    dims: dims.map((dim, i) => {
+      if (dim.value.case === 'dimValue' && dim.value.value >= 0n) return Number(dim.value.value);
+      return (dim.value.case === 'dimParam' && dim.value.value) || `${info.name}_dim${i}`;
+    }),
   };
 }
 
-export function decodeNode(proto: NodeProto, external?: ExternalData): Node {
-  const attributes: Record<string, Attribute> = {};
-  for (const attribute of proto.attribute) {
-    const decoded = decodeAttribute(attribute, external);
-    if (decoded) attributes[attribute.name] = decoded;
-  }
+/** Nodes in order, with calls of local functions replaced by their bodies. */
+export function decodeNodes(nodes: readonly NodeProto[], scope: DecodeScope): Node[] {
+  return nodes.flatMap((node) => scope.expand?.(node, scope) ?? [decodeNode(node, scope)]);
+}
+
+function decodeNode(proto: NodeProto, scope: DecodeScope): Node {
   return {
     operator: proto.opType,
     domain: proto.domain === 'ai.onnx' ? '' : proto.domain,
     name: proto.name,
     inputs: [...proto.input],
     outputs: [...proto.output],
-    attributes,
+    attributes: decodeAttributes(proto.attribute, scope),
   };
 }
 
-/** The value of an attribute; undefined for a reference to a function's attribute, resolved where functions are inlined. */
-function decodeAttribute(attribute: AttributeProto, external?: ExternalData): Attribute | undefined {
+export function decodeAttributes(protos: readonly AttributeProto[], scope: DecodeScope): Record<string, Attribute> {
+  const attributes: Record<string, Attribute> = {};
+  for (const proto of protos) {
+    const decoded = proto.refAttrName ? scope.reference?.(proto.refAttrName) : decodeAttribute(proto, scope);
+    if (decoded) attributes[proto.name] = decoded;
+  }
+  return attributes;
+}
+
+/** The value of an attribute; undefined where it has none. */
+function decodeAttribute(attribute: AttributeProto, scope: DecodeScope): Attribute | undefined {
   switch (attribute.type) {
     case Kind.FLOAT:
       return { kind: 'float', value: attribute.f };
     case Kind.INT:
-      return { kind: 'int', value: Number(attribute.i) };
+      return { kind: 'int', value: integer(attribute.i) };
     case Kind.STRING:
       return { kind: 'string', value: text.decode(attribute.s) };
     case Kind.FLOATS:
       return { kind: 'floats', value: attribute.floats };
     case Kind.INTS:
-      return { kind: 'ints', value: attribute.ints.map(Number) };
+      return { kind: 'ints', value: attribute.ints.map(integer) };
     case Kind.STRINGS:
       return { kind: 'strings', value: attribute.strings.map((s) => text.decode(s)) };
     case Kind.TENSOR:
-      return attribute.t && { kind: 'tensor', value: decodeTensor(attribute.t, external) };
+      return attribute.t && { kind: 'tensor', value: decodeTensor(attribute.t, scope) };
     case Kind.GRAPH:
-      return attribute.g && { kind: 'graph', value: decodeGraph(attribute.g, external) };
+      return attribute.g && { kind: 'graph', value: decodeGraph(attribute.g, scope) };
     case Kind.UNDEFINED:
       return undefined;
     default:
@@ -106,6 +131,19 @@ function decodeAttribute(attribute: AttributeProto, external?: ExternalData): At
         `Attribute '${attribute.name}' is of a kind that is not supported (${Kind[attribute.type]}).`,
       );
   }
+}
+
+/** An int64 as a number. Beyond 2^53 it means "to the end" (Slice), which the largest safe number says as well. */
+function integer(value: bigint): number {
+  const number = Number(value);
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, number));
+}
+
+const BFLOAT16 = 16;
+
+/** The name ONNX gives an element type. */
+function typeName(code: number): string {
+  return TensorProto_DataType[code]?.toLowerCase() ?? `number ${code}`;
 }
 
 const BYTES: Record<ElementType, number> = {
@@ -123,13 +161,14 @@ const BYTES: Record<ElementType, number> = {
   bool: 1,
 };
 
-export function decodeTensor(proto: TensorProto, external?: ExternalData): Tensor {
+function decodeTensor(proto: TensorProto, scope: DecodeScope): Tensor {
   const dims = proto.dims.map(Number);
-  const bfloat16 = proto.dataType === 16;
+  const bfloat16 = proto.dataType === BFLOAT16;
+  if (bfloat16) scope.onBfloat16?.();
   const type = bfloat16 ? 'float32' : elementType(proto.dataType);
   const where = proto.name ? `Initialiser '${proto.name}'` : 'A constant';
   if (!type)
-    throw new RgiError('model', `${where} has element type ${proto.dataType}, which is not supported.`, {
+    throw new RgiError('model', `${where} has element type ${typeName(proto.dataType)}, which is not supported.`, {
       tensor: proto.name,
     });
   const size = sizeOf(dims);
@@ -139,7 +178,7 @@ export function decodeTensor(proto: TensorProto, external?: ExternalData): Tenso
   const expected = size * (bfloat16 ? 2 : BYTES[type]);
   let bytes: Uint8Array | undefined;
   if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    bytes = externalBytes(proto, expected, external);
+    bytes = externalBytes(proto, expected, scope.external);
   } else if (proto.rawData.length > 0 || size === 0) {
     bytes = proto.rawData;
   }

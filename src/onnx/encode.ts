@@ -120,16 +120,19 @@ function encodeValueInfo(info: ValueInfo): ValueInfoProto {
         case: 'tensorType',
         value: {
           elemType: elementCode(info.type),
-          shape: {
-            dim: info.dims.map((dim) => ({
-              value:
-                typeof dim === 'number'
-                  ? { case: 'dimValue' as const, value: BigInt(dim) }
-                  : { case: 'dimParam' as const, value: dim },
-            })),
-          },
+          // No dimensions: a scalar, or a shape that the file did not say. Both run without one.
+          ...(info.dims.length > 0 ? { shape: { dim: info.dims.map(encodeDimension) } } : {}),
         },
       },
     },
   });
+}
+
+function encodeDimension(dim: number | string) {
+  return {
+    value:
+      typeof dim === 'number'
+        ? { case: 'dimValue' as const, value: BigInt(dim) }
+        : { case: 'dimParam' as const, value: dim },
+  };
 }

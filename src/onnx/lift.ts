@@ -53,7 +53,18 @@ function liftGraph(graph: Graph, around: Surroundings): Graph {
     }
   }
   for (const name of b.initializers.keys()) around.taken.add(name);
-  return b.graph(graph.name, graph.inputs, graph.outputs);
+  return { ...b.graph(graph.name, graph.inputs, graph.outputs), nodes: withOwnNames(b.nodes) };
+}
+
+/** Node names made unique, as ONNX Runtime asks: one old node may have become several. */
+function withOwnNames(nodes: readonly Node[]): Node[] {
+  const seen = new Set<string>();
+  return nodes.map((node) => {
+    let name = node.name;
+    for (let i = 1; name && seen.has(name); i++) name = `${node.name}.${i}`;
+    seen.add(name);
+    return name === node.name ? node : { ...node, name };
+  });
 }
 
 function withSubgraphs(node: Node, change: (graph: Graph) => Graph): Node {

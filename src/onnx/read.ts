@@ -1,10 +1,14 @@
-/** ONNX bytes to a model in the working opset: parse, inline functions, lift old forms, widen floats. */
+/** ONNX bytes to a model in the working opset: parse, inline functions, order, widen floats, lift old forms. */
 import { fromBinary } from '@bufbuild/protobuf';
-import { type ModelProto, ModelProtoSchema } from 'onnx-buf';
+import { type ModelProto, ModelProtoSchema, type OperatorSetIdProto } from 'onnx-buf';
 import { messageOf, RgiError } from '../errors.ts';
 import { decodeGraph, type ExternalData } from './decode.ts';
+import { widenFloats } from './floats.ts';
+import { functionExpander } from './functions.ts';
 import type { Model } from './graph.ts';
 import { lift } from './lift.ts';
+import { kindOfFile } from './other-formats.ts';
+import { soundGraph } from './sound.ts';
 
 export const OLDEST_OPSET = 9;
 export const NEWEST_OPSET = 22;
@@ -15,20 +19,43 @@ export const NEWEST_OPSET = 22;
  */
 export function readModel(bytes: Uint8Array, external?: ExternalData): Model {
   const proto = parse(bytes);
-  const opset = standardOpset(proto);
-  const graph = decodeGraph(proto.graph!, external);
-  const lifted = lift(graph, opset);
+  try {
+    return modelOf(proto, external);
+  } catch (error) {
+    if (error instanceof RgiError) throw error;
+    throw new RgiError('model', `The model is damaged: it cannot be read (${messageOf(error)}).`, {}, { cause: error });
+  }
+}
+
+function modelOf(proto: ModelProto, external: ExternalData | undefined): Model {
+  const opset = standardOpset(proto.opsetImport);
+  if (opset === undefined) {
+    throw new RgiError(
+      'model',
+      `The model imports no standard operator set (ai.onnx), only ${proto.opsetImport.map((entry) => entry.domain).join(', ')}.`,
+    );
+  }
+  const floats = new Set<string>();
+  const { expand, opsets } = functionExpander(proto, standardOpset);
+  const decoded = decodeGraph(proto.graph!, { external, expand, onBfloat16: () => floats.add('bfloat16') });
+  if (decoded.outputs.length === 0) throw new RgiError('model', 'The model has no outputs.');
+  const lifted = lift(widenFloats(soundGraph(decoded), floats), opset, opsets);
   return {
     graph: lifted.graph,
     sourceOpset: opset,
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(' '),
     metadata: new Map(proto.metadataProps.map((entry) => [entry.key, entry.value])),
-    notes: lifted.notes,
+    notes: [
+      ...(floats.size > 0 ? [`Values of type ${[...floats].sort().join(', ')} are computed in float32.`] : []),
+      ...lifted.notes,
+    ],
   };
 }
 
 function parse(bytes: Uint8Array): ModelProto {
   if (bytes.length === 0) throw new RgiError('model', 'The file is empty.');
+  const kind = kindOfFile(bytes);
+  if (kind) throw new RgiError('model', `This is ${kind}, not an ONNX model.`);
   let proto: ModelProto;
   try {
     proto = fromBinary(ModelProtoSchema, bytes as Uint8Array<ArrayBuffer>);
@@ -36,15 +63,19 @@ function parse(bytes: Uint8Array): ModelProto {
     throw new RgiError('model', `This is not an ONNX model, or it is cut short (${messageOf(error)}).`);
   }
   if (!proto.graph || proto.opsetImport.length === 0) {
-    throw new RgiError('model', 'This is not an ONNX model: it holds no graph or names no operator set.');
+    const lacks = proto.graph ? 'names no operator set' : 'holds no graph';
+    throw new RgiError('model', `This is not an ONNX model, or it is cut short: it ${lacks}.`);
   }
   return proto;
 }
 
-function standardOpset(proto: ModelProto): number {
-  const entry = proto.opsetImport.find((opset) => opset.domain === '' || opset.domain === 'ai.onnx');
-  if (!entry) throw new RgiError('model', 'The model imports no standard operator set (ai.onnx).');
-  const opset = Number(entry.version);
+/** The standard operator set among `imports`, undefined if it is not there. */
+function standardOpset(imports: readonly OperatorSetIdProto[]): number | undefined {
+  const versions = imports
+    .filter((entry) => entry.domain === '' || entry.domain === 'ai.onnx')
+    .map((entry) => Number(entry.version));
+  if (versions.length === 0) return undefined;
+  const opset = Math.max(...versions);
   if (opset < OLDEST_OPSET || opset > NEWEST_OPSET) {
     throw new RgiError(
       'model',

@@ -23,7 +23,7 @@ function coercedSoftmax({ b }: LiftContext, node: Node): void {
   });
 }
 
-/** Inference: the identity, and a mask of ones. Training mode, where it is asked for, stays as it is. */
+/** Inference: the identity, and the mask that ONNX Runtime gives (false below opset 12, true later). Training mode, where it is asked for, stays as it is. */
 function dropout(context: LiftContext, node: Node): void {
   const { b, opset } = context;
   const training = opset >= 12 ? node.inputs[2] : undefined;
@@ -35,9 +35,9 @@ function dropout(context: LiftContext, node: Node): void {
   emit(b, node, { operator: 'Identity', inputs: [node.inputs[0]], outputs: [node.outputs[0]], attributes: {} });
   const mask = node.outputs[1];
   if (!mask) return;
-  const one: Tensor = opset < 10 ? float32([1]) : tensorOf('bool', [1]);
+  const fill: Tensor = opset < 10 ? float32([0]) : tensorOf('bool', [opset < 12 ? 0 : 1]);
   const [shape] = b.node('Shape', [node.inputs[0]], {}, 1, `${mask}/shape`);
-  b.node('ConstantOfShape', [shape], { value: { kind: 'tensor', value: one } }, [mask]);
+  b.node('ConstantOfShape', [shape], { value: { kind: 'tensor', value: fill } }, [mask]);
 }
 
 /** Inference form: one output. `training_mode=1` (14 and later) stays as it is. */
