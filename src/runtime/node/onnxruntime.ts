@@ -1,7 +1,6 @@
-/** ONNX Runtime for Node: sessions, and step loops over two swapped sets of pre-allocated tensors. */
-import * as ort from 'onnxruntime-node';
-import { messageOf, RgiError } from '../../errors.ts';
-import { sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
+/** ONNX Runtime for Node, in the caller's own thread: sessions, and step loops over two swapped sets of state tensors. */
+import { RgiError } from '../../errors.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
 import {
   type Device,
   type Loop,
@@ -11,6 +10,19 @@ import {
   type SessionOptions,
   type Tensors,
 } from '../runtime.ts';
+import { deviceRefusal } from './devices.ts';
+import { type Ort, onnxRuntime, onnxRuntimeVersion, runtimeError } from './library.ts';
+import {
+  checkComplete,
+  checkOutputs,
+  checkTensor,
+  copyOf,
+  declared,
+  fromOrt,
+  type OrtTensors,
+  overwrite,
+  toOrt,
+} from './tensors.ts';
 
 export interface NodeRuntimeOptions {
   readonly device?: Device;
@@ -18,15 +30,42 @@ export interface NodeRuntimeOptions {
   readonly threads?: number;
 }
 
+/**
+ * A runtime whose `run` and `step` block the caller's event loop while they compute (`workerRuntime` does not).
+ * The device is not probed here (`createRuntime` does): one that cannot be had is refused when the first session opens.
+ */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
-  const device = options.device ?? 'cpu';
-  const open = (model: Uint8Array, session: SessionOptions) => openSession(model, device, options.threads, session);
+  const { device = 'cpu', threads } = options;
+  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
+    throw new RgiError('usage', `The number of threads must be a whole number from 1 on, not ${threads}.`);
+  }
+  const version = onnxRuntimeVersion();
+  const opened = new Set<Handle>();
+  let disposed = false;
+  const open = async (model: Uint8Array, sessionOptions: SessionOptions) => {
+    if (disposed) throw new RgiError('runtime', 'The runtime was disposed; create another.');
+    const session = await openSession(model, device, threads, sessionOptions);
+    const handle = handleOf(session, () => opened.delete(handle));
+    opened.add(handle);
+    return handle;
+  };
   return {
     device,
-    version: ort.env.versions.node ?? ort.env.versions.common,
+    version,
     session: async (model, sessionOptions = {}) => sessionOf(await open(model, sessionOptions)),
-    loop: async (model, state, fixed) => loopOf(await open(model, {}), state, fixed),
-    dispose: async () => {},
+    loop: async (model, state, fixed) => {
+      const handle = await open(model, {});
+      try {
+        return loopOf(handle, state, fixed);
+      } catch (error) {
+        await handle.dispose();
+        throw error;
+      }
+    },
+    async dispose() {
+      disposed = true;
+      for (const handle of [...opened]) await handle.dispose();
+    },
   };
 }
 
@@ -35,98 +74,150 @@ async function openSession(
   device: Device,
   threads: number | undefined,
   options: SessionOptions,
-): Promise<ort.InferenceSession> {
+): Promise<Ort.InferenceSession> {
   try {
-    return await ort.InferenceSession.create(model, {
+    return await onnxRuntime().InferenceSession.create(model, {
       executionProviders: [device],
       graphOptimizationLevel: options.optimise === 'none' ? 'disabled' : 'all',
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       ...(threads ? { intraOpNumThreads: threads } : {}),
     });
   } catch (error) {
-    throw new RgiError('runtime', `ONNX Runtime refused the graph: ${messageOf(error)}`, {}, { cause: error });
+    throw deviceRefusal(device, error) ?? runtimeError('to load the graph', error);
   }
 }
 
-function sessionOf(session: ort.InferenceSession): Session {
-  return {
-    run: async (feeds, wanted) => fromOrt(await runOrt(session, toOrt(feeds), [...(wanted ?? session.outputNames)])),
-    dispose: () => session.release(),
+/** An open session with its declared values; calls run one after the other, and fail once it is disposed. */
+interface Handle {
+  readonly session: Ort.InferenceSession;
+  readonly inputs: ReturnType<typeof declared>;
+  readonly outputs: ReturnType<typeof declared>;
+  inTurn<T>(job: () => Promise<T> | T): Promise<T>;
+  dispose(): Promise<void>;
+}
+
+function handleOf(session: Ort.InferenceSession, onDispose: () => void): Handle {
+  let last: Promise<unknown> = Promise.resolve();
+  let disposed = false;
+  const after = <T>(job: () => Promise<T> | T): Promise<T> => {
+    const result = last.then(job);
+    last = result.catch(() => {});
+    return result;
   };
-}
-
-async function runOrt(
-  session: ort.InferenceSession,
-  feeds: Record<string, ort.Tensor>,
-  fetches: ort.InferenceSession.FetchesType,
-) {
-  try {
-    return await session.run(feeds, fetches);
-  } catch (error) {
-    throw new RgiError(
-      'runtime',
-      `ONNX Runtime failed while running the graph: ${messageOf(error)}`,
-      {},
-      { cause: error },
-    );
-  }
-}
-
-function loopOf(session: ort.InferenceSession, start: Tensors, fixedStart: Tensors): Loop {
-  const names = [...start.keys()];
-  const fixed = toOrt(fixedStart);
-  let current = toOrt(copies(start));
-  let spare = toOrt(copies(start));
-  const observed = session.outputNames.filter((name) => !name.startsWith(NEXT));
   return {
-    async step(feeds) {
-      const fetches: Record<string, ort.Tensor | null> = {};
-      for (const name of names) fetches[NEXT + name] = spare[name];
-      for (const name of observed) fetches[name] = null;
-      const results = await runOrt(session, { ...fixed, ...current, ...toOrt(feeds) }, fetches);
-      [current, spare] = [spare, current];
-      return fromOrt(Object.fromEntries(observed.map((name) => [name, results[name]])));
-    },
-    async read(wanted = names) {
-      return copies(fromOrt(Object.fromEntries(wanted.map((name) => [name, current[name]]))));
-    },
-    async write(state) {
-      for (const [name, tensor] of state) (current[name].data as Float32Array).set(tensor.data as Float32Array);
-    },
-    async fix(values) {
-      Object.assign(fixed, toOrt(values));
+    session,
+    inputs: declared(session.inputMetadata),
+    outputs: declared(session.outputMetadata),
+    inTurn(job) {
+      if (disposed) return Promise.reject(new RgiError('runtime', 'The session was disposed; open another.'));
+      return after(job);
     },
     async dispose() {
-      await session.release();
+      if (disposed) return;
+      disposed = true;
+      onDispose();
+      await after(() => session.release());
     },
   };
 }
 
-function copies(tensors: Tensors): Map<string, Tensor> {
-  return new Map(
-    [...tensors].map(([name, tensor]) => {
-      const copy = zeros(tensor.type, tensor.dims);
-      (copy.data as Float32Array).set(tensor.data as Float32Array);
-      return [name, copy];
-    }),
-  );
+function sessionOf(handle: Handle): Session {
+  return {
+    run: (feeds, wanted) =>
+      handle.inTurn(async () => {
+        for (const [name, tensor] of feeds) checkTensor(handle.inputs, name, tensor, 'input');
+        checkComplete(handle.inputs, feeds);
+        if (wanted) checkOutputs(handle.outputs, wanted);
+        return fromOrt(await run(handle, toOrt(feeds), [...(wanted ?? handle.outputs.keys())]));
+      }),
+    dispose: handle.dispose,
+  };
 }
 
-function toOrt(tensors: Tensors): Record<string, ort.Tensor> {
-  const result: Record<string, ort.Tensor> = {};
-  for (const [name, tensor] of tensors) {
-    result[name] = new ort.Tensor(tensor.type as 'float32', tensor.data as Float32Array, tensor.dims);
+async function run(handle: Handle, feeds: OrtTensors, fetches: Ort.InferenceSession.FetchesType): Promise<OrtTensors> {
+  try {
+    return (await handle.session.run(feeds, fetches)) as OrtTensors;
+  } catch (error) {
+    throw runtimeError('while running the graph', error);
   }
-  return result;
 }
 
-function fromOrt(tensors: Record<string, ort.Tensor>): Map<string, Tensor> {
-  return new Map(
-    Object.entries(tensors).map(([name, tensor]) => {
-      const data = tensor.data as Float32Array;
-      if (data.length !== sizeOf(tensor.dims))
-        throw new RgiError('runtime', `ONNX Runtime returned '${name}' in a form that cannot be read.`);
-      return [name, { type: tensor.type as Tensor['type'], dims: tensor.dims, data } as Tensor];
-    }),
+function loopOf(handle: Handle, start: Tensors, fixedStart: Tensors): Loop {
+  const names = [...start.keys()];
+  checkOutputs(
+    handle.outputs,
+    names.map((name) => NEXT + name),
+  );
+  for (const [name, tensor] of start) {
+    checkTensor(handle.inputs, name, tensor, 'state');
+    checkTensor(new Map([[name, handle.outputs.get(NEXT + name)!]]), name, tensor, 'state');
+  }
+  for (const output of handle.outputs.keys()) {
+    if (!output.startsWith(NEXT) || start.has(output.slice(NEXT.length))) continue;
+    throw new RgiError('runtime', `The graph makes '${output}', but the loop was given no such state to start from.`, {
+      tensor: output,
+    });
+  }
+  for (const [name, tensor] of fixedStart) checkTensor(handle.inputs, name, tensor, 'fixed input');
+
+  const fixed = toOrt(fixedStart);
+  const stateSet = () => toOrt(new Map([...start].map(([name, tensor]) => [name, copyOf(tensor)])));
+  let current = stateSet();
+  let spare = stateSet();
+  const observed = [...handle.outputs.keys()].filter((name) => !name.startsWith(NEXT));
+  const held = { has: (name: string) => start.has(name) || name in fixed };
+  return {
+    step: (feeds) =>
+      handle.inTurn(async () => {
+        for (const [name, tensor] of feeds) {
+          checkTensor(handle.inputs, name, tensor, 'input');
+          if (start.has(name)) throw new RgiError('runtime', `'${name}' is a state: overwrite it with write().`);
+        }
+        checkComplete(handle.inputs, held, feeds);
+        const fetches: Record<string, Ort.Tensor | null> = {};
+        for (const name of names) fetches[NEXT + name] = spare[name];
+        for (const name of observed) fetches[name] = null;
+        const results = await run(handle, { ...fixed, ...toOrt(feeds), ...current }, fetches);
+        [current, spare] = [spare, current];
+        return fromOrt(Object.fromEntries(observed.map((name) => [name, results[name]])));
+      }),
+    read: (wanted = names) =>
+      handle.inTurn(() => {
+        const copies = new Map<string, Tensor>();
+        for (const name of wanted) {
+          checkState(start, name);
+          for (const tensor of fromOrt({ [name]: current[name] }).values()) copies.set(name, copyOf(tensor));
+        }
+        return copies;
+      }),
+    write: (state) =>
+      handle.inTurn(() => {
+        for (const [name, tensor] of state) {
+          checkState(start, name);
+          checkSame(start.get(name)!, name, tensor);
+        }
+        for (const [name, tensor] of state) overwrite(current[name].data as Float32Array, tensor);
+      }),
+    fix: (values) =>
+      handle.inTurn(() => {
+        for (const [name, tensor] of values) checkTensor(handle.inputs, name, tensor, 'fixed input');
+        Object.assign(fixed, toOrt(values));
+      }),
+    dispose: handle.dispose,
+  };
+}
+
+function checkState(state: Tensors, name: string): void {
+  if (state.has(name)) return;
+  const known = [...state.keys()].map((known) => `'${known}'`).join(', ');
+  throw new RgiError('runtime', `The loop has no state '${name}'; its states are ${known}.`, { tensor: name });
+}
+
+function checkSame(expected: Tensor, name: string, tensor: Tensor): void {
+  if (tensor.type === expected.type && tensor.dims.join() === expected.dims.join()) return;
+  throw new RgiError(
+    'runtime',
+    `The state '${name}' is ${expected.type} [${expected.dims.join(', ')}]; it cannot be overwritten by ${tensor.type} [${tensor.dims.join(', ')}].`,
+    { tensor: name },
   );
 }

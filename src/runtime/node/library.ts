@@ -1,0 +1,64 @@
+/**
+ * The seam to the onnxruntime-node package: loaded when first needed (it has no build for some platforms, and that must
+ * be one clear sentence, not a module-not-found), silenced, its messages made readable.
+ */
+import { createRequire } from 'node:module';
+import type * as Ort from 'onnxruntime-node';
+import { messageOf, RgiError } from '../../errors.ts';
+
+export type { Ort };
+
+let loaded: typeof Ort | undefined;
+
+/** The package. Throws `RgiError('device')` where it cannot be loaded. */
+export function onnxRuntime(): typeof Ort {
+  if (loaded) return loaded;
+  try {
+    loaded = createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
+  } catch (error) {
+    throw new RgiError(
+      'device',
+      `ONNX Runtime cannot be loaded on ${process.platform}-${process.arch}: ${firstSentence(messageOf(error))} Run npm ci again, on a platform that onnxruntime-node is built for (Linux and Windows on x64 and arm64, macOS on arm64).`,
+      {},
+      { cause: error },
+    );
+  }
+  // Whatever it would print, it also throws; a library does not print.
+  loaded.env.logLevel = 'fatal';
+  return loaded;
+}
+
+/** ONNX Runtime's version. */
+export function onnxRuntimeVersion(): string {
+  const { versions } = onnxRuntime().env;
+  return versions.node ?? versions.common;
+}
+
+/** An error of ONNX Runtime as ours: the C++ source place and signature cut away, the node it names as location. */
+export function runtimeError(doing: string, error: unknown): RgiError {
+  if (error instanceof RgiError) return error;
+  const text = readable(messageOf(error));
+  const failed = /while running (\S+) node\. Name:'([^']*)' Status Message: (.*)$/.exec(text);
+  if (failed) {
+    const [, operator, node, reason] = failed;
+    const message = `ONNX Runtime failed ${doing}, at ${operator} '${node}': ${reason}`;
+    return new RgiError('runtime', message, { operator, node }, { cause: error });
+  }
+  return new RgiError('runtime', `ONNX Runtime failed ${doing}: ${text}`, {}, { cause: error });
+}
+
+/** "/onnxruntime_src/a.cc:12 R f(x) const condition was false. Text" becomes "Text". */
+export function readable(message: string): string {
+  return message
+    .replace(/\/\S*onnxruntime\S*\.(?:cc|h|cpp|cu):\d+ .*? was false\. /g, '')
+    .replace(/\/\S*onnxruntime\S*\.(?:cc|h|cpp|cu):\d+ /g, '')
+    .replace(/\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /g, '')
+    .replace(/ Please fix either the inputs\/outputs or the model\./, '')
+    .trim();
+}
+
+function firstSentence(text: string): string {
+  const end = text.search(/[.;] |Require stack/);
+  const sentence = (end < 0 ? text : text.slice(0, end)).trim();
+  return sentence.endsWith('.') ? sentence : `${sentence}.`;
+}

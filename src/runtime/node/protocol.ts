@@ -1,0 +1,52 @@
+/** What the caller's thread and the runtime's thread say to each other. Handles are numbers given by the worker. */
+import { type ErrorCode, type ErrorLocation, messageOf, RgiError } from '../../errors.ts';
+import type { Device, SessionOptions, Tensors } from '../runtime.ts';
+
+export interface WorkerSettings {
+  readonly device: Device;
+  readonly threads?: number;
+}
+
+/** Each call's arguments and result. */
+export interface Calls {
+  session: { args: { model: Uint8Array; options: SessionOptions }; result: number };
+  run: { args: { handle: number; feeds: Tensors; wanted?: readonly string[] }; result: Tensors };
+  loop: { args: { model: Uint8Array; state: Tensors; fixed: Tensors }; result: number };
+  step: { args: { handle: number; feeds: Tensors }; result: Tensors };
+  read: { args: { handle: number; names?: readonly string[] }; result: Tensors };
+  write: { args: { handle: number; state: Tensors }; result: undefined };
+  fix: { args: { handle: number; fixed: Tensors }; result: undefined };
+  release: { args: { handle: number }; result: undefined };
+  close: { args: Record<string, never>; result: undefined };
+}
+
+export type CallName = keyof Calls;
+
+export type Request = { [K in CallName]: { id: number; call: K; args: Calls[K]['args'] } }[CallName];
+
+export type Reply = { id: number; result: unknown } | { id: number; error: SentError };
+
+export interface SentError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly location: ErrorLocation;
+}
+
+export function sendError(error: unknown): SentError {
+  if (error instanceof RgiError) return { code: error.code, message: error.message, location: error.location };
+  return { code: 'runtime', message: messageOf(error), location: {} };
+}
+
+export function receiveError(error: SentError): RgiError {
+  return new RgiError(error.code, error.message, error.location);
+}
+
+/** The arrays of `tensors` that may be moved instead of copied: each buffer once, and only if it is all theirs. */
+export function buffersOf(tensors: Tensors): ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const { data } of tensors.values()) {
+    const { buffer } = data;
+    if (buffer instanceof ArrayBuffer && buffer.byteLength === data.byteLength) buffers.add(buffer);
+  }
+  return [...buffers];
+}

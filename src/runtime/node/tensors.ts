@@ -1,0 +1,113 @@
+/** Tensors to and from ONNX Runtime's, and the check of what is given against what a session declares. */
+import { RgiError } from '../../errors.ts';
+import { sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
+import type { Tensors } from '../runtime.ts';
+import { type Ort, onnxRuntime } from './library.ts';
+
+export type OrtTensors = Record<string, Ort.Tensor>;
+
+/** What a session says of one of its inputs or outputs. */
+export type Declared = ReadonlyMap<string, Ort.InferenceSession.ValueMetadata>;
+
+export function declared(values: readonly Ort.InferenceSession.ValueMetadata[]): Declared {
+  return new Map(values.map((value) => [value.name, value]));
+}
+
+/** Without a copy: ONNX Runtime reads the caller's array. */
+export function toOrt(tensors: Tensors): OrtTensors {
+  const { Tensor: OrtTensor } = onnxRuntime();
+  const result: OrtTensors = {};
+  for (const [name, tensor] of tensors) {
+    result[name] = new OrtTensor(tensor.type as 'float32', tensor.data as Float32Array, tensor.dims);
+  }
+  return result;
+}
+
+export function fromOrt(tensors: OrtTensors): Map<string, Tensor> {
+  return new Map(Object.entries(tensors).map(([name, tensor]) => [name, oneFromOrt(name, tensor)]));
+}
+
+function oneFromOrt(name: string, tensor: Ort.Tensor): Tensor {
+  let data = tensor.data as Float32Array | Uint16Array;
+  if (tensor.type === 'float16' && !(data instanceof Uint16Array)) {
+    // Where the engine has Float16Array, ONNX Runtime returns that; ours carries the bits.
+    data = new Uint16Array(data.buffer, data.byteOffset, data.length);
+  }
+  if (data.length !== sizeOf(tensor.dims)) {
+    throw new RgiError('runtime', `ONNX Runtime returned '${name}' in a form that cannot be read.`, { tensor: name });
+  }
+  return { type: tensor.type as Tensor['type'], dims: tensor.dims, data } as Tensor;
+}
+
+export function copyOf(tensor: Tensor): Tensor {
+  const copy = zeros(tensor.type, tensor.dims);
+  overwrite(copy.data, tensor);
+  return copy;
+}
+
+/** Both of the same element type (the caller has checked): bigint arrays copy like the others. */
+export function overwrite(target: Tensor['data'], source: Tensor): void {
+  (target as Float32Array).set(source.data as Float32Array);
+}
+
+/** Throws `runtime` unless `tensor` can stand for the declared value. `role` reads like "input" or "state". */
+export function checkTensor(inputs: Declared, name: string, tensor: Tensor, role: string): void {
+  const expected = inputs.get(name);
+  if (!expected) {
+    const known = [...inputs.keys()].map((known) => `'${known}'`).join(', ') || 'none';
+    throw new RgiError('runtime', `The graph has no input '${name}' (given as ${role}); its inputs are ${known}.`, {
+      tensor: name,
+    });
+  }
+  if (tensor.data.length !== sizeOf(tensor.dims)) {
+    throw new RgiError(
+      'runtime',
+      `The ${role} '${name}' has ${tensor.data.length} values, which do not fill its shape ${shapeText(tensor.dims)}.`,
+      { tensor: name },
+    );
+  }
+  if (!expected.isTensor) throw new RgiError('runtime', `'${name}' is not a tensor.`, { tensor: name });
+  if (expected.type !== tensor.type) {
+    const message = `The ${role} '${name}' is ${tensor.type}; the graph declares ${expected.type}.`;
+    throw new RgiError('runtime', message, { tensor: name });
+  }
+  if (!fits(tensor.dims, expected.shape)) {
+    throw new RgiError(
+      'runtime',
+      `The ${role} '${name}' has shape ${shapeText(tensor.dims)}; the graph declares ${shapeText(expected.shape)}.`,
+      { tensor: name },
+    );
+  }
+}
+
+/** A symbolic dimension takes any size; ONNX Runtime reports an undeclared shape as [], which therefore takes all. */
+function fits(dims: readonly number[], shape: readonly (number | string)[]): boolean {
+  if (shape.length === 0) return true;
+  return dims.length === shape.length && shape.every((size, i) => typeof size === 'string' || size === dims[i]);
+}
+
+export function shapeText(dims: readonly (number | string)[]): string {
+  return `[${dims.map((dim) => (dim === '' ? '?' : dim)).join(', ')}]`;
+}
+
+/** Throws `runtime` unless every declared input is among `given`. */
+export function checkComplete(inputs: Declared, ...given: readonly { has(name: string): boolean }[]): void {
+  for (const name of inputs.keys()) {
+    if (!given.some((names) => names.has(name))) {
+      throw new RgiError('runtime', `The graph's input '${name}' was not given.`, { tensor: name });
+    }
+  }
+}
+
+/** Throws `runtime` unless every wanted name is an output. */
+export function checkOutputs(outputs: Declared, wanted: readonly string[]): void {
+  for (const name of wanted) {
+    if (outputs.has(name)) continue;
+    const names = [...outputs.keys()];
+    const shown = names.slice(0, 20).map((known) => `'${known}'`);
+    if (names.length > shown.length) shown.push('...');
+    throw new RgiError('runtime', `The graph has no output '${name}'; its outputs are ${shown.join(', ')}.`, {
+      tensor: name,
+    });
+  }
+}
