@@ -6,8 +6,8 @@ import { RgiError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 import { describeNode, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
 import { DECOMPOSITIONS } from './decompositions/index.ts';
-import { reachedFrom, typeIn } from './reach.ts';
-import { type RuleContext, type RuleTable, sumTo } from './rule.ts';
+import { isZero, reachedFrom, typeIn } from './reach.ts';
+import { type RuleContext, type RuleTable, scalarLike, sumTo } from './rule.ts';
 import { RULES } from './rules/index.ts';
 
 /** A value and the cotangent dL/dvalue flowing into it from outside. */
@@ -58,7 +58,7 @@ export function differentiate(
     if (!node.outputs.some((output) => contributions.has(output) && reached.has(output))) continue;
     const rule = rules[node.operator];
     if (!rule || node.domain !== '') throw missing(node);
-    if (rule.zero) continue;
+    if (isZero(rules, node)) continue;
     const cotangents = node.outputs.map((output) => (reached.has(output) ? total(output) : undefined));
     const context = contextOf(b, graph, node, cotangents, reached);
     const results = b.scope(`grad/${node.outputs[0]}`, () => rule.gradient(context));
@@ -114,16 +114,18 @@ function contextOf(
   cotangents: (Value | undefined)[],
   reached: Set<Value>,
 ): RuleContext {
+  const typeOf = (value: Value) => typeIn(graph, value);
   return {
     b,
     node,
     cotangents,
     wants: (i) => reached.has(node.inputs[i]),
-    typeOf: (value) => typeIn(graph, value),
+    typeOf,
     dims: (i) => typeIn(graph, node.inputs[i]).dims,
     outputDims: (i) => typeIn(graph, node.outputs[i]).dims,
     constant: (i) => graph.initializers.get(node.inputs[i]),
     has: (i) => Boolean(node.inputs[i]),
+    scalar: (value, i = 0) => scalarLike({ b, typeOf, node }, value, i),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Which values a derivative can flow through. */
 import { RgiError } from '../errors.ts';
 import type { Value } from '../onnx/builder.ts';
-import { readsOf, type StaticGraph } from '../onnx/graph.ts';
+import { type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
 import { isFloat, type TensorType } from '../onnx/tensor.ts';
 import type { RuleTable } from './rule.ts';
 
@@ -17,13 +17,18 @@ export function reachedFrom(
 ): Set<Value> {
   const reached = new Set(wrt);
   for (const node of graph.nodes) {
-    if ((node.domain === '' && rules[node.operator]?.zero) || !readsOf(node).some((input) => reached.has(input)))
-      continue;
+    if (isZero(rules, node) || !readsOf(node).some((input) => reached.has(input))) continue;
     for (const output of node.outputs) {
       if (output && !detached.has(output) && isFloat(typeIn(graph, output).type)) reached.add(output);
     }
   }
   return reached;
+}
+
+/** Is the derivative of this node zero everywhere? */
+export function isZero(rules: RuleTable, node: Node): boolean {
+  const zero = node.domain === '' ? rules[node.operator]?.zero : false;
+  return typeof zero === 'function' ? zero(node) : Boolean(zero);
 }
 
 /** Element type and shape of a value; a value without is an error of the caller (not specialised). */

@@ -6,7 +6,7 @@
 import { RgiError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 import { describeNode, type Node } from '../onnx/graph.ts';
-import type { Tensor, TensorType } from '../onnx/tensor.ts';
+import { type Tensor, type TensorType, tensorOf } from '../onnx/tensor.ts';
 
 export interface RuleContext {
   /** Emits the backward nodes. */
@@ -26,6 +26,8 @@ export interface RuleContext {
   constant(i: number): Tensor | undefined;
   /** Was input `i` given? */
   has(i: number): boolean;
+  /** A scalar constant in the element type of input `i` (the first one if not given). */
+  scalar(value: number, i?: number): Value;
 }
 
 /** One cotangent per input, in the input's own shape (in the output's for a broadcasting rule); absent = zero. */
@@ -36,8 +38,8 @@ export interface Rule {
   readonly gradient: (context: RuleContext) => Cotangents;
   /** The inputs broadcast to the (single) output; the walker sums each cotangent back to its input's shape. */
   readonly broadcasts?: boolean;
-  /** The derivative is zero everywhere it exists (rounding, comparisons, shapes): nothing flows back. */
-  readonly zero?: boolean;
+  /** The derivative is zero everywhere it exists (rounding, comparisons, shapes), always or for this node. */
+  readonly zero?: boolean | ((node: Node) => boolean);
 }
 
 export type RuleTable = Readonly<Record<string, Rule>>;
@@ -46,9 +48,11 @@ export type RuleTable = Readonly<Record<string, Rule>>;
 export const zeroDerivative: Rule = { gradient: () => [], zero: true };
 
 /** y = f(x), elementwise: given dy (= cotangent) emit dx; `x` and `y` are the primal's own values. */
-export function unary(derivative: (b: GraphBuilder, cotangent: Value, x: Value, y: Value, node: Node) => Value): Rule {
+export function unary(
+  derivative: (b: GraphBuilder, cotangent: Value, x: Value, y: Value, c: RuleContext) => Value,
+): Rule {
   return {
-    gradient: ({ b, node, cotangents }) => [derivative(b, cotangents[0]!, node.inputs[0], node.outputs[0], node)],
+    gradient: (c) => [derivative(c.b, c.cotangents[0]!, c.node.inputs[0], c.node.outputs[0], c)],
   };
 }
 
@@ -60,15 +64,26 @@ export function binary(
     x: Value,
     y: Value,
     out: Value,
+    c: RuleContext,
   ) => readonly [() => Value | undefined, () => Value | undefined],
 ): Rule {
   return {
     broadcasts: true,
-    gradient: ({ b, node, cotangents, wants }) => {
-      const [dx, dy] = derivatives(b, cotangents[0]!, node.inputs[0], node.inputs[1], node.outputs[0]);
+    gradient: (c) => {
+      const { b, node, cotangents, wants } = c;
+      const [dx, dy] = derivatives(b, cotangents[0]!, node.inputs[0], node.inputs[1], node.outputs[0], c);
       return [wants(0) ? dx() : undefined, wants(1) ? dy() : undefined];
     },
   };
+}
+
+/** A scalar constant in the element type of input `i`. */
+export function scalarLike(
+  { b, typeOf, node }: Pick<RuleContext, 'b' | 'typeOf' | 'node'>,
+  value: number,
+  i = 0,
+): Value {
+  return b.constant(tensorOf(typeOf(node.inputs[i]).type, [value], []), 'scalar');
 }
 
 /** The refusal of a rule: this form of the operator has no derivative here. */
@@ -79,11 +94,12 @@ export function refuse(node: Node, why: string): never {
   });
 }
 
-/** Sums `value` of shape `from` down to the shape `to` it was broadcast from. */
+/** Sums `value` of shape `from` down to the shape `to` it was broadcast from: at most one ReduceSum and one Reshape. */
 export function sumTo(b: GraphBuilder, value: Value, from: readonly number[], to: readonly number[]): Value {
   const lead = from.length - to.length;
-  const axes = from.flatMap((d, i) => (i < lead || (to[i - lead] === 1 && d !== 1) ? [i] : []));
-  if (axes.length === 0) return value;
+  const axes = from.flatMap((d, i) => (d !== 1 && (i < lead || to[i - lead] === 1) ? [i] : []));
+  if (axes.length === 0) return lead === 0 ? value : b.Reshape(value, to);
+  if (axes.length === lead && axes.every((axis) => axis < lead)) return b.ReduceSum(value, axes, false);
   const summed = b.ReduceSum(value, axes, true);
   return lead === 0 ? summed : b.Reshape(summed, to);
 }
