@@ -1,4 +1,5 @@
 /** All composite operators by name, with how each is written out in primitives. */
 import type { DecompositionTable } from '../decompose.ts';
+import { gridSample } from './grid-sample.ts';
 
-export const DECOMPOSITIONS: DecompositionTable = {};
+export const DECOMPOSITIONS: DecompositionTable = { GridSample: gridSample };

@@ -6,7 +6,9 @@ import { elementwise } from './elementwise.ts';
 
 import { matrix } from './matrix.ts';
 import { normalisation } from './normalisation.ts';
+import { pooling } from './pooling.ts';
 import { reduction } from './reduction.ts';
+import { resizing } from './resize.ts';
 
 import { selection } from './selection.ts';
 import { shape } from './shape.ts';
@@ -19,8 +21,9 @@ export const RULES: RuleTable = {
   ...selection,
   ...reduction,
   ...shape,
-
   ...convolution,
   ...matrix,
   ...normalisation,
+  ...resizing,
+  ...pooling,
 };
