@@ -3,13 +3,13 @@ import type { RuleTable } from '../rule.ts';
 import { activations } from './activations.ts';
 import { convolution } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
-
+import { indexing } from './indexing.ts';
 import { matrix } from './matrix.ts';
 import { normalisation } from './normalisation.ts';
 import { pooling } from './pooling.ts';
 import { reduction } from './reduction.ts';
 import { resizing } from './resize.ts';
-
+import { scatter } from './scatter.ts';
 import { selection } from './selection.ts';
 import { shape } from './shape.ts';
 import { zero } from './zero.ts';
@@ -21,9 +21,11 @@ export const RULES: RuleTable = {
   ...selection,
   ...reduction,
   ...shape,
+  ...indexing,
+  ...scatter,
   ...convolution,
   ...matrix,
   ...normalisation,
-  ...resizing,
   ...pooling,
+  ...resizing,
 };
