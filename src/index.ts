@@ -1,0 +1,76 @@
+/**
+ * The public interface of the core: an explicit list, everything else is internal. It runs in a browser as in Node; what
+ * needs Node (devices, files) is in `rgi/node`.
+ */
+
+export { readNpy, readNpz, writeNpy, writeNpz } from './arrays/npy.ts';
+export { differentiate, missingRules } from './autodiff/differentiate.ts';
+export { type ErrorCode, type ErrorLocation, messageOf, RgiError } from './errors.ts';
+export { type Critic, criticOf } from './inversion/critic.ts';
+export {
+  type Controls,
+  type Formulation,
+  type LossTerm,
+  lambdaOfThreshold,
+  type MaskForm,
+  type Reduction,
+  thresholdOfLambda,
+} from './inversion/formulation.ts';
+export {
+  type Generator,
+  type GeneratorOptions,
+  type Latent,
+  type LatentLaw,
+  openGenerator,
+} from './inversion/generator.ts';
+export {
+  METHOD_NAMES,
+  type Method,
+  type MethodName,
+  RESULT_SENTENCES,
+  type ResultCode,
+  type Stage,
+} from './inversion/method.ts';
+export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
+export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';
+export { type InvertOptions, invert } from './inversion/methods/invert.ts';
+export { type RgiOptions, rgi } from './inversion/methods/rgi.ts';
+export { type RrgiOptions, rrgi } from './inversion/methods/rrgi.ts';
+export { type YehOptions, yeh } from './inversion/methods/yeh.ts';
+export { PAPER, type PaperPreset, type PaperSettings, paperStart } from './inversion/presets.ts';
+export {
+  createSolver,
+  type Inversion,
+  runMethod,
+  type Solver,
+  type SolverOptions,
+  type SolverState,
+  type StepReport,
+} from './inversion/solver.ts';
+export * from './metrics/index.ts';
+export { GraphBuilder, type Value } from './onnx/builder.ts';
+export { encodeModel } from './onnx/encode.ts';
+export type { Attribute, Evaluate, Graph, Model, Node, StaticGraph, ValueInfo } from './onnx/graph.ts';
+export { NEWEST_OPSET, OLDEST_OPSET, readModel } from './onnx/read.ts';
+export {
+  type ElementType,
+  float32,
+  ints,
+  numbersOf,
+  type Tensor,
+  type TensorType,
+  tensorOf,
+  zeros,
+} from './onnx/tensor.ts';
+export { specialise } from './passes/specialise.ts';
+export { type Random, randomFrom } from './random.ts';
+export {
+  DEVICES,
+  type Device,
+  evaluatorOf,
+  type Loop,
+  type Runtime,
+  type Session,
+  type SessionOptions,
+  type Tensors,
+} from './runtime/runtime.ts';

@@ -1,0 +1,14 @@
+/** The public interface in Node: the core, and what needs Node. */
+export * from './index.ts';
+export {
+  createRuntime,
+  type DeviceStatus,
+  type NodeRuntimeOptions,
+  nodeRuntime,
+  probeDevice,
+  probeDevices,
+  type RuntimeOptions,
+  requireDevice,
+  type WorkerRuntimeOptions,
+  workerRuntime,
+} from './runtime/node/index.ts';

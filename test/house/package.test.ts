@@ -1,0 +1,52 @@
+/** The package as it is built: compiled JavaScript on plain node, where neither tsx nor vitest helps. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+let built: string;
+
+beforeAll(() => {
+  // Inside the repository, so that the packages it imports are found.
+  built = mkdtempSync(path.join(root, 'node_modules', '.rgi-built-'));
+  const bin = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  spawnSync(process.execPath, [bin, '-p', 'tsconfig.build.json', '--outDir', built], { cwd: root });
+});
+
+afterAll(() => rmSync(built, { recursive: true, force: true }));
+
+const run = (program: string) =>
+  execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', cwd: root });
+
+const moduleUrl = (name: string) => pathToFileURL(path.join(built, name)).href;
+
+test('every entry of the exports map is built, with its types', () => {
+  const entries = Object.values(manifest.exports as Record<string, string | Record<string, string>>);
+  const files = entries.flatMap((entry) => (typeof entry === 'string' ? [] : Object.values(entry)));
+  expect(files.length).toBeGreaterThan(0);
+  for (const file of files) expect(existsSync(path.join(built, file.replace('./dist/', ''))), file).toBe(true);
+});
+
+test('the worker and the device probe start from compiled files', () => {
+  const program = `
+    import { createRuntime, encodeModel, float32, GraphBuilder, probeDevice } from '${moduleUrl('node.js')}';
+    const b = new GraphBuilder();
+    b.node('Add', ['x', 'x'], {}, ['y']);
+    const value = { type: 'float32', dims: [2] };
+    const model = encodeModel(b.graph('g', [{ name: 'x', ...value }], [{ name: 'y', ...value }]));
+    const runtime = await createRuntime({ worker: true });
+    const session = await runtime.session(model);
+    const { y } = Object.fromEntries(await session.run(new Map([['x', float32([1, 2])]])));
+    await runtime.dispose();
+    console.log(JSON.stringify({ y: [...y.data], cpu: (await probeDevice('cpu')).available }));`;
+  expect(JSON.parse(run(program))).toEqual({ y: [2, 4], cpu: true });
+});
+
+test('the package ships what it needs and nothing else', () => {
+  expect(manifest.files).toEqual(['dist', 'README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE']);
+  for (const file of manifest.files.slice(1)) expect(existsSync(path.join(root, file)), file).toBe(true);
+});
