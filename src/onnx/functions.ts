@@ -15,7 +15,7 @@ export interface FunctionExpander {
 }
 
 /** Bodies multiply when functions call functions: beyond this many nodes a model is refused. */
-const MOST_NODES = 1_000_000;
+const MOST_NODES = 200_000;
 const DEEPEST = 100;
 
 /** `opsetOf` reads the standard opset that a function imports (undefined: none, the model's holds). */
@@ -24,32 +24,16 @@ export function functionExpander(
   opsetOf: (imports: FunctionProto['opsetImport']) => number | undefined,
 ): FunctionExpander {
   const functions = new Map(model.functions.map((f) => [keyOf(f.domain, f.name, f.overload), f]));
-  const taken = new Set<string>();
+  /** Names in use, and how often each was wanted again. */
+  const taken = new Map<string, number>();
   if (model.graph && functions.size > 0) collectNames(model.graph, taken);
   const opsets = new Map<Node, number>();
-  const open: string[] = [];
-  let made = 0;
+  if (model.graph) refuseUnbounded(model.graph, functions);
 
   const expand = (call: NodeProto, scope: DecodeScope): readonly Node[] | undefined => {
-    const key = keyOf(call.domain, call.opType, call.overload);
-    const body = functions.get(key);
+    const body = functions.get(keyOf(call.domain, call.opType, call.overload));
     if (!body) return undefined;
     const location = { node: call.name, operator: call.opType };
-    if (open.includes(key)) {
-      throw new RgiError(
-        'model',
-        `The model's function '${call.opType}' calls itself; it cannot be inlined.`,
-        location,
-      );
-    }
-    made += body.node.length;
-    if (open.length >= DEEPEST || made > MOST_NODES) {
-      throw new RgiError(
-        'model',
-        `The model's functions call each other without bound (at '${call.opType}').`,
-        location,
-      );
-    }
     if (call.input.length > body.input.length || call.output.length > body.output.length) {
       throw new RgiError(
         'model',
@@ -59,9 +43,7 @@ export function functionExpander(
     }
     const given = decodeAttributes(call.attribute, scope);
     const defaults = decodeAttributes(body.attributeProto, scope);
-    open.push(key);
     const nodes = decodeNodes(body.node, { ...scope, reference: (name) => given[name] ?? defaults[name] });
-    open.pop();
     return inline(call, body, nodes, opsetOf(body.opsetImport));
   };
 
@@ -114,6 +96,36 @@ export function functionExpander(
   return { expand, opsets };
 }
 
+/** Throws where functions call themselves, or where the inlined model would be absurdly large. */
+function refuseUnbounded(graph: GraphProto, functions: ReadonlyMap<string, FunctionProto>): void {
+  const sizes = new Map<string, number>();
+  const open = new Set<string>();
+  const refuse = (name: string, what: string) =>
+    new RgiError('model', `The model's function '${name}' ${what}; it cannot be inlined.`, { operator: name });
+  const sizeOfNodes = (nodes: readonly NodeProto[]): number =>
+    nodes.reduce((sum, node) => {
+      const inner = node.attribute.reduce((total, { g }) => total + (g ? sizeOfNodes(g.node) : 0), 0);
+      return sum + sizeOfCall(node) + inner;
+    }, 0);
+  const sizeOfCall = (node: NodeProto): number => {
+    const key = keyOf(node.domain, node.opType, node.overload);
+    const body = functions.get(key);
+    if (!body) return 1;
+    const known = sizes.get(key);
+    if (known !== undefined) return known;
+    if (open.has(key)) throw refuse(node.opType, 'calls itself');
+    if (open.size >= DEEPEST) throw refuse(node.opType, `stands at the end of more than ${DEEPEST} nested calls`);
+    open.add(key);
+    // The call itself counts: empty bodies called without end are work, too.
+    const size = 1 + sizeOfNodes(body.node);
+    open.delete(key);
+    if (size > MOST_NODES) throw refuse(node.opType, `stands for more than ${MOST_NODES} nodes`);
+    sizes.set(key, size);
+    return size;
+  };
+  sizeOfNodes(graph.node);
+}
+
 function keyOf(domain: string, name: string, overload: string): string {
   return JSON.stringify([domain === 'ai.onnx' ? '' : domain, name, overload]);
 }
@@ -122,10 +134,14 @@ function identity(input: string, output: string): Node {
   return { operator: 'Identity', domain: '', name: output, inputs: [input], outputs: [output], attributes: {} };
 }
 
-function freshName(base: string, taken: Set<string>): string {
+function freshName(base: string, taken: Map<string, number>): string {
   let name = base;
-  for (let i = 1; taken.has(name); i++) name = `${base}.${i}`;
-  taken.add(name);
+  while (taken.has(name)) {
+    const count = taken.get(base)! + 1;
+    taken.set(base, count);
+    name = `${base}.${count}`;
+  }
+  taken.set(name, 0);
   return name;
 }
 
@@ -141,10 +157,10 @@ function mapSubgraphs(
   );
 }
 
-function collectNames(graph: GraphProto, names: Set<string>): void {
-  for (const { name } of [...graph.input, ...graph.output, ...graph.initializer]) names.add(name);
+function collectNames(graph: GraphProto, names: Map<string, number>): void {
+  for (const { name } of [...graph.input, ...graph.output, ...graph.initializer]) names.set(name, 0);
   for (const node of graph.node) {
-    for (const name of [...node.input, ...node.output]) names.add(name);
+    for (const name of [...node.input, ...node.output]) names.set(name, 0);
     for (const attribute of node.attribute) if (attribute.g) collectNames(attribute.g, names);
   }
 }

@@ -59,9 +59,14 @@ function liftGraph(graph: Graph, around: Surroundings): Graph {
 /** Node names made unique, as ONNX Runtime asks: one old node may have become several. */
 function withOwnNames(nodes: readonly Node[]): Node[] {
   const seen = new Set<string>();
+  const counts = new Map<string, number>();
   return nodes.map((node) => {
     let name = node.name;
-    for (let i = 1; name && seen.has(name); i++) name = `${node.name}.${i}`;
+    while (name && seen.has(name)) {
+      const count = (counts.get(node.name) ?? 0) + 1;
+      counts.set(node.name, count);
+      name = `${node.name}.${count}`;
+    }
     seen.add(name);
     return name === node.name ? node : { ...node, name };
   });
