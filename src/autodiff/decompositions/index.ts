@@ -1,5 +1,6 @@
 /** All composite operators by name, with how each is written out in primitives. */
 import type { DecompositionTable } from '../decompose.ts';
+import { gridSample } from './grid-sample.ts';
 import { reduceProd } from './product.ts';
 
-export const DECOMPOSITIONS: DecompositionTable = { ReduceProd: reduceProd };
+export const DECOMPOSITIONS: DecompositionTable = { GridSample: gridSample, ReduceProd: reduceProd };

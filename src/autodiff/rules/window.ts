@@ -50,7 +50,7 @@ export function transposedWindowOf(
   const begins = input.map((size, i) => {
     if (!sized && !mode.startsWith('SAME')) return mode === 'VALID' ? 0 : (given?.[i] ?? 0);
     const total = Math.max(0, strides[i] * (size - 1) + extra[i] + reach(kernel, dilations, i) - output[i]);
-    return mode === 'SAME_UPPER' ? Math.ceil(total / 2) : Math.floor(total / 2);
+    return mode === 'SAME_UPPER' ? Math.floor(total / 2) : Math.ceil(total / 2);
   });
   return withExactEnds(kernel, strides, dilations, begins, output, input);
 }
