@@ -1,10 +1,9 @@
 /** Conv and ConvTranspose are bilinear: a difference over any step is the derivative, whatever the geometry. */
 import * as fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { GraphBuilder } from '../../src/onnx/builder.ts';
-import type { Graph } from '../../src/onnx/graph.ts';
-import { expectDirectional, noise } from '../support/directional.ts';
-import { type Tensors, valueInfo } from '../support/gradients.ts';
+import type { GraphBuilder } from '../../src/onnx/builder.ts';
+import { expectDirectional, graphOf, noise } from '../support/directional.ts';
+import type { Tensors } from '../support/gradients.ts';
 
 type Attributes = Parameters<GraphBuilder['node']>[2];
 
@@ -27,13 +26,8 @@ const geometry = fc.record({
 });
 type Geometry = typeof geometry extends fc.Arbitrary<infer T> ? T : never;
 
-function oneNode(operator: string, feeds: Tensors, attributes: Attributes): Graph {
-  const b = new GraphBuilder();
-  for (const name of feeds.keys()) b.reserve(name);
-  b.node(operator, [...feeds.keys()], attributes, ['y']);
-  const inputs = [...feeds].map(([name, tensor]) => valueInfo(name, tensor));
-  return b.graph('case', inputs, [{ name: 'y', type: 'float32', dims: [] }]);
-}
+const oneNode = (operator: string, feeds: Tensors, attributes: Attributes) =>
+  graphOf(feeds, (b) => b.node(operator, [...feeds.keys()], attributes)[0]);
 
 const attributesOf = ({ axes, group, pad }: Geometry): Attributes => ({
   strides: axes.map((a) => a.stride),
