@@ -5,7 +5,7 @@
 import type { GraphBuilder, Value } from '../../onnx/builder.ts';
 import { intAttribute, stringAttribute } from '../../onnx/graph.ts';
 import { sizeOf } from '../../onnx/tensor.ts';
-import type { Decomposition } from '../decompose.ts';
+import type { Decomposition } from '../decomposition.ts';
 
 /** One position along one axis: its index as a whole float inside the image, and its weight. Both [N, 1, P]. */
 interface Tap {

@@ -1,5 +1,5 @@
 /** All composite operators by name, with how each is written out in primitives. */
-import type { DecompositionTable } from '../decompose.ts';
+import type { DecompositionTable } from '../decomposition.ts';
 import { gridSample } from './grid-sample.ts';
 import { reduceProd } from './product.ts';
 

@@ -1,7 +1,7 @@
 /** ReduceProd as a tree of products of halves: exact where elements are zero, differentiable to any order. */
 import { intAttribute } from '../../onnx/graph.ts';
 import { numbersOf, sizeOf, tensorOf } from '../../onnx/tensor.ts';
-import type { Decomposition } from '../decompose.ts';
+import type { Decomposition } from '../decomposition.ts';
 
 export const reduceProd: Decomposition = ({ b, node, dims, outputDims, constant, has, typeOf }) => {
   const rank = dims(0).length;
