@@ -42,8 +42,8 @@ export interface Inversion {
   /** Per image: the last objective. */
   readonly loss: readonly number[];
   readonly steps: number;
-  /** Per step: mean over the images of the best search's loss and of its mask. */
-  readonly history: { readonly loss: readonly number[]; readonly masked: readonly number[] };
+  /** Per image and step: the loss of its best search, and that search's mean |M|. */
+  readonly history: { readonly loss: readonly (readonly number[])[]; readonly masked: readonly (readonly number[])[] };
 }
 
 export interface SolverOptions {
@@ -100,7 +100,7 @@ export function createSolver(
   options: SolverOptions = {},
 ): Solver {
   const evaluate = evaluatorOf(runtime, encodeModel);
-  const history = { loss: [] as number[], masked: [] as number[] };
+  const history = { loss: [] as number[][], masked: [] as number[][] };
   let images: Tensor;
   let keep: Tensor | undefined;
   let stageIndex = 0;
@@ -149,6 +149,8 @@ export function createSolver(
       if (method.needsMask && !mask)
         throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
       images = given;
+      history.loss = Array.from({ length: images.dims[0] }, () => []);
+      history.masked = Array.from({ length: images.dims[0] }, () => []);
       keep = mask && (method.keepOf ?? keepOf)(mask);
       const known = method.needsMask ? keep : undefined;
       const cost = method.start.distance.kind === 'loss' ? lossCost : undefined;
@@ -173,9 +175,10 @@ export function createSolver(
         if (!Number.isFinite(loss)) codes[i] = 'diverged';
         else codes[i] ??= stage().terminate?.({ step: stepIndex, loss: losses[i] });
       });
-      const best = bestSearches(report.loss, images.dims[0], 1);
-      history.loss.push(mean(best.map((i) => report.loss[i])));
-      history.masked.push(mean(best.map((i) => report.masked[i])));
+      bestSearches(report.loss, images.dims[0], 1).forEach((search, image) => {
+        history.loss[image].push(report.loss[search]);
+        history.masked[image].push(report.masked[search]);
+      });
       return report;
     },
     terminate: () => stepIndex >= stage().steps || (codes.length > 0 && codes.every((code) => code !== undefined)),
@@ -352,8 +355,4 @@ function bestSearches(loss: Float32Array, n: number, count: number): number[] {
     const cost = (i: number) => (Number.isFinite(loss[i]) ? loss[i] : Number.POSITIVE_INFINITY);
     return own.sort((a, b) => cost(a) - cost(b)).slice(0, count);
   }).flat();
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, c) => a + c, 0) / values.length;
 }
