@@ -12,3 +12,4 @@ export {
   type WorkerRuntimeOptions,
   workerRuntime,
 } from './runtime/node/index.ts';
+export { openModel } from './runtime/node/model-file.ts';

@@ -1,0 +1,112 @@
+/** Models on disk: reads the file and the weights beside it, which may not lie outside its folder. */
+import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { RgiError } from '../../errors.ts';
+import type { ExternalData } from '../../onnx/decode.ts';
+import type { Model } from '../../onnx/graph.ts';
+import { readModel } from '../../onnx/read.ts';
+
+/** Protobuf's own limit of a message. */
+const LARGEST = 2 ** 31 - 1;
+
+/**
+ * Reads the ONNX model at `file`, with weights stored in other files of the same folder (or below it).
+ * Every error is an `RgiError('model')` whose sentence starts with the file's name.
+ */
+export async function openModel(file: string): Promise<Model> {
+  try {
+    return readModel(await readModelBytes(file), externalBeside(file));
+  } catch (error) {
+    if (!(error instanceof RgiError)) throw error;
+    throw new RgiError(error.code, `${file}: ${error.message}`, { ...error.location, file }, { cause: error });
+  }
+}
+
+async function readModelBytes(file: string): Promise<Uint8Array> {
+  try {
+    const { size } = await stat(file);
+    if (size > LARGEST) {
+      throw new RgiError(
+        'model',
+        `The file is ${(size / 2 ** 30).toFixed(1)} GiB; an ONNX file is at most 2 GiB. Save its weights beside it (onnx.save_model with save_as_external_data=True).`,
+      );
+    }
+    return await readFile(file);
+  } catch (error) {
+    throw error instanceof RgiError ? error : unreadable(error, 'The file');
+  }
+}
+
+/** External data of the model at `file`: byte ranges of files in its folder. */
+function externalBeside(file: string): ExternalData {
+  return (location, offset, length) => {
+    const inner = resolveInside(path.dirname(file), location);
+    let descriptor: number;
+    try {
+      descriptor = openSync(inner, 'r');
+    } catch (error) {
+      throw unreadable(error, `The file of its weights, '${location}',`);
+    }
+    try {
+      const { size } = fstatSync(descriptor);
+      const wanted = length ?? size - offset;
+      // Checked before anything is allocated: the numbers come from the model.
+      if (!(offset >= 0 && wanted >= 0 && offset + wanted <= size)) {
+        throw new RgiError(
+          'model',
+          `The file of its weights, '${location}', has ${size} bytes; the model wants ${wanted} from byte ${offset} on. Copy it again, whole.`,
+        );
+      }
+      const bytes = new Uint8Array(wanted);
+      for (let done = 0; done < wanted; ) {
+        const read = readSync(descriptor, bytes, done, Math.min(wanted - done, LARGEST), offset + done);
+        if (read === 0)
+          throw new RgiError('model', `The file of its weights, '${location}', became shorter while it was read.`);
+        done += read;
+      }
+      return bytes;
+    } catch (error) {
+      throw error instanceof RgiError ? error : unreadable(error, `The file of its weights, '${location}',`);
+    } finally {
+      closeSync(descriptor);
+    }
+  };
+}
+
+/** The path of `location` in `folder`; what leads out of it, by `..`, from the root, or over a symbolic link, is refused. */
+function resolveInside(folder: string, location: string): string {
+  const outside = () =>
+    new RgiError(
+      'model',
+      `The model wants weights from '${location}', outside its own folder; that is refused. Put the file beside the model and save it with that location.`,
+    );
+  const isOutside = (from: string, to: string) => {
+    const relative = path.relative(from, to);
+    return relative === '' || relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative);
+  };
+  const normal = location.replaceAll('\\', '/');
+  if (normal === '' || normal.includes('\0') || path.isAbsolute(normal) || /^[a-z]:/i.test(normal)) throw outside();
+  const inner = path.resolve(folder, normal);
+  if (isOutside(path.resolve(folder), inner)) throw outside();
+  try {
+    if (isOutside(realpathSync(folder), realpathSync(inner))) throw outside();
+  } catch (error) {
+    throw error instanceof RgiError ? error : unreadable(error, `The file of its weights, '${location}',`);
+  }
+  return inner;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EISDIR: 'is a folder, not a file',
+  EACCES: 'may not be read (permission denied)',
+  EPERM: 'may not be read (permission denied)',
+  ELOOP: 'is a symbolic link that leads to itself',
+};
+
+function unreadable(error: unknown, what: string): RgiError {
+  const code = String((error as { code?: unknown }).code ?? 'unknown error');
+  return new RgiError('model', `${what} ${REASONS[code] ?? `cannot be read (${code})`}.`, {}, { cause: error });
+}
