@@ -59,6 +59,12 @@ export function drawRegion(region: Region, { height, width }: Size, random: Rand
     case 'paper-block': {
       const centre = (size: number) => Math.round((60 / 128) * size);
       const size = 2 * region.half;
+      if (size >= Math.min(height, width)) {
+        throw new RgiError(
+          'usage',
+          `A block of ${size} x ${size} pixels leaves nothing of a picture of ${width} x ${height}; give a smaller half.`,
+        );
+      }
       canvas.rectangle(centre(height) - region.half, centre(width) - region.half, size, size);
       break;
     }
