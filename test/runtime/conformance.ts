@@ -112,6 +112,17 @@ export function conformance(create: () => Promise<Runtime>): void {
     await session.dispose();
   });
 
+  test('carries float16 as bits', async () => {
+    const b = new GraphBuilder();
+    b.node('Add', ['h', 'h'], {}, ['y']);
+    const model = encodeModel(b.graph('g', [info('h', [2], 'float16')], [info('y', [2], 'float16')]));
+    const session = await runtime.session(model);
+    const h: Tensor = { type: 'float16', dims: [2], data: Uint16Array.of(0x3c00, 0x4000) };
+    const y = (await session.run(named({ h }))).get('y')!;
+    expect(y).toMatchObject({ type: 'float16', dims: [2], data: Uint16Array.of(0x4000, 0x4400) });
+    await session.dispose();
+  });
+
   test('returns only what is wanted', async () => {
     const session = await runtime.session(integers());
     const feeds = named({ n: ints([1, 2, 3]), b: tensorOf('bool', [1, 0]) });
