@@ -1,6 +1,6 @@
 /** Pools: averages are linear, maxima gather, Lp norms are both a power and a sum. */
 import type { GraphBuilder, Value } from '../../onnx/builder.ts';
-import { intAttribute, intsAttribute } from '../../onnx/graph.ts';
+import { intAttribute, intsAttribute, stringAttribute } from '../../onnx/graph.ts';
 import { sizeOf } from '../../onnx/tensor.ts';
 import type { Rule, RuleContext, RuleTable } from '../rule.ts';
 import { type AxisMap, applyMaps, transposeMap } from './axis-maps.ts';
@@ -26,9 +26,11 @@ const averagePool: Rule = {
       return [b.Resize(share, [1, 1, ...window.kernel], options)];
     }
     const padsCount = intAttribute(node, 'count_include_pad', 0) === 1;
-    const given = intsAttribute(node, 'pads');
+    const mode = stringAttribute(node, 'auto_pad', 'NOTSET');
+    const given = mode === 'NOTSET' ? intsAttribute(node, 'pads') : undefined;
     const maps = input.map((size, i) => {
-      const end = window.begins[i] + size + (given ? given[i + input.length] : Math.max(0, window.ends[i]));
+      const padding = mode.startsWith('SAME') ? Math.max(0, window.ends[i]) : (given?.[i + input.length] ?? 0);
+      const end = window.begins[i] + size + padding;
       return poolMap(
         window,
         i,

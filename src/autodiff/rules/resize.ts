@@ -56,10 +56,10 @@ function axesOf({ node, dims, outputDims, constant, has }: RuleContext): ResizeA
     const ratios = axes.map((axis, i) => sizes[i] / input[axis]);
     implied.fill(policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios));
   }
-  const cropped = stringAttribute(node, 'coordinate_transformation_mode', '') === 'tf_crop_and_resize';
   return axes.flatMap((axis, i) => {
     const scale = Math.fround(scales ? scales[i] : implied[i]);
-    if (input[axis] === output[axis] && scale === 1 && !cropped) return [];
+    // ONNX Runtime leaves such an axis as it is, also where tf_crop_and_resize names a region.
+    if (input[axis] === output[axis] && scale === 1) return [];
     const bounds = [region?.[i] ?? 0, region?.[i + axes.length] ?? 1] as const;
     return [{ axis, input: input[axis], output: output[axis], scale, region: bounds }];
   });
