@@ -15,6 +15,7 @@ export const LAYERS: readonly string[] = [
   'optim',
   'images',
   'metrics',
+  'inspect',
   'inversion',
   'index',
   'node',
