@@ -7,6 +7,11 @@ import type { StartRule } from './starts.ts';
 
 export type PaperPreset = 'paper' | 'paper-l1' | 'paper-detect';
 
+/** `fast` is our default. */
+export type Preset = 'fast' | PaperPreset;
+
+export const PRESETS: readonly Preset[] = ['fast', 'paper', 'paper-l1', 'paper-detect'];
+
 export interface PaperSettings {
   readonly loss: LossTerm;
   readonly lambda: number;

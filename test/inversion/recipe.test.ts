@@ -24,10 +24,10 @@ function matrices(graph: Graph): string[] {
 }
 
 const cases: Record<string, (weights: string[]) => Method> = {
-  rgi_l2: () => rgi({ preset: 'paper', steps: STEPS }),
-  rgi_l1: () => rgi({ preset: 'paper-l1', steps: STEPS }),
-  rgi_l2_zeros: () => rgi({ preset: 'paper-detect', steps: STEPS }),
-  rrgi_l2: (weights) => rrgi({ preset: 'paper', steps: STEPS, weights, weightsFrom: 10 }),
+  rgi_l2: () => rgi({ preset: 'paper', steps: STEPS, channels: 3 }),
+  rgi_l1: () => rgi({ preset: 'paper-l1', steps: STEPS, channels: 3 }),
+  rgi_l2_zeros: () => rgi({ preset: 'paper-detect', steps: STEPS, channels: 3 }),
+  rrgi_l2: (weights) => rrgi({ preset: 'paper', steps: STEPS, channels: 3, weights, weightsFrom: 10 }),
   yeh_without: () => yeh({ recipe: 'rgi', preset: 'paper', masked: false, steps: STEPS }),
   yeh_with: () => yeh({ recipe: 'rgi', preset: 'paper', masked: true, steps: STEPS }),
   pan_with: (weights) =>

@@ -1,40 +1,118 @@
 /**
  * RGI (Mou et al., ICLR 2023): min over z and M of  L_rec((1-M)*x, (1-M)*G(z)) + lambda*||M||_1.
- * The released code follows the gradient in M with an Adam of its own.
+ * The released code follows the gradient in M with an Adam of its own (presets `paper...`); our default takes the exact
+ * minimiser over M at every step and lowers lambda to its target (`continuation.ts`).
  */
-import { ADAM, constantControls, type Formulation } from '../formulation.ts';
-import type { Method } from '../method.ts';
-import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from '../presets.ts';
+import { continuation, robustStart } from '../continuation.ts';
+import {
+  ADAM,
+  constantControls,
+  type Formulation,
+  type LossTerm,
+  lambdaOfThreshold,
+  type MaskForm,
+  type Prior,
+  type Reduction,
+} from '../formulation.ts';
+import type { Method, Stage } from '../method.ts';
+import { PAPER, PAPER_RATES, type Preset, paperStart } from '../presets.ts';
 
 export interface RgiOptions {
-  readonly preset: PaperPreset;
+  readonly preset: Preset;
+  /** Channels of the image: converts thresholds. */
+  readonly channels: number;
+  /** The weight of ||M||_1; `thresholdGrey` says the same as a residual in grey levels, per channel. */
   readonly lambda?: number;
+  readonly thresholdGrey?: number;
+  /** The true mask is given: RGI's oracle. */
+  readonly masked?: boolean;
+  readonly loss?: LossTerm & { readonly kind: 'l1' | 'l2' | 'huber' };
+  readonly reduction?: Reduction;
+  readonly mask?: MaskForm;
   readonly steps?: number;
+  /** Searches per image that compete, and random latents looked at before (default preset). */
+  readonly starts?: number;
+  readonly pool?: number;
+  readonly latentRate?: number;
+  readonly maskRate?: number;
   readonly seed?: number;
-  /** Is a discriminator given? Without, the critic term is off. */
+  /** Is a discriminator given? Without, the paper's critic term is off. */
   readonly critic?: boolean;
+  readonly priors?: readonly Prior[];
 }
 
+/** Numbers of our default, chosen on latents of the shared generators that no figure is reported on. */
+export const FAST = { thresholdGrey: 12.75, steps: 400, starts: 4, pool: 1000, latentRate: 0.1 } as const;
+
 export function rgi(options: RgiOptions): Method {
-  const paper = PAPER[options.preset];
+  return options.preset === 'fast' ? fast(options) : paper(options, options.preset);
+}
+
+function fast(options: RgiOptions): Method {
+  const loss = options.loss ?? { kind: 'l1', weight: 1 };
+  const seed = options.seed ?? 0;
+  return {
+    name: 'rgi',
+    needsMask: options.masked ?? false,
+    start: robustStart(options.channels, options.pool ?? FAST.pool, seed),
+    stages: continuation({
+      channels: options.channels,
+      loss,
+      lambda: lambdaOf(
+        options,
+        loss,
+        lambdaOfThreshold(FAST.thresholdGrey, scaleOf(loss), options.channels) * loss.weight,
+      ),
+      masked: options.masked ?? false,
+      steps: options.steps ?? FAST.steps,
+      starts: options.starts ?? FAST.starts,
+      latentRate: options.latentRate ?? FAST.latentRate,
+      priors: options.priors ?? [],
+    }),
+  };
+}
+
+function paper(options: RgiOptions, preset: Exclude<Preset, 'fast'>): Method {
+  const settings = PAPER[preset];
+  const loss = options.loss ?? settings.loss;
+  const critic: Prior[] = options.critic && settings.critic > 0 ? [{ kind: 'critic', weight: settings.critic }] : [];
   const formulation: Formulation = {
-    loss: [paper.loss],
-    reduction: 'sum',
-    mask: { form: 'free', shared: false, initial: paper.initialMask },
-    priors: options.critic && paper.critic > 0 ? [{ kind: 'critic', weight: paper.critic }] : [],
+    loss: [loss],
+    reduction: options.reduction ?? 'sum',
+    mask: options.masked
+      ? { form: 'given' }
+      : (options.mask ?? { form: 'free', shared: false, initial: settings.initialMask }),
+    priors: options.priors ?? critic,
     optimiser: ADAM,
     weightGroups: [],
   };
   const controls = constantControls({
-    lambda: options.lambda ?? paper.lambda,
-    latentRate: PAPER_RATES.latent,
-    maskRate: PAPER_RATES.mask,
+    lambda: lambdaOf(options, loss, settings.lambda),
+    latentRate: options.latentRate ?? PAPER_RATES.latent,
+    maskRate: options.maskRate ?? PAPER_RATES.mask,
     weightRates: [],
   });
+  const stage: Stage = {
+    name: 'z and M',
+    formulation,
+    steps: options.steps ?? settings.steps,
+    starts: options.starts ?? 1,
+    controls,
+  };
   return {
     name: 'rgi',
-    needsMask: false,
-    start: paperStart(options.seed ?? 0),
-    stages: [{ name: 'z and M', formulation, steps: options.steps ?? paper.steps, starts: 1, controls }],
+    needsMask: options.masked ?? false,
+    start: { ...paperStart(options.seed ?? 0), pool: options.pool ?? 1000 },
+    stages: [stage],
   };
+}
+
+function scaleOf(loss: LossTerm): 'l1' | 'l2' {
+  return loss.kind === 'l1' ? 'l1' : 'l2';
+}
+
+function lambdaOf(options: RgiOptions, loss: LossTerm, fallback: number): number {
+  if (options.thresholdGrey !== undefined)
+    return loss.weight * lambdaOfThreshold(options.thresholdGrey, scaleOf(loss), options.channels);
+  return options.lambda ?? fallback;
 }

@@ -1,40 +1,78 @@
 /**
  * R-RGI (Mou et al., ICLR 2023): RGI over the generator's weights theta, too, after a warm-up in which theta is frozen.
- * As in the released code theta's Adam is stepped from the beginning with rate 0, so that its moments are warm and its
- * bias correction spent when the weights begin to move.
+ * In the released code (presets `paper...`) theta's Adam is stepped from the beginning with rate 0, so that its moments
+ * are warm and its bias correction spent when the weights begin to move. Our default runs RGI to its end and then frees
+ * theta for a while.
  */
+import { cosineDecay } from '../continuation.ts';
 import type { Formulation } from '../formulation.ts';
-import type { Method } from '../method.ts';
+import type { Method, Stage } from '../method.ts';
 import { PAPER, PAPER_RATES } from '../presets.ts';
 import { type RgiOptions, rgi } from './rgi.ts';
 
 export interface RrgiOptions extends RgiOptions {
   /** Names of the weights of G to tune. */
   readonly weights: readonly string[];
+  readonly weightRate?: number;
+  /** The step from which theta moves (paper presets). */
   readonly weightsFrom?: number;
+  /** Steps in which theta moves (default preset). */
+  readonly weightSteps?: number;
 }
 
+/** Our default: how long and how fast theta moves. */
+export const FAST_WEIGHTS = { steps: 100, rate: 1e-4, latentRate: 0.01 } as const;
+
 export function rrgi(options: RrgiOptions): Method {
-  const paper = PAPER[options.preset];
   const base = rgi(options);
-  const [warm] = base.stages;
-  const formulation: Formulation = { ...warm.formulation, weightGroups: [options.weights] };
-  // With fewer steps than the recipe's, theta still gets the recipe's share of them.
-  const from = options.weightsFrom ?? Math.round((warm.steps * paper.weightsFrom) / paper.steps);
-  return {
-    ...base,
-    name: 'rrgi',
-    stages: [
-      {
-        ...warm,
-        name: 'z, M and theta',
-        formulation,
-        controls: (t) => ({
-          ...warm.controls(t),
-          maskRate: paper.freezeMask && t >= from ? 0 : PAPER_RATES.mask,
-          weightRates: [t >= from ? PAPER_RATES.weights : 0],
-        }),
-      },
-    ],
+  const stages =
+    options.preset === 'fast' ? freedAfterwards(base, options) : warmFromTheStart(base, options, options.preset);
+  return { ...base, name: 'rrgi', stages };
+}
+
+function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
+  const last = base.stages[base.stages.length - 1];
+  const steps = options.weightSteps ?? FAST_WEIGHTS.steps;
+  const rate = options.weightRate ?? FAST_WEIGHTS.rate;
+  const { lambda } = last.controls(last.steps);
+  const tune: Stage = {
+    name: 'tune',
+    formulation: withWeights(last.formulation, options.weights),
+    steps,
+    starts: 1,
+    controls: (t) => ({
+      lambda,
+      latentRate: FAST_WEIGHTS.latentRate * cosineDecay(t / steps),
+      maskRate: 0,
+      weightRates: [rate * cosineDecay(t / steps)],
+    }),
   };
+  return [...base.stages, tune];
+}
+
+function warmFromTheStart(base: Method, options: RrgiOptions, preset: keyof typeof PAPER): Stage[] {
+  const paper = PAPER[preset];
+  const [warm] = base.stages;
+  // With other step counts than the recipe's, theta still gets the recipe's share of them.
+  const from = options.weightsFrom ?? Math.round((warm.steps * paper.weightsFrom) / paper.steps);
+  const rate = options.weightRate ?? PAPER_RATES.weights;
+  return [
+    {
+      ...warm,
+      name: 'z, M and theta',
+      formulation: withWeights(warm.formulation, options.weights),
+      controls: (t) => {
+        const controls = warm.controls(t);
+        return {
+          ...controls,
+          maskRate: paper.freezeMask && t >= from ? 0 : controls.maskRate,
+          weightRates: [t >= from ? rate : 0],
+        };
+      },
+    },
+  ];
+}
+
+function withWeights(formulation: Formulation, weights: readonly string[]): Formulation {
+  return { ...formulation, weightGroups: [weights] };
 }

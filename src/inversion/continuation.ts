@@ -1,0 +1,94 @@
+/**
+ * Our default way to the minimum: the exact mask, graduated non-convexity (lambda starts large, where nothing is masked,
+ * and is lowered to its target), several starts of which the best goes on, and a falling learning rate.
+ */
+import {
+  ADAM,
+  type Controls,
+  type Formulation,
+  type LossTerm,
+  lambdaOfThreshold,
+  type MaskForm,
+  type Prior,
+} from './formulation.ts';
+import type { Stage } from './method.ts';
+import type { StartRule } from './starts.ts';
+
+export interface ContinuationOptions {
+  readonly channels: number;
+  readonly loss: LossTerm & { readonly kind: 'l1' | 'l2' | 'huber' };
+  /** lambda at the end of the path */
+  readonly lambda: number;
+  /** The true mask is given: the same search as the mask-free one, its oracle. */
+  readonly masked: boolean;
+  readonly steps: number;
+  readonly starts: number;
+  readonly latentRate: number;
+  readonly priors: readonly Prior[];
+}
+
+/** Residual at which the path begins to mask: half the range of the image, more than any good start leaves behind. */
+const FIRST_THRESHOLD_GREY = 127.5;
+
+/** Share of the steps in which several starts compete. */
+const COMPETITION = 3 / 8;
+
+export function continuation(options: ContinuationOptions): Stage[] {
+  const scale = options.loss.kind === 'l1' ? 'l1' : 'l2';
+  const first = Math.max(
+    options.lambda,
+    options.loss.weight * lambdaOfThreshold(FIRST_THRESHOLD_GREY, scale, options.channels),
+  );
+  const mask: MaskForm = options.masked ? { form: 'given' } : { form: 'exact', shared: true };
+  const formulation: Formulation = {
+    loss: [options.loss],
+    reduction: 'sum',
+    mask,
+    priors: options.priors,
+    optimiser: ADAM,
+    weightGroups: [],
+  };
+  const early = options.starts > 1 ? Math.round(options.steps * COMPETITION) : 0;
+  const late = options.steps - early;
+  const pathEnd = early > 0 ? early : late / 2;
+  const controls = (t: number, latentRate: number): Controls => ({
+    lambda: geometric(first, options.lambda, t / pathEnd),
+    latentRate,
+    maskRate: 0,
+    weightRates: [],
+  });
+  const refine: Stage = {
+    name: 'refine',
+    formulation,
+    steps: late,
+    starts: 1,
+    controls: (t) => controls(early + t, options.latentRate * cosineDecay(t / late)),
+  };
+  if (early === 0) return [refine];
+  return [
+    {
+      name: 'compete',
+      formulation,
+      steps: early,
+      starts: options.starts,
+      controls: (t) => controls(t, options.latentRate),
+    },
+    refine,
+  ];
+}
+
+/** From `from` to `to` along a geometric path; `progress` beyond [0,1] stays at the ends. */
+export function geometric(from: number, to: number, progress: number): number {
+  return from * (to / from) ** Math.min(1, Math.max(0, progress));
+}
+
+/** 1 at 0, falling along half a cosine to a five-hundredth at 1. */
+export function cosineDecay(progress: number): number {
+  const floor = 0.002;
+  return floor + (1 - floor) * (0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, progress)));
+}
+
+/** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */
+export function robustStart(channels: number, pool: number, seed: number): StartRule {
+  return { pool, distance: { kind: 'truncated', limit: channels / 3 }, seed };
+}

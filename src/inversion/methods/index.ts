@@ -1,0 +1,196 @@
+/** From options to a method. Options a method has no use for are refused, never ignored. */
+import { RgiError } from '../../errors.ts';
+import { layerGroups, trainableWeights } from '../../inspect/weights.ts';
+import type { Graph } from '../../onnx/graph.ts';
+import type { LossTerm, MaskForm, Prior, Reduction } from '../formulation.ts';
+import type { Method, MethodName } from '../method.ts';
+import type { Preset } from '../presets.ts';
+import { anogan } from './anogan.ts';
+import { dgp } from './dgp.ts';
+import { invert } from './invert.ts';
+import { rgi } from './rgi.ts';
+import { rrgi } from './rrgi.ts';
+import { yeh } from './yeh.ts';
+
+/** Every option of every method; what is not given takes the preset's value. Plain data: it goes into the manifest. */
+export interface MethodOptions {
+  readonly method: MethodName;
+  readonly preset?: Preset;
+  readonly recipe?: 'original' | 'rgi';
+  readonly loss?: 'l1' | 'l2' | 'huber';
+  /** Where Huber's loss turns linear, in grey levels. */
+  readonly huberGrey?: number;
+  readonly reduction?: Reduction;
+  readonly maskForm?: 'free' | 'clipped' | 'exact';
+  readonly lambda?: number;
+  readonly thresholdGrey?: number;
+  readonly steps?: number;
+  readonly starts?: number;
+  readonly pool?: number;
+  readonly seed?: number;
+  readonly latentRate?: number;
+  readonly maskRate?: number;
+  readonly weightRate?: number;
+  /** Names of weights to tune (R-RGI, DGP); default: all weights and biases. */
+  readonly weights?: readonly string[];
+  readonly importance?: 'none' | 'released' | 'described';
+  /** Weight of the Gaussian prior on z. */
+  readonly latentPrior?: number;
+  /** Weight of the discriminator's prior. */
+  readonly criticPrior?: number;
+  /** Layers of the second network for feature losses. */
+  readonly featureLayers?: readonly string[];
+}
+
+export interface MethodContext {
+  readonly channels: number;
+  readonly generator: Graph;
+  readonly masked: boolean;
+  readonly critic: boolean;
+  /** The feature layers of the second network, all its activations if not chosen. */
+  readonly layers: readonly string[];
+}
+
+/** Which optional settings a method understands. */
+const UNDERSTOOD: Readonly<Record<MethodName, readonly (keyof MethodOptions)[]>> = {
+  rgi: [
+    'preset',
+    'loss',
+    'huberGrey',
+    'reduction',
+    'maskForm',
+    'lambda',
+    'thresholdGrey',
+    'starts',
+    'pool',
+    'latentRate',
+    'maskRate',
+    'latentPrior',
+    'criticPrior',
+  ],
+  rrgi: [
+    'preset',
+    'loss',
+    'huberGrey',
+    'reduction',
+    'maskForm',
+    'lambda',
+    'thresholdGrey',
+    'starts',
+    'pool',
+    'latentRate',
+    'maskRate',
+    'latentPrior',
+    'criticPrior',
+    'weightRate',
+    'weights',
+  ],
+  yeh: ['preset', 'recipe', 'importance'],
+  dgp: ['preset', 'recipe', 'weights', 'featureLayers'],
+  anogan: ['recipe', 'featureLayers'],
+  invert: ['loss', 'huberGrey'],
+};
+
+const ALWAYS: readonly (keyof MethodOptions)[] = ['method', 'steps', 'seed'];
+
+/** Throws `usage` for an option the method has no use for, or a combination that cannot be. */
+export function buildMethod(options: MethodOptions, context: MethodContext): Method {
+  const { method } = options;
+  const understood = [...ALWAYS, ...UNDERSTOOD[method]];
+  for (const [name, value] of Object.entries(options)) {
+    if (value !== undefined && !understood.includes(name as keyof MethodOptions)) {
+      throw new RgiError(
+        'usage',
+        `The method '${method}' has no option '${name}'; it takes ${understood.slice(1).join(', ')}.`,
+      );
+    }
+  }
+  if (options.lambda !== undefined && options.thresholdGrey !== undefined) {
+    throw new RgiError('usage', 'Give lambda or the threshold in grey levels, not both: they say the same.');
+  }
+  const recipe = options.recipe ?? 'original';
+  const { critic, masked, layers } = context;
+  const { steps, seed } = options;
+  const paper = options.preset === undefined || options.preset === 'fast' ? 'paper' : options.preset;
+  switch (method) {
+    case 'rgi':
+      return rgi(rgiOptions(options, context));
+    case 'rrgi':
+      return rrgi({
+        ...rgiOptions(options, context),
+        weights: weightsOf(options, context).flat(),
+        weightRate: options.weightRate,
+      });
+    case 'yeh':
+      return yeh({ recipe, preset: paper, masked, importance: options.importance, critic, steps, seed });
+    case 'dgp':
+      return dgp({ recipe, preset: paper, weightGroups: weightsOf(options, context), layers, critic, steps, seed });
+    case 'anogan':
+      return anogan({ recipe, layers, critic, steps, seed });
+    case 'invert':
+      return invert({ loss: lossOf(options), masked, steps, seed });
+  }
+}
+
+function rgiOptions(options: MethodOptions, context: MethodContext) {
+  const preset = options.preset ?? 'fast';
+  if (preset === 'fast' && (options.maskForm ?? 'exact') !== 'exact') {
+    throw new RgiError(
+      'usage',
+      `The preset 'fast' works with the exact mask; a ${options.maskForm} mask goes with --preset paper.`,
+    );
+  }
+  if (preset === 'fast' && options.maskRate !== undefined) {
+    throw new RgiError(
+      'usage',
+      "The preset 'fast' works with the exact mask, which has no learning rate; --mask-rate goes with --preset paper.",
+    );
+  }
+  return {
+    preset,
+    channels: context.channels,
+    lambda: options.lambda,
+    thresholdGrey: options.thresholdGrey,
+    masked: context.masked,
+    loss: lossOf(options),
+    reduction: options.reduction,
+    mask: maskOf(options),
+    steps: options.steps,
+    starts: options.starts,
+    pool: options.pool,
+    latentRate: options.latentRate,
+    maskRate: options.maskRate,
+    seed: options.seed,
+    critic: context.critic,
+    priors: priorsOf(options),
+  };
+}
+
+function lossOf(options: MethodOptions): (LossTerm & { kind: 'l1' | 'l2' | 'huber' }) | undefined {
+  if (options.loss === undefined) return undefined;
+  if (options.loss !== 'huber') return { kind: options.loss, weight: 1 };
+  return { kind: 'huber', weight: 1, delta: (options.huberGrey ?? 12.75) / 127.5 };
+}
+
+function maskOf(options: MethodOptions): MaskForm | undefined {
+  if (options.maskForm === undefined) return undefined;
+  if (options.maskForm === 'exact') return { form: 'exact', shared: true };
+  return { form: options.maskForm, shared: false, initial: options.preset === 'paper-detect' ? 0 : 1 };
+}
+
+function priorsOf(options: MethodOptions): Prior[] | undefined {
+  if (options.latentPrior === undefined && options.criticPrior === undefined) return undefined;
+  return [
+    ...(options.latentPrior ? [{ kind: 'gaussian' as const, weight: options.latentPrior }] : []),
+    ...(options.criticPrior ? [{ kind: 'critic' as const, weight: options.criticPrior }] : []),
+  ];
+}
+
+/** The weights to tune by depth, shallow first. */
+function weightsOf(options: MethodOptions, context: MethodContext): string[][] {
+  const all = trainableWeights(context.generator);
+  const unknown = options.weights?.find((name) => !all.includes(name));
+  if (unknown !== undefined)
+    throw new RgiError('usage', `The generator has no weight '${unknown}'. 'rgi inspect' lists the weights.`);
+  return layerGroups(context.generator, options.weights ?? all);
+}

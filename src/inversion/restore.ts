@@ -1,0 +1,157 @@
+/**
+ * Restores pictures: inverts them in batches, and from each inversion makes what a user asks for: the restored image, the
+ * mask that was found, the composite (found region filled, the rest untouched), the residual map.
+ */
+import { composite } from '../images/blend.ts';
+import { binaryMask, clip, type Image, imageAt, type Mask, residualMap } from '../images/image.ts';
+import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { Critic } from './critic.ts';
+import type { Generator } from './generator.ts';
+import type { Method, ResultCode } from './method.ts';
+import { runMethod, type StepReport } from './solver.ts';
+import { rows } from './starts.ts';
+
+export interface RestoreJob {
+  readonly generator: Generator;
+  readonly method: Method;
+  /** Pictures [n,C,H,W] in [-1,1]. */
+  readonly images: Image;
+  /** True or drawn masks [n,1,H,W], for methods that are given one. */
+  readonly masks?: Mask;
+  readonly critic?: Critic;
+  /** Pictures inverted side by side; methods that tune weights take one at a time. */
+  readonly batch?: number;
+  /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. */
+  readonly thresholdGrey: number;
+  readonly blend?: 'poisson' | 'feather' | 'none';
+  /** The composite fills the mask grown by so many pixels, since rims are half corrupted. */
+  readonly grow?: number;
+}
+
+export interface Restoration {
+  /** G(z) clipped to [-1,1], [1,C,H,W]. */
+  readonly restored: Image;
+  readonly composite: Image;
+  /** 1 = corrupted, [1,1,H,W]. */
+  readonly mask: Mask;
+  readonly softMask: Mask;
+  /** Root mean square over the channels of x - G(z), in units of [-1,1], [1,1,H,W]. */
+  readonly residual: Image;
+  readonly latents: ReadonlyMap<string, Tensor>;
+  /** Change of each tuned weight. */
+  readonly weightChanges: ReadonlyMap<string, Tensor>;
+  readonly code: ResultCode;
+  readonly loss: number;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly history: { readonly loss: readonly number[]; readonly masked: readonly number[] };
+}
+
+export interface RestoreHooks {
+  /** Before each batch: the pictures [from, to) of how many. */
+  readonly onBatch?: (from: number, to: number) => void;
+  readonly onStep?: (report: StepReport) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Searches that share one graph by default: enough to fill the cores, little enough to stay in the caches. */
+const SEARCHES = 16;
+
+/** How many steps a method makes, for progress. */
+export function plannedSteps(method: Method): number {
+  return method.stages.reduce((sum, stage) => sum + stage.steps, 0);
+}
+
+/** Pictures that `restoreImages` inverts side by side. */
+export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'>): number {
+  const tunes = job.method.stages.some((stage) => stage.formulation.weightGroups.flat().length > 0);
+  if (tunes) return 1;
+  if (job.generator.batch !== 'any') return job.generator.batch;
+  const starts = Math.max(...job.method.stages.map((stage) => stage.starts));
+  return Math.max(1, job.batch ?? Math.floor(SEARCHES / starts));
+}
+
+/** Yields one restoration per picture, in order; stops early (without the unfinished batch) when aborted. */
+export async function* restoreImages(
+  job: RestoreJob,
+  runtime: Runtime,
+  hooks: RestoreHooks = {},
+): AsyncGenerator<Restoration> {
+  const total = job.images.dims[0];
+  const size = batchSize(job);
+  for (let from = 0; from < total && !hooks.signal?.aborted; from += size) {
+    const to = Math.min(total, from + size);
+    hooks.onBatch?.(from, to);
+    // A generator with a baked batch gets its full batch: the last picture is repeated and the copies dropped.
+    const count = job.generator.batch === 'any' ? to - from : size;
+    const picked = Array.from({ length: count }, (_, i) => Math.min(total - 1, from + i));
+    const images = rows(job.images, picked);
+    const masks = job.masks && rows(job.masks, picked);
+    const started = performance.now();
+    const inversion = await runMethod(job.generator, job.method, runtime, images, masks, {
+      critic: job.critic,
+      onStep: hooks.onStep,
+      signal: hooks.signal,
+    });
+    if (hooks.signal?.aborted) return;
+    const seconds = (performance.now() - started) / 1000 / (to - from);
+    for (let i = 0; i < to - from; i++) {
+      const x = imageAt(images, i);
+      const restored = clip(imageAt(rows(inversion.image, [i]), 0));
+      const residual = residualMap(x, rows(inversion.image, [i]));
+      const softMask = softMaskOf(job, residual, inversion.mask && rows(inversion.mask, [i]));
+      const mask = binaryMask(softMask);
+      yield {
+        restored,
+        composite: clip(composite(x, restored, mask, { blend: job.blend, grow: job.grow ?? 1 })),
+        mask,
+        softMask,
+        residual,
+        latents: new Map([...inversion.latents].map(([name, z]) => [name, rows(z, [i])])),
+        weightChanges: changesOf(job.generator, inversion.weights),
+        code: inversion.codes[i],
+        loss: inversion.loss[i],
+        steps: inversion.steps,
+        seconds,
+        history: { loss: inversion.history.loss[i], masked: inversion.history.masked[i] },
+      };
+    }
+  }
+}
+
+/** One mask per pixel in [0,1]: the mean of |M| over the channels; without a mask, the exact mask of the residual. */
+function softMaskOf(job: RestoreJob, residual: Image, mask: Tensor | undefined): Mask {
+  const [, , height, width] = residual.dims;
+  const plane = height * width;
+  if (!mask) {
+    const limit = job.thresholdGrey / 127.5;
+    // Squared loss: M = max(0, 1 - t^2 / r^2) starts at the threshold t.
+    return float32(
+      residual.data.map((r) => (r > limit ? 1 - (limit / r) ** 2 : 0)),
+      residual.dims,
+    );
+  }
+  const data = float32Data(mask);
+  const channels = mask.dims[1];
+  const soft = new Float32Array(plane);
+  for (let c = 0; c < channels; c++) {
+    for (let p = 0; p < plane; p++) soft[p] += Math.min(1, Math.abs(data[c * plane + p])) / channels;
+  }
+  return float32(soft, [1, 1, height, width]);
+}
+
+function changesOf(generator: Generator, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return new Map(
+    [...weights].map(([name, tuned]) => {
+      const start = float32Data(generator.graph.initializers.get(name)!);
+      return [
+        name,
+        float32(
+          float32Data(tuned).map((value, i) => value - start[i]),
+          tuned.dims,
+        ),
+      ];
+    }),
+  );
+}
