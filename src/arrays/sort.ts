@@ -6,25 +6,40 @@ import { RgiError } from '../errors.ts';
  * float64) four. Throws `input` where a value is NaN; infinities are ordered.
  */
 export function argsort(values: ArrayLike<number>): Uint32Array {
-  const words = values instanceof Float32Array ? float32Keys(values) : float64Keys(values);
   const n = values.length;
-  let order = new Uint32Array(n);
+  const order = new Uint32Array(n);
   for (let i = 0; i < n; i++) order[i] = i;
-  let next = new Uint32Array(n);
-  const counts = new Uint32Array(65537);
-  for (const keys of words) {
-    for (const shift of [0, 16]) {
-      counts.fill(0);
-      for (let i = 0; i < n; i++) counts[((keys[i] >>> shift) & 0xffff) + 1]++;
-      for (let d = 1; d < 65536; d++) counts[d] += counts[d - 1];
-      for (let i = 0; i < n; i++) {
-        const at = order[i];
-        next[counts[(keys[at] >>> shift) & 0xffff]++] = at;
-      }
-      [order, next] = [next, order];
-    }
+  const [first, ...others] = values instanceof Float32Array ? float32Keys(values) : float64Keys(values);
+  let sorted = sortByWord(order, first);
+  for (const word of others) {
+    const keys = new Uint32Array(n);
+    for (let i = 0; i < n; i++) keys[i] = word[sorted[i]];
+    sorted = sortByWord(sorted, keys);
   }
-  return order;
+  return sorted;
+}
+
+/** Positions sorted by `keys`, which stand in the same order as them; both arrays are used up. */
+function sortByWord(order: Uint32Array, keys: Uint32Array): Uint32Array {
+  const n = keys.length;
+  // Digits of 16 bits: two passes, keys carried along so that every read is in sequence.
+  let positions = order;
+  let words = keys;
+  let nextPositions: Uint32Array = new Uint32Array(n);
+  let nextWords: Uint32Array = new Uint32Array(n);
+  for (const shift of [0, 16]) {
+    const starts = new Uint32Array(65537);
+    for (let i = 0; i < n; i++) starts[((words[i] >>> shift) & 0xffff) + 1]++;
+    for (let d = 1; d < 65536; d++) starts[d] += starts[d - 1];
+    for (let i = 0; i < n; i++) {
+      const to = starts[(words[i] >>> shift) & 0xffff]++;
+      nextPositions[to] = positions[i];
+      nextWords[to] = words[i];
+    }
+    [positions, nextPositions] = [nextPositions, positions];
+    [words, nextWords] = [nextWords, words];
+  }
+  return positions;
 }
 
 // IEEE 754 numbers order like their bits once negative ones are complemented and the sign of the others is set;
@@ -37,6 +52,7 @@ function float32Keys(values: Float32Array): Uint32Array[] {
   return [keys];
 }
 
+/** Low and high words. */
 function float64Keys(values: ArrayLike<number>): Uint32Array[] {
   const floats = new Float64Array(values.length);
   for (let i = 0; i < floats.length; i++) floats[i] = checked(values[i], i) + 0;

@@ -101,15 +101,17 @@ function windowMeans(map: Float64Array, height: number, width: number): Float64A
   const inner = width - 2 * RADIUS;
   const rows = new Float64Array(height * inner);
   for (let y = 0; y < height; y++) {
-    for (let x = 0; x < inner; x++) {
-      let sum = 0;
-      for (let k = 0; k < WINDOW.length; k++) sum += WINDOW[k] * map[y * width + x + k];
-      rows[y * inner + x] = sum;
+    for (let k = 0; k < WINDOW.length; k++) {
+      const from = y * width + k;
+      for (let x = 0; x < inner; x++) rows[y * inner + x] += WINDOW[k] * map[from + x];
     }
   }
   const out = new Float64Array((height - 2 * RADIUS) * inner);
-  for (let k = 0; k < WINDOW.length; k++) {
-    for (let i = 0; i < out.length; i++) out[i] += WINDOW[k] * rows[i + k * inner];
+  for (let start = 0; start < out.length; start += inner) {
+    for (let k = 0; k < WINDOW.length; k++) {
+      const from = start + k * inner;
+      for (let x = 0; x < inner; x++) out[start + x] += WINDOW[k] * rows[from + x];
+    }
   }
   return out;
 }

@@ -15,10 +15,12 @@ function sweep(
   sameLength(labels, scores);
   const order = argsort(scores);
   let positives = 0;
+  let score = scores[order[order.length - 1]];
   for (let i = order.length - 1; i >= 0; i--) {
-    const at = order[i];
-    if (labels[at] > 0.5) positives++;
-    if (i === 0 || scores[order[i - 1]] !== scores[at]) visit(scores[at], positives, order.length - i);
+    if (labels[order[i]] > 0.5) positives++;
+    const below = i > 0 ? scores[order[i - 1]] : Number.NaN;
+    if (below !== score) visit(score, positives, order.length - i);
+    score = below;
   }
   return { positives, negatives: order.length - positives };
 }
@@ -58,13 +60,13 @@ export interface BestDice {
  * predicting nothing is best (no positives).
  */
 export function oracleDice(labels: ArrayLike<number>, scores: ArrayLike<number>): BestDice {
-  const curve: { threshold: number; tp: number; predicted: number }[] = [];
-  const { positives } = sweep(labels, scores, (threshold, tp, predicted) => curve.push({ threshold, tp, predicted }));
-  let best: BestDice = { dice: diceOf(0, 0, positives), threshold: Number.POSITIVE_INFINITY };
-  for (const { threshold, tp, predicted } of curve) {
+  let positives = 0;
+  for (let i = 0; i < labels.length; i++) if (labels[i] > 0.5) positives++;
+  let best = { dice: diceOf(0, 0, positives), threshold: Number.POSITIVE_INFINITY };
+  sweep(labels, scores, (threshold, tp, predicted) => {
     const value = diceOf(tp, predicted, positives);
     if (value > best.dice) best = { dice: value, threshold };
-  }
+  });
   return best;
 }
 
