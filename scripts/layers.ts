@@ -12,6 +12,7 @@ export const LAYERS: readonly string[] = [
   'autodiff',
   'passes',
   'runtime',
+  'inspect',
   'optim',
   'images',
   'metrics',

@@ -1,0 +1,272 @@
+/**
+ * Are the gradients right? L = <g, y> is differentiated and compared either with central differences along random
+ * directions, or with recorded gradients. The core of `rgi gradcheck`.
+ */
+import { differentiate } from '../autodiff/differentiate.ts';
+import { RgiError } from '../errors.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { encodeModel } from '../onnx/encode.ts';
+import type { Graph } from '../onnx/graph.ts';
+import { float32, float32Data, isFloat, numbersOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import { prepareForGradient } from '../passes/prepare.ts';
+import { randomFrom } from '../random.ts';
+import { evaluatorOf, type Runtime, type Session, type Tensors } from '../runtime/runtime.ts';
+
+/**
+ * Differences in float32 are good to a few 1e-3 along the gradient and 2e-2 along random directions: rounding, and the
+ * kinks of rectifiers that a step crosses. A wrong rule is off by far more than this.
+ */
+export const DIFFERENCE_TOLERANCE = 3e-2;
+/** Recorded float64 gradients, away from kinks: relative, in the norm. */
+export const REFERENCE_TOLERANCE = 1e-4;
+
+export interface GradcheckEntry {
+  readonly tensor: string;
+  /** 'output', 'reference KEY', 'along the gradient', or 'random direction N'. */
+  readonly against: string;
+  /** Relative error: of the norm (reference), or of a derivative over the gradient's norm (differences). */
+  readonly error: number;
+  readonly tolerance: number;
+  readonly passed: boolean;
+}
+
+export interface GradcheckResult {
+  readonly passed: boolean;
+  readonly entries: readonly GradcheckEntry[];
+}
+
+export interface DifferenceOptions {
+  /** A value for every input of the graph; the point of the check. */
+  readonly inputs: Tensors;
+  /** Inputs and initialisers to check; default: the float inputs. */
+  readonly wrt?: readonly string[];
+  readonly output?: string;
+  /** Random directions per tensor, beside the gradient's own. Default 3. */
+  readonly directions?: number;
+  readonly seed?: number;
+  readonly tolerance?: number;
+}
+
+/** Directional derivatives against central differences, extrapolated (Richardson) over a ladder of steps (Ridders). */
+export async function checkByDifferences(
+  graph: Graph,
+  runtime: Runtime,
+  options: DifferenceOptions,
+): Promise<GradcheckResult> {
+  const { directions = 3, seed = 1, tolerance = DIFFERENCE_TOLERANCE } = options;
+  const random = randomFrom(seed);
+  const wrt = options.wrt ?? graph.inputs.filter((input) => isFloat(input.type)).map((input) => input.name);
+  const { open, feeds } = withWeightsAsInputs(graph, options.inputs, wrt);
+  const output = outputOf(open, options.output);
+  const forward = await runtime.session(encodeModel({ ...open, outputs: [output] }));
+  try {
+    const y = (await forward.run(feeds)).get(output.name)!;
+    const g = float32(random.normals(y.data.length), y.dims);
+    const gradients = await gradientsAt(open, runtime, feeds, output.name, g, wrt);
+    const loss = async (changed: Tensors) =>
+      dot(float32Data((await forward.run(new Map([...feeds, ...changed]))).get(output.name)!), float32Data(g));
+    const entries: GradcheckEntry[] = [];
+    for (const name of wrt) {
+      const gradient = float32Data(gradients.get(name)!);
+      const norm = Math.sqrt(dot(gradient, gradient));
+      for (let i = 0; i <= directions; i++) {
+        const direction = i === 0 ? scaled(gradient, 1 / (norm || 1)) : random.normals(gradient.length);
+        const slope = await slopeAlong(name, feeds.get(name)!, direction, loss);
+        const error = Math.abs(slope - dot(gradient, direction)) / Math.max(norm, 1e-6);
+        const against = i === 0 ? 'along the gradient' : `random direction ${i}`;
+        entries.push({ tensor: name, against, error, tolerance, passed: error <= tolerance });
+      }
+    }
+    return resultOf(entries);
+  } finally {
+    await forward.dispose();
+  }
+}
+
+export interface ReferenceOptions {
+  /** Arrays by key: `z` or `image` (or the inputs by their names), `y`, `g`, and recorded gradients. */
+  readonly reference: Tensors;
+  /** Recorded gradient keys by tensor, beside the input's own `grad_z`, `grad_image` or `grad_NAME`. */
+  readonly wrt?: ReadonlyMap<string, string>;
+  /** Values of further inputs; those not given are looked up in the reference by name. */
+  readonly inputs?: Tensors;
+  readonly output?: string;
+  readonly tolerance?: number;
+}
+
+/** The output and the gradients of L = <g, y> against recorded ones, each by its relative error in the norm. */
+export async function checkByReference(
+  graph: Graph,
+  runtime: Runtime,
+  options: ReferenceOptions,
+): Promise<GradcheckResult> {
+  const { reference, tolerance = REFERENCE_TOLERANCE } = options;
+  const keys = new Map(options.wrt);
+  const inputs = new Map<string, Tensor>();
+  for (const { name } of graph.inputs) {
+    const key = ['z', 'image'].find((k) => graph.inputs.length === 1 && reference.has(k)) ?? name;
+    const value = options.inputs?.get(name) ?? reference.get(name) ?? reference.get(key);
+    if (!value) throw lacking(`a value of the input '${name}'`, reference);
+    inputs.set(name, value);
+    const recorded = [`grad_${name}`, `grad_${key}`].find((k) => reference.has(k));
+    if (recorded && !keys.has(name)) keys.set(name, recorded);
+  }
+  if (keys.size === 0) throw lacking("a gradient ('grad_z' or 'grad_image')", reference);
+  const g = reference.get('g');
+  if (!g) throw lacking("the cotangent 'g'", reference);
+  const wrt = [...keys.keys()];
+  const { open, feeds } = withWeightsAsInputs(graph, inputs, wrt);
+  const output = outputOf(open, options.output);
+  const gradients = await gradientsAt(open, runtime, feeds, output.name, g, wrt);
+  const compare = (tensor: string, against: string, actual: Tensor, expected: Tensor): GradcheckEntry => {
+    const error = relativeError(actual, expected);
+    return { tensor, against, error, tolerance, passed: error <= tolerance };
+  };
+  const entries: GradcheckEntry[] = [];
+  const y = reference.get('y');
+  if (y) entries.push(compare(output.name, 'reference y', gradients.get(output.name)!, y));
+  for (const [name, key] of keys) {
+    const expected = reference.get(key);
+    if (!expected) throw lacking(`the array '${key}'`, reference);
+    entries.push(compare(name, `reference ${key}`, gradients.get(name)!, expected));
+  }
+  return resultOf(entries);
+}
+
+function resultOf(entries: readonly GradcheckEntry[]): GradcheckResult {
+  return { passed: entries.every((entry) => entry.passed), entries };
+}
+
+function lacking(what: string, reference: Tensors): RgiError {
+  return new RgiError(
+    'usage',
+    `The reference holds no array for ${what}; it holds ${[...reference.keys()].join(', ')}.`,
+  );
+}
+
+/** Checked initialisers become inputs: fed, differentiated and stepped like the others. */
+function withWeightsAsInputs(graph: Graph, inputs: Tensors, wrt: readonly string[]) {
+  const feeds = new Map(inputs);
+  const initializers = new Map(graph.initializers);
+  const opened = [];
+  for (const name of wrt) {
+    const tensor = initializers.get(name);
+    const isInput = graph.inputs.some((input) => input.name === name);
+    if (!isInput && !(tensor && tensor.type === 'float32')) {
+      throw new RgiError(
+        'usage',
+        `The model has no input or float weight named '${name}'. 'rgi inspect' lists the names.`,
+        {
+          tensor: name,
+        },
+      );
+    }
+    if (isInput || !tensor) continue;
+    initializers.delete(name);
+    feeds.set(name, tensor);
+    opened.push({ name, type: tensor.type, dims: tensor.dims });
+  }
+  return { open: { ...graph, inputs: [...graph.inputs, ...opened], initializers }, feeds };
+}
+
+function outputOf(graph: Graph, wanted: string | undefined) {
+  const output = graph.outputs.find((o) => (wanted === undefined ? isFloat(o.type) : o.name === wanted));
+  if (output) return output;
+  const names = graph.outputs.map((o) => `'${o.name}'`).join(', ');
+  throw new RgiError('usage', `The model has no ${wanted ? `output '${wanted}'` : 'float output'}; it has ${names}.`);
+}
+
+/** dL/d of each of `wrt` for L = <g, y>, zeros where L does not depend on it; and y itself under its name. */
+async function gradientsAt(
+  graph: Graph,
+  runtime: Runtime,
+  feeds: Tensors,
+  output: string,
+  g: Tensor,
+  wrt: readonly string[],
+): Promise<Map<string, Tensor>> {
+  const evaluate = evaluatorOf(runtime, encodeModel);
+  const one = { ...graph, outputs: graph.outputs.filter((o) => o.name === output) };
+  const primal = await prepareForGradient(one, feeds, evaluate, { wrt });
+  const dims = primal.types.get(output)!.dims;
+  if (dims.join() !== g.dims.join()) {
+    throw new RgiError('usage', `The cotangent g has shape [${g.dims.join(', ')}], the output [${dims.join(', ')}].`);
+  }
+  const b = new GraphBuilder(primal);
+  const seed = b.reserve(b.fresh('cotangent'));
+  const gradients = differentiate(b, primal, new Map([[output, seed]]), wrt);
+  const outputs = [...gradients].map(([name, value]) => {
+    const [made] = b.node('Identity', [value], {}, 1, `grad/${name}`);
+    return { of: name, info: { name: made, type: 'float32' as const, dims: [] } };
+  });
+  const full = b.graph(
+    'gradcheck',
+    [...primal.inputs, { name: seed, type: 'float32', dims: g.dims }],
+    [...primal.outputs, ...outputs.map(({ info }) => info)],
+  );
+  const values = await runOnce(await runtime.session(encodeModel(full)), new Map([...feeds, [seed, g]]));
+  const results = new Map<string, Tensor>([[output, values.get(output)!]]);
+  for (const name of wrt) results.set(name, zeros('float32', feeds.get(name)!.dims));
+  for (const { of, info } of outputs) results.set(of, values.get(info.name)!);
+  return results;
+}
+
+async function runOnce(session: Session, feeds: Tensors): Promise<Map<string, Tensor>> {
+  try {
+    return await session.run(feeds);
+  } finally {
+    await session.dispose();
+  }
+}
+
+/**
+ * dL/dt of L(x + t u) at 0. Steps from a tenth of x's root mean square down by halves; of the extrapolated values the one
+ * that agrees best with its neighbour is taken: large steps suffer from curvature, small ones from rounding.
+ */
+async function slopeAlong(
+  name: string,
+  x: Tensor,
+  direction: Float32Array,
+  loss: (changed: Tensors) => Promise<number>,
+): Promise<number> {
+  const values = float32Data(x);
+  const size = Math.sqrt(dot(values, values)) || Math.sqrt(values.length);
+  const unit = size / (Math.sqrt(dot(direction, direction)) || 1);
+  const at = (t: number) =>
+    loss(
+      new Map([
+        [
+          name,
+          float32(
+            values.map((v, i) => v + t * direction[i]),
+            x.dims,
+          ),
+        ],
+      ]),
+    );
+  const central: number[] = [];
+  for (let k = 0; k < 7; k++) {
+    const h = 0.1 * unit * 2 ** -k;
+    central.push(((await at(h)) - (await at(-h))) / (2 * h));
+  }
+  const extrapolated = central.slice(1).map((fine, k) => (4 * fine - central[k]) / 3);
+  const jumps = extrapolated.slice(1).map((value, k) => Math.abs(value - extrapolated[k]));
+  return extrapolated[jumps.indexOf(Math.min(...jumps)) + 1];
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+function scaled(a: Float32Array, factor: number): Float32Array {
+  return a.map((v) => v * factor);
+}
+
+function relativeError(actual: Tensor, expected: Tensor): number {
+  const [a, e] = [numbersOf(actual), numbersOf(expected)];
+  if (a.length !== e.length) return Number.POSITIVE_INFINITY;
+  const norm = (values: readonly number[]) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
+  return norm(a.map((v, i) => v - e[i])) / Math.max(norm(e), 1e-12);
+}
