@@ -199,6 +199,14 @@ describe('masks', () => {
     }
   });
 
+  it('what is transparent is not masked', async () => {
+    await colour().png().toFile(at('p.png'));
+    const strokes = Uint8Array.from({ length: WIDTH * HEIGHT * 4 }, (_, i) => (i % 4 < 3 || i < 400 ? 255 : 0));
+    await raw(strokes, 4).png().toFile(at('strokes.png'));
+    const mask = await readMask(at('strokes.png'), await readPicture(at('p.png')));
+    expect(Array.from(mask.data)).toEqual(Array.from({ length: WIDTH * HEIGHT }, (_, i) => (i < 100 ? 1 : 0)));
+  });
+
   it('a mask of another size, or of another number, is refused', async () => {
     await colour().png().toFile(at('p.png'));
     await sharp(GREY.slice(0, 100), { raw: { width: 10, height: 10, channels: 1 } })

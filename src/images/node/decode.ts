@@ -45,9 +45,14 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 
 /**
  * Opens a picture: PNG, JPEG, WebP, TIFF, GIF, HEIF/AVIF, BMP; 8 or 16 bits; grey, RGB, palette, CMYK (to sRGB by its profile); alpha is
- * laid over white. Several pages, floats, damage and more than `limit` pixels are refused.
+ * laid over `background`. Several pages, floats, damage and more than `limit` pixels are refused.
  */
-export async function openPicture(path: string, bytes: Uint8Array, limit = PIXEL_LIMIT): Promise<DecodedPicture> {
+export async function openPicture(
+  path: string,
+  bytes: Uint8Array,
+  limit = PIXEL_LIMIT,
+  background: 'white' | 'black' = 'white',
+): Promise<DecodedPicture> {
   const fail = (what: string, cause?: unknown) => new RgiError('input', `${path} ${what}`, { file: path }, { cause });
   const tooLarge = (height: number, width: number) =>
     fail(`has ${width} x ${height} pixels; more than ${limit / 1e6} million are refused. Make it smaller first.`);
@@ -83,7 +88,7 @@ export async function openPicture(path: string, bytes: Uint8Array, limit = PIXEL
   } as const;
   const open = () => {
     const upright = sharp(bytes, { limitInputPixels: limit, failOn: 'error' }).autoOrient();
-    return meta.hasAlpha ? upright.flatten({ background: '#ffffff' }) : upright;
+    return meta.hasAlpha ? upright.flatten({ background }) : upright;
   };
   return { source, pixels: (placement) => extract(open(), source, placement, fail) };
 }

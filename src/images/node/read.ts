@@ -58,7 +58,7 @@ export async function readPicture(file: string, options: ReadOptions = {}): Prom
 }
 
 /**
- * Reads a mask for a picture: white (above mid-grey; in `.npy` above 0.5) = 1 = corrupted. It must have the picture's
+ * Reads a mask for a picture: white (above mid-grey; in `.npy` above 0.5) = 1 = corrupted, transparent = 0. It must have the picture's
  * stored size, and is cropped, resized and padded as the picture was: [N,1,H,W].
  */
 export async function readMask(file: string, like: Picture, pixelLimit = PIXEL_LIMIT): Promise<Mask> {
@@ -89,7 +89,8 @@ export async function readMask(file: string, like: Picture, pixelLimit = PIXEL_L
 }
 
 async function maskPicture(file: string, bytes: Uint8Array, limit: number): Promise<Mask> {
-  const pixels = await (await openPicture(file, bytes, limit)).pixels();
+  // Over black, so that what is transparent is not masked.
+  const pixels = await (await openPicture(file, bytes, limit, 'black')).pixels();
   const grey = toGrey(fromPixels(pixels.data, pixels));
   return { ...grey, data: grey.data.map((v) => (v > 0 ? 1 : 0)) };
 }
