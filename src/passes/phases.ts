@@ -1,0 +1,121 @@
+/**
+ * A strided transposed convolution with constant weights as unstrided convolutions, one per output phase, interleaved by
+ * DepthToSpace. Per axis, with stride s and p = s m + phase:
+ *
+ *     y[p] = sum_i x[i] W[p - s i + pad] = sum_j x[m + base - j] W[s j + rest],   phase + pad = s base + rest.
+ *
+ * ONNX Runtime's CPU convolutions with constant weights run in a blocked layout, its ConvTranspose does not. A rectifier
+ * that is the only reader goes before the interleaving, where ONNX Runtime fuses it into the convolutions.
+ */
+import { GraphBuilder, type Value } from '../onnx/builder.ts';
+import { type Graph, intAttribute, intsAttribute, type Node, readsOf, stringAttribute } from '../onnx/graph.ts';
+import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import { withoutDeadCode } from './dead-code.ts';
+
+/** One phase of one axis: taps of W in the order of a correlation, and its pads. */
+interface AxisPhase {
+  readonly taps: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** Rewrites the ungrouped, undilated 2-d ConvTranspose nodes with equal strides above 1 whose weights are initialisers. */
+export function splitPhases<G extends Graph>(graph: G, dims: ReadonlyMap<string, readonly number[]>): G {
+  const b = new GraphBuilder({ ...graph, nodes: [] });
+  for (const node of graph.nodes) for (const output of node.outputs) b.reserve(output);
+  const moved = new Set<Node>();
+  let found = false;
+  for (const node of graph.nodes) {
+    if (moved.has(node)) continue;
+    const axes = node.operator === 'ConvTranspose' && node.domain === '' ? phasesOf(graph, node, dims) : undefined;
+    if (!axes) {
+      b.append(node);
+      continue;
+    }
+    found = true;
+    const rectifier = rectifierOf(graph, node);
+    if (rectifier) moved.add(rectifier);
+    b.scope(`${node.outputs[0]}/phase`, () => emitPhases(b, graph, node, axes, rectifier));
+  }
+  return found ? withoutDeadCode({ ...graph, nodes: b.nodes, initializers: b.initializers }) : graph;
+}
+
+/** The rectifier that alone reads the node's output. */
+function rectifierOf(graph: Graph, node: Node): Node | undefined {
+  const [output] = node.outputs;
+  const readers = graph.nodes.filter((reader) => readsOf(reader).includes(output));
+  const only = readers.length === 1 && !graph.outputs.some((o) => o.name === output) ? readers[0] : undefined;
+  return only && (only.operator === 'Relu' || only.operator === 'LeakyRelu') ? only : undefined;
+}
+
+function phasesOf(
+  graph: Graph,
+  node: Node,
+  dims: ReadonlyMap<string, readonly number[]>,
+): readonly (readonly AxisPhase[])[] | undefined {
+  const weight = graph.initializers.get(node.inputs[1]);
+  const bias = !node.inputs[2] || graph.initializers.has(node.inputs[2]);
+  const input = dims.get(node.inputs[0]);
+  const output = dims.get(node.outputs[0]);
+  const strides = intsAttribute(node, 'strides');
+  if (weight?.type !== 'float32' || !bias || weight.dims.length !== 4 || !input || !output || !strides)
+    return undefined;
+  if (strides[0] < 2 || strides[0] !== strides[1] || intAttribute(node, 'group', 1) !== 1) return undefined;
+  if ((intsAttribute(node, 'dilations') ?? []).some((n) => n !== 1)) return undefined;
+  if (stringAttribute(node, 'auto_pad', 'NOTSET') !== 'NOTSET' || intsAttribute(node, 'output_shape')) return undefined;
+  const pads = intsAttribute(node, 'pads') ?? [0, 0, 0, 0];
+  const axes = [0, 1].map((i) => axisPhases(strides[i], weight.dims[2 + i], pads[i], input[2 + i], output[2 + i]));
+  return axes.every((axis) => axis !== undefined) ? axes : undefined;
+}
+
+/** Undefined where the output does not divide into phases of one length, or one would need cropping. */
+function axisPhases(
+  stride: number,
+  kernel: number,
+  pad: number,
+  input: number,
+  output: number,
+): AxisPhase[] | undefined {
+  if (output % stride !== 0) return undefined;
+  const phases = Array.from({ length: stride }, (_, phase): AxisPhase => {
+    const base = Math.floor((phase + pad) / stride);
+    const rest = (phase + pad) % stride;
+    const count = Math.ceil((kernel - rest) / stride);
+    const begin = count - 1 - base;
+    const taps = Array.from({ length: count }, (_, t) => stride * (count - 1 - t) + rest);
+    return { taps, begin, end: output / stride - input - begin + count - 1 };
+  });
+  return phases.every(({ taps, begin, end }) => taps.length > 0 && begin >= 0 && end >= 0) ? phases : undefined;
+}
+
+function emitPhases(
+  b: GraphBuilder,
+  graph: Graph,
+  node: Node,
+  [rows, columns]: readonly (readonly AxisPhase[])[],
+  rectifier?: Node,
+): void {
+  const weight = graph.initializers.get(node.inputs[1])!;
+  const outputs = rows.flatMap((row) =>
+    columns.map((column): Value => {
+      const w = b.initializer(b.fresh('weight'), phaseWeight(weight, row.taps, column.taps));
+      const pads = [row.begin, column.begin, row.end, column.end];
+      const y = b.Conv(node.inputs[0], w, node.inputs[2] || undefined, { pads });
+      return rectifier ? b.node(rectifier.operator, [y], rectifier.attributes)[0] : y;
+    }),
+  );
+  b.node('DepthToSpace', [b.Concat(outputs, 1)], { blocksize: rows.length, mode: 'DCR' }, (rectifier ?? node).outputs);
+}
+
+/** W [C, O, Ky, Kx] at the given taps, as a Conv's weight [O, C, ky, kx]. */
+function phaseWeight(weight: Tensor, rows: readonly number[], columns: readonly number[]): Tensor<'float32'> {
+  const [channels, filters, height, width] = weight.dims;
+  const from = float32Data(weight);
+  const to = new Float32Array(filters * channels * rows.length * columns.length);
+  let k = 0;
+  for (let o = 0; o < filters; o++)
+    for (let c = 0; c < channels; c++)
+      for (const row of rows)
+        for (const column of columns) to[k++] = from[((c * filters + o) * height + row) * width + column];
+  return float32(to, [filters, channels, rows.length, columns.length]);
+}
