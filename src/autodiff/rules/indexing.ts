@@ -1,5 +1,4 @@
 /** Operators that pick elements: their gradient adds the cotangent back where it was picked. */
-import type { Value } from '../../onnx/builder.ts';
 import { intAttribute } from '../../onnx/graph.ts';
 import { numbersOf, sizeOf, tensorOf } from '../../onnx/tensor.ts';
 import { type Cotangents, type RuleContext, type RuleTable, refuse } from '../rule.ts';
@@ -111,8 +110,8 @@ function topKGradient(c: RuleContext): Cotangents {
   const { b, node, cotangents, dims } = c;
   if (!cotangents[0]) return [];
   const axis = intAttribute(node, 'axis', -1);
-  const indices: Value = node.outputs[1] || b.node('TopK', node.inputs, node.attributes, 2)[1];
-  return [b.node('ScatterElements', [zerosOf(c, dims(0)), indices, cotangents[0]], { axis, reduction: 'add' })[0]];
+  const places = node.outputs[1];
+  return [b.node('ScatterElements', [zerosOf(c, dims(0)), places, cotangents[0]], { axis, reduction: 'add' })[0]];
 }
 
 function compressGradient(c: RuleContext): Cotangents {

@@ -58,7 +58,7 @@ function constantPad({ b, cotangents, wants, dims }: RuleContext, begins: number
         );
   }
   const dValue = wants(2) ? b.Sub(b.ReduceSum(g, undefined, false), b.ReduceSum(dx, undefined, false)) : undefined;
-  return [wants(0) ? dx : undefined, dValue && b.Reshape(dValue, dims(2))];
+  return [wants(0) ? dx : undefined, undefined, dValue && b.Reshape(dValue, dims(2))];
 }
 
 /** For each position of the padded axis, the position it copies. Negative pads crop before the others are filled. */

@@ -15,7 +15,7 @@ const TESTS = [
   'IsNaN',
   'IsInf',
 ];
-const INDICES = ['ArgMax', 'ArgMin', 'NonZero'];
+const INDICES = ['ArgMax', 'ArgMin', 'NonZero', 'Hardmax'];
 const SHAPES = ['Shape', 'Size', 'ConstantOfShape', 'EyeLike'];
 const DRAWS = ['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Bernoulli', 'Multinomial'];
 
