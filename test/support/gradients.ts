@@ -9,7 +9,7 @@ import { specialise } from '../../src/passes/specialise.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { evaluatorOf } from '../../src/runtime/runtime.ts';
 
-export const evaluate = evaluatorOf(nodeRuntime(), encodeModel);
+export const evaluate = evaluatorOf(nodeRuntime({ threads: 1 }), encodeModel);
 
 export type Tensors = Map<string, Tensor>;
 
