@@ -38,14 +38,13 @@ function byProducts(b: GraphBuilder, { x, g, xDims, gDims, window }: KernelGradi
     batch === 1 ? value : b.Transpose(value, [1, 0, ...window.kernel.map((_, i) => i + 2)]);
   const cotangent = b.Reshape(channelsFirst(g), [filters, positions]);
   const padded = padLast(b, channelsFirst(x), rank, window.begins, window.ends);
-  const taps = tapsOf(window.kernel);
-  const slices = taps.map((tap) => sliceTap(b, padded, rank, tap, window, output));
-  if (positions <= filters || taps.length === 1) {
+  const slices = tapsOf(window.kernel).map((tap) => sliceTap(b, padded, rank, tap, window, output));
+  if (positions <= filters || slices.length === 1) {
     const gathered = b.Concat(
       slices.map((slice) => b.Reshape(slice, [channels, 1, positions])),
       1,
     );
-    const flat = b.Reshape(gathered, [channels * taps.length, positions]);
+    const flat = b.Reshape(gathered, [channels * slices.length, positions]);
     return b.Reshape(b.Gemm(cotangent, flat, undefined, { transB: true }), [filters, channels, ...window.kernel]);
   }
   const products = slices.map((slice) =>
@@ -67,14 +66,23 @@ function byGroupedProducts(b: GraphBuilder, { x, g, xDims, gDims, group, window 
   const rank = xDims.length;
   const cotangent = b.Reshape(g, [batch * group, filters, positions]);
   const padded = padLast(b, x, rank, window.begins, window.ends);
-  const products = tapsOf(window.kernel).map((tap) => {
-    const slice = b.Reshape(sliceTap(b, padded, rank, tap, window, output), [batch * group, channels, positions]);
-    const product = b.MatMul(cotangent, b.Transpose(slice, [0, 2, 1]));
-    const summed =
-      batch === 1 ? product : b.ReduceSum(b.Reshape(product, [batch, group * filters, channels]), [0], false);
-    return b.Reshape(summed, [group * filters, channels, 1]);
-  });
-  return b.Reshape(b.Concat(products, 2), [group * filters, channels, ...window.kernel]);
+  const slices = tapsOf(window.kernel).map((tap) => sliceTap(b, padded, rank, tap, window, output));
+  const sumOfBatch = (product: Value, columns: number) =>
+    batch === 1 ? product : b.ReduceSum(b.Reshape(product, [batch, group * filters, columns]), [0], false);
+  const times = (value: Value, columns: number) => {
+    const matrix = b.Reshape(value, [batch * group, columns, positions]);
+    return sumOfBatch(b.MatMul(cotangent, b.Transpose(matrix, [0, 2, 1])), columns);
+  };
+  const result = [group * filters, channels, ...window.kernel];
+  if (positions <= filters || slices.length === 1) {
+    const gathered = b.Concat(
+      slices.map((slice) => b.Reshape(slice, [batch * group, channels, 1, positions])),
+      2,
+    );
+    return b.Reshape(times(gathered, channels * slices.length), result);
+  }
+  const products = slices.map((slice) => b.Reshape(times(slice, channels), [group * filters, channels, 1]));
+  return b.Reshape(b.Concat(products, 2), result);
 }
 
 /** A Conv of x by g, batch and channels exchanged, stride and dilation exchanged. */
