@@ -149,6 +149,19 @@ describe('forms of public generators', () => {
     await expectDirectional(graph, feeds, ['x', 'strength', 'noise'], smooth);
   });
 
+  it('BatchNormalization exported in training mode: the statistics of the batch', async () => {
+    const feeds: Tensors = new Map([
+      ['x', noise([2, 3, 4, 5], 1)],
+      ['scale', noise([3], 2)],
+      ['shift', noise([3], 3)],
+    ]);
+    const graph = graphOf(feeds, (b) => {
+      const running = [b.floats([0, 0, 0]), b.floats([1, 1, 1])];
+      return b.node('BatchNormalization', ['x', 'scale', 'shift', ...running], { training_mode: 1 }, 3)[0];
+    });
+    await expectDirectional(graph, feeds, ['x', 'scale', 'shift'], smooth);
+  });
+
   it('LRN, GroupNormalization and layer normalisation of channels', async () => {
     const feeds: Tensors = new Map([
       ['x', noise([2, 6, 3, 3], 1)],

@@ -140,7 +140,8 @@ const layerNormalization: Rule = {
 const meanVarianceNormalization: Rule = {
   gradient: ({ b, node, cotangents }) => {
     const axes = intsAttribute(node, 'axes') ?? [0, 2, 3];
-    const own = statistics(b, node.inputs[0], axes, 0);
+    // The operator adds 1e-9 to the deviation.
+    const own = statistics(b, node.inputs[0], axes, 1e-18);
     return [normalisedBack(b, cotangents[0]!, own, axes)];
   },
 };
@@ -155,7 +156,9 @@ const lpNormalization: Rule = {
     const norm = p === 1 ? b.ReduceSum(b.Abs(x), axis) : b.Sqrt(b.ReduceSum(b.Mul(x, x), axis));
     const slope = p === 1 ? b.Sign(x) : y;
     const along = b.ReduceSum(b.Mul(g, y), axis);
-    return [b.Div(b.Sub(g, b.Mul(slope, along)), norm)];
+    // ONNX Runtime normalises 0 to 0; its gradient is kept finite.
+    const safe = b.Where(b.Equal(norm, b.scalar(0)), b.scalar(1), norm);
+    return [b.Div(b.Sub(g, b.Mul(slope, along)), safe)];
   },
 };
 
