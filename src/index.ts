@@ -6,6 +6,19 @@
 export { readNpy, readNpz, writeNpy, writeNpz } from './arrays/npy.ts';
 export { differentiate, missingRules } from './autodiff/differentiate.ts';
 export { type ErrorCode, type ErrorLocation, messageOf, RgiError } from './errors.ts';
+export { adaptGenerator } from './inspect/adapt.ts';
+export type { BatchFacts, ImageFacts, LatentFacts, ModelFacts } from './inspect/facts.ts';
+export {
+  checkByDifferences,
+  checkByReference,
+  DIFFERENCE_TOLERANCE,
+  type DifferenceOptions,
+  type GradcheckEntry,
+  type GradcheckResult,
+  REFERENCE_TOLERANCE,
+  type ReferenceOptions,
+} from './inspect/gradcheck.ts';
+export { type InspectOptions, inspectModel } from './inspect/inspect.ts';
 export { type Critic, criticOf } from './inversion/critic.ts';
 export {
   type Controls,
@@ -63,6 +76,8 @@ export {
   zeros,
 } from './onnx/tensor.ts';
 export { specialise } from './passes/specialise.ts';
+export { retie, type TiedCopy, type TiedGroup, tiedWeights } from './passes/tied.ts';
+export { type TrainableOptions, trainableWeights } from './passes/trainable.ts';
 export { type Random, randomFrom } from './random.ts';
 export {
   DEVICES,
