@@ -68,7 +68,9 @@ function decodeValueInfo(info: ValueInfoProto, scope: DecodeScope): ValueInfo {
     });
   }
   const dims = type?.value?.shape?.dim ?? [];
+  const undeclared = type?.value && code !== 0 ? (type.value.shape ? undefined : 'shape') : 'type';
   return {
+    ...(undeclared ? { undeclared } : {}),
     name: info.name,
     type: element ?? 'float32',
     // Sizes that are not said get names of their own: the runtime takes equal names for equal sizes.

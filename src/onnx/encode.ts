@@ -61,8 +61,10 @@ function encodeGraph(graph: Graph, wanted?: readonly string[]): GraphProto {
     name: graph.name || 'graph',
     node: graph.nodes.map(encodeNode),
     initializer: [...graph.initializers].map(([name, tensor]) => encodeTensor(tensor, name)),
-    input: graph.inputs.map(encodeValueInfo),
-    output: wanted ? wanted.map((name) => create(ValueInfoProtoSchema, { name })) : graph.outputs.map(encodeValueInfo),
+    input: graph.inputs.map((info) => encodeValueInfo(info, info.undeclared === undefined)),
+    output: wanted
+      ? wanted.map((name) => create(ValueInfoProtoSchema, { name }))
+      : graph.outputs.map((info) => encodeValueInfo(info, info.dims.length > 0)),
   });
 }
 
@@ -112,7 +114,9 @@ function encodeTensor(tensor: Tensor, name: string): TensorProto {
   });
 }
 
-function encodeValueInfo(info: ValueInfo): ValueInfoProto {
+/** Outputs without dimensions are written without a shape: whether they are scalars, the runtime finds out itself. */
+function encodeValueInfo(info: ValueInfo, withShape: boolean): ValueInfoProto {
+  if (info.undeclared === 'type') return create(ValueInfoProtoSchema, { name: info.name });
   return create(ValueInfoProtoSchema, {
     name: info.name,
     type: {
@@ -120,8 +124,7 @@ function encodeValueInfo(info: ValueInfo): ValueInfoProto {
         case: 'tensorType',
         value: {
           elemType: elementCode(info.type),
-          // No dimensions: a scalar, or a shape that the file did not say. Both run without one.
-          ...(info.dims.length > 0 ? { shape: { dim: info.dims.map(encodeDimension) } } : {}),
+          ...(withShape ? { shape: { dim: info.dims.map(encodeDimension) } } : {}),
         },
       },
     },

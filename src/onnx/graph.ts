@@ -36,6 +36,8 @@ export interface ValueInfo {
   readonly name: string;
   readonly type: ElementType;
   readonly dims: readonly (number | string)[];
+  /** What the file did not say; `type` is float32 and `dims` empty there, and neither is written. */
+  readonly undeclared?: 'type' | 'shape';
 }
 
 export interface Graph {

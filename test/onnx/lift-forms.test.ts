@@ -134,6 +134,30 @@ const forms: Record<string, Handmade> = {
     ],
     initializers: [floats('roi', [0], []), floats('scales', [4], [1, 1, 1.5, 0.8])],
   },
+  'Resize 11, tf_half_pixel_for_nn, default rounding': {
+    opset: 11,
+    nodes: [
+      node('Resize', 'x roi scales', 'y', [
+        stringAttribute('mode', 'nearest'),
+        stringAttribute('coordinate_transformation_mode', 'tf_half_pixel_for_nn'),
+      ]),
+    ],
+    initializers: [floats('roi', [0], []), floats('scales', [4], [1, 1, 0.5, 0.8])],
+  },
+  'a Loop whose body declares scalars': {
+    opset: 11,
+    nodes: [
+      node('Loop', 'trips _ x', 'y', [
+        graphAttribute('body', {
+          name: 'body',
+          node: [node('Cast', 'i', 'f', [intAttribute('to', 1)]), node('Add', 'v f', 'w'), node('Identity', 'c', 'd')],
+          input: infos({ i: { type: 7, dims: [] }, c: { type: 9, dims: [] }, v: [2, 4, 6, 5] }),
+          output: [{ name: 'd' }, { name: 'w' }],
+        }),
+      ]),
+    ],
+    initializers: [longs('trips', [], [3])],
+  },
   'ReduceMax 12 over all axes': { opset: 12, nodes: [node('ReduceMax', 'x', 'y', [intAttribute('keepdims', 0)])] },
   'Squeeze 11 without axes': {
     opset: 11,

@@ -16,7 +16,7 @@ type AttributeInit = MessageInitShape<typeof AttributeProtoSchema>;
 export interface Handmade {
   readonly opset?: number;
   readonly nodes: NodeInit[];
-  /** Float inputs by name; of another element type with its number. */
+  /** Float inputs by name, [] for no declared shape; of another element type with its number ([] is a scalar there). */
   readonly inputs?: Record<string, (number | string)[] | { type: number; dims: (number | string)[] }>;
   readonly outputs?: Record<string, (number | string)[] | { type: number; dims: (number | string)[] }>;
   readonly initializers?: MessageInitShape<typeof TensorProtoSchema>[];
@@ -61,7 +61,12 @@ export function infos(given: NonNullable<Handmade['inputs']>): MessageInitShape<
     }));
     return {
       name,
-      type: { value: { case: 'tensorType', value: { elemType: type, ...(dim.length ? { shape: { dim } } : {}) } } },
+      type: {
+        value: {
+          case: 'tensorType',
+          value: { elemType: type, ...(dim.length > 0 || !Array.isArray(value) ? { shape: { dim } } : {}) },
+        },
+      },
     };
   });
 }

@@ -56,20 +56,25 @@ function resize(context: LiftContext, node: Node): void {
   const inputs = node.inputs.map((input, i) =>
     i > 0 && input && context.constantOf(input)?.data.length === 0 ? '' : input,
   );
-  const old = stringAttribute(node, 'coordinate_transformation_mode', '') === 'tf_half_pixel_for_nn';
-  if (!old) {
-    emit(b, node, { inputs });
-    return;
-  }
-  // floor((i + 0.5) / scale) = floor(half_pixel coordinate + 0.5), which is half_pixel with round_prefer_ceil.
+  const mode = stringAttribute(node, 'coordinate_transformation_mode', '');
+  const rounding = HALF_PIXEL_ROUNDING[stringAttribute(node, 'nearest_mode', 'round_prefer_floor')];
+  const old = mode === 'tf_half_pixel_for_nn' && rounding !== undefined;
   emit(b, node, {
     inputs,
-    attributes: attributesWith(node, [], {
-      coordinate_transformation_mode: text('half_pixel'),
-      nearest_mode: text('round_prefer_ceil'),
-    }),
+    attributes: old
+      ? attributesWith(node, [], { coordinate_transformation_mode: text('half_pixel'), nearest_mode: text(rounding) })
+      : node.attributes,
   });
 }
+
+/**
+ * tf_half_pixel_for_nn reads at c + 1/2, where c is half_pixel's coordinate, so that its floor rounds c up from 1/2 on and
+ * its rounding is c's ceiling. The other two roundings have no counterpart; the runtime still knows the mode.
+ */
+const HALF_PIXEL_ROUNDING: Readonly<Record<string, string>> = {
+  floor: 'round_prefer_ceil',
+  round_prefer_floor: 'ceil',
+};
 
 const GRID_MODES: Readonly<Record<string, string>> = { bilinear: 'linear', bicubic: 'cubic' };
 
