@@ -19,11 +19,12 @@ export function transposeMap({ axis, rows, columns, weights }: AxisMap): AxisMap
   return { axis, rows: columns, columns: rows, weights: transposed };
 }
 
-/** Applies the maps to a value of shape `dims`, the strongest reduction first. */
+/** Applies the maps to a value of shape `dims`: the strongest reduction first, then the last axis (one large product). */
 export function applyMaps(b: GraphBuilder, value: Value, dims: readonly number[], maps: readonly AxisMap[]): Value {
   const shape = [...dims];
   let current = value;
-  for (const map of [...maps].sort((p, q) => p.rows / p.columns - q.rows / q.columns)) {
+  const ordered = [...maps].sort((p, q) => p.rows / p.columns - q.rows / q.columns || q.axis - p.axis);
+  for (const map of ordered) {
     current = applyMap(b, current, shape, map);
     shape[map.axis] = map.rows;
   }
