@@ -4,7 +4,7 @@
  * input, which is folded into initialisers (shape arithmetic, frozen-weight precomputation, constant conditions).
  */
 import { RgiError } from '../errors.ts';
-import { type Evaluate, type Graph, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
+import { type Attributes, type Evaluate, type Graph, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
 import type { Tensor, TensorType } from '../onnx/tensor.ts';
 import { withoutDeadCode } from './dead-code.ts';
 
@@ -115,9 +115,10 @@ function inlineBranch(branch: Graph, node: Node, initializers: Map<string, Tenso
   for (const [name, tensor] of branch.initializers) initializers.set(prefix + name, tensor);
   const nodes: Node[] = branch.nodes.map((inner) => ({
     ...inner,
-    name: prefix + inner.name,
+    name: inner.name && prefix + inner.name,
     inputs: inner.inputs.map((name) => (name ? rename(name) : name)),
     outputs: inner.outputs.map((name) => (name ? rename(name) : name)),
+    attributes: withRenamedCaptures(inner.attributes, rename),
   }));
   branch.outputs.forEach((output, i) => {
     if (!node.outputs[i]) return;
@@ -131,4 +132,31 @@ function inlineBranch(branch: Graph, node: Node, initializers: Map<string, Tenso
     });
   });
   return nodes;
+}
+
+/** Graphs inside a moved node read values of the branch, too: those get their new names; a graph's own values keep theirs. */
+function withRenamedCaptures(attributes: Attributes, rename: (name: string) => string): Attributes {
+  const inGraph = (graph: Graph): Graph => {
+    const own = new Set([
+      ...graph.inputs.map((input) => input.name),
+      ...graph.initializers.keys(),
+      ...graph.nodes.flatMap((inner) => inner.outputs),
+    ]);
+    const captured = (name: string) => (name === '' || own.has(name) ? name : rename(name));
+    return {
+      ...graph,
+      outputs: graph.outputs.map((output) => ({ ...output, name: captured(output.name) })),
+      nodes: graph.nodes.map((inner) => ({
+        ...inner,
+        inputs: inner.inputs.map(captured),
+        attributes: withRenamedCaptures(inner.attributes, captured),
+      })),
+    };
+  };
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, attribute]) => [
+      name,
+      attribute.kind === 'graph' ? { kind: 'graph', value: inGraph(attribute.value) } : attribute,
+    ]),
+  );
 }
