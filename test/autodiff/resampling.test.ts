@@ -116,6 +116,30 @@ describe('resampling rules, any geometry', () => {
     );
   }, 30_000);
 
+  it.each([
+    [
+      [2, 3, 4, 96],
+      [1, 1, 3, 2],
+    ],
+    [
+      [2, 130],
+      [2, 1],
+    ],
+    [
+      [3, 2, 5, 2, 200],
+      [1, 1, 1, 2, 1],
+    ],
+    [
+      [2, 3, 4, 5],
+      [2, 1, 1, 3],
+    ],
+  ])('Resize to the nearest of %j by %j, wide rows and other ranks', async (dims, scales) => {
+    const feeds: Tensors = new Map([['x', noise(dims, 1)]]);
+    const attributes = { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' };
+    const graph = graphOf(feeds, (b) => b.node('Resize', ['x', '', b.floats(scales)], attributes)[0]);
+    await expectDirectional(graph, feeds);
+  });
+
   it('MaxPool passes the cotangent of equal elements to the first alone', async () => {
     const feeds: Tensors = new Map([['x', float32([3, 3, 3, 3, 1, 0], [1, 1, 2, 3])]]);
     const graph = graphOf(feeds, (b) => b.node('MaxPool', ['x'], { kernel_shape: [2, 2], strides: [1, 1] })[0]);

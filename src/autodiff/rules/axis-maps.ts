@@ -54,12 +54,13 @@ export function repetition({ rows, columns, weights }: AxisMap): number | undefi
   return k;
 }
 
-/** Above this many input elements per row block, the product's arithmetic outgrows its memory traffic. */
-const WIDEST_BLOCK = 1024;
+/** Above this many elements per block of rows its product's arithmetic outgrows the memory traffic it saves. */
+const WIDEST_BLOCK = 256;
 
 /**
  * Sums blocks of `factors` along the last two axes. A block of rows is read as one long row and multiplied by a constant
- * matrix: on ONNX Runtime's CPU provider that was 1.7 to 4 times as fast as AveragePool or a ReduceSum of a reshape.
+ * matrix: on ONNX Runtime's CPU provider 1.3 to 4 times as fast as AveragePool up to 128 pixels, which in turn is twice as
+ * fast as a ReduceSum of a reshape.
  */
 export function sumBlocks(
   b: GraphBuilder,
@@ -67,17 +68,19 @@ export function sumBlocks(
   dims: readonly number[],
   factors: readonly [number, number],
 ): Value {
-  const rank = dims.length;
   const [height, width] = dims.slice(-2);
   const [fy, fx] = factors;
   const [h, w] = [height / fy, width / fx];
+  const planes = sizeOf(dims.slice(0, -2));
   const result = [...dims.slice(0, -2), h, w];
   if (fy * width > WIDEST_BLOCK) {
-    const split = b.Reshape(value, [...dims.slice(0, -2), h, fy, w, fx]);
-    return b.ReduceSum(split, [rank - 1, rank + 1], false);
+    const kernel = { kernel_shape: [fy, fx], strides: [fy, fx] };
+    const image = dims.length === 4 ? value : b.Reshape(value, [1, planes, height, width]);
+    const sums = b.Mul(b.node('AveragePool', [image], kernel)[0], b.scalar(fy * fx));
+    return dims.length === 4 ? sums : b.Reshape(sums, result);
   }
   const weights = new Float32Array(fy * width * w);
   for (let i = 0; i < fy * width; i++) weights[i * w + Math.floor((i % width) / fx)] = 1;
-  const rows = b.Reshape(value, [sizeOf(dims.slice(0, -2)) * h, fy * width]);
+  const rows = b.Reshape(value, [planes * h, fy * width]);
   return b.Reshape(b.MatMul(rows, b.constant(float32(weights, [fy * width, w]), 'block-sum')), result);
 }
