@@ -7,6 +7,7 @@ import { sumChannelsByProducts } from './channel-sums.ts';
 import { mergeEqualNodes } from './common.ts';
 import { withoutDeadCode } from './dead-code.ts';
 import { foldConstants } from './fold.ts';
+import { nameOutputsDirectly } from './outputs.ts';
 import { splitPhases } from './phases.ts';
 import { regroupProducts, skipExpands } from './products.ts';
 import { shapesOf } from './shapes.ts';
@@ -24,6 +25,8 @@ export interface PassOptions {
   readonly products?: boolean;
   /** Sums over channels as matrix products. */
   readonly channelSums?: boolean;
+  /** No copies that only name an output. */
+  readonly directOutputs?: boolean;
 }
 
 /** Before differentiation. `variables`: the initialisers that will be tuned. */
@@ -37,8 +40,15 @@ export function optimisePrimal(
 
 /** After differentiation: `graph` has static input shapes; tuned weights are inputs, initialisers are constants. */
 export async function optimise(graph: Graph, evaluate: Evaluate, options: PassOptions = {}): Promise<Graph> {
-  const { phaseSplit = true, fold = true, common = true, products = true, channelSums = true } = options;
-  let result = withoutDeadCode(graph);
+  const {
+    phaseSplit = true,
+    fold = true,
+    common = true,
+    products = true,
+    channelSums = true,
+    directOutputs = true,
+  } = options;
+  let result = withoutDeadCode(directOutputs ? nameOutputsDirectly(graph) : graph);
   if (fold) result = await foldConstants(result, evaluate);
   if (common) result = mergeEqualNodes(result);
   if (!phaseSplit && !products && !channelSums) return result;

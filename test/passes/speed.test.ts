@@ -8,6 +8,7 @@ import { sumChannelsByProducts } from '../../src/passes/channel-sums.ts';
 import { mergeEqualNodes } from '../../src/passes/common.ts';
 import { foldConstants } from '../../src/passes/fold.ts';
 import { optimise, optimisePrimal } from '../../src/passes/index.ts';
+import { nameOutputsDirectly } from '../../src/passes/outputs.ts';
 import { splitPhases } from '../../src/passes/phases.ts';
 import { regroupProducts, skipExpands } from '../../src/passes/products.ts';
 import { shapesOf } from '../../src/passes/shapes.ts';
@@ -205,6 +206,17 @@ describe('products, sums, folding, common subexpressions', () => {
     await expectSame(graph, after, feeds);
   });
 
+  it('an output is made under its own name, and a value with two names keeps a copy', async () => {
+    const b = new GraphBuilder();
+    const value = b.Abs(b.reserve('x'));
+    for (const name of ['y', 'again']) b.node('Identity', [value], {}, [name]);
+    const outputs = ['y', 'again'].map((name) => ({ name, type: 'float32' as const, dims: [2, 8, 24, 24] }));
+    const graph = b.graph('test', [valueInfo('x', feeds.get('x')!)], outputs);
+    const after = nameOutputsDirectly(graph);
+    expect(operators(after)).toEqual(['Abs', 'Identity']);
+    await expectSame(graph, after, new Map([['x', feeds.get('x')!]]));
+  });
+
   it('all together, and each switched off', async () => {
     const graph = await specialise(
       graphOf(feeds, (b) => {
@@ -218,7 +230,7 @@ describe('products, sums, folding, common subexpressions', () => {
       feeds,
       evaluate,
     );
-    const switches = ['phaseSplit', 'fold', 'common', 'products', 'channelSums'] as const;
+    const switches = ['phaseSplit', 'fold', 'common', 'products', 'channelSums', 'directOutputs'] as const;
     for (const off of [undefined, ...switches]) {
       const options = off ? { [off]: false } : {};
       const after = await optimise(optimisePrimal(graph, new Set(), options), evaluate, options);
