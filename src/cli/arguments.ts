@@ -1,0 +1,77 @@
+/** Parsers of option values: words of a list, numbers in a range, lists. A wrong one says what is right. */
+import { InvalidArgumentError } from 'commander';
+
+/** One of `values`; a near miss is suggested. */
+export function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = values.find((value) => value === text);
+    if (found !== undefined) return found;
+    const near = nearest(text, values);
+    throw new InvalidArgumentError(`${near ? `Did you mean '${near}'? ` : ''}It is one of ${values.join(', ')}.`);
+  };
+}
+
+export interface NumberRule {
+  readonly integer?: boolean;
+  readonly above?: number;
+  readonly from?: number;
+  readonly to?: number;
+}
+
+export function numberIn(rule: NumberRule): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    const fits =
+      Number.isFinite(value) &&
+      (!rule.integer || Number.isSafeInteger(value)) &&
+      (rule.above === undefined || value > rule.above) &&
+      (rule.from === undefined || value >= rule.from) &&
+      (rule.to === undefined || value <= rule.to);
+    if (fits) return value;
+    const bounds = [
+      rule.above === undefined ? '' : ` above ${rule.above}`,
+      rule.from === undefined ? '' : ` from ${rule.from}${rule.to === undefined ? ' on' : ''}`,
+      rule.to === undefined ? '' : ` to ${rule.to}`,
+    ];
+    throw new InvalidArgumentError(`It is a ${rule.integer ? 'whole ' : ''}number${bounds.join('')}.`);
+  };
+}
+
+export const count = numberIn({ integer: true, from: 1 });
+
+/** "a,b" and repeated options, one after another. */
+export function list(text: string, before: readonly string[] = []): string[] {
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
+  if (parts.length === 0) throw new InvalidArgumentError('It is a name, or several with commas between them.');
+  return [...before, ...parts];
+}
+
+/** Repeated options, one after another. */
+export function repeated(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+/** The value that differs least from `text`, if by little. */
+export function nearest(text: string, values: readonly string[]): string | undefined {
+  const ranked = values
+    .map((value) => ({ value, distance: editDistance(text.toLowerCase(), value.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance);
+  const [best] = ranked;
+  return best && best.distance <= Math.max(1, Math.floor(best.value.length / 3)) ? best.value : undefined;
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
+}

@@ -1,0 +1,148 @@
+/** `rgi gradcheck`: are the gradients of this very file right, by central differences or by recorded gradients? */
+import { readNpz } from '../arrays/npy.ts';
+import { messageOf, RgiError } from '../errors.ts';
+import { readBytes } from '../images/node/decode.ts';
+import {
+  checkByDifferences,
+  checkByReference,
+  DIFFERENCE_TOLERANCE,
+  type GradcheckResult,
+  REFERENCE_TOLERANCE,
+} from '../inspect/gradcheck.ts';
+import { guessLatent, probeFeeds } from '../inspect/guess.ts';
+import type { Model } from '../onnx/graph.ts';
+import { isFloat, type Tensor } from '../onnx/tensor.ts';
+import { trainableWeights } from '../passes/trainable.ts';
+import { randomFrom } from '../random.ts';
+import { createRuntime } from '../runtime/node/index.ts';
+import { openModel } from '../runtime/node/model-file.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { EXIT, type ExitCode } from './failures.ts';
+import { type Io, printJson, say } from './io.ts';
+import { fixedInputs } from './networks.ts';
+import type { RuntimeFlags } from './restore/flags.ts';
+
+export interface GradcheckFlags extends RuntimeFlags {
+  readonly reference?: string;
+  readonly wrt?: readonly string[];
+  readonly tolerance?: number;
+  readonly input?: readonly string[];
+  readonly outputName?: string;
+  readonly directions: number;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+export async function gradcheck(file: string | undefined, flags: GradcheckFlags, io: Io): Promise<ExitCode> {
+  // A list of pairs before the model takes the model in, too: it has no '='.
+  const pairs = [...(flags.wrt ?? [])];
+  const swallowed = file === undefined ? pairs.findIndex((pair) => !pair.includes('=')) : -1;
+  const model = file ?? (swallowed >= 0 ? pairs.splice(swallowed, 1)[0] : undefined);
+  if (model === undefined) throw new RgiError('usage', 'Name the model to check: rgi gradcheck g.onnx.');
+  const opened = await openModel(model);
+  const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
+  try {
+    const byReference = flags.reference !== undefined;
+    const tolerance = flags.tolerance ?? (byReference ? REFERENCE_TOLERANCE : DIFFERENCE_TOLERANCE);
+    const result = byReference
+      ? await againstReference(opened, runtime, flags, pairs, tolerance)
+      : await againstDifferences(opened, runtime, flags, pairs, tolerance);
+    tell(model, result, tolerance, flags, io);
+    return result.passed ? EXIT.done : EXIT.check;
+  } finally {
+    await runtime.dispose();
+  }
+}
+
+async function againstReference(
+  model: Model,
+  runtime: Runtime,
+  flags: GradcheckFlags,
+  pairs: readonly string[],
+  tolerance: number,
+): Promise<GradcheckResult> {
+  const file = flags.reference!;
+  const wrt = new Map(
+    pairs.map((pair): [string, string] => {
+      const at = pair.lastIndexOf('=');
+      if (at <= 0 || at === pair.length - 1) {
+        throw new RgiError('usage', `--wrt ${pair}: write TENSOR=KEY, KEY being an array of ${file}.`);
+      }
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+  let reference: Map<string, Tensor>;
+  try {
+    reference = readNpz(await readBytes(file));
+  } catch (error) {
+    if (error instanceof RgiError && error.message.startsWith(file)) throw error;
+    throw new RgiError('input', `${file} cannot be used: ${messageOf(error)}`, { file }, { cause: error });
+  }
+  const inputs = await fixedInputs(model.graph.inputs, flags.input ?? []);
+  return checkByReference(model.graph, runtime, { reference, wrt, inputs, output: flags.outputName, tolerance });
+}
+
+/** At a random latent: the float inputs, and the first and the last weight, unless others are named. */
+async function againstDifferences(
+  model: Model,
+  runtime: Runtime,
+  flags: GradcheckFlags,
+  names: readonly string[],
+  tolerance: number,
+): Promise<GradcheckResult> {
+  const { graph } = model;
+  const given = await fixedInputs(graph.inputs, flags.input ?? []);
+  const latent = guessLatent(model);
+  if (!latent)
+    throw new RgiError('model', 'No input of the model is a float tensor: there is nothing to differentiate by.');
+  const declared = graph.inputs.find((input) => input.name === latent.name)!.dims[0];
+  const inputs = probeFeeds(graph, latent, typeof declared === 'number' ? declared : 1, randomFrom(flags.seed), given);
+  const weights = trainableWeights(graph);
+  const floats = graph.inputs.filter((input) => isFloat(input.type) && !given.has(input.name));
+  const usual = [...floats.map((input) => input.name), ...new Set([weights[0], weights[weights.length - 1]])];
+  return checkByDifferences(graph, runtime, {
+    inputs,
+    wrt: names.length > 0 ? names.map((name) => name.replace(/=.*$/, '')) : usual.filter((name) => name !== undefined),
+    output: flags.outputName,
+    directions: flags.directions,
+    seed: flags.seed,
+    tolerance,
+  });
+}
+
+const REFERENCE = 'reference ';
+
+function tell(file: string, result: GradcheckResult, tolerance: number, flags: GradcheckFlags, io: Io): void {
+  const finite = (error: number) => (Number.isFinite(error) ? error : null);
+  const byReference = flags.reference !== undefined;
+  const isOutput = (against: string) => against === `${REFERENCE}y`;
+  const output = result.entries.find((entry) => isOutput(entry.against));
+  if (flags.json) {
+    printJson(io, {
+      ok: result.passed,
+      file,
+      mode: byReference ? 'reference' : 'differences',
+      tolerance,
+      results: result.entries
+        .filter((entry) => entry !== output)
+        .map(({ tensor, against, error, passed }) => ({
+          tensor,
+          key: against.startsWith(REFERENCE) ? against.slice(REFERENCE.length) : against,
+          relativeError: finite(error),
+          ok: passed,
+        })),
+      output: output ? { tensor: output.tensor, relativeError: finite(output.error), ok: output.passed } : null,
+    });
+  } else {
+    const width = Math.max(...result.entries.map(({ tensor }) => tensor.length));
+    for (const { tensor, against, error, passed } of result.entries) {
+      io.out(`${passed ? 'ok   ' : 'FAIL '} ${tensor.padEnd(width)}  ${error.toExponential(1)}  ${against}\n`);
+    }
+  }
+  const failed = result.entries.filter((entry) => !entry.passed).length;
+  if (failed > 0) {
+    say(io, `${failed} of ${result.entries.length} are beyond the tolerance of ${tolerance} (relative, in the norm).`);
+  } else if (!flags.json) {
+    say(io, `All ${result.entries.length} within ${tolerance} (relative, in the norm).`);
+  }
+}

@@ -1,0 +1,192 @@
+/** `rgi inspect`: what a model is, what a method would make of it, and what would fail. */
+
+import { stackImages } from '../images/image.ts';
+import { writePicture } from '../images/node/write.ts';
+import { imageGrid } from '../images/sheet.ts';
+import { cutPoints } from '../inspect/cuts.ts';
+import type { ModelFacts } from '../inspect/facts.ts';
+import { probeFeeds } from '../inspect/guess.ts';
+import { inspectModel } from '../inspect/inspect.ts';
+import type { Generator } from '../inversion/generator.ts';
+import { encodeModel } from '../onnx/encode.ts';
+import type { Model, ValueInfo } from '../onnx/graph.ts';
+import { float32, float32Data } from '../onnx/tensor.ts';
+import { trainableWeights } from '../passes/trainable.ts';
+import { randomFrom } from '../random.ts';
+import { createRuntime } from '../runtime/node/index.ts';
+import { openModel } from '../runtime/node/model-file.ts';
+import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
+import { EXIT, type ExitCode } from './failures.ts';
+import { type Io, printJson, say } from './io.ts';
+import { fixedInputs, type GeneratorFlags, openGeneratorFile } from './networks.ts';
+import type { RuntimeFlags } from './restore/flags.ts';
+import { sha256Of } from './version.ts';
+
+export interface InspectFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
+  readonly samples?: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+/** A place where the graph can be cut (`--latent`), with its shape for one image. */
+interface Cut {
+  readonly name: string;
+  readonly dims: readonly number[];
+}
+
+export async function inspect(file: string, flags: InspectFlags, io: Io): Promise<ExitCode> {
+  const model = await openModel(file);
+  const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
+  try {
+    const inputs = await fixedInputs(model.graph.inputs, flags.input ?? []);
+    const evaluate = evaluatorOf(runtime, encodeModel);
+    const facts = await inspectModel(model, evaluate, { inputs, seed: flags.seed });
+    const cuts = await findCuts(model, facts, evaluate, inputs);
+    if (flags.samples !== undefined) await writeSamples(runtime, file, flags, flags.samples);
+    const details = { cuts, weightNames: trainableWeights(model.graph), metadata: Object.fromEntries(model.metadata) };
+    if (flags.json) printJson(io, { file, sha256: await sha256Of(file), ...facts, ...details });
+    else io.out(describe(file, facts, cuts, details));
+    if (flags.samples !== undefined) say(io, `${flags.count} samples written to ${flags.samples}`);
+    return EXIT.done;
+  } finally {
+    await runtime.dispose();
+  }
+}
+
+async function findCuts(
+  model: Model,
+  facts: ModelFacts,
+  evaluate: ReturnType<typeof evaluatorOf>,
+  inputs: Parameters<typeof probeFeeds>[4],
+): Promise<Cut[]> {
+  if (!facts.latent || !facts.image || !facts.batch) return [];
+  const [batch] = facts.batch.accepted;
+  const names = cutPoints(model.graph, facts.image.output);
+  if (names.length === 0) return [];
+  const feeds = probeFeeds(model.graph, facts.latent, batch, randomFrom(1), inputs);
+  const values = await evaluate(model.graph, feeds, names);
+  return names.flatMap((name) => {
+    const { type, dims } = values.get(name)!;
+    return type === 'float32' && dims[0] === batch ? [{ name, dims: dims.slice(1) }] : [];
+  });
+}
+
+async function writeSamples(runtime: Runtime, file: string, flags: InspectFlags, target: string): Promise<void> {
+  const { generator } = await openGeneratorFile(runtime, { ...flags, generator: file });
+  await writePicture(target, imageGrid(await drawSamples(generator, runtime, flags.count, flags.seed)));
+}
+
+/** `count` pictures of the generator, [count,C,H,W] in about [-1,1]. */
+export async function drawSamples(generator: Generator, runtime: Runtime, count: number, seed: number) {
+  const size = generator.batch === 'any' ? Math.min(count, 16) : generator.batch;
+  const random = randomFrom(seed);
+  const session = await runtime.session(encodeModel(generator.graph));
+  try {
+    const batches = [];
+    for (let made = 0; made < count; made += size) {
+      const image = (await session.run(await generator.draw(size, random))).get(generator.output)!;
+      batches.push(float32(float32Data(image), image.dims));
+    }
+    const all = stackImages(batches);
+    const [, ...dims] = all.dims;
+    return float32(all.data.slice(0, (count * all.data.length) / all.dims[0]), [count, ...dims]);
+  } finally {
+    await session.dispose();
+  }
+}
+
+const SHOWN_CUTS = 10;
+const SHOWN_WEIGHTS = 6;
+
+const LAWS = { normal: 'N(0,1)', uniform: 'U(-1,1)', unit: 'U[0,1)' } as const;
+
+function describe(
+  file: string,
+  facts: ModelFacts,
+  cuts: readonly Cut[],
+  { weightNames, metadata }: { readonly weightNames: readonly string[]; readonly metadata: Record<string, string> },
+): string {
+  const lines: string[] = [file];
+  const row = (title: string, ...texts: string[]) => {
+    texts.forEach((text, i) => {
+      lines.push(`  ${(i === 0 ? title : '').padEnd(12)}${text}`);
+    });
+  };
+  const { latent, image, batch } = facts;
+  row('format', `ONNX opset ${facts.opset}${facts.producer ? `, made by ${facts.producer}` : ''}`);
+  if (facts.role) row('role', facts.role);
+  row('inputs', ...facts.inputs.map(described));
+  row('outputs', ...facts.outputs.map(described));
+  if (latent) {
+    row(
+      'latent',
+      `'${latent.name}' [${latent.dims.join(', ')}], ${LAWS[latent.law]} (${latent.from === 'guess' ? 'guessed' : 'the file says so'})`,
+    );
+  }
+  if (image) {
+    const seen = `${image.minimum.toFixed(2)} to ${image.maximum.toFixed(2)} seen`;
+    const from =
+      image.from === 'samples'
+        ? 'by its samples'
+        : image.from === 'metadata'
+          ? 'the file says so'
+          : 'by its last operator';
+    row(
+      'picture',
+      `'${image.output}' ${image.channels} x ${image.height} x ${image.width} ${image.layout}, range ${image.range} (${from}; ${seen})`,
+    );
+  }
+  if (batch) {
+    const sizes = batch.symbolic
+      ? `any size (ran at ${batch.accepted.join(', ')})`
+      : `only ${batch.accepted.join(', ')}`;
+    const coupled =
+      batch.couplesImages === undefined
+        ? ''
+        : batch.couplesImages
+          ? '; its images influence each other'
+          : '; its images are independent';
+    row('batch', sizes + coupled);
+  }
+  row('parameters', `${facts.parameters.toLocaleString('en')} in ${facts.weights} weights and biases`);
+  if (facts.tiedGroups > 0) row('', `${facts.tiedGroups} weights are stored more than once; they are tuned as one`);
+  row('operators', ...wrapped(Object.entries(facts.operators).map(([name, n]) => `${name} ${n}`)));
+  if (latent && batch) {
+    const { withoutDerivative } = facts;
+    if (withoutDerivative.length === 0)
+      row('derivative', `passes from '${latent.name}' to the ${image ? 'picture' : 'output'}`);
+    else row('derivative', 'would fail:', ...withoutDerivative.map(({ message }) => message));
+  }
+  if (cuts.length > 0) {
+    const more = cuts.length > SHOWN_CUTS ? [`and ${cuts.length - SHOWN_CUTS} more (--json)`] : [];
+    row('--latent', ...cuts.slice(0, SHOWN_CUTS).map(({ name, dims }) => `${name} [${dims.join(', ')}]`), ...more);
+  }
+  if (weightNames.length > 0) {
+    const more = weightNames.length > SHOWN_WEIGHTS ? [`and ${weightNames.length - SHOWN_WEIGHTS} more (--json)`] : [];
+    row('--weights', ...weightNames.slice(0, SHOWN_WEIGHTS), ...more);
+  }
+  row('metadata', ...Object.entries(metadata).map(([key, value]) => `${key} = ${shortened(value)}`));
+  row('notes', ...facts.notes);
+  return `${lines.join('\n')}\n`;
+}
+
+function described({ name, type, dims }: ValueInfo): string {
+  return `'${name}' ${type} [${dims.join(', ')}]`;
+}
+
+function shortened(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 80 ? `${line.slice(0, 77)}...` : line;
+}
+
+/** Items joined by commas into lines of about 90 characters. */
+function wrapped(items: readonly string[]): string[] {
+  const lines: string[] = [''];
+  items.forEach((item, i) => {
+    const text = i < items.length - 1 ? `${item}, ` : item;
+    if (lines[lines.length - 1].length + text.length > 90) lines.push('');
+    lines[lines.length - 1] += text;
+  });
+  return lines.map((line) => line.trimEnd());
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+/** The program `rgi` as a process: streams, Ctrl-C, exit code. */
+import { run } from './program.ts';
+
+const interrupted = new AbortController();
+process.on('SIGINT', () => {
+  // The first Ctrl-C lets the step under way end; the second does not wait.
+  if (interrupted.signal.aborted) process.exit(3);
+  interrupted.abort();
+});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read us has gone (`rgi ... | head`): nothing is left to be said.
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}
+
+const terminal = process.stderr.isTTY === true;
+process.exitCode = await run(process.argv.slice(2), {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  terminal: terminal && process.env.TERM !== 'dumb',
+  colour: terminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+  signal: interrupted.signal,
+  worker: true,
+});

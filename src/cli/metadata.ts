@@ -1,0 +1,53 @@
+/** What a model file says of itself under `rgi.*` (CONTRACT, Model metadata). Only what can be checked is believed. */
+import path from 'node:path';
+import { z } from 'zod';
+import { RgiError } from '../errors.ts';
+import type { Model } from '../onnx/graph.ts';
+import { sha256Of } from './version.ts';
+
+const companion = z.union([
+  z.string().transform((file) => ({ file, sha256: undefined })),
+  z.looseObject({ file: z.string(), sha256: z.string().optional() }),
+]);
+
+const companionsSchema = z.looseObject({ discriminator: companion.optional() });
+
+/** The discriminator that the model at `file` names (`rgi.companions`): beside it, and the one it was trained with. */
+export async function companionDiscriminator(model: Model, file: string): Promise<string | undefined> {
+  const text = model.metadata.get('rgi.companions');
+  if (text === undefined) return undefined;
+  const parsed = companionsSchema.safeParse(jsonOf(text));
+  if (!parsed.success) {
+    throw new RgiError(
+      'model',
+      `${file}: its metadata 'rgi.companions' is not what it should be: ${text.slice(0, 80)}.`,
+    );
+  }
+  const named = parsed.data.discriminator;
+  if (!named) return undefined;
+  if (path.basename(named.file) !== named.file) {
+    throw new RgiError('model', `${file}: the discriminator it names, '${named.file}', is not in its own folder.`);
+  }
+  const beside = path.join(path.dirname(file), named.file);
+  let hash: string;
+  try {
+    hash = await sha256Of(beside);
+  } catch {
+    return undefined;
+  }
+  if (named.sha256 !== undefined && named.sha256.toLowerCase() !== hash) {
+    throw new RgiError(
+      'model',
+      `${beside} is not the discriminator that ${file} was trained with (other SHA-256); name one with --discriminator, or 'none'.`,
+    );
+  }
+  return beside;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,239 @@
+/** `rgi restore`: opens what is named, resolves the method, inverts the pictures batch by batch, writes as it goes. */
+import { constants } from 'node:fs';
+import { access, mkdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, RgiError } from '../../errors.ts';
+import type { Critic } from '../../inversion/critic.ts';
+import type { Method } from '../../inversion/method.ts';
+import { buildMethod, type MethodOptions } from '../../inversion/methods/index.ts';
+import { FAST } from '../../inversion/methods/rgi.ts';
+import type { RestoreJob } from '../../inversion/restore.ts';
+import { createRuntime } from '../../runtime/node/index.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { EXIT, type ExitCode } from '../failures.ts';
+import { type Io, printJson, say } from '../io.ts';
+import { companionDiscriminator } from '../metadata.ts';
+import { type OpenedGenerator, openCriticFile, openGeneratorFile } from '../networks.ts';
+import { sha256Of, VERSION } from '../version.ts';
+import { methodOptionsOf, type RestoreFlags } from './flags.ts';
+import {
+  describeMethod,
+  earlierRecords,
+  keyOf,
+  type Manifest,
+  RESIDUAL_SCALE,
+  type RunDescription,
+  writeManifest,
+} from './manifest.ts';
+import { findSources, type Source } from './pictures.ts';
+import { runPictures } from './run.ts';
+
+export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
+  const options = methodOptionsOf(flags);
+  const sources = await findSources(patterns, flags.mask);
+  await prepareFolder(flags.out);
+  const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
+  try {
+    return await restoreOn(runtime, sources, options, flags, io);
+  } finally {
+    await runtime.dispose();
+  }
+}
+
+async function restoreOn(
+  runtime: Runtime,
+  sources: readonly Source[],
+  options: MethodOptions,
+  flags: RestoreFlags,
+  io: Io,
+): Promise<ExitCode> {
+  const opened = await openGeneratorFile(runtime, flags);
+  const { generator } = opened;
+  const critic = await criticFor(runtime, opened, options, flags);
+  const method = buildMethod(options, contextOf(opened, flags, critic));
+  checkUse(method, options, flags, critic);
+  const notes = [...opened.notes, ...critic.notes];
+  const job: Omit<RestoreJob, 'images' | 'masks'> = {
+    generator,
+    method,
+    critic: critic.critic,
+    batch: flags.batch,
+    thresholdGrey: flags.threshold ?? FAST.thresholdGrey,
+    blend: flags.blend,
+    grow: flags.grow,
+  };
+  const run: RunDescription = {
+    options: {
+      ...options,
+      thresholdGrey: job.thresholdGrey,
+      fit: flags.fit,
+      grey: flags.grey,
+      blend: flags.blend,
+      grow: flags.grow,
+      npy: flags.npy ?? false,
+      masked: flags.mask !== undefined,
+    },
+    method: describeMethod(method),
+    generator: {
+      file: flags.generator,
+      sha256: await sha256Of(flags.generator),
+      output: opened.facts.image?.output,
+      range: flags.range ?? opened.facts.image?.range,
+      layout: flags.layout ?? opened.facts.image?.layout,
+      latents: generator.latents,
+      law: opened.law,
+      inputs: flags.input ?? [],
+      image: [generator.channels, generator.height, generator.width],
+    },
+    discriminator: await described(critic.discriminator),
+    features: await described(critic.features, critic.layers),
+  };
+  const key = keyOf(run);
+  const earlier = flags.resume ? await earlierRecords(flags.out, key) : [];
+  const manifest = (images: Manifest['images'], complete: boolean): Manifest => ({
+    format: 1,
+    complete,
+    key,
+    versions: { rgi: VERSION, onnxruntime: runtime.version, node: process.versions.node },
+    device: runtime.device,
+    threads: flags.threads ?? 'default',
+    ...run,
+    residualScale: RESIDUAL_SCALE,
+    notes,
+    images,
+  });
+  if (!flags.quiet) for (const note of notes) say(io, `note: ${note}`);
+  const outcome = await runPictures(job, runtime, sources, earlier, flags, io, (records) =>
+    writeManifest(flags.out, manifest(records, false)),
+  );
+  await writeManifest(flags.out, manifest(outcome.records, !outcome.interrupted));
+  if (flags.json) printJson(io, manifest(outcome.records, !outcome.interrupted));
+  return conclude(outcome, flags, io);
+}
+
+function conclude(outcome: Awaited<ReturnType<typeof runPictures>>, flags: RestoreFlags, io: Io): ExitCode {
+  const done = outcome.records.filter((record) => record.status === 'done').length;
+  const failed = outcome.records.length - done;
+  if (outcome.interrupted) {
+    say(io, `Interrupted; ${done} done. The same command with --resume goes on where it stopped.`);
+    return EXIT.interrupted;
+  }
+  if (!flags.quiet) say(io, `${done} of ${done + failed} restored into ${flags.out}`);
+  if (failed === 0) return EXIT.done;
+  if (done > 0) return EXIT.partly;
+  return outcome.records.every((record) => record.code === 'diverged') ? EXIT.check : EXIT.unusable;
+}
+
+interface Critics {
+  readonly critic?: Critic;
+  readonly layers: readonly string[];
+  readonly discriminator?: string;
+  readonly features?: string;
+  readonly notes: readonly string[];
+}
+
+/** The discriminator and the feature network, from the flags or the generator's companions. */
+async function criticFor(
+  runtime: Runtime,
+  opened: OpenedGenerator,
+  options: MethodOptions,
+  flags: RestoreFlags,
+): Promise<Critics> {
+  const all = { ...contextOf(opened, flags, { layers: ['any'] }), critic: true };
+  const useful = usesCritic(buildMethod(options, all));
+  const companion =
+    useful && flags.discriminator === undefined
+      ? await companionDiscriminator(opened.model, flags.generator)
+      : undefined;
+  const named = flags.discriminator === 'none' ? undefined : flags.discriminator;
+  const discriminator = named ?? companion;
+  const d = discriminator === undefined ? undefined : await openCriticFile(runtime, discriminator, opened.generator);
+  const f = flags.features === undefined ? undefined : await openCriticFile(runtime, flags.features, opened.generator);
+  if (flags.featureLayers && !d && !f) {
+    throw new RgiError(
+      'usage',
+      '--feature-layers names layers of a network: give it with --features or --discriminator.',
+    );
+  }
+  const source = f ?? d;
+  const notes = [
+    ...(companion ? [`The discriminator is the generator's companion, ${path.basename(companion)}.`] : []),
+    ...(useful && !d && !f ? ['Critic and feature terms are off: there is no discriminator (--discriminator).'] : []),
+  ];
+  return {
+    ...(source ? { critic: { score: (d ?? source).critic.score, features: source.critic.features } } : {}),
+    layers: source ? (flags.featureLayers ?? source.layers) : [],
+    discriminator,
+    features: flags.features,
+    notes,
+  };
+}
+
+function contextOf(
+  opened: OpenedGenerator,
+  flags: RestoreFlags,
+  critic: { layers: readonly string[]; discriminator?: string },
+) {
+  const { generator } = opened;
+  return {
+    channels: generator.channels,
+    generator: generator.graph,
+    masked: flags.mask !== undefined,
+    critic: critic.discriminator !== undefined,
+    layers: critic.layers,
+  };
+}
+
+function usesCritic(method: Method): boolean {
+  return usesScore(method) || usesFeatures(method);
+}
+
+function usesScore(method: Method): boolean {
+  return method.stages.some((stage) => stage.formulation.priors.some((prior) => prior.kind !== 'gaussian'));
+}
+
+function usesFeatures(method: Method): boolean {
+  return method.stages.some((stage) => stage.formulation.loss.some((term) => term.kind === 'feature'));
+}
+
+/** What was given and is of no use is refused, as is what is needed and was not given. */
+function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, critics: Critics): void {
+  const name = `The method '${options.method}'${options.preset ? ` with the preset '${options.preset}'` : ''}`;
+  const fail = (message: string) => new RgiError('usage', message);
+  if (method.needsMask && flags.mask === undefined) {
+    throw fail(`${name} needs to know what is corrupted: give the masks with --mask, or take --method rgi.`);
+  }
+  if (flags.mask !== undefined && !method.needsMask) throw fail(`${name} has no use for --mask.`);
+  if (flags.mask !== undefined && flags.threshold !== undefined) {
+    throw fail('With --mask the mask is known: --threshold has no use.');
+  }
+  if (usesScore(method) && critics.discriminator === undefined) {
+    throw fail('--critic-prior needs a discriminator: give it with --discriminator.');
+  }
+  if (flags.discriminator !== undefined && flags.discriminator !== 'none' && !usesCritic(method)) {
+    throw fail(`${name} has no use for a discriminator; add --critic-prior WEIGHT, or leave --discriminator out.`);
+  }
+  if (flags.features !== undefined && !usesFeatures(method))
+    throw fail(`${name} compares no features: leave --features out.`);
+}
+
+async function described(file: string | undefined, layers?: readonly string[]) {
+  return file === undefined ? undefined : { file, sha256: await sha256Of(file), ...(layers ? { layers } : {}) };
+}
+
+async function prepareFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found && !found.isDirectory())
+    throw new RgiError('usage', `--out ${folder} is a file; name a folder.`, { file: folder });
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw new RgiError(
+      'input',
+      `--out ${folder} cannot be written (${messageOf(error)}).`,
+      { file: folder },
+      { cause: error },
+    );
+  }
+}

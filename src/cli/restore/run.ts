@@ -1,0 +1,150 @@
+/** The loop of `rgi restore`: reads, inverts and writes one batch after another; a broken picture does not stop the others. */
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { RgiError } from '../../errors.ts';
+import { stackImages } from '../../images/image.ts';
+import { RESULT_SENTENCES } from '../../inversion/method.ts';
+import { batchSize, plannedSteps, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { type Io, say } from '../io.ts';
+import { progressLine } from '../progress.ts';
+import { sha256Of } from '../version.ts';
+import { writeRestoration } from './files.ts';
+import type { RestoreFlags } from './flags.ts';
+import { type ImageRecord, recordOf } from './manifest.ts';
+import { type Item, readSource, type Source } from './pictures.ts';
+
+export interface Outcome {
+  readonly records: readonly ImageRecord[];
+  readonly interrupted: boolean;
+}
+
+type Hashes = Pick<ImageRecord, 'sha256' | 'maskSha256'>;
+
+interface Waiting {
+  readonly item: Item;
+  readonly hashes: Hashes;
+}
+
+/** `save` is called with the records so far after each batch. Throws where not a picture but the run is at fault. */
+export async function runPictures(
+  job: Omit<RestoreJob, 'images' | 'masks'>,
+  runtime: Runtime,
+  sources: readonly Source[],
+  earlier: readonly ImageRecord[],
+  flags: RestoreFlags,
+  io: Io,
+  save: (records: readonly ImageRecord[]) => Promise<void>,
+): Promise<Outcome> {
+  const size = batchSize(job);
+  const steps = plannedSteps(job.method);
+  const progress = progressLine(io, flags.quiet ?? false);
+  const records: ImageRecord[] = [];
+  const waiting: Waiting[] = [];
+  const hashOf = memoised(sha256Of);
+  let unread = sources.length;
+  let inverted = 0;
+
+  const tell = (line: string) => {
+    progress.clear();
+    if (!flags.quiet) say(io, line);
+  };
+
+  const invert = async (batch: readonly Waiting[]): Promise<void> => {
+    const first = batch[0].item.name;
+    const what = batch.length === 1 ? first : `${first} and ${batch.length - 1} more`;
+    let made = 0;
+    const onStep = () => {
+      made++;
+      const total = (inverted + waiting.length + batch.length + unread) * steps;
+      progress.show(
+        inverted * steps + Math.min(made, steps) * batch.length,
+        total,
+        `${what}: step ${made} of ${steps}`,
+      );
+    };
+    progress.show(inverted, inverted + waiting.length + batch.length + unread, `${what}: choosing starts`);
+    const images = stackImages(batch.map(({ item }) => item.image));
+    const masks = batch[0].item.mask && stackImages(batch.map(({ item }) => item.mask!));
+    let i = 0;
+    for await (const result of restoreImages({ ...job, images, masks }, runtime, { onStep, signal: io.signal })) {
+      const { item, hashes } = batch[i++];
+      if (result.code === 'diverged') {
+        records.push({ ...failure(item, RESULT_SENTENCES.diverged), ...hashes, code: result.code });
+        tell(`${item.name}: failed. ${RESULT_SENTENCES.diverged}`);
+        continue;
+      }
+      const files = await writeRestoration(flags.out, item.name, item.image, result, flags.npy ?? false);
+      const record = recordOf(item, hashes, result, files);
+      records.push(record);
+      const masked = `${(100 * record.maskedShare!).toFixed(1)}% masked`;
+      tell(`${item.name}: ${masked}, loss ${result.loss.toPrecision(4)}, ${result.seconds.toFixed(1)} s`);
+    }
+    inverted += i;
+    await save(records);
+  };
+
+  for (const source of sources) {
+    if (io.signal.aborted) break;
+    unread--;
+    try {
+      const items = await readSource(source, job.generator, flags);
+      const hashes: Hashes = {
+        sha256: await hashOf(source.path),
+        ...(source.mask === undefined ? {} : { maskSha256: await hashOf(source.mask) }),
+      };
+      for (const item of items) {
+        const before = await finished(earlier, item, hashes, flags.out);
+        if (before) records.push(before);
+        else waiting.push({ item, hashes });
+      }
+    } catch (error) {
+      // One picture that is named alone has its error told as the command's.
+      if (!(error instanceof RgiError) || sources.length === 1) throw error;
+      records.push(failure(source, error.message));
+      progress.clear();
+      say(io, `error: ${error.message}`);
+    }
+    while (waiting.length >= size && !io.signal.aborted) await invert(waiting.splice(0, size));
+  }
+  while (waiting.length > 0 && !io.signal.aborted) await invert(waiting.splice(0, size));
+  progress.clear();
+  return { records, interrupted: io.signal.aborted };
+}
+
+function failure({ name, path: file }: Pick<Source, 'name' | 'path'>, message: string): ImageRecord {
+  return { name, path: file, status: 'failed', message };
+}
+
+/** The record of a picture that an earlier run finished: the same bytes, and its files are all there. */
+async function finished(
+  earlier: readonly ImageRecord[],
+  item: Item,
+  hashes: Hashes,
+  folder: string,
+): Promise<ImageRecord | undefined> {
+  const record = earlier.find(
+    (r) =>
+      r.status === 'done' &&
+      r.name === item.name &&
+      r.sha256 === hashes.sha256 &&
+      (r.maskSha256 ?? '') === (hashes.maskSha256 ?? ''),
+  );
+  for (const file of record?.files ?? []) {
+    const there = await access(path.join(folder, file)).then(
+      () => true,
+      () => false,
+    );
+    if (!there) return undefined;
+  }
+  return record;
+}
+
+function memoised(make: (file: string) => Promise<string>): (file: string) => Promise<string> {
+  const made = new Map<string, Promise<string>>();
+  return (file) => {
+    const known = made.get(file) ?? make(file);
+    made.set(file, known);
+    return known;
+  };
+}
