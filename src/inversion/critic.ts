@@ -16,6 +16,13 @@ export interface Critic {
   features(b: GraphBuilder, image: Value, batch: number, layers: readonly string[]): readonly Value[];
 }
 
+const ACTIVATIONS = new Set(['Relu', 'LeakyRelu', 'PRelu', 'Elu', 'Selu', 'Gelu', 'Softplus', 'Tanh', 'HardSwish', 'Mish']);
+
+/** The outputs of the network's activations in order: the layers whose features are compared if none are named. */
+export function activationLayers(graph: Graph): string[] {
+  return graph.nodes.filter((node) => ACTIVATIONS.has(node.operator)).map((node) => node.outputs[0]);
+}
+
 /** `couples`: do the images of a batch influence each other in it? (found by running it, see `rgi inspect`) */
 export function criticOf(graph: Graph, couples: boolean): Critic {
   if (graph.inputs.length !== 1) {

@@ -3,6 +3,7 @@
  * graph is cut), the law they are drawn from, and the values of every other input.
  */
 import { RgiError } from '../errors.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import { type Graph, producersOf, type ValueInfo } from '../onnx/graph.ts';
 import { float32, sizeOf, type Tensor } from '../onnx/tensor.ts';
@@ -49,9 +50,12 @@ export async function openGenerator(
   runtime: Runtime,
   options: GeneratorOptions = {},
 ): Promise<Generator> {
-  const whole = withFixedInputs(graph, options.fixed ?? new Map(), options.output);
+  const fixed = options.fixed ?? new Map<string, Tensor>();
+  const whole = withFixedInputs(graph, fixed, options.output);
   const output = whole.outputs[0].name;
-  const cut = options.latents && cutAt(whole, options.latents);
+  const cut =
+    options.latents &&
+    cutAt(withFixedInputs(graph, fixed, options.output, options.latents[0]), options.latents);
   const batch = batchOf(whole);
   const first = batch === 'any' ? 1 : batch;
   const law = options.law ?? 'normal';
@@ -75,7 +79,7 @@ export async function openGenerator(
   if (image.type !== 'float32' || image.dims.length !== 4) {
     throw new RgiError(
       'model',
-      `The generator's output '${output}' has shape [${image.dims.join(', ')}]; an image batch [N, C, H, W] is needed. Name another with --output.`,
+      `The generator's output '${output}' has shape [${image.dims.join(', ')}]; an image batch [N, C, H, W] is needed. Name another with --output-name.`,
     );
   }
   const [, channels, height, width] = image.dims;
@@ -136,7 +140,16 @@ async function runOnce(
   }
 }
 
-function withFixedInputs(graph: Graph, fixed: ReadonlyMap<string, Tensor>, wanted?: string): Graph {
+/**
+ * Fixed inputs as constants. One of a single row where the model takes one per image (a class label) is repeated for the
+ * batch at hand, which is the first axis of the value `sized` (default: the first open input).
+ */
+function withFixedInputs(
+  graph: Graph,
+  fixed: ReadonlyMap<string, Tensor>,
+  wanted?: string,
+  sized?: string,
+): Graph {
   for (const name of fixed.keys()) {
     if (!graph.inputs.some((input) => input.name === name)) {
       throw new RgiError(
@@ -158,12 +171,26 @@ function withFixedInputs(graph: Graph, fixed: ReadonlyMap<string, Tensor>, wante
       'usage',
       `The generator's input '${odd.name}' is ${odd.type}: give it a value with --input ${odd.name}=VALUE or a .npy file.`,
     );
-  return withoutDeadCode({
-    ...graph,
-    inputs,
-    outputs: [output],
-    initializers: new Map([...graph.initializers, ...fixed]),
-  });
+  const anchor = sized ?? inputs.find((input) => typeof input.dims[0] === 'string')?.name;
+  const perImage = graph.inputs.filter(
+    ({ name, dims }) => typeof dims[0] === 'string' && fixed.get(name)?.dims[0] === 1,
+  );
+  if (anchor === undefined || perImage.length === 0) {
+    const initializers = new Map([...graph.initializers, ...fixed]);
+    return withoutDeadCode({ ...graph, inputs, outputs: [output], initializers });
+  }
+  const repeated = new Set(perImage.map((input) => input.name));
+  const b = new GraphBuilder({ ...graph, nodes: [] });
+  for (const [name, tensor] of fixed) if (!repeated.has(name)) b.initializer(name, tensor);
+  const [count] = b.node('Shape', [anchor], { start: 0, end: 1 });
+  for (const { name } of perImage) {
+    const tensor = fixed.get(name)!;
+    const row = b.initializer(b.fresh(`${name}/row`), tensor);
+    const shape = tensor.dims.length > 1 ? b.Concat([count, b.ints(tensor.dims.slice(1))], 0) : count;
+    b.node('Expand', [row, shape], {}, [name]);
+  }
+  const prepared = b.nodes.slice();
+  return withoutDeadCode({ ...b.graph(graph.name, inputs, [output]), nodes: [...prepared, ...graph.nodes] });
 }
 
 /** The graph from the named values on: they become its inputs, and what only served to make them goes. */

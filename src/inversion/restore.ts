@@ -100,7 +100,11 @@ export async function* restoreImages(
       const x = imageAt(images, i);
       const restored = clip(imageAt(rows(inversion.image, [i]), 0));
       const residual = residualMap(x, rows(inversion.image, [i]));
-      const softMask = softMaskOf(job, residual, inversion.mask && rows(inversion.mask, [i]));
+      // A given mask is the mask, also where the method weights the known pixels (Yeh et al.).
+      const softMask =
+        masks && job.method.needsMask
+          ? rows(masks, [i])
+          : softMaskOf(job, residual, inversion.mask && rows(inversion.mask, [i]));
       const mask = binaryMask(softMask);
       yield {
         restored,

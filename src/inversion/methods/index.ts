@@ -1,10 +1,11 @@
 /** From options to a method. Options a method has no use for are refused, never ignored. */
 import { RgiError } from '../../errors.ts';
-import { layerGroups, trainableWeights } from '../../inspect/weights.ts';
 import type { Graph } from '../../onnx/graph.ts';
+import { trainableWeights } from '../../passes/trainable.ts';
 import type { LossTerm, MaskForm, Prior, Reduction } from '../formulation.ts';
 import type { Method, MethodName } from '../method.ts';
 import type { Preset } from '../presets.ts';
+import { layerGroups } from '../weight-groups.ts';
 import { anogan } from './anogan.ts';
 import { dgp } from './dgp.ts';
 import { invert } from './invert.ts';
@@ -93,10 +94,15 @@ const UNDERSTOOD: Readonly<Record<MethodName, readonly (keyof MethodOptions)[]>>
 
 const ALWAYS: readonly (keyof MethodOptions)[] = ['method', 'steps', 'seed'];
 
+/** The options that a method takes. */
+export function understoodOptions(method: MethodName): readonly (keyof MethodOptions)[] {
+  return [...ALWAYS, ...UNDERSTOOD[method]];
+}
+
 /** Throws `usage` for an option the method has no use for, or a combination that cannot be. */
 export function buildMethod(options: MethodOptions, context: MethodContext): Method {
   const { method } = options;
-  const understood = [...ALWAYS, ...UNDERSTOOD[method]];
+  const understood = understoodOptions(method);
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && !understood.includes(name as keyof MethodOptions)) {
       throw new RgiError(
