@@ -24,7 +24,9 @@ const MOST_TAPS = 32;
 
 /** dw, of shape [G O, C, ...kernel]. */
 export function kernelGradient(b: GraphBuilder, options: KernelGradientOptions): Value {
-  const { window, xDims, group } = options;
+  const { window, xDims, gDims, group } = options;
+  const grid = group === 1 ? gridOf(gDims, window) : undefined;
+  if (grid) return byShiftedProducts(b, options, grid);
   // Strided slices copy element by element: batch 8, 128 to 64 channels, 4x4 by 2: 31 GFLOP/s, swapped roles 50.
   const strided = window.strides.some((stride) => stride !== 1);
   if (sizeOf(window.kernel) > MOST_TAPS || (strided && xDims[0] > 1 && group === 1)) return bySwappedRoles(b, options);
@@ -35,8 +37,6 @@ function byProducts(b: GraphBuilder, { x, g, xDims, gDims, window }: KernelGradi
   const [batch, channels] = xDims;
   const [, filters, ...output] = gDims;
   const positions = batch * sizeOf(output);
-  const grid = positions > filters ? gridOf(batch, output, window) : undefined;
-  if (grid) return byShiftedProducts(b, { x, g, xDims, gDims, group: 1, window }, grid);
   const rank = xDims.length;
   // Channels first, so that a tap's slice is a matrix [C, N P] without another copy.
   const channelsFirst = (value: Value) =>
@@ -76,10 +76,13 @@ interface Grid {
 /** Most of what the frame may add to the products. */
 const MOST_OVERHEAD = 1.3;
 
-function gridOf(batch: number, output: readonly number[], { kernel, strides, dilations }: Window): Grid | undefined {
+/** Undefined where gathering is better (few positions), or the frame would add too much. */
+function gridOf(gDims: readonly number[], { kernel, strides, dilations }: Window): Grid | undefined {
+  const [batch, filters, ...output] = gDims;
   const [stride] = strides;
-  if (output.length !== 2 || strides[1] !== stride || sizeOf(kernel) === 1) return undefined;
-  if (stride > 1 && dilations.some((d) => d !== 1)) return undefined;
+  const taps = sizeOf(kernel);
+  if (output.length !== 2 || strides[1] !== stride || taps === 1 || taps > MOST_TAPS) return undefined;
+  if (batch * sizeOf(output) <= filters || (stride > 1 && dilations.some((d) => d !== 1))) return undefined;
   const counts = kernel.map((k) => Math.ceil(k / stride));
   const steps = stride > 1 ? [1, 1] : dilations;
   const [down, right] = counts.map((count, i) => (count - 1) * steps[i]);
