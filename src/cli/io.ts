@@ -19,5 +19,11 @@ export function say(io: Io, line: string): void {
 
 /** A JSON document on stdout. */
 export function printJson(io: Io, value: unknown): void {
-  io.out(`${JSON.stringify(value, null, 2)}\n`);
+  io.out(jsonText(value));
+}
+
+/** Indented JSON, lists of numbers on one line each. Strings hold no raw newlines, so only lists can match. */
+export function jsonText(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  return `${text.replace(/\[\n(?:[-\d.eE+,\s]|null)*\]/g, (numbers) => numbers.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'))}\n`;
 }

@@ -17,6 +17,9 @@ import { evaluatorOf, type Runtime, type Session, type Tensors } from '../runtim
  * kinks of rectifiers that a step crosses. A wrong rule is off by far more than this.
  */
 export const DIFFERENCE_TOLERANCE = 3e-2;
+/** Steps of the ladder: rectifiers close to their kinks need the small ones. */
+const STEPS = 13;
+
 /** Recorded float64 gradients, away from kinks: relative, in the norm. */
 export const REFERENCE_TOLERANCE = 1e-4;
 
@@ -221,7 +224,7 @@ async function runOnce(session: Session, feeds: Tensors): Promise<Map<string, Te
 
 /**
  * dL/dt of L(x + t u) at 0. Steps from a tenth of x's root mean square down by halves; of the extrapolated values the one
- * that agrees best with its neighbour is taken: large steps suffer from curvature, small ones from rounding.
+ * that agrees best with its neighbours is taken: large steps suffer from curvature and kinks, small ones from rounding.
  */
 async function slopeAlong(
   name: string,
@@ -245,13 +248,17 @@ async function slopeAlong(
       ]),
     );
   const central: number[] = [];
-  for (let k = 0; k < 7; k++) {
+  for (let k = 0; k < STEPS; k++) {
     const h = 0.1 * unit * 2 ** -k;
     central.push(((await at(h)) - (await at(-h))) / (2 * h));
   }
   const extrapolated = central.slice(1).map((fine, k) => (4 * fine - central[k]) / 3);
-  const jumps = extrapolated.slice(1).map((value, k) => Math.abs(value - extrapolated[k]));
-  return extrapolated[jumps.indexOf(Math.min(...jumps)) + 1];
+  // Three in a row that agree: two may do so by chance.
+  const spreads = extrapolated.slice(2).map((value, k) => {
+    const three = [extrapolated[k], extrapolated[k + 1], value];
+    return Math.max(...three) - Math.min(...three);
+  });
+  return extrapolated[spreads.indexOf(Math.min(...spreads)) + 1];
 }
 
 function dot(a: Float32Array, b: Float32Array): number {

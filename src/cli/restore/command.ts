@@ -1,8 +1,8 @@
 /** `rgi restore`: opens what is named, resolves the method, inverts the pictures batch by batch, writes as it goes. */
 import { constants } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf, RgiError } from '../../errors.ts';
+import { RgiError } from '../../errors.ts';
 import type { Critic } from '../../inversion/critic.ts';
 import type { Method } from '../../inversion/method.ts';
 import { buildMethod, type MethodOptions } from '../../inversion/methods/index.ts';
@@ -31,7 +31,7 @@ import { runPictures } from './run.ts';
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
   const sources = await findSources(patterns, flags.mask);
-  await prepareFolder(flags.out);
+  await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     return await restoreOn(runtime, sources, options, flags, io);
@@ -221,19 +221,21 @@ async function described(file: string | undefined, layers?: readonly string[]) {
   return file === undefined ? undefined : { file, sha256: await sha256Of(file), ...(layers ? { layers } : {}) };
 }
 
-async function prepareFolder(folder: string): Promise<void> {
+/** Said before anything is computed; the folder itself is made with the first file. */
+async function checkFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
   if (found && !found.isDirectory())
     throw new RgiError('usage', `--out ${folder} is a file; name a folder.`, { file: folder });
-  try {
-    await mkdir(folder, { recursive: true });
-    await access(folder, constants.W_OK);
-  } catch (error) {
-    throw new RgiError(
-      'input',
-      `--out ${folder} cannot be written (${messageOf(error)}).`,
-      { file: folder },
-      { cause: error },
-    );
+  let existing = path.resolve(folder);
+  while (path.dirname(existing) !== existing && !(await stat(existing).catch(() => undefined))) {
+    existing = path.dirname(existing);
   }
+  const isFolder = (await stat(existing)).isDirectory();
+  const writable = await access(existing, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+  if (isFolder && writable) return;
+  const reason = isFolder ? `${existing} may not be written` : `${existing} is a file`;
+  throw new RgiError('input', `--out ${folder} cannot be made: ${reason}.`, { file: folder });
 }

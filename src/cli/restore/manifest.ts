@@ -7,6 +7,7 @@ import { coverage } from '../../images/image.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import { type Method, RESULT_SENTENCES } from '../../inversion/method.ts';
 import type { Restoration } from '../../inversion/restore.ts';
+import { jsonText } from '../io.ts';
 import { sha256OfText } from '../version.ts';
 import { RESIDUAL_WHITE } from './files.ts';
 import type { Item } from './pictures.ts';
@@ -116,11 +117,12 @@ export function thinned(history: Restoration['history']) {
   const step = Array.from({ length: points }, (_, i) =>
     points < 2 ? i : Math.round((i * (length - 1)) / (points - 1)),
   );
-  return { step, loss: step.map((t) => history.loss[t]), masked: step.map((t) => history.masked[t]) };
+  const short = (values: readonly number[]) => step.map((t) => Number(values[t].toPrecision(6)));
+  return { step, loss: short(history.loss), masked: short(history.masked) };
 }
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  await writeFileAtomic(path.join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+  await writeFileAtomic(path.join(folder, MANIFEST), jsonText(manifest));
 }
 
 const earlierSchema = z.looseObject({
