@@ -1,6 +1,6 @@
 /** ONNX Runtime for Node, in the caller's own thread: sessions, and step loops over two swapped sets of state tensors. */
 import { RgiError } from '../../errors.ts';
-import type { Tensor } from '../../onnx/tensor.ts';
+import { type Tensor, type TensorType, zeros } from '../../onnx/tensor.ts';
 import {
   type Device,
   type Loop,
@@ -23,6 +23,7 @@ import {
   overwrite,
   toOrt,
 } from './tensors.ts';
+import { runInto, STOP, withStop } from './uncopied.ts';
 
 export interface NodeRuntimeOptions {
   readonly device?: Device;
@@ -54,7 +55,7 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
     version,
     session: async (model, sessionOptions = {}) => sessionOf(await open(model, sessionOptions)),
     loop: async (model, state, fixed) => {
-      const handle = await open(model, {});
+      const handle = await open(device === 'cpu' ? withStop(model) : model, {});
       try {
         return loopOf(handle, state, fixed);
       } catch (error) {
@@ -107,7 +108,7 @@ function handleOf(session: Ort.InferenceSession, onDispose: () => void): Handle 
   return {
     session,
     inputs: declared(session.inputMetadata),
-    outputs: declared(session.outputMetadata),
+    outputs: declared(session.outputMetadata.filter(({ name }) => name !== STOP)),
     inTurn(job) {
       if (disposed) return Promise.reject(new RgiError('runtime', 'The session was disposed; open another.'));
       return after(job);
@@ -165,6 +166,7 @@ function loopOf(handle: Handle, start: Tensors, fixedStart: Tensors): Loop {
   let current = stateSet();
   let spare = stateSet();
   const observed = [...handle.outputs.keys()].filter((name) => !name.startsWith(NEXT));
+  const allocated = handle.session.outputNames.includes(STOP) ? allocatedOutputs(handle, observed) : undefined;
   const held = { has: (name: string) => start.has(name) || name in fixed };
   return {
     step: (feeds) =>
@@ -176,6 +178,12 @@ function loopOf(handle: Handle, start: Tensors, fixedStart: Tensors): Loop {
         checkComplete(handle.inputs, held, feeds);
         const fetches: Record<string, Ort.Tensor | null> = {};
         for (const name of names) fetches[NEXT + name] = spare[name];
+        if (allocated) {
+          const results = allocated();
+          await into(handle, { ...fixed, ...toOrt(feeds), ...current }, { ...fetches, ...results } as OrtTensors);
+          [current, spare] = [spare, current];
+          return fromOrt(results);
+        }
         for (const name of observed) fetches[name] = null;
         const results = await run(handle, { ...fixed, ...toOrt(feeds), ...current }, fetches);
         [current, spare] = [spare, current];
@@ -205,6 +213,25 @@ function loopOf(handle: Handle, start: Tensors, fixedStart: Tensors): Loop {
       }),
     dispose: handle.dispose,
   };
+}
+
+/** Makes arrays for outputs of static shape; undefined where one has none. */
+function allocatedOutputs(handle: Handle, names: readonly string[]): (() => OrtTensors) | undefined {
+  const types = new Map<string, TensorType>();
+  for (const name of names) {
+    const output = handle.outputs.get(name)!;
+    if (!output.isTensor || !output.shape.every((d) => typeof d === 'number')) return undefined;
+    types.set(name, { type: output.type as TensorType['type'], dims: output.shape as readonly number[] });
+  }
+  return () => toOrt(new Map([...types].map(([name, { type, dims }]) => [name, zeros(type, dims)])));
+}
+
+async function into(handle: Handle, feeds: OrtTensors, targets: OrtTensors): Promise<void> {
+  try {
+    await runInto(handle.session, feeds, targets);
+  } catch (error) {
+    throw runtimeError('while running the graph', error);
+  }
 }
 
 function checkState(state: Tensors, name: string): void {
