@@ -81,13 +81,10 @@ async function measure({ network, batch, theta }: Case, seconds: number): Promis
   const runtime = nodeRuntime();
   const net: Network = NETWORKS[network];
   const before = await matmulRate(runtime);
+  const generator = generatorOf(net);
+  const formulation = formulationOf(generator, theta);
   const start = performance.now();
-  const compiled = await compileStep(
-    generatorOf(net),
-    formulationOf(net, theta),
-    batch,
-    evaluatorOf(runtime, encodeModel),
-  );
+  const compiled = await compileStep(generator, formulation, batch, evaluatorOf(runtime, encodeModel));
   const size = imageSize(net);
   const random = randomFrom(1);
   const x = float32(random.normals(batch * 3 * size * size), [batch, 3, size, size]);
@@ -136,8 +133,8 @@ function generatorOf(net: Network): Generator {
   };
 }
 
-function formulationOf(net: Network, theta: boolean): Formulation {
-  const weights = [...generatorGraph(net).initializers.keys()].filter((name) => /\.(weight|bias)$/.test(name));
+function formulationOf(generator: Generator, theta: boolean): Formulation {
+  const weights = [...generator.graph.initializers.keys()].filter((name) => /\.(weight|bias)$/.test(name));
   return {
     loss: [{ kind: 'l2', weight: 1 }],
     reduction: 'sum',
