@@ -31,7 +31,7 @@ export interface ContinuationOptions {
 const FIRST_THRESHOLD_GREY = 127.5;
 
 /** Share of the steps in which several starts compete. */
-const COMPETITION = 3 / 8;
+const COMPETITION = 1 / 4;
 
 export function continuation(options: ContinuationOptions): Stage[] {
   const scale = options.loss.kind === 'l1' ? 'l1' : 'l2';

@@ -12,6 +12,7 @@ import { float32, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
 import { adamUpdate } from '../optim/adam.ts';
 import { nesterovUpdate } from '../optim/nesterov.ts';
 import { withoutDeadCode } from '../passes/dead-code.ts';
+import { optimise, optimisePrimal } from '../passes/index.ts';
 import { prepareForGradient } from '../passes/prepare.ts';
 import { NEXT } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
@@ -72,7 +73,8 @@ export async function compileStep(
   const wrt = [...latentNames, ...maskVariable, ...weightNames];
   const variables = new Set(weightNames);
   const feeds = new Map(forward.graph.inputs.map((input) => [input.name, dryRunValue(input)]));
-  const primal = await prepareForGradient(forward.graph, feeds, evaluate, { wrt, variables });
+  const prepared = await prepareForGradient(forward.graph, feeds, evaluate, { wrt, variables });
+  const primal = optimisePrimal(prepared, variables);
 
   const b = new GraphBuilder(primal);
   const gradients = differentiate(b, primal, new Map([[forward.total, b.scalar(1)]]), wrt, {
@@ -95,8 +97,8 @@ export async function compileStep(
   }
   const weights = new Map(weightNames.map((name) => [name, primal.initializers.get(name)!]));
   for (const name of weightNames) b.initializers.delete(name);
-  const graph = await optimised(b.graph('step', [...inputs.values()], outputs), evaluate);
-  const render = renderGraph(primal, forward.objective, weightNames);
+  const graph = await optimise(b.graph('step', [...inputs.values()], outputs), evaluate);
+  const render = await optimise(renderGraph(primal, forward.objective, weightNames), evaluate);
   return {
     step: encodeModel(graph),
     render: encodeModel(render),
@@ -295,10 +297,6 @@ class UpdateEmitter {
     this.b.node('Identity', [value], {}, [NEXT + name]);
     this.outputs.push({ name: NEXT + name, type: 'float32', dims });
   }
-}
-
-async function optimised(graph: Graph, _evaluate: Evaluate): Promise<Graph> {
-  return withoutDeadCode(graph);
 }
 
 function renderGraph(primal: StaticGraph, objective: Objective, weights: readonly string[]): Graph {

@@ -42,7 +42,7 @@ export interface RgiOptions {
 }
 
 /** Numbers of our default, chosen on latents of the shared generators that no figure is reported on. */
-export const FAST = { thresholdGrey: 12.75, steps: 400, starts: 4, pool: 1000, latentRate: 0.1 } as const;
+export const FAST = { thresholdGrey: 25, steps: 600, starts: 4, pool: 1000, latentRate: 0.1 } as const;
 
 export function rgi(options: RgiOptions): Method {
   return options.preset === 'fast' ? fast(options) : paper(options, options.preset);
