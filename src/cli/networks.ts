@@ -177,6 +177,8 @@ export interface OpenedCritic {
   readonly critic: Critic;
   /** Its activations: what features are taken from where no layers are named. */
   readonly layers: readonly string[];
+  /** Every value that can be named as a layer. */
+  readonly values: ReadonlySet<string>;
 }
 
 /** A network that looks at pictures of the generator's size. */
@@ -202,5 +204,6 @@ export async function openCriticFile(runtime: Runtime, file: string, generator: 
   return {
     critic: criticOf(model.graph, facts.batch?.couplesImages ?? true),
     layers: activationLayers(model.graph),
+    values: new Set(model.graph.nodes.flatMap((node) => node.outputs)),
   };
 }

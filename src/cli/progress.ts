@@ -22,7 +22,10 @@ export function progressLine(io: Io, quiet: boolean, now: () => number = () => p
       last = time;
       shown = true;
       const share = total > 0 ? done / total : 0;
-      const left = share > 0 ? `  ${duration(((time - started) / 1000) * (1 / share - 1))} left` : '';
+      const seconds = (time - started) / 1000;
+      // The first steps say little: what comes before them is done once.
+      const known = share >= 0.02 || (share > 0 && seconds > 5);
+      const left = known ? `  ${duration(seconds * (1 / share - 1))} left` : '';
       io.err(`\r\u001b[K${String(Math.floor(100 * share)).padStart(3)}%${left}  ${what}`);
     },
     clear() {

@@ -102,10 +102,12 @@ async function restoreOn(
     notes,
     images,
   });
-  if (!flags.quiet) for (const note of notes) say(io, `note: ${note}`);
-  const outcome = await runPictures(job, runtime, sources, earlier, flags, io, (records) =>
-    writeManifest(flags.out, manifest(records, false)),
-  );
+  const outcome = await runPictures(job, runtime, sources, earlier, flags, io, {
+    begin: () => {
+      if (!flags.quiet) for (const note of notes) say(io, `note: ${note}`);
+    },
+    save: (records) => writeManifest(flags.out, manifest(records, false)),
+  });
   await writeManifest(flags.out, manifest(outcome.records, !outcome.interrupted));
   if (flags.json) printJson(io, manifest(outcome.records, !outcome.interrupted));
   return conclude(outcome, flags, io);
@@ -156,6 +158,11 @@ async function criticFor(
     );
   }
   const source = f ?? d;
+  const unknown = source && flags.featureLayers?.find((layer) => !source.values.has(layer));
+  if (unknown !== undefined) {
+    const file = flags.features ?? discriminator;
+    throw new RgiError('usage', `${file} has no value '${unknown}'; its activations are ${source!.layers.join(', ')}.`);
+  }
   const notes = [
     ...(companion ? [`The discriminator is the generator's companion, ${path.basename(companion)}.`] : []),
     ...(useful && !d && !f ? ['Critic and feature terms are off: there is no discriminator (--discriminator).'] : []),

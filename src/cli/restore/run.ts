@@ -26,7 +26,14 @@ interface Waiting {
   readonly hashes: Hashes;
 }
 
-/** `save` is called with the records so far after each batch. Throws where not a picture but the run is at fault. */
+export interface RunHooks {
+  /** Before the first picture is inverted. */
+  readonly begin: () => void;
+  /** After each batch, with the records so far. */
+  readonly save: (records: readonly ImageRecord[]) => Promise<void>;
+}
+
+/** Throws where not one picture of several but the run is at fault. */
 export async function runPictures(
   job: Omit<RestoreJob, 'images' | 'masks'>,
   runtime: Runtime,
@@ -34,13 +41,14 @@ export async function runPictures(
   earlier: readonly ImageRecord[],
   flags: RestoreFlags,
   io: Io,
-  save: (records: readonly ImageRecord[]) => Promise<void>,
+  hooks: RunHooks,
 ): Promise<Outcome> {
   const size = batchSize(job);
   const steps = plannedSteps(job.method);
   const progress = progressLine(io, flags.quiet ?? false);
   const records: ImageRecord[] = [];
   const waiting: Waiting[] = [];
+  const names = new Set<string>();
   const hashOf = memoised(sha256Of);
   let unread = sources.length;
   let inverted = 0;
@@ -50,7 +58,10 @@ export async function runPictures(
     if (!flags.quiet) say(io, line);
   };
 
+  let begun = false;
   const invert = async (batch: readonly Waiting[]): Promise<void> => {
+    if (!begun) hooks.begin();
+    begun = true;
     const first = batch[0].item.name;
     const what = batch.length === 1 ? first : `${first} and ${batch.length - 1} more`;
     let made = 0;
@@ -81,7 +92,7 @@ export async function runPictures(
       tell(`${item.name}: ${masked}, loss ${result.loss.toPrecision(4)}, ${result.seconds.toFixed(1)} s`);
     }
     inverted += i;
-    await save(records);
+    await hooks.save(records);
   };
 
   for (const source of sources) {
@@ -94,6 +105,11 @@ export async function runPictures(
         ...(source.mask === undefined ? {} : { maskSha256: await hashOf(source.mask) }),
       };
       for (const item of items) {
+        // Names of files differ; an array's numbered pictures may still meet one.
+        if (names.has(item.name.toLowerCase())) {
+          throw new RgiError('input', `${item.path} would give outputs named ${item.name} like another; rename it.`);
+        }
+        names.add(item.name.toLowerCase());
         const before = await finished(earlier, item, hashes, flags.out);
         if (before) records.push(before);
         else waiting.push({ item, hashes });

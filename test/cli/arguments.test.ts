@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { list, nearest, numberIn, oneOf } from '../../src/cli/arguments.ts';
+import { jsonText } from '../../src/cli/io.ts';
+import { duration, progressLine } from '../../src/cli/progress.ts';
+import { thinned } from '../../src/cli/restore/manifest.ts';
+
+test('a near miss is suggested, a far one is not', () => {
+  expect(nearest('papr', ['fast', 'paper', 'paper-l1'])).toBe('paper');
+  expect(nearest('anoGAN', ['rgi', 'anogan'])).toBe('anogan');
+  expect(nearest('quick', ['fast', 'paper'])).toBeUndefined();
+  expect(() => oneOf(['l1', 'l2'])('l3')).toThrow("Did you mean 'l1'? It is one of l1, l2.");
+});
+
+test('numbers are in their range or refused', () => {
+  expect(numberIn({ integer: true, from: 1 })('12')).toBe(12);
+  for (const text of ['', ' ', '1.5', '0', '-1', 'NaN', 'Infinity', '1e400', '12px']) {
+    expect(() => numberIn({ integer: true, from: 1 })(text)).toThrow('It is a whole number from 1 on.');
+  }
+  expect(() => numberIn({ above: 0, to: 1 })('2')).toThrow('It is a number above 0 to 1.');
+});
+
+test('lists grow by commas and by repetition', () => {
+  expect(list('b, c', list('a'))).toEqual(['a', 'b', 'c']);
+});
+
+test('progress: percentage and time left, drawn only on a terminal, at most ten times a second', () => {
+  let drawn = '';
+  let time = 0;
+  const io = {
+    out: () => {},
+    err: (t: string) => (drawn += t),
+    terminal: true,
+    colour: false,
+    signal: new AbortController().signal,
+    worker: false,
+  };
+  const line = progressLine(io, false, () => time);
+  time = 10_000;
+  line.show(25, 100, 'a');
+  line.show(26, 100, 'not drawn');
+  time = 10_100;
+  line.show(50, 100, 'b');
+  line.clear();
+  expect(drawn.replaceAll('\r\u001b[K', '|')).toBe('| 25%  30 s left  a| 50%  10 s left  b|');
+  drawn = '';
+  progressLine({ ...io, terminal: false }, false).show(1, 2, 'a');
+  progressLine(io, true).show(1, 2, 'a');
+  expect(drawn).toBe('');
+});
+
+test('durations', () => {
+  expect([4.4, 61, 3661, 59.9].map(duration)).toEqual(['4 s', '1:01', '1:01:01', '1:00']);
+});
+
+test('JSON keeps lists of numbers on one line and every value as it is', () => {
+  const value = { a: [1, -2.5e-7, null], b: ['[\n 1,\n 2\n]', '[ 1,  2 ]'], c: [[1], []], d: { e: [true] } };
+  expect(JSON.parse(jsonText(value))).toEqual(value);
+  expect(jsonText({ a: [1, 2] })).toBe('{\n  "a": [1, 2]\n}\n');
+});
+
+test('a short history is kept whole', () => {
+  expect(thinned({ loss: [3, 2, 1], masked: [0, 0, 0.5] })).toEqual({
+    step: [0, 1, 2],
+    loss: [3, 2, 1],
+    masked: [0, 0, 0.5],
+  });
+  expect(thinned({ loss: [], masked: [] })).toEqual({ step: [], loss: [], masked: [] });
+});

@@ -1,0 +1,236 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readNpy, readNpz } from '../../src/arrays/npy.ts';
+import { float32Data } from '../../src/onnx/tensor.ts';
+import { type Bench, makeBench } from './bench.ts';
+
+let bench: Bench;
+let out: string;
+let turn = 0;
+beforeAll(async () => {
+  bench = await makeBench();
+});
+afterAll(() => bench.remove());
+
+/** A new folder for results, as a word of a line, and its files. */
+function results() {
+  const name = `out${turn++}`;
+  out = bench.file(name);
+  return { word: `@${name}`, file: (f: string) => path.join(out, f), files: () => readdirSync(out).sort() };
+}
+
+const greyOf = (file: string) => sharp(file).toColourspace('b-w').raw().toBuffer();
+
+const FAST = '--steps 60 --pool 50 --starts 2';
+
+interface Manifest {
+  readonly complete: boolean;
+  readonly notes: readonly string[];
+  readonly device: string;
+  readonly versions: Record<string, string>;
+  readonly options: Record<string, unknown>;
+  readonly generator: { readonly sha256: string; readonly law: string; readonly latents: unknown };
+  readonly discriminator?: { readonly file: string };
+  readonly method: { readonly stages: readonly { readonly steps: number }[] };
+  readonly images: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly maskedShare: number;
+    readonly sha256: string;
+    readonly steps: number;
+    readonly history: { readonly step: number[]; readonly loss: number[] };
+  }[];
+}
+
+const manifestIn = (folder: string) => JSON.parse(readFileSync(path.join(folder, 'manifest.json'), 'utf8')) as Manifest;
+
+describe('what is written', () => {
+  test('five pictures and a manifest; the corrupted rows are found and filled', async () => {
+    const to = results();
+    const said = await bench.rgi(`restore @pictures/b.npy --generator @g.onnx --out ${to.word} ${FAST} --seed 3`);
+    expect(said).toMatchObject({ code: 0, out: '' });
+    expect(to.files()).toEqual([
+      'b.composite.png',
+      'b.mask.png',
+      'b.residual.png',
+      'b.restored.png',
+      'b.softmask.png',
+      'manifest.json',
+    ]);
+    const mask = await greyOf(to.file('b.mask.png'));
+    expect([...mask.subarray(0, 16)]).toEqual(new Array(16).fill(255));
+    expect(Math.max(...mask.subarray(16))).toBe(0);
+    expect(manifestIn(out)).toMatchObject({
+      complete: true,
+      device: 'cpu',
+      options: { method: 'rgi', seed: 3, steps: 60, starts: 2, pool: 50, fit: 'refuse' },
+      generator: { law: 'normal', latents: [{ name: 'z', dims: [4] }] },
+      images: [{ name: 'b', status: 'done', maskedShare: 0.25, steps: 60 }],
+    });
+    expect(manifestIn(out).generator.sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('with --npy the arrays too, from which the picture can be computed again', async () => {
+    const to = results();
+    await bench.rgi(`restore @pictures/b.npy --generator @g.onnx --out ${to.word} ${FAST} --npy --method rrgi`);
+    expect(to.files().filter((f) => /np[yz]$/.test(f))).toEqual([
+      'b.composite.npy',
+      'b.latents.npz',
+      'b.picture.npy',
+      'b.residual.npy',
+      'b.restored.npy',
+      'b.softmask.npy',
+      'b.weights.npz',
+    ]);
+    expect(readNpy(readFileSync(to.file('b.restored.npy'))).dims).toEqual([1, 3, 8, 8]);
+    expect(readNpz(readFileSync(to.file('b.latents.npz'))).get('z')?.dims).toEqual([1, 4]);
+    const change = readNpz(readFileSync(to.file('b.weights.npz')));
+    expect([...change.keys()].sort()).toEqual(['layer.bias', 'layer.weight']);
+    expect(float32Data(change.get('layer.weight')!).some((v) => v !== 0)).toBe(true);
+  });
+
+  test('--json prints the manifest on stdout and nothing else', async () => {
+    const to = results();
+    const said = await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} ${FAST} --json`);
+    expect(JSON.parse(said.out)).toEqual(JSON.parse(readFileSync(to.file('manifest.json'), 'utf8')));
+  });
+
+  test('--quiet says nothing', async () => {
+    const said = await bench.rgi(`restore @a.png --generator @g.onnx --out ${results().word} ${FAST} -q`);
+    expect(said).toEqual({ code: 0, out: '', err: '' });
+  });
+
+  test('the same command gives the same numbers, in batches of one or of all', async () => {
+    const [one, all] = [results(), results()];
+    await bench.rgi(`restore @pictures --generator @g.onnx --out ${one.word} ${FAST} --npy --batch 1`);
+    await bench.rgi(`restore @pictures --generator @g.onnx --out ${all.word} ${FAST} --npy`);
+    const read = (f: string) => float32Data(readNpy(readFileSync(f)));
+    read(one.file('c.restored.npy')).forEach((v, i) => {
+      expect(v).toBeCloseTo(read(all.file('c.restored.npy'))[i], 4);
+    });
+  });
+
+  test('histories are thinned to 200 steps, first and last among them', async () => {
+    const to = results();
+    await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} --preset paper --pool 50 --steps 450`);
+    const { history } = manifestIn(out).images[0];
+    expect([history.step.length, history.loss.length, history.step[0], history.step[199]]).toEqual([200, 200, 0, 449]);
+  });
+});
+
+describe('several pictures', () => {
+  test('a broken one is reported, the others are done: exit code 4', async () => {
+    const to = results();
+    const said = await bench.rgi(`restore @a.png @text.png @big.png --generator @g.onnx --out ${to.word} ${FAST}`);
+    expect(said.code).toBe(4);
+    expect(manifestIn(out).images.map(({ name, status }) => [name, status])).toEqual([
+      ['text', 'failed'],
+      ['big', 'failed'],
+      ['a', 'done'],
+    ]);
+    expect(said.err).toContain('text.png is not a picture');
+    expect(to.files().some((f) => f.startsWith('text'))).toBe(false);
+  });
+
+  test('all broken: exit code 2', async () => {
+    const said = await bench.rgi(`restore @text.png @big.png --generator @g.onnx --out ${results().word} ${FAST}`);
+    expect(said.code).toBe(2);
+  });
+
+  test('of one name are told apart by their folders', async () => {
+    const to = results();
+    await bench.rgi(`restore @a.png @pictures/a.png --generator @g.onnx --out ${to.word} ${FAST}`);
+    const names = manifestIn(out).images.map(({ name }) => name);
+    expect(names[1]).toBe('pictures_a');
+    expect(names[0]).toMatch(/_a$/);
+  });
+
+  test('of 16 bits or with alpha are read; another size as --fit says', async () => {
+    const line = `restore @deep.png @alpha.png @big.png --generator @g.onnx --out ${results().word} ${FAST} --fit stretch`;
+    expect((await bench.rgi(line)).code).toBe(0);
+    expect(manifestIn(out).images.map(({ status }) => status)).toEqual(['done', 'done', 'done']);
+  });
+});
+
+describe('an interrupted run', () => {
+  test('stops with code 3, keeps what is done, and is resumed without doing it again', async () => {
+    const to = results();
+    const line = `restore @pictures --generator @g.onnx --out ${to.word} ${FAST} --batch 1`;
+    const interruption = new AbortController();
+    const { setTimeout: later } = await import('node:timers/promises');
+    const running = bench.rgi(line, interruption.signal);
+    while (!existsSync(to.file('manifest.json'))) await later(1);
+    interruption.abort();
+    const said = await running;
+    expect(said.code).toBe(3);
+    expect(said.err).toMatch(/Interrupted; [12] done\. The same command with --resume goes on where it stopped\.\n$/);
+    const first = manifestIn(out);
+    expect(first.complete).toBe(false);
+    const again = await bench.rgi(`${line} --resume`);
+    expect(again.code).toBe(0);
+    expect(again.err).not.toContain(`${first.images[0].name}: `);
+    expect(manifestIn(out)).toMatchObject({ complete: true });
+    expect(manifestIn(out).images).toHaveLength(3);
+    expect(manifestIn(out).images[0]).toEqual(first.images[0]);
+  });
+
+  test('is not resumed with other options', async () => {
+    const to = results();
+    await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} ${FAST}`);
+    const said = await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} ${FAST} --seed 5 --resume`);
+    expect(said.code).toBe(2);
+    expect(said.err).toContain('is of a run with other options or networks, which cannot be resumed with these');
+  });
+
+  test('does a picture again whose files were deleted', async () => {
+    const to = results();
+    const line = `restore @a.png --generator @g.onnx --out ${to.word} ${FAST}`;
+    await bench.rgi(line);
+    rmSync(to.file('a.mask.png'));
+    await bench.rgi(`${line} --resume`);
+    expect(existsSync(to.file('a.mask.png'))).toBe(true);
+  });
+});
+
+describe('masks', () => {
+  test('are followed where they are given: what was drawn is what is filled', async () => {
+    const to = results();
+    const line = `restore @a.png --generator @g.onnx --out ${to.word} --mask @masks --method yeh --recipe rgi --steps 30`;
+    expect((await bench.rgi(line)).code).toBe(0);
+    const mask = await greyOf(to.file('a.mask.png'));
+    expect([...mask].map((v) => (v > 0 ? 1 : 0))).toEqual(Array.from({ length: 64 }, (_, i) => (i < 16 ? 1 : 0)));
+  });
+});
+
+describe('generators', () => {
+  test('with a class label: the value is repeated for every picture of a batch', async () => {
+    const line = `restore @pictures --generator @conditional.onnx --input label=1 --out ${results().word} ${FAST}`;
+    expect((await bench.rgi(line)).code).toBe(0);
+    expect(manifestIn(out).images).toHaveLength(3);
+  });
+
+  test('say in their metadata how latents are drawn and which discriminator is theirs', async () => {
+    const line = `restore @a.png --generator @told.onnx --out ${results().word} --preset paper --steps 20 --pool 20`;
+    const said = await bench.rgi(line);
+    expect(said.err).toContain("note: The discriminator is the generator's companion, d.onnx.");
+    expect(manifestIn(out).generator.law).toBe('uniform');
+    expect(path.basename(manifestIn(out).discriminator!.file)).toBe('d.onnx');
+    expect(manifestIn(out).notes.join()).not.toContain('assumed');
+  });
+
+  test("without a discriminator the paper's critic term is off, and that is said", async () => {
+    await bench.rgi(`restore @a.png --generator @g.onnx --out ${results().word} --preset paper --steps 20 --pool 20`);
+    expect(manifestIn(out).notes).toContain(
+      'Critic and feature terms are off: there is no discriminator (--discriminator).',
+    );
+  });
+});
+
+test('nothing temporary is left behind', async () => {
+  const to = results();
+  await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} ${FAST} --npy`);
+  expect(to.files().filter((f) => f.endsWith('.tmp') || f.startsWith('.'))).toEqual([]);
+});
