@@ -8,6 +8,7 @@ import { encodeModel } from '../onnx/encode.ts';
 import { type Graph, producersOf, type ValueInfo } from '../onnx/graph.ts';
 import { float32, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import { withoutDeadCode } from '../passes/dead-code.ts';
+import { retie } from '../passes/tied.ts';
 import type { Random } from '../random.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
@@ -51,7 +52,8 @@ export async function openGenerator(
   options: GeneratorOptions = {},
 ): Promise<Generator> {
   const fixed = options.fixed ?? new Map<string, Tensor>();
-  const whole = withFixedInputs(graph, fixed, options.output);
+  // Copies that an exporter made of one weight are one variable again, so that R-RGI cannot tune them apart.
+  const whole = withFixedInputs(retie(graph).graph, fixed, options.output);
   const output = whole.outputs[0].name;
   const cut =
     options.latents &&
