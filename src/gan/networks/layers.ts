@@ -1,0 +1,115 @@
+/**
+ * What the architectures are made of. A network is a plain ONNX graph with any batch size: what is trained is what is
+ * exported.
+ *
+ * Equalised learning rate (Karras et al. 2018) keeps w ~ N(0,1) and computes with c w, c = gain / sqrt(fan-in). Adam's
+ * direction does not change when the gradient is scaled, so storing c w itself and moving it by c times the rate is the
+ * same training, and the file needs no factors: `rates` holds c per parameter.
+ */
+import { GraphBuilder, type Value } from '../../onnx/builder.ts';
+import type { Graph, ValueInfo } from '../../onnx/graph.ts';
+import { float32, sizeOf, zeros } from '../../onnx/tensor.ts';
+import type { Random } from '../../random.ts';
+
+export interface Network {
+  /** One input and one or more outputs, batch axis 'N'; its float initialisers named in `rates` are the parameters. */
+  readonly graph: Graph;
+  /** Parameter name to the factor of its learning rate. */
+  readonly rates: ReadonlyMap<string, number>;
+}
+
+export const BATCH = 'N';
+
+/** Gain of the rectifiers below (He et al. 2015). */
+const GAIN = Math.SQRT2;
+const SLOPE = 0.2;
+
+/** Emits layers with seeded weights. Shapes of images are [N, channels, size, size]. */
+export interface Layers {
+  readonly b: GraphBuilder;
+  /** x [N, from] to [N, to]. */
+  dense(name: string, x: Value, from: number, to: number, gain?: number): Value;
+  /** Unpadded for kernel 1, else of the same size (odd kernels) or halved (`down`, kernel 4). */
+  conv(name: string, x: Value, from: number, to: number, options?: LayerOptions): Value;
+  leaky(x: Value): Value;
+  /** x / sqrt(mean over channels of x^2): Karras et al. 2018, section 4.2. */
+  pixelNorm(x: Value): Value;
+  /** Nearest, by 2. */
+  up(x: Value): Value;
+  /** Mean of 2x2 blocks (or of k x k). */
+  down(x: Value, k?: number): Value;
+  /** One more channel: the mean deviation of the features over the batch (Karras et al. 2018, section 3). */
+  batchDeviation(x: Value, size: number): Value;
+}
+
+export interface LayerOptions {
+  readonly kernel?: number;
+  readonly down?: boolean;
+  readonly gain?: number;
+}
+
+export function buildNetwork(
+  name: string,
+  input: { readonly name: string; readonly dims: readonly number[] },
+  outputs: readonly { readonly name: string; readonly dims: readonly number[] }[],
+  random: Random,
+  emit: (layers: Layers, x: Value) => readonly Value[],
+): Network {
+  const b = new GraphBuilder();
+  const rates = new Map<string, number>();
+  b.reserve(input.name);
+  for (const output of outputs) b.reserve(output.name);
+  const values = emit(layersOn(b, rates, random), input.name);
+  outputs.forEach((output, i) => {
+    b.node('Identity', [values[i]], {}, [output.name]);
+  });
+  const info = (value: { readonly name: string; readonly dims: readonly number[] }): ValueInfo => ({
+    name: value.name,
+    type: 'float32',
+    dims: [BATCH, ...value.dims],
+  });
+  return { graph: b.graph(name, [info(input)], outputs.map(info)), rates };
+}
+
+function layersOn(b: GraphBuilder, rates: Map<string, number>, random: Random): Layers {
+  const weight = (name: string, dims: readonly number[], fanIn: number, gain: number): Value => {
+    const deviation = gain / Math.sqrt(fanIn);
+    const data = Float32Array.from({ length: sizeOf(dims) }, () => deviation * random.normal());
+    rates.set(`${name}.weight`, deviation);
+    return b.initializer(`${name}.weight`, float32(data, dims));
+  };
+  const bias = (name: string, to: number): Value => {
+    rates.set(`${name}.bias`, 1);
+    return b.initializer(`${name}.bias`, zeros('float32', [to]));
+  };
+  return {
+    b,
+    dense: (name, x, from, to, gain = GAIN) => b.Gemm(x, weight(name, [from, to], from, gain), bias(name, to)),
+    conv: (name, x, from, to, { kernel = 3, down = false, gain = GAIN } = {}) => {
+      const w = weight(name, [to, from, kernel, kernel], from * kernel * kernel, gain);
+      const pad = (kernel - 1) >> 1;
+      const options = { pads: [pad, pad, pad, pad], strides: down ? [2, 2] : [1, 1] };
+      return b.Conv(x, w, bias(name, to), options);
+    },
+    leaky: (x) => b.LeakyRelu(x, SLOPE),
+    pixelNorm: (x) => {
+      const mean = b.ReduceMean(b.Mul(x, x), [1]);
+      return b.Div(x, b.Sqrt(b.Add(mean, b.scalar(1e-8))));
+    },
+    up: (x) =>
+      b.Resize(x, [1, 1, 2, 2], {
+        mode: 'nearest',
+        coordinate_transformation_mode: 'asymmetric',
+        nearest_mode: 'floor',
+      }),
+    down: (x, k = 2) => b.node('AveragePool', [x], { kernel_shape: [k, k], strides: [k, k] })[0],
+    batchDeviation: (x, size) => {
+      const centred = b.Sub(x, b.ReduceMean(x, [0]));
+      const variance = b.ReduceMean(b.Mul(centred, centred), [0]);
+      const deviation = b.ReduceMean(b.Sqrt(b.Add(variance, b.scalar(1e-8))), [1, 2, 3]);
+      const [count] = b.node('Shape', [x], { start: 0, end: 1 });
+      const shape = b.Concat([count, b.ints([1, size, size])], 0);
+      return b.Concat([x, b.node('Expand', [deviation, shape])[0]], 1);
+    },
+  };
+}

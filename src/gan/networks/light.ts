@@ -1,0 +1,67 @@
+/**
+ * Small networks for few pictures and a CPU, after the ideas of FastGAN (Liu et al. 2021): one convolution per size, and
+ * skip-layer excitation: early feature maps scale the channels of late ones. Downsampling by strided convolutions.
+ */
+import type { Value } from '../../onnx/builder.ts';
+import type { Random } from '../../random.ts';
+import { buildNetwork, type Layers, type Network } from './layers.ts';
+import type { Sizes } from './sizes.ts';
+
+/** Sizes between an early map and the late one that it scales (FastGAN: 8 to 128, 16 to 256). */
+const SKIP = 8;
+
+export function lightGenerator({ latent, channels, size, width }: Sizes, random: Random): Network {
+  const output = { name: 'image', dims: [channels, size, size] };
+  return buildNetwork('generator', { name: 'z', dims: [latent] }, [output], random, (l, z) => {
+    const first = l.dense('4.dense', z, latent, 16 * width(4));
+    let x = l.pixelNorm(l.leaky(l.b.Reshape(first, [-1, width(4), 4, 4])));
+    x = l.pixelNorm(l.leaky(l.conv('4.conv', x, width(4), width(4))));
+    const maps = new Map<number, Value>([[4, x]]);
+    for (let at = 8; at <= size; at *= 2) {
+      x = l.pixelNorm(l.leaky(l.conv(`${at}.conv`, l.up(x), width(at / 2), width(at))));
+      const early = maps.get(at / SKIP);
+      if (early) x = excite(l, `${at}.skip`, x, early, at / SKIP, width(at / SKIP), width(at));
+      maps.set(at, x);
+    }
+    return [l.conv('to_image', x, width(size), channels, { gain: 1 })];
+  });
+}
+
+/** x times a factor per channel in (0,2), made of the early map. */
+function excite(l: Layers, name: string, x: Value, early: Value, size: number, from: number, to: number): Value {
+  const pooled = size > 4 ? l.down(early, size / 4) : early;
+  const hidden = l.leaky(l.dense(`${name}0`, l.b.Reshape(pooled, [-1, 16 * from]), 16 * from, to));
+  const gate = l.b.Sigmoid(l.dense(`${name}1`, hidden, to, to, 1));
+  return l.b.Mul(x, l.b.Reshape(l.b.Mul(gate, l.b.scalar(2)), [-1, to, 1, 1]));
+}
+
+/** The trunk that discriminator and encoder share in form: [N, width(4), 4, 4]. */
+function trunk(l: Layers, image: Value, { channels, size, width }: Sizes): Value {
+  let x = l.leaky(l.conv('from_image', image, channels, width(size)));
+  for (let at = size; at > 4; at /= 2) {
+    x = l.leaky(l.conv(`${at}.conv`, x, width(at), width(at / 2), { kernel: 4, down: true }));
+  }
+  return x;
+}
+
+export function lightDiscriminator(sizes: Sizes, random: Random): Network {
+  const { channels, size, width } = sizes;
+  const input = { name: 'image', dims: [channels, size, size] };
+  return buildNetwork('discriminator', input, [{ name: 'score', dims: [1] }], random, (l, image) => {
+    const x = l.batchDeviation(trunk(l, image, sizes), 4);
+    const features = l.leaky(l.conv('4.conv', x, width(4) + 1, width(4)));
+    return [l.dense('score', l.b.Reshape(features, [-1, 16 * width(4)]), 16 * width(4), 1, 1)];
+  });
+}
+
+/** image to z: `z` is the mean of the latent's law given the image, `log_variance` its spread (used in training only). */
+export function encoder(sizes: Sizes, random: Random): Network {
+  const { channels, size, width, latent } = sizes;
+  const outputs = ['z', 'log_variance'].map((name) => ({ name, dims: [latent] }));
+  return buildNetwork('encoder', { name: 'image', dims: [channels, size, size] }, outputs, random, (l, image) => {
+    const x = l.leaky(l.conv('4.conv', trunk(l, image, sizes), width(4), width(4)));
+    const flat = l.b.Reshape(x, [-1, 16 * width(4)]);
+    // A small gain: the first codes are near the law's mean, and their spread near what is drawn.
+    return [l.dense('mean', flat, 16 * width(4), latent, 1), l.dense('spread', flat, 16 * width(4), latent, 0.1)];
+  });
+}

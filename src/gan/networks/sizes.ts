@@ -1,0 +1,17 @@
+/** The numbers that fix an architecture. */
+
+export interface Sizes {
+  /** Length of z. */
+  readonly latent: number;
+  /** 1 or 3. */
+  readonly channels: number;
+  /** Height and width: 8 times a power of two (in tests 8, in use 32 to 256). */
+  readonly size: number;
+  /** Channels of the feature maps of a size (4, 8, ...). */
+  width(at: number): number;
+}
+
+/** Feature maps halve from `last` channels at full size down to 4x4, up to `most`. */
+export function widths(size: number, last: number, most: number): (at: number) => number {
+  return (at) => Math.min(most, last * (size / at));
+}

@@ -1,0 +1,98 @@
+/** What a training run is told, as plain data; and the defaults, chosen by measuring (see each). */
+import { RgiError } from '../errors.ts';
+import type { Random } from '../random.ts';
+import { AUGMENT, type AugmentSettings } from './augment.ts';
+import { encoder, lightDiscriminator, lightGenerator } from './networks/light.ts';
+import { pgganDiscriminator, pgganGenerator } from './networks/pggan.ts';
+import { type Sizes, widths } from './networks/sizes.ts';
+import type { GeneratorWeights, Networks, Reconstruction } from './steps/generator-step.ts';
+import type { Betas } from './steps/update.ts';
+
+export type Architecture = 'light' | 'pggan';
+
+export interface TrainingSettings {
+  readonly architecture: Architecture;
+  /** Length of z. */
+  readonly latent: number;
+  /** Channels of the feature maps at full size, and the most at small sizes. */
+  readonly width: number;
+  readonly mostWidth: number;
+  /** What pictures are rebuilt from, so that every good sample can be reached. */
+  readonly reconstruction: Reconstruction;
+  readonly weights: GeneratorWeights;
+  /** Pictures per step: made of drawn latents, and rebuilt. */
+  readonly samples: number;
+  readonly reconstructions: number;
+  /** Steps in all; the rate falls to zero over the last part. */
+  readonly steps: number;
+  /** Of these, steps before the discriminator takes part (reconstruction alone). */
+  readonly warmup: number;
+  readonly rate: number;
+  readonly betas: Betas;
+  /** Weight of R1, and how often it is applied. */
+  readonly penalty: number;
+  readonly penaltyEvery: number;
+  readonly augment?: AugmentSettings;
+  /** Pictures after which the running average of the weights has forgotten half. */
+  readonly halfLife: number;
+  readonly seed: number;
+}
+
+/** Below this many pictures augmentation is on unless it is said otherwise. */
+export const AUGMENT_BELOW = 3000;
+
+/** The share of the steps over which the rate falls to zero. */
+export const FALLING_SHARE = 0.3;
+
+export function defaultSettings(
+  data: { readonly size: number; readonly count: number },
+  given: Partial<TrainingSettings> = {},
+): TrainingSettings {
+  const reconstruction = given.reconstruction ?? 'encoder';
+  const none = reconstruction === 'none';
+  const architecture = given.architecture ?? 'light';
+  const steps = given.steps ?? 20000;
+  const settings: TrainingSettings = {
+    architecture,
+    latent: architecture === 'pggan' ? 512 : 64,
+    width: data.size >= 128 ? 16 : 24,
+    mostWidth: architecture === 'pggan' ? 256 : 128,
+    reconstruction,
+    weights: { adversarial: none ? 1 : 0.02, reconstruction: none ? 0 : 1, divergence: none ? 0 : 0.02 },
+    samples: none ? 16 : 8,
+    reconstructions: none ? 0 : 8,
+    steps,
+    warmup: none ? 0 : Math.round(steps / 3),
+    rate: 0.002,
+    betas: { beta1: none ? 0 : 0.5, beta2: 0.99 },
+    penalty: data.size >= 128 ? 10 : 1,
+    penaltyEvery: 16,
+    ...(data.count < AUGMENT_BELOW ? { augment: AUGMENT } : {}),
+    halfLife: 5000,
+    seed: 0,
+    ...given,
+  };
+  check(settings);
+  return settings;
+}
+
+function check(settings: TrainingSettings): void {
+  const { reconstruction, samples, reconstructions, warmup } = settings;
+  if (reconstruction === 'none' && (reconstructions > 0 || warmup > 0))
+    throw new RgiError('usage', 'Without a reconstruction term there is nothing to rebuild, and no warm-up.');
+  if (reconstruction !== 'none' && reconstructions < 1)
+    throw new RgiError('usage', 'A reconstruction term needs at least one rebuilt picture per step.');
+  if (samples + reconstructions < 2) throw new RgiError('usage', 'A step needs at least two pictures.');
+}
+
+/** The untrained networks, their weights drawn with `random`. */
+export function createNetworks(settings: TrainingSettings, channels: number, size: number, random: Random): Networks {
+  const { latent, width, mostWidth } = settings;
+  const sizes: Sizes = { latent, channels, size, width: widths(size, width, mostWidth) };
+  const pggan = settings.architecture === 'pggan';
+  return {
+    generator: (pggan ? pgganGenerator : lightGenerator)(sizes, random),
+    discriminator: (pggan ? pgganDiscriminator : lightDiscriminator)(sizes, random),
+    ...(settings.reconstruction === 'encoder' ? { encoder: encoder(sizes, random) } : {}),
+  };
+}
