@@ -76,7 +76,13 @@ async function invertOwnSamples(
   const { generator } = await openGeneratorFile(runtime, { ...flags, generator: file });
   const images = await drawSamples(generator, runtime, SAMPLES, flags.seed + 1_000_003);
   const method = buildMethod(
-    { method: 'rgi', preset: 'fast', steps: flags.steps, seed: flags.seed },
+    {
+      method: 'rgi',
+      preset: 'fast',
+      steps: flags.steps,
+      seed: flags.seed,
+      ...(generator.batch === 'any' ? {} : { starts: 1 }),
+    },
     { channels: generator.channels, generator: generator.graph, masked: false, critic: false, layers: [] },
   );
   const progress = progressLine(io, false);

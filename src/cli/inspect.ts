@@ -159,8 +159,10 @@ function describe(
     else row('derivative', 'would fail:', ...withoutDerivative.map(({ message }) => message));
   }
   if (cuts.length > 0) {
-    const more = cuts.length > SHOWN_CUTS ? [`and ${cuts.length - SHOWN_CUTS} more (--json)`] : [];
-    row('--latent', ...cuts.slice(0, SHOWN_CUTS).map(({ name, dims }) => `${name} [${dims.join(', ')}]`), ...more);
+    // Of a run of equal shapes the last: after a mapping network that is W.
+    const telling = cuts.filter(({ dims }, i) => dims.join() !== cuts[i + 1]?.dims.join()).slice(0, SHOWN_CUTS);
+    const more = cuts.length > telling.length ? [`and ${cuts.length - telling.length} more (--json)`] : [];
+    row('--latent', ...telling.map(({ name, dims }) => `${name} [${dims.join(', ')}]`), ...more);
   }
   if (weightNames.length > 0) {
     const more = weightNames.length > SHOWN_WEIGHTS ? [`and ${weightNames.length - SHOWN_WEIGHTS} more (--json)`] : [];

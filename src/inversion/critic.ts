@@ -16,7 +16,18 @@ export interface Critic {
   features(b: GraphBuilder, image: Value, batch: number, layers: readonly string[]): readonly Value[];
 }
 
-const ACTIVATIONS = new Set(['Relu', 'LeakyRelu', 'PRelu', 'Elu', 'Selu', 'Gelu', 'Softplus', 'Tanh', 'HardSwish', 'Mish']);
+const ACTIVATIONS = new Set([
+  'Relu',
+  'LeakyRelu',
+  'PRelu',
+  'Elu',
+  'Selu',
+  'Gelu',
+  'Softplus',
+  'Tanh',
+  'HardSwish',
+  'Mish',
+]);
 
 /** The outputs of the network's activations in order: the layers whose features are compared if none are named. */
 export function activationLayers(graph: Graph): string[] {

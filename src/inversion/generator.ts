@@ -6,7 +6,7 @@ import { RgiError } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import { type Graph, producersOf, type ValueInfo } from '../onnx/graph.ts';
-import { float32, sizeOf, type Tensor } from '../onnx/tensor.ts';
+import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import { withoutDeadCode } from '../passes/dead-code.ts';
 import { retie } from '../passes/tied.ts';
 import type { Random } from '../random.ts';
@@ -53,11 +53,11 @@ export async function openGenerator(
 ): Promise<Generator> {
   const fixed = options.fixed ?? new Map<string, Tensor>();
   // Copies that an exporter made of one weight are one variable again, so that R-RGI cannot tune them apart.
-  const whole = withFixedInputs(retie(graph).graph, fixed, options.output);
+  const tied = retie(graph).graph;
+  const whole = withFixedInputs(tied, fixed, options.output);
   const output = whole.outputs[0].name;
   const cut =
-    options.latents &&
-    cutAt(withFixedInputs(graph, fixed, options.output, options.latents[0]), options.latents);
+    options.latents && cutAt(withFixedInputs(tied, fixed, options.output, options.latents[0]), options.latents);
   const batch = batchOf(whole);
   const first = batch === 'any' ? 1 : batch;
   const law = options.law ?? 'normal';
@@ -99,14 +99,20 @@ export async function openGenerator(
     }
     return { name: input.name, dims: value.dims.slice(1) };
   });
+  const axis = batch === 'any' ? 'N' : batch;
+  const known = cut.inputs.map((input, i) => ({ ...input, dims: [axis, ...latents[i].dims] }));
   return {
     ...facts,
-    graph: cut,
+    graph: { ...cut, inputs: known },
     latents,
     draw: async (count, random) => {
-      const drawn = drawInputs(count, random);
-      const made = await runOnce(runtime, reader, drawn);
-      return new Map(latents.map(({ name }) => [name, drawn.get(name) ?? made.get(name)!]));
+      const parts: Map<string, Tensor>[] = [];
+      const size = batch === 'any' ? count : batch;
+      for (let from = 0; from < count; from += size) {
+        const drawn = drawInputs(size, random);
+        parts.push(new Map([...(await runOnce(runtime, reader, drawn)), ...drawn]));
+      }
+      return new Map(latents.map(({ name }) => [name, joined(parts.map((part) => part.get(name)!))]));
     },
   };
 }
@@ -129,6 +135,20 @@ function drawLatent(dims: readonly number[], law: LatentLaw, random: Random): Te
   return float32(Float32Array.from({ length: size }, draws[law]), dims);
 }
 
+/** Along the first axis. */
+function joined(parts: readonly Tensor[]): Tensor {
+  if (parts.length === 1) return parts[0];
+  const [, ...dims] = parts[0].dims;
+  const count = parts.reduce((sum, part) => sum + part.dims[0], 0);
+  const data = new Float32Array(count * sizeOf(dims));
+  let offset = 0;
+  for (const part of parts) {
+    data.set(float32Data(part), offset);
+    offset += part.data.length;
+  }
+  return float32(data, [count, ...dims]);
+}
+
 async function runOnce(
   runtime: Runtime,
   graph: Graph,
@@ -146,12 +166,7 @@ async function runOnce(
  * Fixed inputs as constants. One of a single row where the model takes one per image (a class label) is repeated for the
  * batch at hand, which is the first axis of the value `sized` (default: the first open input).
  */
-function withFixedInputs(
-  graph: Graph,
-  fixed: ReadonlyMap<string, Tensor>,
-  wanted?: string,
-  sized?: string,
-): Graph {
+function withFixedInputs(graph: Graph, fixed: ReadonlyMap<string, Tensor>, wanted?: string, sized?: string): Graph {
   for (const name of fixed.keys()) {
     if (!graph.inputs.some((input) => input.name === name)) {
       throw new RgiError(
@@ -182,7 +197,7 @@ function withFixedInputs(
     return withoutDeadCode({ ...graph, inputs, outputs: [output], initializers });
   }
   const repeated = new Set(perImage.map((input) => input.name));
-  const b = new GraphBuilder({ ...graph, nodes: [] });
+  const b = new GraphBuilder(graph);
   for (const [name, tensor] of fixed) if (!repeated.has(name)) b.initializer(name, tensor);
   const [count] = b.node('Shape', [anchor], { start: 0, end: 1 });
   for (const { name } of perImage) {
@@ -191,7 +206,7 @@ function withFixedInputs(
     const shape = tensor.dims.length > 1 ? b.Concat([count, b.ints(tensor.dims.slice(1))], 0) : count;
     b.node('Expand', [row, shape], {}, [name]);
   }
-  const prepared = b.nodes.slice();
+  const prepared = b.nodes.slice(graph.nodes.length);
   return withoutDeadCode({ ...b.graph(graph.name, inputs, [output]), nodes: [...prepared, ...graph.nodes] });
 }
 
@@ -213,14 +228,37 @@ function cutAt(graph: Graph, names: readonly string[]): Graph {
   });
   const pruned = withoutDeadCode({ ...graph, inputs, nodes });
   const read = new Set(pruned.nodes.flatMap((node) => node.inputs));
-  const open = graph.inputs.find((input) => !cut.has(input.name) && read.has(input.name));
-  if (open) {
+  const open = graph.inputs.filter((input) => !cut.has(input.name) && read.has(input.name));
+  const decisive = open.find((input) => isReadByValue(pruned, input.name));
+  if (decisive) {
     throw new RgiError(
       'usage',
-      `Cutting at ${names.map((n) => `'${n}'`).join(', ')} leaves the image dependent on '${open.name}': name it as an unknown too (--latent), or give its value (--input).`,
+      `Cutting at ${names.map((n) => `'${n}'`).join(', ')} leaves the image dependent on '${decisive.name}': name it as an unknown too (--latent), or give its value (--input).`,
     );
   }
-  return pruned;
+  return open.length === 0 ? pruned : withStandIns(pruned, open, names[0]);
+}
+
+/** Does the output depend on what is in `name`, not on its shape alone? */
+function isReadByValue(graph: Graph, name: string): boolean {
+  const reached = new Set([name]);
+  for (const node of graph.nodes) {
+    if (node.operator === 'Shape' || node.operator === 'Size') continue;
+    if (node.inputs.some((input) => reached.has(input))) for (const output of node.outputs) reached.add(output);
+  }
+  return graph.outputs.some((output) => reached.has(output.name));
+}
+
+/** Exporters ask a latent for the batch size (Shape of z): zeros of its shape, as many as `anchor` has rows, answer too. */
+function withStandIns(graph: Graph, open: readonly ValueInfo[], anchor: string): Graph {
+  const b = new GraphBuilder(graph);
+  const [count] = b.node('Shape', [anchor], { start: 0, end: 1 });
+  for (const input of open) {
+    const dims = latentDims(input);
+    b.node('ConstantOfShape', [dims.length > 0 ? b.Concat([count, b.ints(dims)], 0) : count], {}, [input.name]);
+  }
+  const standIns = b.nodes.slice(graph.nodes.length);
+  return { ...b.graph(graph.name, graph.inputs, graph.outputs), nodes: [...standIns, ...graph.nodes] };
 }
 
 function batchOf(graph: Graph): number | 'any' {

@@ -84,8 +84,8 @@ export async function* restoreImages(
     const to = Math.min(total, from + size);
     hooks.onBatch?.(from, to);
     // A generator with a baked batch gets its full batch: the last picture is repeated and the copies dropped.
-    const count = job.generator.batch === 'any' ? to - from : size;
-    const picked = Array.from({ length: count }, (_, i) => Math.min(total - 1, from + i));
+    const count = job.generator.batch === 'any' ? to - from : job.generator.batch;
+    const picked = Array.from({ length: count }, (_, i) => Math.min(to - 1, from + i));
     const images = rows(job.images, picked);
     const masks = job.masks && rows(job.masks, picked);
     const started = performance.now();

@@ -30,9 +30,9 @@ describe('rgi inspect', () => {
         parameters  960 in 2 weights and biases
         operators   Add 1, MatMul 1, Reshape 1, Tanh 1
         derivative  passes from 'z' to the picture
-        --latent    MatMul [192]
-                    Add [192]
+        --latent    Add [192]
                     Reshape [3, 8, 8]
+                    and 1 more (--json)
         --weights   layer.weight
                     layer.bias
       "

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import type { Critic } from '../../inversion/critic.ts';
 import type { Method } from '../../inversion/method.ts';
-import { buildMethod, type MethodOptions } from '../../inversion/methods/index.ts';
+import { buildMethod, type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
 import type { RestoreJob } from '../../inversion/restore.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
@@ -43,16 +43,24 @@ export async function restore(patterns: readonly string[], flags: RestoreFlags, 
 async function restoreOn(
   runtime: Runtime,
   sources: readonly Source[],
-  options: MethodOptions,
+  given: MethodOptions,
   flags: RestoreFlags,
   io: Io,
 ): Promise<ExitCode> {
   const opened = await openGeneratorFile(runtime, flags);
   const { generator } = opened;
+  const options = fittedToBatch(given, generator.batch);
   const critic = await criticFor(runtime, opened, options, flags);
   const method = buildMethod(options, contextOf(opened, flags, critic));
   checkUse(method, options, flags, critic);
-  const notes = [...opened.notes, ...critic.notes];
+  const searches = Math.max(...method.stages.map((stage) => stage.starts));
+  if (generator.batch !== 'any' && searches > 1) {
+    throw new RgiError(
+      'usage',
+      `The method '${options.method}' runs ${searches} searches per picture, but this generator takes batches of exactly ${generator.batch}, one search each; export it with an open batch axis.`,
+    );
+  }
+  const notes = [...opened.notes, ...critic.notes, ...batchNotes(given, options, generator.batch)];
   const job: Omit<RestoreJob, 'images' | 'masks'> = {
     generator,
     method,
@@ -111,6 +119,18 @@ async function restoreOn(
   await writeManifest(flags.out, manifest(outcome.records, !outcome.interrupted));
   if (flags.json) printJson(io, manifest(outcome.records, !outcome.interrupted));
   return conclude(outcome, flags, io);
+}
+
+/** A generator of a fixed batch runs one search per picture, unless more were asked for. */
+function fittedToBatch(options: MethodOptions, batch: number | 'any'): MethodOptions {
+  const chooses =
+    batch !== 'any' && options.starts === undefined && understoodOptions(options.method).includes('starts');
+  return chooses ? { ...options, starts: 1 } : options;
+}
+
+function batchNotes(given: MethodOptions, options: MethodOptions, batch: number | 'any'): string[] {
+  if (given.starts === options.starts) return [];
+  return [`The generator takes batches of exactly ${batch}: one search per picture instead of several.`];
 }
 
 function conclude(outcome: Awaited<ReturnType<typeof runPictures>>, flags: RestoreFlags, io: Io): ExitCode {
