@@ -6,6 +6,10 @@
 export { readNpy, readNpz, writeNpy, writeNpz } from './arrays/npy.ts';
 export { differentiate, missingRules } from './autodiff/differentiate.ts';
 export { type ErrorCode, type ErrorLocation, messageOf, RgiError } from './errors.ts';
+export { composite } from './images/blend.ts';
+export { type Corruption, corrupt, FILLS } from './images/corruptions.ts';
+export type { Image, Mask } from './images/image.ts';
+export { REGIONS, type Region } from './images/regions.ts';
 export { adaptGenerator } from './inspect/adapt.ts';
 export type { BatchFacts, ImageFacts, LatentFacts, ModelFacts } from './inspect/facts.ts';
 export {
@@ -46,11 +50,13 @@ export {
 } from './inversion/method.ts';
 export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
 export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';
+export { buildMethod, type MethodContext, type MethodOptions } from './inversion/methods/index.ts';
 export { type InvertOptions, invert } from './inversion/methods/invert.ts';
 export { type RgiOptions, rgi } from './inversion/methods/rgi.ts';
 export { type RrgiOptions, rrgi } from './inversion/methods/rrgi.ts';
 export { type YehOptions, yeh } from './inversion/methods/yeh.ts';
-export { PAPER, type PaperPreset, type PaperSettings, paperStart } from './inversion/presets.ts';
+export { PAPER, type PaperPreset, type PaperSettings, PRESETS, type Preset, paperStart } from './inversion/presets.ts';
+export { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from './inversion/restore.ts';
 export {
   createSolver,
   type Inversion,

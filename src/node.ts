@@ -1,4 +1,6 @@
 /** The public interface in Node: the core, and what needs Node. */
+export { readMask, readPicture } from './images/node/read.ts';
+export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';
 export {
   createRuntime,
