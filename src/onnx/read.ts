@@ -8,6 +8,7 @@ import { functionExpander } from './functions.ts';
 import type { Model } from './graph.ts';
 import { lift } from './lift.ts';
 import { kindOfFile } from './other-formats.ts';
+import { withoutSequences } from './sequences.ts';
 import { soundGraph } from './sound.ts';
 
 export const OLDEST_OPSET = 9;
@@ -41,7 +42,7 @@ function modelOf(proto: ModelProto, external: ExternalData | undefined): Model {
   if (decoded.outputs.length === 0) throw new RgiError('model', 'The model has no outputs.');
   const lifted = lift(widenFloats(soundGraph(decoded), floats), opset, opsets);
   return {
-    graph: lifted.graph,
+    graph: withoutSequences(lifted.graph),
     sourceOpset: opset,
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(' '),
     metadata: new Map(proto.metadataProps.map((entry) => [entry.key, entry.value])),
