@@ -76,7 +76,7 @@ describe('in made-up trees', () => {
     };
     expect(check(files)).toEqual([
       "src/cli/a.ts:1: imports 'sharp': only src/images/node may import sharp",
-      "src/metrics/a.ts:1: imports 'listr2': only src/cli may import what draws a command line",
+      "src/metrics/a.ts:1: imports 'commander': only src/cli may import what draws a command line",
       "src/passes/a.ts:1: imports 'onnxruntime-web': only src/runtime may import ONNX Runtime",
     ]);
   });
