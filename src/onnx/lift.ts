@@ -41,7 +41,9 @@ function liftGraph(graph: Graph, around: Surroundings): Graph {
   for (const node of graph.nodes) {
     const opset = around.opsets.get(node) ?? around.opset;
     const context: LiftContext = { b, opset, constantOf, note: (sentence) => around.notes.add(sentence) };
-    const inner = withSubgraphs(node, (subgraph) => liftGraph(subgraph, { ...around, opset, outer: constantOf }));
+    const inner = withSubgraphs(withoutTrailingGaps(node), (subgraph) =>
+      liftGraph(subgraph, { ...around, opset, outer: constantOf }),
+    );
     const rule = node.domain === '' && Object.hasOwn(LIFTS, node.operator) ? LIFTS[node.operator] : undefined;
     const before = b.nodes.length;
     if (rule && opset < (rule.until ?? Number.POSITIVE_INFINITY)) rule.rewrite(context, inner);
@@ -54,6 +56,12 @@ function liftGraph(graph: Graph, around: Surroundings): Graph {
   }
   for (const name of b.initializers.keys()) around.taken.add(name);
   return { ...b.graph(graph.name, graph.inputs, graph.outputs), nodes: withOwnNames(b.nodes) };
+}
+
+/** Inputs left out at the end are cut: ONNX Runtime crashes on some that are named '' (LayerNormalization's bias). */
+function withoutTrailingGaps(node: Node): Node {
+  const given = node.inputs.findLastIndex((input) => input) + 1;
+  return given === node.inputs.length ? node : { ...node, inputs: node.inputs.slice(0, given) };
 }
 
 /** Node names made unique, as ONNX Runtime asks: one old node may have become several. */

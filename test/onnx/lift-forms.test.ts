@@ -289,6 +289,19 @@ describe('old forms', () => {
     `);
   });
 
+  it('inputs left out at the end are cut: ONNX Runtime crashes on a LayerNormalization whose bias is named ""', async () => {
+    const { graph } = readModel(
+      handmade({
+        nodes: [node('LayerNormalization', 'x s _', 'y', [intAttribute('axis', -1)])],
+        inputs: { x: ['N', 2] },
+        initializers: [floats('s', [2], [1, 3])],
+      }),
+    );
+    expect(graph.nodes[0].inputs).toEqual(['x', 's']);
+    const result = await run(encodeModel(graph), new Map([['x', float32([1, 5], [1, 2])]]));
+    expect(numbersOf(result.get('y')!).map((v) => Math.round(v * 1e3) / 1e3)).toEqual([-1, 3]);
+  });
+
   it('nodes of other domains pass untouched, and the written file imports their domain', async () => {
     const bytes = handmade({
       nodes: [node('FusedMatMul', 'x w', 'y', [intAttribute('transB', 1)], { domain: 'com.microsoft' })],
