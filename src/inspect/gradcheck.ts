@@ -6,11 +6,12 @@ import { differentiate } from '../autodiff/differentiate.ts';
 import { RgiError } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
-import type { Graph } from '../onnx/graph.ts';
-import { float32, float32Data, isFloat, numbersOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import type { Graph, Node, ValueInfo } from '../onnx/graph.ts';
+import { castTensor, float32, float32Data, isFloat, numbersOf, type Tensor, zeros } from '../onnx/tensor.ts';
 import { prepareForGradient } from '../passes/prepare.ts';
 import { randomFrom } from '../random.ts';
 import { evaluatorOf, type Runtime, type Session, type Tensors } from '../runtime/runtime.ts';
+import { lacking, matchInputs } from './reference.ts';
 
 /**
  * Differences in float32 are good to a few 1e-3 along the gradient and 2e-2 along random directions: rounding, and the
@@ -87,9 +88,9 @@ export async function checkByDifferences(
 }
 
 export interface ReferenceOptions {
-  /** Arrays by key: `z` or `image` (or the inputs by their names), `y`, `g`, and recorded gradients. */
+  /** Arrays by key: the inputs (see `matchInputs`), `y`, `g`, and recorded gradients. Floats of any width. */
   readonly reference: Tensors;
-  /** Recorded gradient keys by tensor, beside the input's own `grad_z`, `grad_image` or `grad_NAME`. */
+  /** Recorded gradient keys by tensor (weights, inputs, values between), beside the inputs' own `grad_z`, `grad_image` or `grad_NAME`. */
   readonly wrt?: ReadonlyMap<string, string>;
   /** Values of further inputs; those not given are looked up in the reference by name. */
   readonly inputs?: Tensors;
@@ -105,20 +106,19 @@ export async function checkByReference(
 ): Promise<GradcheckResult> {
   const { reference, tolerance = REFERENCE_TOLERANCE } = options;
   const keys = new Map(options.wrt);
-  const inputs = new Map<string, Tensor>();
-  for (const { name } of graph.inputs) {
-    const key = ['z', 'image'].find((k) => graph.inputs.length === 1 && reference.has(k)) ?? name;
-    const value = options.inputs?.get(name) ?? reference.get(name) ?? reference.get(key);
-    if (!value) throw lacking(`a value of the input '${name}'`, reference);
-    inputs.set(name, value);
-    const recorded = [`grad_${name}`, `grad_${key}`].find((k) => reference.has(k));
-    if (recorded && !keys.has(name)) keys.set(name, recorded);
-  }
+  const { inputs, gradients: recorded } = matchInputs(
+    graph,
+    reference,
+    options.inputs ?? new Map(),
+    new Set(keys.values()),
+  );
+  for (const [name, key] of recorded) if (!keys.has(name)) keys.set(name, key);
   if (keys.size === 0) throw lacking("a gradient ('grad_z' or 'grad_image')", reference);
-  const g = reference.get('g');
-  if (!g) throw lacking("the cotangent 'g'", reference);
+  const cotangent = reference.get('g');
+  if (!cotangent) throw lacking("the cotangent 'g'", reference);
+  const g = castTensor(cotangent, 'float32');
   const wrt = [...keys.keys()];
-  const { open, feeds } = withWeightsAsInputs(graph, inputs, wrt);
+  const { open, feeds } = withWeightsAsInputs(graph, inputs, wrt, true);
   const output = outputOf(open, options.output);
   const gradients = await gradientsAt(open, runtime, feeds, output.name, g, wrt);
   const compare = (tensor: string, against: string, actual: Tensor, expected: Tensor): GradcheckEntry => {
@@ -140,36 +140,32 @@ function resultOf(entries: readonly GradcheckEntry[]): GradcheckResult {
   return { passed: entries.every((entry) => entry.passed), entries };
 }
 
-function lacking(what: string, reference: Tensors): RgiError {
-  return new RgiError(
-    'usage',
-    `The reference holds no array for ${what}; it holds ${[...reference.keys()].join(', ')}.`,
-  );
-}
-
-/** Checked initialisers become inputs: fed, differentiated and stepped like the others. */
-function withWeightsAsInputs(graph: Graph, inputs: Tensors, wrt: readonly string[]) {
+/** Checked weights become inputs: fed, differentiated and stepped like the others. Values made by nodes stay where they are. */
+function withWeightsAsInputs(graph: Graph, inputs: Tensors, wrt: readonly string[], mayBeInner = false) {
   const feeds = new Map(inputs);
   const initializers = new Map(graph.initializers);
-  const opened = [];
+  const opened: ValueInfo[] = [];
+  const constants = new Set<Node>();
   for (const name of wrt) {
-    const tensor = initializers.get(name);
-    const isInput = graph.inputs.some((input) => input.name === name);
-    if (!isInput && !(tensor && tensor.type === 'float32')) {
-      throw new RgiError(
-        'usage',
-        `The model has no input or float weight named '${name}'. 'rgi inspect' lists the names.`,
-        {
-          tensor: name,
-        },
-      );
+    if (graph.inputs.some((input) => input.name === name)) continue;
+    const maker = graph.nodes.find((node) => node.outputs.includes(name));
+    const attribute = maker?.operator === 'Constant' ? maker.attributes.value : undefined;
+    const tensor = attribute?.kind === 'tensor' ? attribute.value : initializers.get(name);
+    if (tensor?.type === 'float32') {
+      if (maker) constants.add(maker);
+      initializers.delete(name);
+      feeds.set(name, tensor);
+      opened.push({ name, type: tensor.type, dims: tensor.dims });
+    } else if (!(maker && !attribute && mayBeInner)) {
+      const sentence =
+        maker && !attribute
+          ? `'${name}' is no input or weight: a value that nodes make can only be checked by reference.`
+          : `The model has no input, float weight or value named '${name}'. 'rgi inspect' lists the names.`;
+      throw new RgiError('usage', sentence, { tensor: name });
     }
-    if (isInput || !tensor) continue;
-    initializers.delete(name);
-    feeds.set(name, tensor);
-    opened.push({ name, type: tensor.type, dims: tensor.dims });
   }
-  return { open: { ...graph, inputs: [...graph.inputs, ...opened], initializers }, feeds };
+  const nodes = graph.nodes.filter((node) => !constants.has(node));
+  return { open: { ...graph, nodes, inputs: [...graph.inputs, ...opened], initializers }, feeds };
 }
 
 function outputOf(graph: Graph, wanted: string | undefined) {
@@ -209,7 +205,7 @@ async function gradientsAt(
   );
   const values = await runOnce(await runtime.session(encodeModel(full)), new Map([...feeds, [seed, g]]));
   const results = new Map<string, Tensor>([[output, values.get(output)!]]);
-  for (const name of wrt) results.set(name, zeros('float32', feeds.get(name)!.dims));
+  for (const name of wrt) results.set(name, zeros('float32', (feeds.get(name) ?? primal.types.get(name)!).dims));
   for (const { of, info } of outputs) results.set(of, values.get(info.name)!);
   return results;
 }

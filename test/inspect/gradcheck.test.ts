@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { checkByDifferences, checkByReference } from '../../src/inspect/gradcheck.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { readModel } from '../../src/onnx/read.ts';
-import { float32 } from '../../src/onnx/tensor.ts';
+import { float32, type Tensor, tensorOf } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { hasShared, sharedBytes, sharedJson, sharedNpz } from '../support/shared.ts';
@@ -45,11 +45,63 @@ describe('by differences', () => {
     await expect(
       checkByDifferences(smooth(), runtime, { inputs, wrt: ['v'] }),
     ).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[RgiError: The model has no input or float weight named 'v'. 'rgi inspect' lists the names.]`,
+      `[RgiError: The model has no input, float weight or value named 'v'. 'rgi inspect' lists the names.]`,
     );
     await expect(
       checkByDifferences(smooth(), runtime, { inputs, output: 'v' }),
     ).rejects.toThrowErrorMatchingInlineSnapshot(`[RgiError: The model has no output 'v'; it has 'Tanh'.]`);
+  });
+});
+
+describe('by reference: what the arrays may be called and hold', () => {
+  /** image = table[label] * z * scale, the scale in a Constant node; the label's input is named like the output's key. */
+  function labelled() {
+    const b = new GraphBuilder();
+    b.initializer('table', float32([1, 2, 3, 4, 5, 6], [3, 2]));
+    const [scale] = b.node('Constant', [], { value: { kind: 'tensor', value: float32([2, 0.5]) } }, ['scale']);
+    const row = b.Gather('table', b.reserve('y'), 0);
+    const hidden = b.node('Mul', [row, b.reserve('latent')], {}, ['hidden'])[0];
+    const image = b.Mul(hidden, scale);
+    return b.graph(
+      'g',
+      [
+        { name: 'latent', type: 'float32', dims: ['N', 2] },
+        { name: 'y', type: 'int64', dims: ['N'] },
+      ],
+      [{ name: image, type: 'float32', dims: ['N', 2] }],
+    );
+  }
+  // Row 2 of the table is [5, 6]; L = <g, image>.
+  const arrays: [string, Tensor][] = [
+    ['z', tensorOf('float64', [1, -1], [1, 2])],
+    ['y', tensorOf('float64', [10, -3], [1, 2])],
+    ['g', tensorOf('float64', [1, 2], [1, 2])],
+    ['grad_z', tensorOf('float64', [10, 6], [1, 2])],
+    ['grad_table', tensorOf('float64', [0, 0, 0, 0, 2, -1], [3, 2])],
+    ['grad_scale', tensorOf('float64', [5, -12])],
+    ['grad_hidden', tensorOf('float64', [2, 1], [1, 2])],
+  ];
+  const wrt = new Map(['table', 'scale', 'hidden'].map((name) => [name, `grad_${name}`]));
+
+  it.each(['in.y', 'input_y', 'labels'])('z is the only float input, the label is %s', async (key) => {
+    const reference = new Map([...arrays, [key, tensorOf('int32', [2])] as const]);
+    const result = await checkByReference(labelled(), runtime, { reference, wrt });
+    expect(result.entries.map(({ tensor, passed }) => [tensor, passed])).toEqual([
+      ['Mul', true],
+      ['table', true],
+      ['scale', true],
+      ['hidden', true],
+      ['latent', true],
+    ]);
+  });
+
+  it('an input without an array is named, and a value that depends on nothing differentiable', async () => {
+    const reference = new Map(arrays);
+    await expect(checkByReference(labelled(), runtime, { reference })).rejects.toThrow(/value of the input 'y'/);
+    const named = new Map([...arrays, ['in.y', tensorOf('int64', [2])] as const]);
+    await expect(
+      checkByReference(labelled(), runtime, { reference: named, wrt: new Map([['nowhere', 'grad_z']]) }),
+    ).rejects.toThrow(/no input, float weight or value named 'nowhere'/);
   });
 });
 
