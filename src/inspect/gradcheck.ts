@@ -8,6 +8,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, Node, ValueInfo } from '../onnx/graph.ts';
 import { castTensor, float32, float32Data, isFloat, numbersOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import { withFrozenDraws } from '../passes/draws.ts';
 import { prepareForGradient } from '../passes/prepare.ts';
 import { randomFrom } from '../random.ts';
 import { evaluatorOf, type Runtime, type Session, type Tensors } from '../runtime/runtime.ts';
@@ -60,7 +61,8 @@ export async function checkByDifferences(
   const { directions = 3, seed = 1, tolerance = DIFFERENCE_TOLERANCE } = options;
   const random = randomFrom(seed);
   const wrt = options.wrt ?? graph.inputs.filter((input) => isFloat(input.type)).map((input) => input.name);
-  const { open, feeds } = withWeightsAsInputs(graph, options.inputs, wrt);
+  const { open: drawing, feeds } = withWeightsAsInputs(graph, options.inputs, wrt);
+  const open = await withFrozenDraws(drawing, feeds, evaluatorOf(runtime, encodeModel));
   const output = outputOf(open, options.output);
   const forward = await runtime.session(encodeModel({ ...open, outputs: [output] }));
   try {

@@ -7,21 +7,12 @@ import { RgiError } from '../errors.ts';
 import { type Attributes, type Evaluate, type Graph, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
 import type { Tensor, TensorType } from '../onnx/tensor.ts';
 import { withoutDeadCode } from './dead-code.ts';
+import { DRAWS } from './draws.ts';
 
 export interface SpecialiseOptions {
   /** Initialisers that will be variables (tuned weights): what depends on them is kept, not folded. */
   readonly variables?: ReadonlySet<string>;
 }
-
-/** Operators that draw: their one draw of the dry run is frozen, so that G is a function. */
-const RANDOM = new Set([
-  'RandomNormal',
-  'RandomNormalLike',
-  'RandomUniform',
-  'RandomUniformLike',
-  'Multinomial',
-  'Bernoulli',
-]);
 
 /** Operators whose result depends on their input's shape only. */
 const SHAPE_ONLY = new Set(['Shape', 'Size']);
@@ -64,8 +55,9 @@ async function foldOnce(
   const known = new Set([...graph.initializers.keys()].filter((name) => !options.variables?.has(name)));
   const nodes: Node[] = [];
   for (const node of graph.nodes) {
+    // One draw of the dry run is frozen, so that G is a function.
     const foldable =
-      SHAPE_ONLY.has(node.operator) || RANDOM.has(node.operator) || readsOf(node).every((name) => known.has(name));
+      SHAPE_ONLY.has(node.operator) || DRAWS.has(node.operator) || readsOf(node).every((name) => known.has(name));
     if (foldable) for (const output of node.outputs) known.add(output);
     else nodes.push(node);
   }

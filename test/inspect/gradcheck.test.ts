@@ -40,6 +40,16 @@ describe('by differences', () => {
     expect(result.passed).toBe(false);
   });
 
+  it('a network that draws noise is checked at one draw', async () => {
+    const b = new GraphBuilder();
+    const [noise] = b.node('RandomNormalLike', [b.reserve('x')]);
+    const y = b.Tanh(b.Mul(b.Add('x', noise), noise));
+    const info = { type: 'float32', dims: ['N', 4] } as const;
+    const graph = b.graph('g', [{ name: 'x', ...info }], [{ name: y, ...info }]);
+    const result = await checkByDifferences(graph, runtime, { inputs: new Map([['x', x]]), directions: 1 });
+    for (const { error } of result.entries) expect(error).toBeLessThan(2e-3);
+  });
+
   it('names that are not there are refused', async () => {
     const inputs = new Map([['x', x]]);
     await expect(
