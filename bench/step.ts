@@ -7,7 +7,8 @@
 import { spawn } from 'node:child_process';
 import { ADAM, type Formulation } from '../src/inversion/formulation.ts';
 import type { Generator } from '../src/inversion/generator.ts';
-import { type CompiledStep, compileStep, STEP } from '../src/inversion/step.ts';
+import { STEP } from '../src/inversion/names.ts';
+import { type CompiledStep, compileStep } from '../src/inversion/step.ts';
 import { GraphBuilder } from '../src/onnx/builder.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { float32, scalar, sizeOf, type Tensor, zeros } from '../src/onnx/tensor.ts';

@@ -28,8 +28,10 @@ export {
   type Controls,
   type Formulation,
   type LossTerm,
+  lambdaOf,
   lambdaOfThreshold,
   type MaskForm,
+  type PixelTerm,
   type Reduction,
   thresholdOfLambda,
 } from './inversion/formulation.ts';
@@ -63,9 +65,10 @@ export {
   runMethod,
   type Solver,
   type SolverOptions,
-  type SolverState,
   type StepReport,
 } from './inversion/solver.ts';
+export { type History, readState, type SolverState, writeState } from './inversion/state.ts';
+export { withWeightChanges } from './inversion/weight-changes.ts';
 export * from './metrics/index.ts';
 export { GraphBuilder, type Value } from './onnx/builder.ts';
 export { encodeModel } from './onnx/encode.ts';

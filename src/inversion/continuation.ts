@@ -7,16 +7,21 @@ import {
   type Controls,
   type Formulation,
   type LossTerm,
-  lambdaOfThreshold,
+  lambdaOf,
   type MaskForm,
+  type PixelTerm,
   type Prior,
+  type Reduction,
 } from './formulation.ts';
-import type { Stage } from './method.ts';
+import type { Progress, ResultCode, Stage } from './method.ts';
 import type { StartRule } from './starts.ts';
 
 export interface ContinuationOptions {
   readonly channels: number;
-  readonly loss: LossTerm & { readonly kind: 'l1' | 'l2' | 'huber' };
+  readonly loss: PixelTerm;
+  /** Further terms of L_rec: features. */
+  readonly extraLoss: readonly LossTerm[];
+  readonly reduction: Reduction;
   /** lambda at the end of the path */
   readonly lambda: number;
   /** The true mask is given: the same search as the mask-free one, its oracle. */
@@ -34,15 +39,12 @@ const FIRST_THRESHOLD_GREY = 127.5;
 const COMPETITION = 1 / 4;
 
 export function continuation(options: ContinuationOptions): Stage[] {
-  const scale = options.loss.kind === 'l1' ? 'l1' : 'l2';
-  const first = Math.max(
-    options.lambda,
-    options.loss.weight * lambdaOfThreshold(FIRST_THRESHOLD_GREY, scale, options.channels),
-  );
+  const { loss, channels, reduction } = options;
+  const first = Math.max(options.lambda, lambdaOf(FIRST_THRESHOLD_GREY, loss, channels, reduction));
   const mask: MaskForm = options.masked ? { form: 'given' } : { form: 'exact', shared: true };
   const formulation: Formulation = {
-    loss: [options.loss],
-    reduction: 'sum',
+    loss: [loss, ...options.extraLoss],
+    reduction,
     mask,
     priors: options.priors,
     optimiser: ADAM,
@@ -63,6 +65,8 @@ export function continuation(options: ContinuationOptions): Stage[] {
     steps: late,
     starts: 1,
     controls: (t) => controls(early + t, options.latentRate * cosineDecay(t / late)),
+    // Only where lambda stands still are losses comparable, and only below half the rate is a standstill an end.
+    terminate: (progress) => convergedAfter(Math.max(late / 2, pathEnd - early), progress),
   };
   if (early === 0) return [refine];
   return [
@@ -86,6 +90,18 @@ export function geometric(from: number, to: number, progress: number): number {
 export function cosineDecay(progress: number): number {
   const floor = 0.002;
   return floor + (1 - floor) * (0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, progress)));
+}
+
+/** Steps over which the loss has to have fallen, and by which share of itself, for the search to go on. */
+const WINDOW = 40;
+const LEAST_FALL = 1e-5;
+
+/** 'converged' where the least loss of the last steps, all of them after step `from`, is no lower than the one before. */
+export function convergedAfter(from: number, { step, loss }: Progress): ResultCode | undefined {
+  if (step < from + 2 * WINDOW) return undefined;
+  const before = Math.min(...loss.slice(step - 2 * WINDOW, step - WINDOW));
+  const now = Math.min(...loss.slice(step - WINDOW, step));
+  return now >= before - LEAST_FALL * Math.abs(before) ? 'converged' : undefined;
 }
 
 /** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */

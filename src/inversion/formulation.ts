@@ -23,6 +23,9 @@ export type LossTerm =
       readonly layers: readonly string[];
     };
 
+/** A loss of single pixels: the mask has a closed form for it. */
+export type PixelTerm = LossTerm & { readonly kind: 'l1' | 'l2' | 'huber' };
+
 export type MaskForm =
   /** M = 0: nothing is masked */
   | { readonly form: 'none' }
@@ -70,6 +73,24 @@ export interface Controls {
   readonly weightRates: readonly number[];
   /** multiplies each loss term's weight, where the formulation schedules its terms; all 1 if not given */
   readonly termScales?: readonly number[];
+}
+
+/**
+ * The lambda at which a mask shared by the channels starts at residuals of `thresholdGrey` (CONTRACT, Masks), for any
+ * pixel loss: its slope along 1-M at M = 0. With means, the loss is divided by C times as many numbers as ||M||_1.
+ */
+export function lambdaOf(
+  thresholdGrey: number,
+  loss: PixelTerm,
+  channels: number,
+  reduction: Reduction = 'sum',
+): number {
+  const t = thresholdGrey / 127.5;
+  const unit =
+    loss.kind === 'huber'
+      ? channels * t * Math.min(t, loss.delta)
+      : lambdaOfThreshold(thresholdGrey, loss.kind, channels);
+  return (loss.weight * unit) / (reduction === 'mean' ? channels : 1);
 }
 
 /** Controls that stay the same at every step. */

@@ -133,10 +133,12 @@ function emitMask(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveIn
 }
 
 /**
- * 1-M at the minimum over M of  rho((1-M) r) + lambda M  (DESIGN section 2), per pixel:
- *   squared:   1-M = min(1, lambda/(2 r^2)), r^2 summed over the channels that share the mask
- *   absolute:  1-M = 1 where |r| <= lambda, else 0
- *   Huber:     1-M = 1 where delta|r| <= lambda, else min(1, lambda/r^2)
+ * k = 1-M at the minimum over M of  sum of rho(k r) + lambda M  (DESIGN section 2), per pixel, summed over the channels
+ * that share the mask:
+ *   squared:   k = min(1, lambda / (2 sum r^2))
+ *   absolute:  k = 1 where sum |r| <= lambda, else 0
+ *   Huber:     see `huberKeep`
+ * Feature terms have no part in it: with them M is the minimiser for the pixel term alone.
  */
 function emitExactKeep(
   b: GraphBuilder,
@@ -154,9 +156,11 @@ function emitExactKeep(
     );
   }
   const [term] = pixelTerms;
-  const [, channels, height, width] = inputs.dims;
+  const [batch, channels, height, width] = inputs.dims;
   const reduction = formulation.reduction === 'mean' ? (channels * height * width) / size : 1;
-  const lambda = scaled(b, inputs.lambda, reduction / term.weight);
+  const fixed = scaled(b, inputs.lambda, reduction / term.weight);
+  const scale = inputs.termScales[formulation.loss.indexOf(term)];
+  const lambda = scale === undefined ? fixed : b.Div(fixed, scale);
   const overChannels = (value: Value): Value => (shared && channels > 1 ? b.ReduceSum(value, [1], true) : value);
   switch (term.kind) {
     case 'l2': {
@@ -166,13 +170,32 @@ function emitExactKeep(
     }
     case 'l1':
       return b.Cast(b.LessOrEqual(overChannels(b.Abs(residual)), lambda), 'float32');
-    case 'huber': {
-      const square = overChannels(b.Mul(residual, residual));
-      const soft = b.Div(lambda, b.Max(square, lambda));
-      const linear = b.Mul(b.Sqrt(square), b.scalar(term.delta));
-      return b.Where(b.LessOrEqual(linear, lambda), b.scalar(1), soft);
-    }
+    case 'huber':
+      return b.Reshape(
+        huberKeep(b, residual, lambda, term.delta, shared ? inputs.dims : [batch, 1, channels * height, width]),
+        [batch, shared ? 1 : channels, height, width],
+      );
     default:
       throw new RgiError('usage', 'The exact mask needs a pixel loss.');
   }
+}
+
+/**
+ * The slope of  sum over c of rho(k r_c)  in k is  sum of min(k r_c^2, delta |r_c|),  concave and piecewise linear: where it
+ * does not reach lambda, k = 1. Where it does, the channels S still in the quadratic part at the solution are those of
+ * the smallest |r|, and any other such set gives less, so k is the largest of  (lambda - sum outside S of delta |r|) / (sum
+ * inside S of r^2)  over the C sets  S_j = {c: |r_c| <= |r_j|}, or 1 if that is more.
+ */
+function huberKeep(b: GraphBuilder, residual: Value, lambda: Value, delta: number, dims: readonly number[]): Value {
+  const [batch, channels, height, width] = dims;
+  const magnitude = b.Abs(residual);
+  const own = b.Reshape(magnitude, [batch, 1, channels, height * width]);
+  const other = b.Reshape(magnitude, [batch, channels, 1, height * width]);
+  const inside = b.Cast(b.LessOrEqual(own, other), 'float32');
+  const quadratic = b.ReduceSum(b.Mul(inside, b.Mul(own, own)), [2], true);
+  const all = b.ReduceSum(own, [2], true);
+  const linear = b.Mul(b.Sub(all, b.ReduceSum(b.Mul(inside, own), [2], true)), b.scalar(delta));
+  const candidates = b.Div(b.Sub(lambda, linear), b.Max(quadratic, b.scalar(1e-20)));
+  const solution = b.Min(b.ReduceMax(candidates, [1], true), b.scalar(1));
+  return b.Where(b.LessOrEqual(b.Mul(all, b.scalar(delta)), lambda), b.scalar(1), solution);
 }

@@ -2,7 +2,7 @@
  * The reference recipe's numbers (DESIGN section 3, from the authors' released code), by preset:
  * `paper` = its CelebA settings, `paper-l1` = its cars settings, `paper-detect` = its anomaly settings.
  */
-import type { LossTerm } from './formulation.ts';
+import type { PixelTerm } from './formulation.ts';
 import type { StartRule } from './starts.ts';
 
 export type PaperPreset = 'paper' | 'paper-l1' | 'paper-detect';
@@ -13,7 +13,7 @@ export type Preset = 'fast' | PaperPreset;
 export const PRESETS: readonly Preset[] = ['fast', 'paper', 'paper-l1', 'paper-detect'];
 
 export interface PaperSettings {
-  readonly loss: LossTerm;
+  readonly loss: PixelTerm;
   readonly lambda: number;
   /** M starts from ones (everything suspect) or zeros */
   readonly initialMask: number;

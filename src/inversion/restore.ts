@@ -11,6 +11,7 @@ import type { Generator } from './generator.ts';
 import type { Method, ResultCode } from './method.ts';
 import { runMethod, type StepReport } from './solver.ts';
 import { rows } from './starts.ts';
+import { weightChanges } from './weight-changes.ts';
 
 export interface RestoreJob {
   readonly generator: Generator;
@@ -39,7 +40,7 @@ export interface Restoration {
   /** Root mean square over the channels of x - G(z), in units of [-1,1], [1,1,H,W]. */
   readonly residual: Image;
   readonly latents: ReadonlyMap<string, Tensor>;
-  /** Change of each tuned weight. */
+  /** What was added to each tuned weight (see `withWeightChanges`). */
   readonly weightChanges: ReadonlyMap<string, Tensor>;
   readonly code: ResultCode;
   readonly loss: number;
@@ -67,9 +68,10 @@ export function plannedSteps(method: Method): number {
 export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'>): number {
   const tunes = job.method.stages.some((stage) => stage.formulation.weightGroups.flat().length > 0);
   if (tunes) return 1;
-  if (job.generator.batch !== 'any') return job.generator.batch;
   const starts = Math.max(...job.method.stages.map((stage) => stage.starts));
-  return Math.max(1, job.batch ?? Math.floor(SEARCHES / starts));
+  // A generator of a fixed batch is copied into the graph for every further batch: as few copies as the searches need.
+  const searches = job.generator.batch === 'any' ? SEARCHES : job.generator.batch;
+  return Math.max(1, job.batch ?? Math.floor(searches / starts));
 }
 
 /** Yields one restoration per picture, in order; stops early (without the unfinished batch) when aborted. */
@@ -83,9 +85,7 @@ export async function* restoreImages(
   for (let from = 0; from < total && !hooks.signal?.aborted; from += size) {
     const to = Math.min(total, from + size);
     hooks.onBatch?.(from, to);
-    // A generator with a baked batch gets its full batch: the last picture is repeated and the copies dropped.
-    const count = job.generator.batch === 'any' ? to - from : job.generator.batch;
-    const picked = Array.from({ length: count }, (_, i) => Math.min(to - 1, from + i));
+    const picked = Array.from({ length: to - from }, (_, i) => from + i);
     const images = rows(job.images, picked);
     const masks = job.masks && rows(job.masks, picked);
     const started = performance.now();
@@ -113,10 +113,10 @@ export async function* restoreImages(
         softMask,
         residual,
         latents: new Map([...inversion.latents].map(([name, z]) => [name, rows(z, [i])])),
-        weightChanges: changesOf(job.generator, inversion.weights),
+        weightChanges: weightChanges(job.generator, inversion.weights),
         code: inversion.codes[i],
         loss: inversion.loss[i],
-        steps: inversion.steps,
+        steps: inversion.steps[i],
         seconds,
         history: { loss: inversion.history.loss[i], masked: inversion.history.masked[i] },
       };
@@ -143,19 +143,4 @@ function softMaskOf(job: RestoreJob, residual: Image, mask: Tensor | undefined):
     for (let p = 0; p < plane; p++) soft[p] += Math.min(1, Math.abs(data[c * plane + p])) / channels;
   }
   return float32(soft, [1, 1, height, width]);
-}
-
-function changesOf(generator: Generator, weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map(
-    [...weights].map(([name, tuned]) => {
-      const start = float32Data(generator.graph.initializers.get(name)!);
-      return [
-        name,
-        float32(
-          float32Data(tuned).map((value, i) => value - start[i]),
-          tuned.dims,
-        ),
-      ];
-    }),
-  );
 }

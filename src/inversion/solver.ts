@@ -1,25 +1,17 @@
 /** Runs a method on a batch of images: init, step, terminate, finish over a state that is plain data. */
 import { RgiError } from '../errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
-import { float32, float32Data, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
-import { adamCorrections } from '../optim/adam.ts';
-import { evaluatorOf, type Loop, type Runtime } from '../runtime/runtime.ts';
+import { float32Data, type Tensor } from '../onnx/tensor.ts';
+import { evaluatorOf, type Loop, type Runtime, type Session } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
-import { ADAM, type Controls } from './formulation.ts';
+import { renderFeeds, stepFeeds } from './feeds.ts';
 import type { Generator } from './generator.ts';
+import { checkImages, checkMask, keepOf } from './given.ts';
 import type { Method, ResultCode, Stage } from './method.ts';
+import { STEP } from './names.ts';
 import { chooseStarts, type LatentCost, poolBatch, rows } from './starts.ts';
-import { type CompiledStep, compileStep, STEP } from './step.ts';
-
-/** Everything needed to go on: plain data, can be written with `writeNpz`. */
-export interface SolverState {
-  readonly stage: number;
-  /** Steps made in this stage. */
-  readonly step: number;
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  /** Per search (images times starts): did it end, and how? */
-  readonly codes: readonly (ResultCode | undefined)[];
-}
+import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
+import { type CompiledStep, compileStep } from './step.ts';
 
 export interface StepReport {
   readonly stage: number;
@@ -36,14 +28,15 @@ export interface Inversion {
   /** Soft mask [n,1|C,H,W] as the method has it; absent where it has none. */
   readonly mask?: Tensor;
   readonly latents: ReadonlyMap<string, Tensor>;
-  /** Tuned weights (all of them, n = 1), absent for frozen ones. */
+  /** Tuned weights (n = 1), absent for frozen ones; the generator's own stay as they are. */
   readonly weights: ReadonlyMap<string, Tensor>;
   readonly codes: readonly ResultCode[];
-  /** Per image: the last objective. */
+  /** Per image: the last objective, and the steps made until it stopped. */
   readonly loss: readonly number[];
-  readonly steps: number;
-  /** Per image and step: the loss of its best search, and that search's mean |M|. */
-  readonly history: { readonly loss: readonly (readonly number[])[]; readonly masked: readonly (readonly number[])[] };
+  readonly steps: readonly number[];
+  readonly history: History;
+  /** Where the run was interrupted: what `runMethod`'s option `from` goes on with. */
+  readonly state?: SolverState;
 }
 
 export interface SolverOptions {
@@ -58,6 +51,8 @@ export interface Solver {
    * (1 = corrupted) is for methods that need it.
    */
   init(images: Tensor, mask?: Tensor, latents?: ReadonlyMap<string, Tensor>): Promise<void>;
+  /** Goes on from a saved state with the same images and mask, instead of `init`. Throws `input` for another run's state. */
+  resume(state: SolverState, images: Tensor, mask?: Tensor): Promise<void>;
   /** One step of the current stage. */
   step(): Promise<StepReport>;
   /** True when the current stage has ended. */
@@ -69,18 +64,18 @@ export interface Solver {
   dispose(): Promise<void>;
 }
 
-/** Runs all stages. */
+/** Runs all stages, or what is left of them after the state `from`. */
 export async function runMethod(
   generator: Generator,
   method: Method,
   runtime: Runtime,
   images: Tensor,
   mask?: Tensor,
-  options: SolverOptions = {},
+  options: SolverOptions & { readonly from?: SolverState } = {},
 ): Promise<Inversion> {
   const solver = createSolver(generator, method, runtime, options);
   try {
-    await solver.init(images, mask);
+    await (options.from ? solver.resume(options.from, images, mask) : solver.init(images, mask));
     do {
       while (!solver.terminate() && !options.signal?.aborted) {
         const report = await solver.step();
@@ -100,63 +95,127 @@ export function createSolver(
   options: SolverOptions = {},
 ): Solver {
   const evaluate = evaluatorOf(runtime, encodeModel);
-  const history = { loss: [] as number[][], masked: [] as number[][] };
+  let history: { loss: number[][]; masked: number[][] };
   let images: Tensor;
   let keep: Tensor | undefined;
   let stageIndex = 0;
   let stepIndex = 0;
-  let totalSteps = 0;
+  let earlierSteps = 0;
   let compiled: CompiledStep;
-  let poolStep: CompiledStep | undefined;
   let loop: Loop | undefined;
   let codes: (ResultCode | undefined)[] = [];
   let losses: number[][] = [];
 
   const stage = (): Stage => method.stages[stageIndex];
+  /** A row per image becomes one per search. */
   const repeated = (tensor: Tensor): Tensor => {
     const k = stage().starts;
-    return k === 1
-      ? tensor
-      : rows(
-          tensor,
-          Array.from({ length: tensor.dims[0] * k }, (_, i) => Math.floor(i / k)),
-        );
+    const owners = Array.from({ length: tensor.dims[0] * k }, (_, i) => Math.floor(i / k));
+    return k === 1 ? tensor : rows(tensor, owners);
   };
 
-  async function enter(latents: ReadonlyMap<string, Tensor>): Promise<void> {
-    const batch = images.dims[0] * stage().starts;
-    compiled = await compileStep(generator, stage().formulation, batch, evaluate, options.critic);
+  function accept(given: Tensor, mask: Tensor | undefined): void {
+    checkImages(generator, given);
+    if (method.needsMask && !mask)
+      throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
+    if (mask) checkMask(given, mask);
+    images = given;
+    keep = mask && (method.keepOf ?? keepOf)(mask);
+  }
+
+  /** Opens the current stage on the tensors that `start` gives for it. */
+  async function enter(start: (step: CompiledStep) => ReadonlyMap<string, Tensor>): Promise<void> {
+    const { name, formulation, starts } = stage();
+    const batch = images.dims[0] * starts;
+    if (batch > 1 && formulation.weightGroups.flat().length > 0) {
+      throw new RgiError(
+        'usage',
+        `The stage '${name}' of ${method.name} tunes the generator's weights, which belong to one image and one search: invert one image at a time (restoreImages does).`,
+      );
+    }
+    compiled = await compileStep(generator, formulation, batch, evaluate, options.critic);
     const fixed = new Map<string, Tensor>([[STEP.x, repeated(images)]]);
-    if (stage().formulation.mask.form === 'given') fixed.set(STEP.keep, repeated(keep!));
-    loop = await runtime.loop(compiled.step, initialState(compiled, latents), fixed);
+    if (formulation.mask.form === 'given') fixed.set(STEP.keep, repeated(keep!));
+    loop = await runtime.loop(compiled.step, start(compiled), fixed);
     stepIndex = 0;
     codes = Array.from({ length: batch });
     losses = Array.from({ length: batch }, () => []);
   }
 
-  /** The first stage's own loss as the distance of starts. */
-  const lossCost: LatentCost = async (i, latents) => {
+  async function starts(): Promise<Map<string, Tensor>> {
+    const known = method.needsMask ? keep : undefined;
+    const { starts: count, formulation } = stage();
+    if (method.start.distance.kind !== 'loss')
+      return chooseStarts(generator, images, method.start, count, runtime, known);
+    // The first stage's own loss as the distance of starts.
     const batch = poolBatch(generator);
-    poolStep ??= await compileStep(generator, stage().formulation, batch, evaluate, options.critic);
-    const same = Array.from({ length: batch }, () => i);
-    const inputs = inputsOf(poolStep, rows(images, same), keep && rows(keep, same), stage().controls(0));
-    return currentLoss(runtime, poolStep, new Map([...latents, ...poolStep.weights]), inputs);
-  };
+    const pool = await compileStep(generator, formulation, batch, evaluate, options.critic);
+    const session = await runtime.session(pool.render);
+    const cost: LatentCost = async (i, latents) => {
+      const same = Array.from({ length: batch }, () => i);
+      const inputs = renderFeeds(pool, rows(images, same), keep && rows(keep, same), stage().controls(0));
+      const made = await runForward(session, pool, new Map([...latents, ...pool.weights]), inputs);
+      return float32Data(made.get(STEP.loss)!);
+    };
+    try {
+      return await chooseStarts(generator, images, method.start, count, runtime, known, cost);
+    } finally {
+      await session.dispose();
+    }
+  }
+
+  /** Image, soft mask and loss of the current state, and that state. */
+  async function render() {
+    const tensors = await loop!.read();
+    const session = await runtime.session(compiled.render);
+    try {
+      const inputs = renderFeeds(compiled, repeated(images), keep && repeated(keep), stage().controls(stepIndex));
+      const made = await runForward(session, compiled, tensors, inputs);
+      return { tensors, made, loss: float32Data(made.get(STEP.loss)!) };
+    } finally {
+      await session.dispose();
+    }
+  }
+
+  const latentsOf = (tensors: ReadonlyMap<string, Tensor>, chosen: readonly number[]) =>
+    new Map([...compiled.latents.keys()].map((name) => [name, rows(tensors.get(name)!, chosen)]));
+
+  const save = async (): Promise<SolverState> => ({
+    stage: stageIndex,
+    step: stepIndex,
+    earlierSteps,
+    tensors: await loop!.read(),
+    codes: [...codes],
+    losses: losses.map((list) => [...list]),
+    history: { loss: history.loss.map((list) => [...list]), masked: history.masked.map((list) => [...list]) },
+  });
 
   return {
     async init(given, mask, latents) {
-      checkImages(generator, given);
-      if (method.needsMask && !mask)
-        throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
-      images = given;
-      history.loss = Array.from({ length: images.dims[0] }, () => []);
-      history.masked = Array.from({ length: images.dims[0] }, () => []);
-      keep = mask && (method.keepOf ?? keepOf)(mask);
-      const known = method.needsMask ? keep : undefined;
-      const cost = method.start.distance.kind === 'loss' ? lossCost : undefined;
-      await enter(
-        latents ?? (await chooseStarts(generator, images, method.start, stage().starts, runtime, known, cost)),
-      );
+      accept(given, mask);
+      const lists = () => Array.from({ length: given.dims[0] }, (): number[] => []);
+      history = { loss: lists(), masked: lists() };
+      const chosen = latents ?? (await starts());
+      await enter((step) => initialTensors(step, chosen));
+    },
+    async resume(state, given, mask) {
+      accept(given, mask);
+      stageIndex = state.stage;
+      const searches = given.dims[0] * (method.stages[state.stage]?.starts ?? 0);
+      if (state.codes.length !== searches || state.history.loss.length !== given.dims[0]) {
+        throw new RgiError(
+          'input',
+          `The saved state is of another run: it holds ${state.codes.length} searches, and this one would have ${searches} in its stage ${state.stage + 1}.`,
+        );
+      }
+      await enter((step) => {
+        checkTensors(step, state);
+        return state.tensors;
+      });
+      ({ step: stepIndex, earlierSteps } = state);
+      codes = [...state.codes];
+      losses = state.losses.map((list) => [...list]);
+      history = { loss: state.history.loss.map((l) => [...l]), masked: state.history.masked.map((l) => [...l]) };
     },
     async step() {
       const controls = stage().controls(stepIndex);
@@ -169,11 +228,10 @@ export function createSolver(
         masked: float32Data(outputs.get(STEP.masked)!),
       };
       stepIndex++;
-      totalSteps++;
       report.loss.forEach((loss, i) => {
+        if (codes[i] !== undefined) return;
         losses[i].push(loss);
-        if (!Number.isFinite(loss)) codes[i] = 'diverged';
-        else codes[i] ??= stage().terminate?.({ step: stepIndex, loss: losses[i] });
+        codes[i] = Number.isFinite(loss) ? stage().terminate?.({ step: stepIndex, loss: losses[i] }) : 'diverged';
       });
       bestSearches(report.loss, images.dims[0], 1).forEach((search, image) => {
         history.loss[image].push(report.loss[search]);
@@ -184,47 +242,34 @@ export function createSolver(
     terminate: () => stepIndex >= stage().steps || (codes.length > 0 && codes.every((code) => code !== undefined)),
     async advance() {
       if (stageIndex + 1 >= method.stages.length) return false;
-      const final = await this.save();
-      const loss = await currentLoss(
-        runtime,
-        compiled,
-        final.tensors,
-        inputsOf(compiled, repeated(images), keep && repeated(keep), stage().controls(stepIndex)),
-      );
+      const { tensors, loss } = await render();
       await loop!.dispose();
+      loop = undefined;
+      earlierSteps += stepIndex;
       stageIndex++;
-      const chosen = bestSearches(loss, images.dims[0], stage().starts);
-      const latents = new Map(
-        [...compiled.latents.keys()].map((name) => [name, rows(final.tensors.get(name)!, chosen)]),
-      );
-      await enter(latents);
+      const latents = latentsOf(tensors, bestSearches(loss, images.dims[0], stage().starts));
+      await enter((step) => initialTensors(step, latents));
       return true;
     },
     async finish() {
-      const state = await this.save();
-      const rendered = await render(
-        runtime,
-        compiled,
-        state.tensors,
-        inputsOf(compiled, repeated(images), keep && repeated(keep), stage().controls(stepIndex)),
-      );
-      const loss = float32Data(rendered.get(STEP.loss)!);
+      const { tensors, made, loss } = await render();
       const chosen = bestSearches(loss, images.dims[0], 1);
-      const mask = rendered.get(STEP.softMask);
+      const mask = made.get(STEP.softMask);
+      const last = stageIndex + 1 >= method.stages.length && stepIndex >= stage().steps;
+      const ended = chosen.map((i): ResultCode => codes[i] ?? (last ? 'step-limit' : 'interrupted'));
       return {
-        image: rows(rendered.get(STEP.image)!, chosen),
+        image: rows(made.get(STEP.image)!, chosen),
         mask: mask && rows(mask, chosen),
-        latents: new Map([...compiled.latents.keys()].map((name) => [name, rows(state.tensors.get(name)!, chosen)])),
-        weights: new Map([...compiled.weights.keys()].map((name) => [name, state.tensors.get(name)!])),
-        codes: chosen.map((i) => codes[i] ?? (options.signal?.aborted ? 'interrupted' : 'step-limit')),
+        latents: latentsOf(tensors, chosen),
+        weights: new Map([...compiled.weights.keys()].map((name) => [name, tensors.get(name)!])),
+        codes: ended,
         loss: chosen.map((i) => loss[i]),
-        steps: totalSteps,
+        steps: chosen.map((i) => earlierSteps + losses[i].length),
         history,
+        ...(ended.includes('interrupted') ? { state: await save() } : {}),
       };
     },
-    async save() {
-      return { stage: stageIndex, step: stepIndex, tensors: await loop!.read(), codes };
-    },
+    save,
     async dispose() {
       await loop?.dispose();
       loop = undefined;
@@ -232,119 +277,14 @@ export function createSolver(
   };
 }
 
-function checkImages(generator: Generator, images: Tensor): void {
-  const [, channels, height, width] = images.dims;
-  if (
-    images.dims.length !== 4 ||
-    channels !== generator.channels ||
-    height !== generator.height ||
-    width !== generator.width
-  ) {
-    throw new RgiError(
-      'input',
-      `The images are [${images.dims.slice(1).join(', ')}] but the generator makes [${generator.channels}, ${generator.height}, ${generator.width}]: resize them first.`,
-    );
-  }
-}
-
-function keepOf(mask: Tensor): Tensor {
-  return float32(
-    float32Data(mask).map((m) => 1 - m),
-    mask.dims,
-  );
-}
-
-function initialState(compiled: CompiledStep, latents: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  const { formulation } = compiled;
-  const state = new Map<string, Tensor>();
-  const add = (name: string, value: Tensor, moments: 1 | 2): void => {
-    state.set(name, value);
-    state.set(STEP.firstMoment(name), zeros('float32', value.dims));
-    if (moments === 2) state.set(STEP.secondMoment(name), zeros('float32', value.dims));
-  };
-  for (const name of compiled.latents.keys())
-    add(name, latents.get(name)!, formulation.optimiser.kind === 'adam' ? 2 : 1);
-  if (compiled.mask && 'initial' in formulation.mask) {
-    add(STEP.mask, float32(new Float32Array(sizeOf(compiled.mask)).fill(formulation.mask.initial), compiled.mask), 2);
-  }
-  for (const [name, weight] of compiled.weights) add(name, weight, 2);
-  return state;
-}
-
-function filled(value: number | readonly number[], batch: number, dims: readonly number[]): Tensor {
-  const values = typeof value === 'number' ? new Float32Array(batch).fill(value) : Float32Array.from(value);
-  return float32(values, dims);
-}
-
-const scalarOf = (value: number): Tensor => float32([value], []);
-
-/** All inputs a step may have; the loop takes those its graph declares. */
-function stepFeeds(
-  compiled: CompiledStep,
-  controls: Controls,
-  step: number,
-  codes: readonly (ResultCode | undefined)[],
-): Map<string, Tensor> {
-  const { formulation, batch } = compiled;
-  const { beta1, beta2 } = formulation.optimiser.kind === 'adam' ? formulation.optimiser : ADAM;
-  const [correction1, correction2] = adamCorrections(step, beta1, beta2);
-  const active = (rate: number) => codes.map((code) => (code === undefined ? rate : 0));
-  const feeds = new Map<string, Tensor>([
-    [STEP.lambda, filled(controls.lambda, batch, [batch, 1, 1, 1])],
-    [STEP.latentRate, filled(active(controls.latentRate), batch, [batch])],
-    [STEP.maskRate, filled(active(controls.maskRate), batch, [batch])],
-    [STEP.correction1, scalarOf(correction1)],
-    [STEP.correction2, scalarOf(correction2)],
-  ]);
-  controls.weightRates.forEach((rate, group) => {
-    feeds.set(STEP.weightRate(group), scalarOf(rate));
-  });
-  for (const [name, tensor] of termScales(compiled, controls)) feeds.set(name, tensor);
-  return new Map([...feeds].filter(([name]) => compiled.stepInputs.has(name)));
-}
-
-function termScales(compiled: CompiledStep, controls: Controls): Map<string, Tensor> {
-  if (!compiled.formulation.scheduledTerms) return new Map();
-  return new Map(compiled.formulation.loss.map((_, i) => [STEP.termScale(i), scalarOf(controls.termScales?.[i] ?? 1)]));
-}
-
-function inputsOf(
-  compiled: CompiledStep,
-  x: Tensor,
-  keep: Tensor | undefined,
-  controls: Controls,
-): Map<string, Tensor> {
-  const inputs = termScales(compiled, controls);
-  inputs.set(STEP.x, x);
-  if (keep) inputs.set(STEP.keep, keep);
-  inputs.set(STEP.lambda, filled(controls.lambda, compiled.batch, [compiled.batch, 1, 1, 1]));
-  return inputs;
-}
-
-/** The forward graph on a state: image, soft mask, loss. */
-async function render(
-  runtime: Runtime,
+/** The forward graph on a state. */
+function runForward(
+  session: Session,
   compiled: CompiledStep,
   state: ReadonlyMap<string, Tensor>,
   inputs: ReadonlyMap<string, Tensor>,
 ): Promise<Map<string, Tensor>> {
-  const session = await runtime.session(compiled.render);
-  try {
-    return await session.run(
-      new Map(compiled.renderInputs.map((name) => [name, state.get(name) ?? inputs.get(name)!])),
-    );
-  } finally {
-    await session.dispose();
-  }
-}
-
-async function currentLoss(
-  runtime: Runtime,
-  compiled: CompiledStep,
-  state: ReadonlyMap<string, Tensor>,
-  inputs: ReadonlyMap<string, Tensor>,
-): Promise<Float32Array> {
-  return float32Data((await render(runtime, compiled, state, inputs)).get(STEP.loss)!);
+  return session.run(new Map(compiled.renderInputs.map((name) => [name, state.get(name) ?? inputs.get(name)!])));
 }
 
 /** For each of n images the `count` searches of least loss, as indices into all searches; NaN counts as worst. */

@@ -8,7 +8,7 @@ import { rrgi } from '../../src/inversion/methods/rrgi.ts';
 import { yeh } from '../../src/inversion/methods/yeh.ts';
 import { createSolver } from '../../src/inversion/solver.ts';
 import { rows } from '../../src/inversion/starts.ts';
-import { STEP } from '../../src/inversion/step.ts';
+import { STEP } from '../../src/inversion/names.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { readModel } from '../../src/onnx/read.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';

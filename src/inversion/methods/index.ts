@@ -2,7 +2,7 @@
 import { RgiError } from '../../errors.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
-import type { LossTerm, MaskForm, Prior, Reduction } from '../formulation.ts';
+import type { LossTerm, MaskForm, PixelTerm, Prior, Reduction } from '../formulation.ts';
 import type { Method, MethodName } from '../method.ts';
 import type { Preset } from '../presets.ts';
 import { layerGroups } from '../weight-groups.ts';
@@ -41,6 +41,9 @@ export interface MethodOptions {
   readonly criticPrior?: number;
   /** Layers of the second network for feature losses. */
   readonly featureLayers?: readonly string[];
+  /** Weight of the distance of features in L_rec beside the pixel loss (RGI, R-RGI, invert). */
+  readonly featureWeight?: number;
+  readonly featureDistance?: 'l1' | 'l2';
 }
 
 export interface MethodContext {
@@ -52,44 +55,33 @@ export interface MethodContext {
   readonly layers: readonly string[];
 }
 
+const FEATURES = ['featureWeight', 'featureDistance', 'featureLayers'] as const;
+
+const RGI = [
+  'preset',
+  'loss',
+  'huberGrey',
+  'reduction',
+  'maskForm',
+  'lambda',
+  'thresholdGrey',
+  'starts',
+  'pool',
+  'latentRate',
+  'maskRate',
+  'latentPrior',
+  'criticPrior',
+  ...FEATURES,
+] as const;
+
 /** Which optional settings a method understands. */
 const UNDERSTOOD: Readonly<Record<MethodName, readonly (keyof MethodOptions)[]>> = {
-  rgi: [
-    'preset',
-    'loss',
-    'huberGrey',
-    'reduction',
-    'maskForm',
-    'lambda',
-    'thresholdGrey',
-    'starts',
-    'pool',
-    'latentRate',
-    'maskRate',
-    'latentPrior',
-    'criticPrior',
-  ],
-  rrgi: [
-    'preset',
-    'loss',
-    'huberGrey',
-    'reduction',
-    'maskForm',
-    'lambda',
-    'thresholdGrey',
-    'starts',
-    'pool',
-    'latentRate',
-    'maskRate',
-    'latentPrior',
-    'criticPrior',
-    'weightRate',
-    'weights',
-  ],
+  rgi: RGI,
+  rrgi: [...RGI, 'weightRate', 'weights'],
   yeh: ['preset', 'recipe', 'importance'],
   dgp: ['preset', 'recipe', 'weights', 'featureLayers'],
   anogan: ['recipe', 'featureLayers'],
-  invert: ['loss', 'huberGrey'],
+  invert: ['loss', 'huberGrey', ...FEATURES],
 };
 
 const ALWAYS: readonly (keyof MethodOptions)[] = ['method', 'steps', 'seed'];
@@ -134,7 +126,7 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
     case 'anogan':
       return anogan({ recipe, layers, critic, steps, seed });
     case 'invert':
-      return invert({ loss: lossOf(options), masked, steps, seed });
+      return invert({ loss: lossOf(options), extraLoss: featuresOf(options, context), masked, steps, seed });
   }
 }
 
@@ -159,6 +151,7 @@ function rgiOptions(options: MethodOptions, context: MethodContext) {
     thresholdGrey: options.thresholdGrey,
     masked: context.masked,
     loss: lossOf(options),
+    extraLoss: featuresOf(options, context),
     reduction: options.reduction,
     mask: maskOf(options),
     steps: options.steps,
@@ -172,7 +165,26 @@ function rgiOptions(options: MethodOptions, context: MethodContext) {
   };
 }
 
-function lossOf(options: MethodOptions): (LossTerm & { kind: 'l1' | 'l2' | 'huber' }) | undefined {
+/** The feature term of methods that have none of their own. */
+function featuresOf(options: MethodOptions, context: MethodContext): LossTerm[] {
+  const { featureWeight = 0, featureDistance: distance = 'l2' } = options;
+  if (featureWeight === 0) {
+    if (options.featureLayers === undefined && options.featureDistance === undefined) return [];
+    throw new RgiError(
+      'usage',
+      `The method '${options.method}' compares features only with a weight: give the feature weight.`,
+    );
+  }
+  if (context.layers.length === 0) {
+    throw new RgiError(
+      'usage',
+      'A feature loss needs a second network: give --features (or --discriminator) an ONNX file.',
+    );
+  }
+  return [{ kind: 'feature', weight: featureWeight, distance, layers: context.layers }];
+}
+
+function lossOf(options: MethodOptions): PixelTerm | undefined {
   if (options.loss === undefined) return undefined;
   if (options.loss !== 'huber') return { kind: options.loss, weight: 1 };
   return { kind: 'huber', weight: 1, delta: (options.huberGrey ?? 12.75) / 127.5 };

@@ -1,10 +1,12 @@
 /** Plain GAN inversion: min over z of L_rec(x, G(z)), or, given the mask, over the known pixels only. */
-import { ADAM, constantControls, type Formulation, type LossTerm } from '../formulation.ts';
+import { ADAM, constantControls, type Formulation, type LossTerm, type PixelTerm } from '../formulation.ts';
 import type { Method } from '../method.ts';
 import { PAPER, PAPER_RATES, paperStart } from '../presets.ts';
 
 export interface InvertOptions {
-  readonly loss?: LossTerm;
+  readonly loss?: PixelTerm;
+  /** Terms of L_rec beside `loss`, each with its weight. */
+  readonly extraLoss?: readonly LossTerm[];
   readonly masked?: boolean;
   readonly steps?: number;
   readonly seed?: number;
@@ -12,7 +14,7 @@ export interface InvertOptions {
 
 export function invert(options: InvertOptions = {}): Method {
   const formulation: Formulation = {
-    loss: [options.loss ?? { kind: 'l2', weight: 1 }],
+    loss: [options.loss ?? { kind: 'l2', weight: 1 }, ...(options.extraLoss ?? [])],
     reduction: 'sum',
     mask: { form: options.masked ? 'given' : 'none' },
     priors: [],

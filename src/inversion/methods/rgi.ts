@@ -9,8 +9,9 @@ import {
   constantControls,
   type Formulation,
   type LossTerm,
-  lambdaOfThreshold,
+  lambdaOf,
   type MaskForm,
+  type PixelTerm,
   type Prior,
   type Reduction,
 } from '../formulation.ts';
@@ -26,7 +27,9 @@ export interface RgiOptions {
   readonly thresholdGrey?: number;
   /** The true mask is given: RGI's oracle. */
   readonly masked?: boolean;
-  readonly loss?: LossTerm & { readonly kind: 'l1' | 'l2' | 'huber' };
+  readonly loss?: PixelTerm;
+  /** Terms of L_rec beside `loss`, each with its weight: features; with a free mask also pixel losses. */
+  readonly extraLoss?: readonly LossTerm[];
   readonly reduction?: Reduction;
   readonly mask?: MaskForm;
   readonly steps?: number;
@@ -49,7 +52,8 @@ export function rgi(options: RgiOptions): Method {
 }
 
 function fast(options: RgiOptions): Method {
-  const loss = options.loss ?? { kind: 'l1', weight: 1 };
+  const loss: PixelTerm = options.loss ?? { kind: 'l1', weight: 1 };
+  const reduction = options.reduction ?? 'sum';
   const seed = options.seed ?? 0;
   return {
     name: 'rgi',
@@ -58,11 +62,10 @@ function fast(options: RgiOptions): Method {
     stages: continuation({
       channels: options.channels,
       loss,
-      lambda: lambdaOf(
-        options,
-        loss,
-        lambdaOfThreshold(FAST.thresholdGrey, scaleOf(loss), options.channels) * loss.weight,
-      ),
+      extraLoss: options.extraLoss ?? [],
+      reduction,
+      lambda:
+        options.lambda ?? lambdaOf(options.thresholdGrey ?? FAST.thresholdGrey, loss, options.channels, reduction),
       masked: options.masked ?? false,
       steps: options.steps ?? FAST.steps,
       starts: options.starts ?? FAST.starts,
@@ -75,10 +78,11 @@ function fast(options: RgiOptions): Method {
 function paper(options: RgiOptions, preset: Exclude<Preset, 'fast'>): Method {
   const settings = PAPER[preset];
   const loss = options.loss ?? settings.loss;
+  const { thresholdGrey, channels, reduction = 'sum' } = options;
   const critic: Prior[] = options.critic && settings.critic > 0 ? [{ kind: 'critic', weight: settings.critic }] : [];
   const formulation: Formulation = {
-    loss: [loss],
-    reduction: options.reduction ?? 'sum',
+    loss: [loss, ...(options.extraLoss ?? [])],
+    reduction,
     mask: options.masked
       ? { form: 'given' }
       : (options.mask ?? { form: 'free', shared: false, initial: settings.initialMask }),
@@ -87,7 +91,10 @@ function paper(options: RgiOptions, preset: Exclude<Preset, 'fast'>): Method {
     weightGroups: [],
   };
   const controls = constantControls({
-    lambda: lambdaOf(options, loss, settings.lambda),
+    lambda:
+      thresholdGrey === undefined
+        ? (options.lambda ?? settings.lambda)
+        : lambdaOf(thresholdGrey, loss, channels, reduction),
     latentRate: options.latentRate ?? PAPER_RATES.latent,
     maskRate: options.maskRate ?? PAPER_RATES.mask,
     weightRates: [],
@@ -105,14 +112,4 @@ function paper(options: RgiOptions, preset: Exclude<Preset, 'fast'>): Method {
     start: { ...paperStart(options.seed ?? 0), pool: options.pool ?? 1000 },
     stages: [stage],
   };
-}
-
-function scaleOf(loss: LossTerm): 'l1' | 'l2' {
-  return loss.kind === 'l1' ? 'l1' : 'l2';
-}
-
-function lambdaOf(options: RgiOptions, loss: LossTerm, fallback: number): number {
-  if (options.thresholdGrey !== undefined)
-    return loss.weight * lambdaOfThreshold(options.thresholdGrey, scaleOf(loss), options.channels);
-  return options.lambda ?? fallback;
 }

@@ -4,6 +4,7 @@
  * are warm and its bias correction spent when the weights begin to move. Our default runs RGI to its end and then frees
  * theta for a while.
  */
+import { RgiError } from '../../errors.ts';
 import { cosineDecay } from '../continuation.ts';
 import type { Formulation } from '../formulation.ts';
 import type { Method, Stage } from '../method.ts';
@@ -24,6 +25,12 @@ export interface RrgiOptions extends RgiOptions {
 export const FAST_WEIGHTS = { steps: 100, rate: 1e-4, latentRate: 0.01 } as const;
 
 export function rrgi(options: RrgiOptions): Method {
+  if (options.preset !== 'fast' && (options.starts ?? 1) > 1) {
+    throw new RgiError(
+      'usage',
+      `The preset '${options.preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'fast'.`,
+    );
+  }
   const base = rgi(options);
   const stages =
     options.preset === 'fast' ? freedAfterwards(base, options) : warmFromTheStart(base, options, options.preset);
