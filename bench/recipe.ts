@@ -12,7 +12,7 @@ import { argument, CASES, mean, median, onManifold, score, sharedGenerator, shar
 export async function recipe(args: readonly string[]): Promise<void> {
   const count = Number(argument(args, 'count', '16'));
   const seed = Number(argument(args, 'seed', '2026'));
-  const runtime = nodeRuntime();
+  const runtime = nodeRuntime({ threads: Number(argument(args, 'threads', '2')) });
   const generator = await sharedGenerator('ffhq64_vae', runtime);
   const { channels } = generator;
   for (const source of argument(args, 'source', 'on-manifold,gan_faces').split(',')) {

@@ -2,7 +2,7 @@
  * Recovery on the manifold, where the truth is known: G(z*) of fresh latents, corrupted, restored by the `paper` recipe,
  * by our default, and by the default given the true mask (its oracle).
  *
- *   npm run bench -- recovery [--models ffhq64_vae,anime64_dcgan] [--count 64] [--steps 2000] [--seed 2026] [--json]
+ *   npm run bench -- recovery [--models ffhq64_vae,anime64_dcgan] [--count 64] [--steps 2000] [--seed 2026] [--threads 2]
  */
 import { rgi } from '../src/inversion/methods/rgi.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
@@ -12,15 +12,15 @@ export async function recovery(args: readonly string[]): Promise<void> {
   const count = Number(argument(args, 'count', '64'));
   const steps = Number(argument(args, 'steps', '2000'));
   const seed = Number(argument(args, 'seed', '2026'));
-  const runtime = nodeRuntime();
+  const runtime = nodeRuntime({ threads: Number(argument(args, 'threads', '2')) });
   for (const name of argument(args, 'models', 'ffhq64_vae').split(',')) {
     const generator = await sharedGenerator(name, runtime);
     const { channels } = generator;
     const methods = {
-      paper: rgi({ preset: 'paper', channels, steps }),
-      'paper lambda 0.03': rgi({ preset: 'paper', channels, steps, lambda: 0.03 }),
       default: rgi({ preset: 'fast', channels }),
       oracle: rgi({ preset: 'fast', channels, masked: true }),
+      paper: rgi({ preset: 'paper', channels, steps }),
+      'paper lambda 0.03': rgi({ preset: 'paper', channels, steps, lambda: 0.03 }),
     };
     const clean = await onManifold(generator, count, seed, runtime);
     for (const kind of Object.keys(CASES)) {

@@ -11,7 +11,7 @@ import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
 import { argument, mean, score, sharedGenerator, sharedPictures, trial } from './trials.ts';
 
 export async function sheet(args: readonly string[]): Promise<void> {
-  const runtime = nodeRuntime();
+  const runtime = nodeRuntime({ threads: Number(argument(args, 'threads', '2')) });
   const generator = await sharedGenerator(argument(args, 'model', 'ffhq64_vae'), runtime);
   const clean = await sharedPictures(
     argument(args, 'folder', 'gan_faces/test'),
