@@ -18,21 +18,21 @@ export interface AdamOptions {
 
 export interface AdamState {
   readonly parameter: Value;
-  /** Exponential mean of the gradients. */
+  /** Exponential mean of the gradients, over 1 - beta1: the sum of beta1^age g. */
   readonly m: Value;
-  /** Exponential mean of the squared gradients. */
+  /** Exponential mean of the squared gradients, over 1 - beta2: the sum of beta2^age g^2. */
   readonly v: Value;
 }
 
 /**
  * Emits one Adam step and returns the next parameter and moments, all in the parameter's shape.
  *
- *     m' = m + (1 - beta1) (g - m),   v' = v + (1 - beta2) (g^2 - v)
- *     p' = p - rate (m' / c1) / (sqrt(v' / c2) + epsilon)
- *        = p - [rate sqrt(c2) / c1] m' / (sqrt(v') + [epsilon sqrt(c2)])
+ *     m' = beta1 m + g,   v' = beta2 v + g^2
+ *     p' = p - rate ((1 - beta1) m' / c1) / (sqrt((1 - beta2) v' / c2) + epsilon)
+ *        = p - [rate (1 - beta1) r / c1] m' / (sqrt(v') + [epsilon r]),   r = sqrt(c2 / (1 - beta2))
  *
- * The last form leaves all work on the corrections to scalars: twelve passes over the parameter, each in place where
- * ONNX Runtime's planner finds the room.
+ * Moments kept without their factors 1 - beta leave all constants to scalars: ten passes over the parameter, each in
+ * place where ONNX Runtime's planner finds the room.
  */
 export function adamUpdate(
   b: GraphBuilder,
@@ -40,11 +40,11 @@ export function adamUpdate(
   options: AdamOptions,
 ): AdamState {
   const { parameter, gradient, m, v } = state;
-  const root = b.Sqrt(options.correction2);
-  const size = b.Div(b.Mul(options.rate, root), options.correction1);
+  const root = b.Sqrt(b.Mul(options.correction2, b.scalar(1 / (1 - options.beta2))));
+  const size = b.Div(b.Mul(b.Mul(options.rate, root), b.scalar(1 - options.beta1)), options.correction1);
   const floor = b.Mul(b.scalar(options.epsilon), root);
-  const nextM = b.Add(m, b.Mul(b.Sub(gradient, m), b.scalar(1 - options.beta1)));
-  const nextV = b.Add(v, b.Mul(b.Sub(b.Mul(gradient, gradient), v), b.scalar(1 - options.beta2)));
+  const nextM = b.Add(b.Mul(m, b.scalar(options.beta1)), gradient);
+  const nextV = b.Add(b.Mul(v, b.scalar(options.beta2)), b.Mul(gradient, gradient));
   const direction = b.Div(nextM, b.Add(b.Sqrt(nextV), floor));
   return { parameter: b.Sub(parameter, b.Mul(direction, size)), m: nextM, v: nextV };
 }
