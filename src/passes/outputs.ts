@@ -20,6 +20,12 @@ export function nameOutputsDirectly<G extends Graph>(graph: G): G {
   const rename = (name: string) => renamed.get(name) ?? name;
   const nodes = graph.nodes
     .filter((node) => !dropped.has(node))
-    .map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) }));
+    // Nodes are named after their first output: the old name may be given to another value later.
+    .map((node) => ({
+      ...node,
+      name: node.outputs.includes(node.name) ? rename(node.name) : node.name,
+      inputs: node.inputs.map(rename),
+      outputs: node.outputs.map(rename),
+    }));
   return { ...graph, nodes };
 }
