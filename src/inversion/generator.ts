@@ -8,9 +8,10 @@ import { encodeModel } from '../onnx/encode.ts';
 import { type Graph, producersOf, type ValueInfo } from '../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import { withoutDeadCode } from '../passes/dead-code.ts';
+import { withFrozenDraws } from '../passes/draws.ts';
 import { retie } from '../passes/tied.ts';
 import type { Random } from '../random.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
 
 /** normal: N(0,1); uniform: U(-1,1); unit: U[0,1), as the reference's pool of starts. */
 export type LatentLaw = 'normal' | 'uniform' | 'unit';
@@ -54,18 +55,22 @@ export async function openGenerator(
   const fixed = options.fixed ?? new Map<string, Tensor>();
   // Copies that an exporter made of one weight are one variable again, so that R-RGI cannot tune them apart.
   const tied = retie(graph).graph;
-  const whole = withFixedInputs(tied, fixed, options.output);
-  const output = whole.outputs[0].name;
-  const cut =
-    options.latents && cutAt(withFixedInputs(tied, fixed, options.output, options.latents[0]), options.latents);
-  const batch = batchOf(whole);
+  const open = withFixedInputs(tied, fixed, options.output);
+  const output = open.outputs[0].name;
+  const batch = batchOf(open);
   const first = batch === 'any' ? 1 : batch;
   const law = options.law ?? 'normal';
-  const inputs = whole.inputs.map((input) => ({ name: input.name, dims: latentDims(input) }));
+  const inputs = open.inputs.map((input) => ({ name: input.name, dims: latentDims(input) }));
 
   const drawInputs = (count: number, random: Random) =>
     new Map(inputs.map((input) => [input.name, drawLatent([count, ...input.dims], law, random)]));
   const probe = drawInputs(first, { ...zeroRandom });
+  // Noise that the model draws by itself is drawn once: G is one function in the starts, the steps and the pictures.
+  const frozen = (from: Graph) => withFrozenDraws(from, probe, evaluatorOf(runtime, encodeModel), batch === 'any');
+  const whole = await frozen(open);
+  const cut =
+    options.latents &&
+    cutAt(await frozen(withFixedInputs(tied, fixed, options.output, options.latents[0])), options.latents);
   const inner = cut?.inputs.map((input) => input.name) ?? [];
   const reader = {
     ...whole,
