@@ -2,6 +2,7 @@
 import { RgiError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { AUGMENT, type AugmentSettings } from './augment.ts';
+import { type Backbone, type BackboneSettings, backboneSize, emptyBackbone } from './networks/backbone.ts';
 import { encoder, lightDiscriminator, lightGenerator } from './networks/light.ts';
 import { pgganDiscriminator, pgganGenerator } from './networks/pggan.ts';
 import { type Sizes, widths } from './networks/sizes.ts';
@@ -19,6 +20,8 @@ export interface TrainingSettings {
   readonly mostWidth: number;
   /** What pictures are rebuilt from, so that every good sample can be reached. */
   readonly reconstruction: Reconstruction;
+  /** The linear generator that the network is added to. */
+  readonly backbone?: BackboneSettings;
   readonly weights: GeneratorWeights;
   /** Pictures per step: made of drawn latents, and rebuilt. */
   readonly samples: number;
@@ -45,27 +48,41 @@ export const AUGMENT_BELOW = 3000;
 export const FALLING_SHARE = 0.3;
 
 export function defaultSettings(
-  data: { readonly size: number; readonly count: number },
+  data: { readonly size: number; readonly count: number; readonly residual?: number; readonly backbone?: Backbone },
   given: Partial<TrainingSettings> = {},
 ): TrainingSettings {
   const reconstruction = given.reconstruction ?? 'encoder';
   const none = reconstruction === 'none';
   const architecture = given.architecture ?? 'light';
   const steps = given.steps ?? 20000;
+  const { backbone } = data;
+  // A Gaussian likelihood with the variance that the components leave (sigma-VAE: Rybkin et al. 2021).
+  const noise = Math.max(data.residual ?? 0.01, 1e-4);
+  const batch = (given.samples ?? (none ? 16 : 8)) + (given.reconstructions ?? (none ? 0 : 8));
   const settings: TrainingSettings = {
     architecture,
     latent: architecture === 'pggan' ? 512 : 64,
     width: data.size >= 128 ? 16 : 24,
     mostWidth: architecture === 'pggan' ? 256 : 128,
     reconstruction,
-    weights: { adversarial: none ? 1 : 0.02, reconstruction: none ? 0 : 1, divergence: none ? 0 : 0.02 },
+    ...(backbone
+      ? {
+          backbone: {
+            size: backboneSize(data.size),
+            decoderRate: backbone.decoderRate,
+            encoderRate: backbone.encoderRate,
+          },
+        }
+      : {}),
+    weights: { adversarial: none ? 1 : 0.3, reconstruction: none ? 0 : 0.5 / noise, divergence: none ? 0 : 1 },
     samples: none ? 16 : 8,
     reconstructions: none ? 0 : 8,
     steps,
-    warmup: none ? 0 : Math.round(steps / 3),
+    warmup: none ? 0 : Math.round(steps / (backbone ? 20 : 3)),
     rate: 0.002,
     betas: { beta1: none ? 0 : 0.5, beta2: 0.99 },
-    penalty: data.size >= 128 ? 10 : 1,
+    // The heuristic of Karras et al. 2020 (StyleGAN2-ADA).
+    penalty: (0.0002 * data.size ** 2) / batch,
     penaltyEvery: 16,
     ...(data.count < AUGMENT_BELOW ? { augment: AUGMENT } : {}),
     halfLife: 5000,
@@ -85,10 +102,17 @@ function check(settings: TrainingSettings): void {
   if (samples + reconstructions < 2) throw new RgiError('usage', 'A step needs at least two pictures.');
 }
 
-/** The untrained networks, their weights drawn with `random`. */
-export function createNetworks(settings: TrainingSettings, channels: number, size: number, random: Random): Networks {
+/** The untrained networks, their weights drawn with `random`; a backbone not given is left to be loaded. */
+export function createNetworks(
+  settings: TrainingSettings,
+  channels: number,
+  size: number,
+  random: Random,
+  given?: Backbone,
+): Networks {
   const { latent, width, mostWidth } = settings;
-  const sizes: Sizes = { latent, channels, size, width: widths(size, width, mostWidth) };
+  const backbone = settings.backbone && (given ?? emptyBackbone(settings.backbone, latent, channels));
+  const sizes: Sizes = { latent, channels, size, width: widths(size, width, mostWidth), backbone };
   const pggan = settings.architecture === 'pggan';
   return {
     generator: (pggan ? pgganGenerator : lightGenerator)(sizes, random),

@@ -8,7 +8,7 @@
  */
 import { GraphBuilder, type Value } from '../../onnx/builder.ts';
 import type { Graph, ValueInfo } from '../../onnx/graph.ts';
-import { float32, sizeOf, zeros } from '../../onnx/tensor.ts';
+import { float32, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
 import type { Random } from '../../random.ts';
 
 export interface Network {
@@ -28,7 +28,9 @@ const SLOPE = 0.2;
 export interface Layers {
   readonly b: GraphBuilder;
   /** x [N, from] to [N, to]. */
-  dense(name: string, x: Value, from: number, to: number, gain?: number): Value;
+  dense(name: string, x: Value, from: number, to: number, options?: LayerOptions): Value;
+  /** x [N, ...weight rows] times a given weight plus a given bias, trained at `rate` times the rate. */
+  linear(name: string, x: Value, weight: Tensor<'float32'>, bias: Tensor<'float32'>, rate: number): Value;
   /** Unpadded for kernel 1, else of the same size (odd kernels) or halved (`down`, kernel 4). */
   conv(name: string, x: Value, from: number, to: number, options?: LayerOptions): Value;
   leaky(x: Value): Value;
@@ -46,6 +48,10 @@ export interface LayerOptions {
   readonly kernel?: number;
   readonly down?: boolean;
   readonly gain?: number;
+  /** Multiplies the first weights: 0 for a layer that begins silent. */
+  readonly start?: number;
+  /** The first biases; zeros if not given. */
+  readonly bias?: Float32Array;
 }
 
 export function buildNetwork(
@@ -72,24 +78,32 @@ export function buildNetwork(
 }
 
 function layersOn(b: GraphBuilder, rates: Map<string, number>, random: Random): Layers {
-  const weight = (name: string, dims: readonly number[], fanIn: number, gain: number): Value => {
+  const weight = (name: string, dims: readonly number[], fanIn: number, { gain = GAIN, start = 1 }: LayerOptions) => {
     const deviation = gain / Math.sqrt(fanIn);
-    const data = Float32Array.from({ length: sizeOf(dims) }, () => deviation * random.normal());
+    const data = Float32Array.from({ length: sizeOf(dims) }, () => start * deviation * random.normal());
     rates.set(`${name}.weight`, deviation);
     return b.initializer(`${name}.weight`, float32(data, dims));
   };
-  const bias = (name: string, to: number): Value => {
+  const bias = (name: string, to: number, given?: Float32Array): Value => {
     rates.set(`${name}.bias`, 1);
-    return b.initializer(`${name}.bias`, zeros('float32', [to]));
+    return b.initializer(`${name}.bias`, given ? float32(given) : zeros('float32', [to]));
   };
   return {
     b,
-    dense: (name, x, from, to, gain = GAIN) => b.Gemm(x, weight(name, [from, to], from, gain), bias(name, to)),
-    conv: (name, x, from, to, { kernel = 3, down = false, gain = GAIN } = {}) => {
-      const w = weight(name, [to, from, kernel, kernel], from * kernel * kernel, gain);
+    dense: (name, x, from, to, options = {}) =>
+      b.Gemm(x, weight(name, [from, to], from, options), bias(name, to, options.bias)),
+    linear: (name, x, w, c, rate) => {
+      rates.set(`${name}.weight`, rate).set(`${name}.bias`, rate);
+      return b.Gemm(x, b.initializer(`${name}.weight`, w), b.initializer(`${name}.bias`, c));
+    },
+    conv: (name, x, from, to, options = {}) => {
+      const { kernel = 3, down = false } = options;
+      const w = weight(name, [to, from, kernel, kernel], from * kernel * kernel, options);
       const pad = (kernel - 1) >> 1;
-      const options = { pads: [pad, pad, pad, pad], strides: down ? [2, 2] : [1, 1] };
-      return b.Conv(x, w, bias(name, to), options);
+      return b.Conv(x, w, bias(name, to, options.bias), {
+        pads: [pad, pad, pad, pad],
+        strides: down ? [2, 2] : [1, 1],
+      });
     },
     leaky: (x) => b.LeakyRelu(x, SLOPE),
     pixelNorm: (x) => {

@@ -4,13 +4,15 @@
  */
 import type { Value } from '../../onnx/builder.ts';
 import type { Random } from '../../random.ts';
+import { encodedByBackbone, onBackbone } from './backbone.ts';
 import { buildNetwork, type Layers, type Network } from './layers.ts';
 import type { Sizes } from './sizes.ts';
 
 /** Sizes between an early map and the late one that it scales (FastGAN: 8 to 128, 16 to 256). */
 const SKIP = 8;
 
-export function lightGenerator({ latent, channels, size, width }: Sizes, random: Random): Network {
+export function lightGenerator(sizes: Sizes, random: Random): Network {
+  const { latent, channels, size, width } = sizes;
   const output = { name: 'image', dims: [channels, size, size] };
   return buildNetwork('generator', { name: 'z', dims: [latent] }, [output], random, (l, z) => {
     const first = l.dense('4.dense', z, latent, 16 * width(4));
@@ -23,7 +25,8 @@ export function lightGenerator({ latent, channels, size, width }: Sizes, random:
       if (early) x = excite(l, `${at}.skip`, x, early, at / SKIP, width(at / SKIP), width(at));
       maps.set(at, x);
     }
-    return [l.conv('to_image', x, width(size), channels, { gain: 1 })];
+    const start = sizes.backbone ? 0 : 1;
+    return [onBackbone(l, z, sizes, l.conv('to_image', x, width(size), channels, { gain: 1, start }))];
   });
 }
 
@@ -31,7 +34,7 @@ export function lightGenerator({ latent, channels, size, width }: Sizes, random:
 function excite(l: Layers, name: string, x: Value, early: Value, size: number, from: number, to: number): Value {
   const pooled = size > 4 ? l.down(early, size / 4) : early;
   const hidden = l.leaky(l.dense(`${name}0`, l.b.Reshape(pooled, [-1, 16 * from]), 16 * from, to));
-  const gate = l.b.Sigmoid(l.dense(`${name}1`, hidden, to, to, 1));
+  const gate = l.b.Sigmoid(l.dense(`${name}1`, hidden, to, to, { gain: 1 }));
   return l.b.Mul(x, l.b.Reshape(l.b.Mul(gate, l.b.scalar(2)), [-1, to, 1, 1]));
 }
 
@@ -50,7 +53,7 @@ export function lightDiscriminator(sizes: Sizes, random: Random): Network {
   return buildNetwork('discriminator', input, [{ name: 'score', dims: [1] }], random, (l, image) => {
     const x = l.batchDeviation(trunk(l, image, sizes), 4);
     const features = l.leaky(l.conv('4.conv', x, width(4) + 1, width(4)));
-    return [l.dense('score', l.b.Reshape(features, [-1, 16 * width(4)]), 16 * width(4), 1, 1)];
+    return [l.dense('score', l.b.Reshape(features, [-1, 16 * width(4)]), 16 * width(4), 1, { gain: 1 })];
   });
 }
 
@@ -61,7 +64,19 @@ export function encoder(sizes: Sizes, random: Random): Network {
   return buildNetwork('encoder', { name: 'image', dims: [channels, size, size] }, outputs, random, (l, image) => {
     const x = l.leaky(l.conv('4.conv', trunk(l, image, sizes), width(4), width(4)));
     const flat = l.b.Reshape(x, [-1, 16 * width(4)]);
-    // A small gain: the first codes are near the law's mean, and their spread near what is drawn.
-    return [l.dense('mean', flat, 16 * width(4), latent, 1), l.dense('spread', flat, 16 * width(4), latent, 0.1)];
+    const { backbone } = sizes;
+    if (backbone) {
+      const rest = l.dense('mean', flat, 16 * width(4), latent, { gain: 1, start: 0 });
+      const spread = { gain: 0.1, start: 0, bias: backbone.logVariance };
+      return [
+        l.b.Add(encodedByBackbone(l, image, size, backbone), rest),
+        l.dense('spread', flat, 16 * width(4), latent, spread),
+      ];
+    }
+    // A small gain: the spread begins near what is drawn.
+    return [
+      l.dense('mean', flat, 16 * width(4), latent, { gain: 1 }),
+      l.dense('spread', flat, 16 * width(4), latent, { gain: 0.1 }),
+    ];
   });
 }

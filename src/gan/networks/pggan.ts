@@ -3,14 +3,16 @@
  * equalised learning rate, nearest upsampling, minibatch deviation. Two convolutions per size. Of z only the direction counts.
  */
 import type { Random } from '../../random.ts';
+import { onBackbone } from './backbone.ts';
 import { buildNetwork, type Network } from './layers.ts';
 import type { Sizes } from './sizes.ts';
 
-export function pgganGenerator({ latent, channels, size, width }: Sizes, random: Random): Network {
+export function pgganGenerator(sizes: Sizes, random: Random): Network {
+  const { latent, channels, size, width } = sizes;
   const output = { name: 'image', dims: [channels, size, size] };
   return buildNetwork('generator', { name: 'z', dims: [latent] }, [output], random, (l, z) => {
     // The dense layer's gain of sqrt(2) / 4 is the reference's: its 4x4 outputs are taken for a convolution's.
-    const first = l.dense('4.dense', l.pixelNorm(z), latent, 16 * width(4), Math.SQRT2 / 4);
+    const first = l.dense('4.dense', l.pixelNorm(z), latent, 16 * width(4), { gain: Math.SQRT2 / 4 });
     let x = l.pixelNorm(l.leaky(l.b.Reshape(first, [-1, width(4), 4, 4])));
     const block = (name: string, value: string, from: number, to: number) =>
       l.pixelNorm(l.leaky(l.conv(name, value, from, to)));
@@ -19,7 +21,8 @@ export function pgganGenerator({ latent, channels, size, width }: Sizes, random:
       x = block(`${at}.conv0`, l.up(x), width(at / 2), width(at));
       x = block(`${at}.conv1`, x, width(at), width(at));
     }
-    return [l.conv('to_image', x, width(size), channels, { kernel: 1, gain: 1 })];
+    const start = sizes.backbone ? 0 : 1;
+    return [onBackbone(l, z, sizes, l.conv('to_image', x, width(size), channels, { kernel: 1, gain: 1, start }))];
   });
 }
 
@@ -33,6 +36,6 @@ export function pgganDiscriminator({ channels, size, width }: Sizes, random: Ran
     }
     x = l.leaky(l.conv('4.conv', l.batchDeviation(x, 4), width(4) + 1, width(4)));
     x = l.leaky(l.dense('4.dense', l.b.Reshape(x, [-1, 16 * width(4)]), 16 * width(4), width(4)));
-    return [l.dense('score', x, width(4), 1, 1)];
+    return [l.dense('score', x, width(4), 1, { gain: 1 })];
   });
 }

@@ -1,5 +1,7 @@
 /** The numbers that fix an architecture. */
 
+import type { Backbone } from './backbone.ts';
+
 export interface Sizes {
   /** Length of z. */
   readonly latent: number;
@@ -9,6 +11,8 @@ export interface Sizes {
   readonly size: number;
   /** Channels of the feature maps of a size (4, 8, ...). */
   width(at: number): number;
+  /** The linear generator that the network is added to. */
+  readonly backbone?: Backbone;
 }
 
 /** Feature maps halve from `last` channels at full size down to 4x4, up to `most`. */

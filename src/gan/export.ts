@@ -1,0 +1,56 @@
+/** Trained networks as ONNX files that say what they are (metadata `rgi.*`, JSON values). */
+import { GraphBuilder } from '../onnx/builder.ts';
+import { encodeModel } from '../onnx/encode.ts';
+import type { Graph, Node } from '../onnx/graph.ts';
+import { castTensor, type Tensor } from '../onnx/tensor.ts';
+import type { Role } from './steps/update.ts';
+
+export interface ModelFacts {
+  readonly channels: number;
+  readonly size: number;
+  readonly latent: number;
+  /** How it was trained: settings, data, figures; plain JSON. */
+  readonly training: Readonly<Record<string, unknown>>;
+  /** Licence of the data and so of the model, and whom to name. */
+  readonly licence?: { readonly name: string; readonly attribution?: string };
+  /** Files beside the generator, with their SHA-256. */
+  readonly companions?: Readonly<Record<string, { readonly file: string; readonly sha256: string }>>;
+}
+
+/** The bytes of a network's file. `half` stores weights in 16 bits, widened by a Cast where they are read. */
+export function exportNetwork(graph: Graph, role: Role, facts: ModelFacts, half = false): Uint8Array {
+  const { channels, size, latent, training, licence, companions } = facts;
+  const image = { channels, size: [size, size], range: [-1, 1], layout: 'NCHW' };
+  const entries: [string, unknown][] = [
+    ['rgi.role', role],
+    ['rgi.image', image],
+    ...(role === 'discriminator'
+      ? []
+      : ([['rgi.latent', { input: 'z', shape: [latent], law: 'normal' }]] as [string, unknown][])),
+    ['rgi.training', training],
+    ...(licence ? ([['rgi.licence', licence]] as [string, unknown][]) : []),
+    ...(companions ? ([['rgi.companions', companions]] as [string, unknown][]) : []),
+  ];
+  const metadata = new Map(entries.map(([key, value]) => [key, JSON.stringify(value)]));
+  return encodeModel(half ? inHalf(graph) : graph, metadata);
+}
+
+/** Fewer elements than this are left in 32 bits: biases cost nothing. */
+const LEAST = 256;
+
+/** Large float32 weights in 16 bits under `NAME.half`, widened to NAME by a Cast: any runtime computes in float32. */
+function inHalf(graph: Graph): Graph {
+  const b = new GraphBuilder({ ...graph, nodes: [], initializers: new Map() });
+  const casts: Node[] = [];
+  const initializers = new Map<string, Tensor>();
+  for (const [name, tensor] of graph.initializers) {
+    if (tensor.type !== 'float32' || tensor.data.length < LEAST) {
+      initializers.set(name, tensor);
+      continue;
+    }
+    initializers.set(`${name}.half`, castTensor(tensor, 'float16'));
+    b.node('Cast', [`${name}.half`], { to: 1 }, [name]);
+  }
+  casts.push(...b.nodes);
+  return { ...graph, initializers, nodes: [...casts, ...graph.nodes] };
+}
