@@ -11,6 +11,7 @@ import { nameOutputsDirectly } from './outputs.ts';
 import { splitPhases } from './phases.ts';
 import { regroupProducts, skipExpands } from './products.ts';
 import { shapesOf } from './shapes.ts';
+import { simplifySlopes } from './slopes.ts';
 import { mergeUpsampling } from './upsample.ts';
 
 /** All are on unless switched off. */
@@ -21,7 +22,7 @@ export interface PassOptions {
   readonly fold?: boolean;
   /** Equal nodes are computed once. */
   readonly common?: boolean;
-  /** Products regrouped, expansions left out. */
+  /** Products regrouped, expansions left out, leaky slopes clipped. */
   readonly products?: boolean;
   /** Sums over channels as matrix products. */
   readonly channelSums?: boolean;
@@ -51,6 +52,7 @@ export async function optimise(graph: Graph, evaluate: Evaluate, options: PassOp
   let result = withoutDeadCode(directOutputs ? nameOutputsDirectly(graph) : graph);
   if (fold) result = await foldConstants(result, evaluate);
   if (common) result = mergeEqualNodes(result);
+  if (products) result = simplifySlopes(result);
   if (!phaseSplit && !products && !channelSums) return result;
   const dims = await shapesOf(result, evaluate);
   if (phaseSplit) result = splitPhases(result, dims);

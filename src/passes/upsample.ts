@@ -145,12 +145,14 @@ function rewrite(
   const merged = b.scope(`${conv.outputs[0]}/merged`, () => {
     if (constant?.type === 'float32') return b.initializer(b.fresh('weight'), spreadConstant(constant, spread, large));
     const [taps, spreadTaps] = spread.dims;
+    // The product first: in the gradient it stands between the transposition and the optimiser's arithmetic, through
+    // which ONNX Runtime would move the transposition.
     const flat = typed(b.Reshape(weight, [filters, channels, taps]), [filters, channels, taps]);
-    const swapped = typed(b.Transpose(flat, [1, 0, 2]), [channels, filters, taps]);
     const matrix = b.initializer(b.fresh('spread'), spread);
-    const product = typed(b.MatMul(swapped, matrix), [channels, filters, spreadTaps]);
+    const product = typed(b.MatMul(flat, matrix), [filters, channels, spreadTaps]);
+    const swapped = typed(b.Transpose(product, [1, 0, 2]), [channels, filters, spreadTaps]);
     const dims = [channels, filters, ...large];
-    return typed(b.Reshape(product, dims), dims);
+    return typed(b.Reshape(swapped, dims), dims);
   });
   b.append({
     ...conv,

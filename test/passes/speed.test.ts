@@ -1,7 +1,7 @@
 /** Every speed pass leaves what a graph computes as it is, to rounding. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, type Value } from '../../src/onnx/builder.ts';
+import { float, GraphBuilder, type Value } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { float32, sizeOf, type Tensor } from '../../src/onnx/tensor.ts';
 import { sumChannelsByProducts } from '../../src/passes/channel-sums.ts';
@@ -12,6 +12,7 @@ import { nameOutputsDirectly } from '../../src/passes/outputs.ts';
 import { splitPhases } from '../../src/passes/phases.ts';
 import { regroupProducts, skipExpands } from '../../src/passes/products.ts';
 import { shapesOf } from '../../src/passes/shapes.ts';
+import { simplifySlopes } from '../../src/passes/slopes.ts';
 import { specialise } from '../../src/passes/specialise.ts';
 import { mergeUpsampling } from '../../src/passes/upsample.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -204,6 +205,31 @@ describe('products, sums, folding, common subexpressions', () => {
     const after = mergeEqualNodes(await foldConstants(graph, evaluate));
     expect(operators(after)).toEqual(['Conv', 'Add', 'Identity']);
     await expectSame(graph, after, feeds);
+  });
+
+  it('a leaky slope is one clipped product, at zero and at infinity too', async () => {
+    const values = [-1e30, -2, -1e-30, -0, 0, 1e-30, 0.5, 7, Number.POSITIVE_INFINITY];
+    const inputs: Tensors = new Map([['x', float32(Float32Array.from(values), [1, 1, 1, values.length])]]);
+    const graph = graphOf(inputs, (b) =>
+      b.Max(b.node('HardSigmoid', ['x'], { alpha: float(3e38), beta: float(0) })[0], b.scalar(0.2)),
+    );
+    const after = simplifySlopes(graph);
+    expect(operators(after)).toEqual(['Mul', 'Clip', 'Identity']);
+    const [y] = (await evaluate(after, inputs, ['y'])).values();
+    expect(Array.from(y.data as Float32Array)).toEqual(values.map((v) => (v > 0 ? 1 : Math.fround(0.2))));
+  });
+
+  it('a term added twice is doubled, but not where its sum is read elsewhere', async () => {
+    const emit = (reads: boolean) => (b: GraphBuilder) => {
+      const term = b.Mul('x', b.Abs('x'));
+      const sum = b.Add('x', term);
+      const doubled = b.Add(sum, term);
+      return reads ? b.Mul(doubled, sum) : doubled;
+    };
+    const simple = simplifySlopes(graphOf(feeds, emit(false)));
+    expect(operators(simple)).toEqual(['Abs', 'Mul', 'Mul', 'Add', 'Identity']);
+    await expectSame(graphOf(feeds, emit(false)), simple, feeds);
+    expect(operators(simplifySlopes(graphOf(feeds, emit(true))))).toEqual(operators(graphOf(feeds, emit(true))));
   });
 
   it('an output is made under its own name, and a value with two names keeps a copy', async () => {

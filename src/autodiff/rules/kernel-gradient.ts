@@ -5,7 +5,7 @@
  * 32x32: gathered 60, per tap 120, swapped 24. Gathering wins where there are fewer positions than channels.
  */
 import type { GraphBuilder, Value } from '../../onnx/builder.ts';
-import { sizeOf } from '../../onnx/tensor.ts';
+import { float32, sizeOf, type Tensor } from '../../onnx/tensor.ts';
 import { padLast, sliceTap, tapsOf, type Window } from './window.ts';
 
 export interface KernelGradientOptions {
@@ -140,16 +140,33 @@ function byShiftedProducts(
     return b.Reshape(b.Gemm(cotangent, slice, undefined, { transB: true }), [1, filters, phases * channels]);
   });
   const stacked = b.Concat(products, 0);
-  // To [down, phase down, right, phase right, O, C] first, which moves whole rows, then one flat transposition: a single
-  // one over six axes took 5 to 10 times as long.
+  // Whole rows are moved to [down, right, phase down, phase right, O, C]; a product with a permutation matrix then moves
+  // the taps last. (One transposition over six axes took 5 to 10 times as long, and ONNX Runtime moves a Transpose that
+  // stands at the end through the optimiser's arithmetic, to every moment.)
   const ordered =
     stride === 1
       ? stacked
-      : b.Transpose(b.Reshape(stacked, [...counts, filters, stride, stride, channels]), [0, 3, 1, 4, 2, 5]);
-  const flat = b.Transpose(b.Reshape(ordered, [phases * products.length, filters * channels]), [1, 0]);
+      : b.Transpose(b.Reshape(stacked, [products.length, filters, phases, channels]), [0, 2, 1, 3]);
+  const taps = b.Reshape(ordered, [products.length * phases, filters * channels]);
+  const flat = b.Gemm(taps, b.constant(tapOrder(counts, stride), 'order'), undefined, { transA: true });
   const large = counts.map((count) => count * stride);
   const dw = b.Reshape(flat, [filters, channels, ...large]);
   return large.every((size, i) => size === window.kernel[i]) ? dw : b.Slice(dw, [0, 0], window.kernel, [2, 3]);
+}
+
+/** Rows in the order [down, right, phase down, phase right], columns [down, phase down, right, phase right]. */
+function tapOrder([downs, rights]: readonly number[], stride: number): Tensor<'float32'> {
+  const taps = downs * rights * stride * stride;
+  const matrix = new Float32Array(taps * taps);
+  for (let row = 0; row < taps; row++) {
+    const phaseRight = row % stride;
+    const phaseDown = Math.floor(row / stride) % stride;
+    const right = Math.floor(row / stride ** 2) % rights;
+    const down = Math.floor(row / (stride ** 2 * rights));
+    const column = ((down * stride + phaseDown) * rights + right) * stride + phaseRight;
+    matrix[row * taps + column] = 1;
+  }
+  return float32(matrix, [taps, taps]);
 }
 
 function byGroupedProducts(b: GraphBuilder, { x, g, xDims, gDims, group, window }: KernelGradientOptions): Value {
