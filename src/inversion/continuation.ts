@@ -66,7 +66,8 @@ export function continuation(options: ContinuationOptions): Stage[] {
     starts: 1,
     controls: (t) => controls(early + t, options.latentRate * cosineDecay(t / late)),
     // Only where lambda stands still are losses comparable, and only below half the rate is a standstill an end.
-    terminate: (progress) => convergedAfter(Math.max(late / 2, pathEnd - early), progress),
+    terminate: (progress) =>
+      convergedAfter(Math.max(late / 2, pathEnd - early), Math.max(FEWEST_COMPARED, Math.ceil(late / 12)), progress),
   };
   if (early === 0) return [refine];
   return [
@@ -92,16 +93,19 @@ export function cosineDecay(progress: number): number {
   return floor + (1 - floor) * (0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, progress)));
 }
 
-/** Steps over which the loss has to have fallen, and by which share of itself, for the search to go on. */
-const WINDOW = 40;
-const LEAST_FALL = 1e-5;
+/** The share of itself by which the loss has to fall, from one window of steps to the next, for the search to go on. */
+const LEAST_FALL = 3e-5;
+const FEWEST_COMPARED = 20;
 
-/** 'converged' where the least loss of the last steps, all of them after step `from`, is no lower than the one before. */
-export function convergedAfter(from: number, { step, loss }: Progress): ResultCode | undefined {
-  if (step < from + 2 * WINDOW) return undefined;
-  const before = Math.min(...loss.slice(step - 2 * WINDOW, step - WINDOW));
-  const now = Math.min(...loss.slice(step - WINDOW, step));
-  return now >= before - LEAST_FALL * Math.abs(before) ? 'converged' : undefined;
+/**
+ * 'converged' where the mean loss of the last `window` steps is no lower than that of the window before, both after step
+ * `from`. While the rate falls, so does the loss of a search that still swings about its minimum: it is not stopped.
+ */
+export function convergedAfter(from: number, window: number, { step, loss }: Progress): ResultCode | undefined {
+  if (step < from + 2 * window) return undefined;
+  const mean = (end: number) => loss.slice(end - window, end).reduce((a, c) => a + c, 0) / window;
+  const before = mean(step - window);
+  return mean(step) >= before - LEAST_FALL * Math.abs(before) ? 'converged' : undefined;
 }
 
 /** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
 import type { Generator } from './generator.ts';
 import type { Method, ResultCode } from './method.ts';
+import { type Reuse, reuse } from './reuse.ts';
 import { runMethod, type StepReport } from './solver.ts';
 import { rows } from './starts.ts';
 import { weightChanges } from './weight-changes.ts';
@@ -21,6 +22,8 @@ export interface RestoreJob {
   /** True or drawn masks [n,1,H,W], for methods that are given one. */
   readonly masks?: Mask;
   readonly critic?: Critic;
+  /** Shared with other jobs of the same generator, method and critic; a job shares among its own batches anyway. */
+  readonly reuse?: Reuse;
   /** Pictures inverted side by side; methods that tune weights take one at a time. */
   readonly batch?: number;
   /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. */
@@ -82,6 +85,7 @@ export async function* restoreImages(
 ): AsyncGenerator<Restoration> {
   const total = job.images.dims[0];
   const size = batchSize(job);
+  const shared = job.reuse ?? reuse();
   for (let from = 0; from < total && !hooks.signal?.aborted; from += size) {
     const to = Math.min(total, from + size);
     hooks.onBatch?.(from, to);
@@ -91,6 +95,7 @@ export async function* restoreImages(
     const started = performance.now();
     const inversion = await runMethod(job.generator, job.method, runtime, images, masks, {
       critic: job.critic,
+      reuse: shared,
       onStep: hooks.onStep,
       signal: hooks.signal,
     });

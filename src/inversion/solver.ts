@@ -9,6 +9,7 @@ import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
 import type { Method, ResultCode, Stage } from './method.ts';
 import { STEP } from './names.ts';
+import type { Reuse } from './reuse.ts';
 import { chooseStarts, type LatentCost, poolBatch, rows } from './starts.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
 import { type CompiledStep, compileStep } from './step.ts';
@@ -41,6 +42,8 @@ export interface Inversion {
 
 export interface SolverOptions {
   readonly critic?: Critic;
+  /** Shared with other runs of the same method on the same generator. */
+  readonly reuse?: Reuse;
   readonly onStep?: (report: StepReport) => void;
   readonly signal?: AbortSignal;
 }
@@ -106,6 +109,15 @@ export function createSolver(
   let codes: (ResultCode | undefined)[] = [];
   let losses: number[][] = [];
 
+  /** The stage's formulation compiled for `batch` searches, once for all runs that share `reuse`. */
+  const compile = (batch: number): Promise<CompiledStep> => {
+    const make = () => compileStep(generator, stage().formulation, batch, evaluate, options.critic);
+    if (!options.reuse) return make();
+    const key = `${stageIndex}/${batch}`;
+    const known = options.reuse.steps.get(key) ?? make();
+    options.reuse.steps.set(key, known);
+    return known;
+  };
   const stage = (): Stage => method.stages[stageIndex];
   /** A row per image becomes one per search. */
   const repeated = (tensor: Tensor): Tensor => {
@@ -133,7 +145,7 @@ export function createSolver(
         `The stage '${name}' of ${method.name} tunes the generator's weights, which belong to one image and one search: invert one image at a time (restoreImages does).`,
       );
     }
-    compiled = await compileStep(generator, formulation, batch, evaluate, options.critic);
+    compiled = await compile(batch);
     const fixed = new Map<string, Tensor>([[STEP.x, repeated(images)]]);
     if (formulation.mask.form === 'given') fixed.set(STEP.keep, repeated(keep!));
     loop = await runtime.loop(compiled.step, start(compiled), fixed);
@@ -143,13 +155,13 @@ export function createSolver(
   }
 
   async function starts(): Promise<Map<string, Tensor>> {
-    const known = method.needsMask ? keep : undefined;
-    const { starts: count, formulation } = stage();
+    const shared = { keep: method.needsMask ? keep : undefined, pool: options.reuse?.pool, signal: options.signal };
+    const { starts: count } = stage();
     if (method.start.distance.kind !== 'loss')
-      return chooseStarts(generator, images, method.start, count, runtime, known);
+      return chooseStarts(generator, images, method.start, count, runtime, shared);
     // The first stage's own loss as the distance of starts.
     const batch = poolBatch(generator);
-    const pool = await compileStep(generator, formulation, batch, evaluate, options.critic);
+    const pool = await compile(batch);
     const session = await runtime.session(pool.render);
     const cost: LatentCost = async (i, latents) => {
       const same = Array.from({ length: batch }, () => i);
@@ -158,7 +170,7 @@ export function createSolver(
       return float32Data(made.get(STEP.loss)!);
     };
     try {
-      return await chooseStarts(generator, images, method.start, count, runtime, known, cost);
+      return await chooseStarts(generator, images, method.start, count, runtime, { ...shared, cost });
     } finally {
       await session.dispose();
     }
@@ -228,14 +240,17 @@ export function createSolver(
         masked: float32Data(outputs.get(STEP.masked)!),
       };
       stepIndex++;
+      const k = stage().starts;
+      bestSearches(report.loss, images.dims[0], 1).forEach((search, image) => {
+        // An image whose searches have all ended has no further history.
+        if (codes.slice(image * k, (image + 1) * k).every((code) => code !== undefined)) return;
+        history.loss[image].push(report.loss[search]);
+        history.masked[image].push(report.masked[search]);
+      });
       report.loss.forEach((loss, i) => {
         if (codes[i] !== undefined) return;
         losses[i].push(loss);
         codes[i] = Number.isFinite(loss) ? stage().terminate?.({ step: stepIndex, loss: losses[i] }) : 'diverged';
-      });
-      bestSearches(report.loss, images.dims[0], 1).forEach((search, image) => {
-        history.loss[image].push(report.loss[search]);
-        history.masked[image].push(report.masked[search]);
       });
       return report;
     },

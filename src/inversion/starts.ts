@@ -4,6 +4,7 @@ import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import { randomFrom } from '../random.ts';
 import type { Runtime, Session } from '../runtime/runtime.ts';
 import type { Generator } from './generator.ts';
+import { pooled, type Reuse } from './reuse.ts';
 
 /** How a start's image is compared with the target. */
 export type StartDistance =
@@ -30,10 +31,19 @@ const POOL_BATCH = 25;
 /** Costs of `batch` latents for image `i`. */
 export type LatentCost = (i: number, latents: ReadonlyMap<string, Tensor>) => Promise<Float32Array>;
 
+export interface ChooseOptions {
+  /** [n,1,H,W], 1 = trust: limits the comparison to known pixels. */
+  readonly keep?: Tensor;
+  /** Serves the distance 'loss', for `poolBatch` latents at a time. */
+  readonly cost?: LatentCost;
+  /** Keeps the pool's images for the next call with the same generator and rule. */
+  readonly pool?: Reuse['pool'];
+  /** Aborted, the best of what was looked at so far are taken. */
+  readonly signal?: AbortSignal;
+}
+
 /**
- * For each image of `images` [n,C,H,W] the `count` best latents of the pool, best first. `keep` [n,1,H,W] (1 = trust)
- * limits the comparison to known pixels; `cost` serves the distance 'loss', for `POOL_BATCH` latents at a time.
- * Returns each latent as [n*count, ...dims], an image's starts side by side.
+ * For each image of `images` [n,C,H,W] the `count` best latents of the pool, best first. Returns each latent as [n*count, ...dims], an image's starts side by side.
  */
 export async function chooseStarts(
   generator: Generator,
@@ -41,8 +51,7 @@ export async function chooseStarts(
   rule: StartRule,
   count: number,
   runtime: Runtime,
-  keep?: Tensor,
-  cost?: LatentCost,
+  { keep, cost, pool, signal }: ChooseOptions = {},
 ): Promise<Map<string, Tensor>> {
   const n = images.dims[0];
   const batch = poolBatch(generator);
@@ -50,12 +59,14 @@ export async function chooseStarts(
   const drawn = scaledBy(await generator.draw(size, randomFrom(rule.seed)), rule.scale ?? 1);
   const best: { distance: number; index: number }[][] = Array.from({ length: n }, () => []);
   const session = await runtime.session(encodeModel(generator.graph));
+  const made = (from: number, latents: ReadonlyMap<string, Tensor>) =>
+    pooled(pool, from, size, batch, () => imagesOf(generator, session, latents));
   try {
-    for (let from = 0; from < size; from += batch) {
+    for (let from = 0; from < size && !(signal?.aborted && from >= count); from += batch) {
       const chunk = new Map([...drawn].map(([name, latent]) => [name, rows(latent, range(from, batch))]));
       const distances = cost
         ? await costsOf(cost, chunk, n)
-        : distancesTo(images, await imagesOf(generator, session, chunk), batch, rule.distance, keep);
+        : distancesTo(images, await made(from, chunk), batch, rule.distance, keep);
       for (let i = 0; i < n; i++) {
         for (let j = 0; j < batch && from + j < Math.max(rule.pool, count); j++) {
           best[i].push({ distance: distances[i * batch + j], index: from + j });

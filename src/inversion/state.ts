@@ -56,6 +56,12 @@ export function initialTensors(compiled: CompiledStep, latents: ReadonlyMap<stri
 /** Throws `input` where `state` cannot be one of this step. */
 export function checkTensors(compiled: CompiledStep, state: SolverState): void {
   const expected = initialTensors(compiled, state.tensors);
+  const odd = [...state.tensors.keys()].find((name) => !expected.has(name));
+  if (odd) {
+    throw new RgiError('input', `The saved state is of another run: it holds '${odd}', which this run has not.`, {
+      tensor: odd,
+    });
+  }
   for (const [name, { dims }] of expected) {
     const found = state.tensors.get(name);
     if (found?.dims.join() === dims.join()) continue;

@@ -5,6 +5,7 @@ import { RgiError } from '../../errors.ts';
 import { stackImages } from '../../images/image.ts';
 import { RESULT_SENTENCES } from '../../inversion/method.ts';
 import { batchSize, plannedSteps, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
+import { reuse } from '../../inversion/reuse.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type Io, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
@@ -58,6 +59,7 @@ export async function runPictures(
     if (!flags.quiet) say(io, line);
   };
 
+  const shared = reuse();
   let begun = false;
   const invert = async (batch: readonly Waiting[]): Promise<void> => {
     if (!begun) hooks.begin();
@@ -78,7 +80,10 @@ export async function runPictures(
     const images = stackImages(batch.map(({ item }) => item.image));
     const masks = batch[0].item.mask && stackImages(batch.map(({ item }) => item.mask!));
     let i = 0;
-    for await (const result of restoreImages({ ...job, images, masks }, runtime, { onStep, signal: io.signal })) {
+    for await (const result of restoreImages({ ...job, images, masks, reuse: shared }, runtime, {
+      onStep,
+      signal: io.signal,
+    })) {
       const { item, hashes } = batch[i++];
       if (result.code === 'diverged') {
         records.push({ ...failure(item, RESULT_SENTENCES.diverged), ...hashes, code: result.code });
