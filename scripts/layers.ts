@@ -20,13 +20,15 @@ export const LAYERS: readonly string[] = [
   'inversion',
   'datasets',
   'gan',
+  'evaluate',
+  'report',
   'index',
   'node',
   'cli',
 ];
 
 /** Where node: modules may be imported; all else is the core, which runs in a browser. */
-const NODE_SIDE = [/^src\/(runtime|images|datasets|gan)\/node\//, /^src\/cli\//, /^src\/node\.ts$/];
+const NODE_SIDE = [/^src\/(runtime|images|datasets|gan|evaluate|report)\/node\//, /^src\/cli\//, /^src\/node\.ts$/];
 
 /** Packages that only some folders may import. */
 const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readonly rule: string }[] = [

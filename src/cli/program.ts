@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { RgiError } from '../errors.ts';
 import { count, numberIn, repeated } from './arguments.ts';
 import { type DoctorFlags, doctor } from './doctor.ts';
+import { addInpaintOptions, type InpaintFlags } from './evaluate/flags.ts';
+import { evaluateInpaintCommand } from './evaluate/inpaint.ts';
 import { EXIT, EXIT_CODES_HELP, type ExitCode, report } from './failures.ts';
 import { type GradcheckFlags, gradcheck } from './gradcheck.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
@@ -44,7 +46,7 @@ function usageSentence(text: string, argv: readonly string[]): string {
   return `${line.charAt(0).toUpperCase()}${line.slice(1)}${/[.?]$/.test(line) ? '' : '.'} ${help}`;
 }
 
-const COMMANDS = ['restore', 'inspect', 'gradcheck', 'doctor'] as const;
+const COMMANDS = ['restore', 'inspect', 'gradcheck', 'doctor', 'evaluate'] as const;
 
 function build(io: Io, said: string[], done: (code: ExitCode) => void): Command {
   const program = new Command('rgi')
@@ -113,6 +115,11 @@ function build(io: Io, said: string[], done: (code: ExitCode) => void): Command 
     .option('--json', 'print one JSON document')
     .addHelpText('after', DOCTOR_EXAMPLES)
     .action(async (flags: DoctorFlags) => done(await doctor(flags, io)));
+
+  const evaluate = add('evaluate', 'compares methods by the protocols of the paper, and writes tables');
+  addInpaintOptions(
+    evaluate.command('inpaint').description('restores corrupted pictures whose clean form is known'),
+  ).action(async (data: string, flags: InpaintFlags) => done(await evaluateInpaintCommand(data, flags, io)));
 
   return program;
 }

@@ -249,7 +249,7 @@ async function described(file: string | undefined, layers?: readonly string[]) {
 }
 
 /** Said before anything is computed; the folder itself is made with the first file. */
-async function checkFolder(folder: string): Promise<void> {
+export async function checkFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
   if (found && !found.isDirectory())
     throw new RgiError('usage', `--out ${folder} is a file; name a folder.`, { file: folder });

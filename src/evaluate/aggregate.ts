@@ -1,0 +1,57 @@
+/** From trials to results: grouped by set, case and method, in the order in which they were asked for. */
+import { METRIC_NAMES, type MetricName } from './metrics.ts';
+import type { Result, TrialRecord } from './record.ts';
+import { type Summary, summarise } from './statistics.ts';
+
+/** Summaries over the pictures of each set, case and method; `seed` is that of the bootstrap. */
+export function aggregate(trials: readonly TrialRecord[], seed = 0): Result[] {
+  return [...groups(trials).values()].map((group) => {
+    const [{ set, case: name, method, told }] = group;
+    const metrics: Partial<Record<MetricName, Summary>> = {};
+    for (const metric of METRIC_NAMES) {
+      const values = group.map((trial) => (metric === 'seconds' ? trial.seconds : trial.metrics[metric]));
+      const summary = summarise(values, { seed });
+      if (summary) metrics[metric] = summary;
+    }
+    const diverged = group.filter((trial) => trial.code === 'diverged').length;
+    return { set, case: name, method, told, n: group.length - diverged, diverged, metrics };
+  });
+}
+
+/** Trials by set, case and method. */
+export function groups(trials: readonly TrialRecord[]): Map<string, TrialRecord[]> {
+  const found = new Map<string, TrialRecord[]>();
+  for (const trial of trials) {
+    const key = JSON.stringify([trial.set, trial.case, trial.method]);
+    const group = found.get(key);
+    if (group) group.push(trial);
+    else found.set(key, [trial]);
+  }
+  return found;
+}
+
+/** The number a table shows for a metric: the median over pictures, or the pooled value. */
+export function headline(result: Result, metric: MetricName): number | undefined {
+  const value = result.metrics[metric];
+  return value && ('pooled' in value ? value.pooled : value.median);
+}
+
+/** Which rows are best in a metric, ties included. Methods told the true mask compete among themselves only. */
+export function bestOf(
+  rows: readonly Result[],
+  metric: MetricName,
+  better: 'higher' | 'lower' | 'neither',
+  digits: number,
+): Set<Result> {
+  const best = new Set<Result>();
+  if (better === 'neither') return best;
+  for (const told of [false, true]) {
+    const group = rows.filter((row) => row.told === told && headline(row, metric) !== undefined);
+    if (group.length < 2) continue;
+    // What is printed the same is the same.
+    const shown = (row: Result) => Number(headline(row, metric)!.toFixed(digits)) * (better === 'higher' ? 1 : -1);
+    const top = Math.max(...group.map(shown));
+    for (const row of group) if (shown(row) === top) best.add(row);
+  }
+  return best;
+}
