@@ -1,11 +1,20 @@
-import { expect, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { cutPoints } from '../../src/inspect/cuts.ts';
 import { type Generator, openGenerator } from '../../src/inversion/generator.ts';
+import { invert } from '../../src/inversion/methods/invert.ts';
+import { rrgi } from '../../src/inversion/methods/rrgi.ts';
+import { restoreImages } from '../../src/inversion/restore.ts';
+import { createSolver, runMethod } from '../../src/inversion/solver.ts';
+import { withWeightChanges } from '../../src/inversion/weight-changes.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
+import { readModel } from '../../src/onnx/read.ts';
 import { float32, float32Data, ints, type Tensor } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import { expectClose } from '../support/close.ts';
+import { hasShared, sharedBytes } from '../support/shared.ts';
+import { tinyGenerator } from '../support/tiny.ts';
 
 const runtime = nodeRuntime({ threads: 1 });
 
@@ -77,4 +86,92 @@ test('a cut that leaves the image dependent on z is refused', async () => {
 test('cut points are the values through which all of the image passes', () => {
   const graph = { ...mapped('N'), inputs: [mapped('N').inputs[0]] };
   expect(cutPoints(graph, 'image')).toEqual(['w', 'Concat']);
+});
+
+test('a generator that was exported for two images inverts any number of them, alike', async () => {
+  const fixed = new Map([['label', ints([0, 0])]]);
+  const baked = await openGenerator(mapped(2), runtime, { fixed });
+  const free = await openGenerator(mapped('N'), runtime, { fixed: new Map([['label', ints([0])]]) });
+  const images = float32(randomFrom(3).normals(36), [3, 3, 2, 2]);
+  const z = new Map([['z', float32(randomFrom(4).normals(12), [3, 4])]]);
+  const results: Tensor[] = [];
+  for (const generator of [baked, free]) {
+    const solver = createSolver(generator, invert({ steps: 5 }), runtime);
+    await solver.init(images, undefined, z);
+    while (!solver.terminate()) await solver.step();
+    results.push((await solver.finish()).image);
+    await solver.dispose();
+  }
+  expectClose(results[0], results[1], 1e-6, 'images');
+});
+
+test('a generator with noise is inverted at one draw of it', async () => {
+  const b = new GraphBuilder();
+  const noise = b.node('RandomNormalLike', ['z'], { seed: { kind: 'float', value: 7 } })[0];
+  const noisy = b.Tanh(b.Add('z', noise));
+  b.node('Reshape', [noisy, b.ints([-1, 3, 2, 2])], {}, ['image']);
+  const graph = b.graph(
+    'noisy',
+    [{ name: 'z', type: 'float32', dims: ['N', 12] }],
+    [{ name: 'image', type: 'float32', dims: ['N', 3, 2, 2] }],
+  );
+  const generator = await openGenerator(graph, runtime);
+  const images = float32(
+    randomFrom(3)
+      .normals(12)
+      .map((v) => Math.tanh(0.5 * v)),
+    [1, 3, 2, 2],
+  );
+  const result = await runMethod(generator, invert({ steps: 400 }), runtime, images);
+  // With another draw at each step the loss would stay at about twelve times the variance of the noise.
+  expect(result.loss[0]).toBeLessThan(1e-4);
+  expectClose(result.image, images, 1e-2, 'image');
+});
+
+test('the changes that R-RGI made are a delta: with them the generator makes the tuned image', async () => {
+  const plain = tinyGenerator();
+  const generator = await openGenerator(plain, runtime);
+  const images = float32(
+    randomFrom(3)
+      .normals(192)
+      .map((v) => 0.3 * v),
+    [1, 3, 8, 8],
+  );
+  const weights = ['layer.weight'];
+  const method = rrgi({ preset: 'fast', channels: 3, steps: 20, starts: 1, pool: 25, weights, weightRate: 0.01 });
+  for await (const result of restoreImages({ generator, method, images, thresholdGrey: 25 }, runtime)) {
+    const tuned = await openGenerator(withWeightChanges(plain, result.weightChanges), runtime);
+    expectClose(float32(await imagesOf(tuned, result.latents)), float32(result.restored.data), 1e-5, 'image');
+    expect(await imagesOf(generator, result.latents)).not.toEqual(await imagesOf(tuned, result.latents));
+  }
+  expect(() => withWeightChanges(plain, new Map([['other', float32([1])]]))).toThrow(
+    "The changes are of another generator: this one has no weight 'other' of [1].",
+  );
+});
+
+describe.skipIf(!hasShared)('W of an exported StyleGAN2 as the unknown', () => {
+  it('is found by its name, drawn by the mapping network, and inverted', async () => {
+    const { graph } = readModel(sharedBytes('fixtures', 'generators', 'stylegan2_unfused.legacy17.onnx'));
+    const whole = await openGenerator(graph, runtime);
+    // W is the last value through which all of the image passes and that has the shape of a latent.
+    const names = cutPoints(whole.graph, whole.output);
+    let w: Generator | undefined;
+    for (const name of names) {
+      const cut = await openGenerator(graph, runtime, { latents: [name] });
+      if (cut.latents[0].dims.length === 1) w = cut;
+    }
+    const z = await whole.draw(2, randomFrom(6));
+    const drawn = await w!.draw(2, randomFrom(6));
+    // The same random numbers, through z and through W, make the same images.
+    const images = float32(await imagesOf(whole, z), [2, 3, 64, 64]);
+    expectClose(float32(await imagesOf(w!, drawn), [2, 3, 64, 64]), images, 1e-6, 'images');
+    const method = invert({ steps: 40 });
+    const stages = method.stages.map((stage) => ({
+      ...stage,
+      controls: () => ({ ...stage.controls(0), latentRate: 0.02 }),
+    }));
+    const start = { ...method.start, pool: 5, seed: 9 };
+    const result = await runMethod(w!, { ...method, start, stages }, runtime, images);
+    for (let i = 0; i < 2; i++) expect(result.loss[i]).toBeLessThan(0.5 * result.history.loss[i][0]);
+  });
 });
