@@ -1,0 +1,112 @@
+/** From options to methods: what an option means, and what is refused. */
+import { describe, expect, it } from 'vitest';
+import { lambdaOf } from '../../src/inversion/formulation.ts';
+import { buildMethod, type MethodContext, type MethodOptions } from '../../src/inversion/methods/index.ts';
+import { tinyGenerator } from '../support/tiny.ts';
+
+const context: MethodContext = {
+  channels: 3,
+  generator: tinyGenerator(),
+  masked: false,
+  critic: false,
+  layers: [],
+};
+
+const build = (options: MethodOptions, more: Partial<MethodContext> = {}) =>
+  buildMethod(options, { ...context, ...more });
+
+/** What the last stage minimises, and its lambda at the end. */
+function target(options: MethodOptions, more: Partial<MethodContext> = {}) {
+  const stage = build(options, more).stages.at(-1)!;
+  return { ...stage.formulation, lambda: stage.controls(stage.steps).lambda };
+}
+
+describe('what an option means', () => {
+  it('the default: absolute error, exact mask shared by the channels, summed, 25 grey levels', () => {
+    const { loss, mask, reduction, lambda } = target({ method: 'rgi' });
+    expect({ loss, mask, reduction }).toEqual({
+      loss: [{ kind: 'l1', weight: 1 }],
+      mask: { form: 'exact', shared: true },
+      reduction: 'sum',
+    });
+    expect(lambda).toBeCloseTo((3 * 25) / 127.5, 10);
+  });
+
+  it.each([
+    ['l2', 2 * 3 * (20 / 127.5) ** 2],
+    ['l1', (3 * 20) / 127.5],
+    ['huber', 3 * (20 / 127.5) * (10 / 127.5)],
+  ] as const)('a threshold in grey levels as lambda, for sums and means (%s)', (loss, lambda) => {
+    const options = { method: 'rgi', loss, thresholdGrey: 20, ...(loss === 'huber' ? { huberGrey: 10 } : {}) } as const;
+    expect(target(options).lambda).toBeCloseTo(lambda, 10);
+    const mean = target({ ...options, reduction: 'mean' });
+    expect(mean.reduction).toBe('mean');
+    expect(mean.lambda).toBeCloseTo(lambda / 3, 10);
+    expect(lambdaOf(20, mean.loss[0] as Parameters<typeof lambdaOf>[1], 3, 'mean')).toBeCloseTo(lambda / 3, 10);
+  });
+
+  it('the paper: its settings, free or clipped mask, lambda as given', () => {
+    expect(target({ method: 'rgi', preset: 'paper' })).toMatchObject({
+      loss: [{ kind: 'l2', weight: 1 }],
+      mask: { form: 'free', shared: false, initial: 1 },
+      lambda: 0.07,
+    });
+    expect(target({ method: 'rgi', preset: 'paper-detect', maskForm: 'clipped', lambda: 0.2 })).toMatchObject({
+      mask: { form: 'clipped', shared: false, initial: 0 },
+      lambda: 0.2,
+    });
+  });
+
+  it('features of a second network beside the pixels, with a weight', () => {
+    const layers = ['a', 'b'];
+    for (const method of ['rgi', 'rrgi', 'invert'] as const) {
+      expect(target({ method, featureWeight: 0.1, featureDistance: 'l1' }, { layers }).loss.slice(1)).toEqual([
+        { kind: 'feature', weight: 0.1, distance: 'l1', layers },
+      ]);
+    }
+    expect(target({ method: 'rgi' }, { layers }).loss.length).toBe(1);
+  });
+
+  it('priors', () => {
+    expect(target({ method: 'rgi', latentPrior: 2, criticPrior: 0.5 }, { critic: true }).priors).toEqual([
+      { kind: 'gaussian', weight: 2 },
+      { kind: 'critic', weight: 0.5 },
+    ]);
+  });
+});
+
+describe('what is refused', () => {
+  const cases: [MethodOptions, string][] = [
+    [
+      { method: 'anogan', lambda: 1 },
+      "The method 'anogan' has no option 'lambda'; it takes steps, seed, recipe, featureLayers.",
+    ],
+    [
+      { method: 'rgi', lambda: 1, thresholdGrey: 3 },
+      'Give lambda or the threshold in grey levels, not both: they say the same.',
+    ],
+    [
+      { method: 'rgi', maskForm: 'free' },
+      "The preset 'fast' works with the exact mask; a free mask goes with --preset paper.",
+    ],
+    [
+      { method: 'rgi', maskRate: 1 },
+      "The preset 'fast' works with the exact mask, which has no learning rate; --mask-rate goes with --preset paper.",
+    ],
+    [
+      { method: 'rgi', featureWeight: 1 },
+      'A feature loss needs a second network: give --features (or --discriminator) an ONNX file.',
+    ],
+    [
+      { method: 'invert', featureLayers: ['a'] },
+      "The method 'invert' compares features only with a weight: give the feature weight.",
+    ],
+    [
+      { method: 'rrgi', weights: ['nothing'] },
+      "The generator has no weight 'nothing'. 'rgi inspect' lists the weights.",
+    ],
+  ];
+  it.each(cases)('%j', (options, message) => {
+    expect(() => build(options)).toThrow(message);
+  });
+});
