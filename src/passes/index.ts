@@ -12,6 +12,7 @@ import { splitPhases } from './phases.ts';
 import { regroupProducts, skipExpands } from './products.ts';
 import { shapesOf } from './shapes.ts';
 import { simplifySlopes } from './slopes.ts';
+import { gatherRows } from './transposes.ts';
 import { mergeUpsampling } from './upsample.ts';
 
 /** All are on unless switched off. */
@@ -26,6 +27,8 @@ export interface PassOptions {
   readonly products?: boolean;
   /** Sums over channels as matrix products. */
   readonly channelSums?: boolean;
+  /** Transpositions of whole rows as Gather. */
+  readonly rows?: boolean;
   /** No copies that only name an output. */
   readonly directOutputs?: boolean;
 }
@@ -47,13 +50,14 @@ export async function optimise(graph: Graph, evaluate: Evaluate, options: PassOp
     common = true,
     products = true,
     channelSums = true,
+    rows = true,
     directOutputs = true,
   } = options;
   let result = withoutDeadCode(directOutputs ? nameOutputsDirectly(graph) : graph);
   if (fold) result = await foldConstants(result, evaluate);
   if (common) result = mergeEqualNodes(result);
   if (products) result = simplifySlopes(result);
-  if (!phaseSplit && !products && !channelSums) return result;
+  if (!phaseSplit && !products && !channelSums && !rows) return result;
   const dims = await shapesOf(result, evaluate);
   if (phaseSplit) result = splitPhases(result, dims);
   if (products) {
@@ -61,5 +65,6 @@ export async function optimise(graph: Graph, evaluate: Evaluate, options: PassOp
     result = mergeEqualNodes(regroupProducts(result, dims));
   }
   if (channelSums) result = sumChannelsByProducts(result, dims);
+  if (rows) result = gatherRows(result, dims);
   return result;
 }

@@ -126,7 +126,7 @@ const OTHER_TYPE =
   /^(Cast.*|Shape|Size|ArgM.*|Equal|Less.*|Greater.*|Not|And|Or|Xor|Is.*|NonZero|Where|ConstantOfShape|.*Quantize.*|If|Loop|Scan|OneHot|Range|Random.*)$/;
 
 /** Values surely float32. */
-function float32Values(graph: Graph): Set<string> {
+export function float32Values(graph: Graph): Set<string> {
   const floats = new Set(graph.inputs.filter((input) => input.type === 'float32').map((input) => input.name));
   for (const [name, tensor] of graph.initializers) if (tensor.type === 'float32') floats.add(name);
   for (const node of graph.nodes) {

@@ -14,6 +14,7 @@ import { regroupProducts, skipExpands } from '../../src/passes/products.ts';
 import { shapesOf } from '../../src/passes/shapes.ts';
 import { simplifySlopes } from '../../src/passes/slopes.ts';
 import { specialise } from '../../src/passes/specialise.ts';
+import { gatherRows } from '../../src/passes/transposes.ts';
 import { mergeUpsampling } from '../../src/passes/upsample.ts';
 import { randomFrom } from '../../src/random.ts';
 import { expectClose } from '../support/close.ts';
@@ -160,6 +161,26 @@ describe('splitPhases: a strided transposed convolution is a convolution per pha
     );
     expect(split).toBeGreaterThan(3);
   });
+
+  it('of weights that are tuned, where there are many positions', async () => {
+    for (const [size, merged] of [
+      [32, true],
+      [32, false],
+      [8, false],
+    ] as const) {
+      const feeds: Tensors = new Map([
+        ['x', drawn([1, 3, size, size])],
+        ['w', merged ? drawn([2, 3, 16]) : drawn([3, 2, 4, 4])],
+      ]);
+      const graph = graphOf(feeds, (b) => {
+        const w = merged ? b.Reshape(b.Transpose('w', [1, 0, 2]), [3, 2, 4, 4]) : 'w';
+        return b.LeakyRelu(b.ConvTranspose('x', w, undefined, { strides: [2, 2], pads: [1, 1, 1, 1] }), 0.2);
+      });
+      const after = splitPhases(graph, await shapesOf(graph, evaluate));
+      expect(operators(after).includes('ConvTranspose')).toBe(size === 8);
+      await expectSame(graph, after, feeds);
+    }
+  });
 });
 
 describe('products, sums, folding, common subexpressions', () => {
@@ -192,6 +213,22 @@ describe('products, sums, folding, common subexpressions', () => {
         expect(operators(after)).toContain('MatMul');
         await expectSame(graph, after, feeds);
       }
+    }
+  });
+
+  it('transpositions of whole rows are gathered', async () => {
+    const permutations = [
+      [1, 0, 2, 3],
+      [0, 2, 1, 3],
+      [2, 0, 1, 3],
+      [0, 1, 3, 2],
+    ];
+    const large: Tensors = new Map([['x', drawn([6, 16, 24, 20])]]);
+    for (const permutation of permutations) {
+      const graph = graphOf(large, (b) => b.Transpose('x', permutation));
+      const after = gatherRows(graph, await shapesOf(graph, evaluate));
+      expect(operators(after).includes('Gather')).toBe(permutation[3] === 3);
+      await expectSame(graph, after, large);
     }
   });
 
@@ -256,7 +293,7 @@ describe('products, sums, folding, common subexpressions', () => {
       feeds,
       evaluate,
     );
-    const switches = ['phaseSplit', 'fold', 'common', 'products', 'channelSums', 'directOutputs'] as const;
+    const switches = ['phaseSplit', 'fold', 'common', 'products', 'channelSums', 'rows', 'directOutputs'] as const;
     for (const off of [undefined, ...switches]) {
       const options = off ? { [off]: false } : {};
       const after = await optimise(optimisePrimal(graph, new Set(), options), evaluate, options);

@@ -5,7 +5,7 @@
  * 32x32: gathered 60, per tap 120, swapped 24. Gathering wins where there are fewer positions than channels.
  */
 import type { GraphBuilder, Value } from '../../onnx/builder.ts';
-import { float32, sizeOf, type Tensor } from '../../onnx/tensor.ts';
+import { type ElementType, float32, sizeOf, type Tensor } from '../../onnx/tensor.ts';
 import { padLast, sliceTap, tapsOf, type Window } from './window.ts';
 
 export interface KernelGradientOptions {
@@ -17,6 +17,7 @@ export interface KernelGradientOptions {
   readonly gDims: readonly number[];
   readonly group: number;
   readonly window: Window;
+  readonly type: ElementType;
 }
 
 /** Kernels with more taps than this are differentiated by one Conv with swapped roles. */
@@ -115,7 +116,7 @@ function gridOf(gDims: readonly number[], { kernel, strides, dilations }: Window
  */
 function byShiftedProducts(
   b: GraphBuilder,
-  { x, g, xDims, gDims, window }: KernelGradientOptions,
+  { x, g, xDims, gDims, window, type }: KernelGradientOptions,
   { stride, counts, steps, rows, columns }: Grid,
 ): Value {
   const [batch, channels, ...input] = xDims;
@@ -148,7 +149,8 @@ function byShiftedProducts(
       ? stacked
       : b.Transpose(b.Reshape(stacked, [products.length, filters, phases, channels]), [0, 2, 1, 3]);
   const taps = b.Reshape(ordered, [products.length * phases, filters * channels]);
-  const flat = b.Gemm(taps, b.constant(tapOrder(counts, stride), 'order'), undefined, { transA: true });
+  const order = b.constant(tapOrder(counts, stride), 'order');
+  const flat = b.Gemm(taps, type === 'float32' ? order : b.Cast(order, type), undefined, { transA: true });
   const large = counts.map((count) => count * stride);
   const dw = b.Reshape(flat, [filters, channels, ...large]);
   return large.every((size, i) => size === window.kernel[i]) ? dw : b.Slice(dw, [0, 0], window.kernel, [2, 3]);
