@@ -1,5 +1,5 @@
 /** Trained networks as ONNX files that say what they are (metadata `rgi.*`, JSON values). */
-import { GraphBuilder } from '../onnx/builder.ts';
+import { elementCode } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
 import { castTensor, type Tensor } from '../onnx/tensor.ts';
@@ -38,19 +38,20 @@ export function exportNetwork(graph: Graph, role: Role, facts: ModelFacts, half 
 /** Fewer elements than this are left in 32 bits: biases cost nothing. */
 const LEAST = 256;
 
-/** Large float32 weights in 16 bits under `NAME.half`, widened to NAME by a Cast: any runtime computes in float32. */
+/** Large float32 weights in 16 bits, widened by a Cast where they are read: any runtime computes in float32. */
 function inHalf(graph: Graph): Graph {
-  const b = new GraphBuilder({ ...graph, nodes: [], initializers: new Map() });
   const casts: Node[] = [];
+  const widened = new Map<string, string>();
   const initializers = new Map<string, Tensor>();
   for (const [name, tensor] of graph.initializers) {
-    if (tensor.type !== 'float32' || tensor.data.length < LEAST) {
-      initializers.set(name, tensor);
-      continue;
-    }
-    initializers.set(`${name}.half`, castTensor(tensor, 'float16'));
-    b.node('Cast', [`${name}.half`], { to: 1 }, [name]);
+    const small = tensor.type !== 'float32' || tensor.data.length < LEAST;
+    initializers.set(name, small ? tensor : castTensor(tensor, 'float16'));
+    if (small) continue;
+    const output = `${name}.float`;
+    const attributes = { to: { kind: 'int', value: elementCode('float32') } } as const;
+    casts.push({ operator: 'Cast', domain: '', name: output, inputs: [name], outputs: [output], attributes });
+    widened.set(name, output);
   }
-  casts.push(...b.nodes);
-  return { ...graph, initializers, nodes: [...casts, ...graph.nodes] };
+  const nodes = graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map((name) => widened.get(name) ?? name) }));
+  return { ...graph, initializers, nodes: [...casts, ...nodes] };
 }

@@ -167,23 +167,30 @@ async function subspace(
   return basis;
 }
 
-/** Gram-Schmidt on rows, twice, so that rounding does not add up. */
+/** What of a row is left of the rows before it, relative, below which it is their combination but for rounding. */
+const DEPENDENT = 1e-5;
+
+/** Gram-Schmidt on rows, twice, so that rounding does not add up; dependent rows become zero. */
 function orthonormalise(rows: Float32Array, count: number, length: number): void {
   for (let pass = 0; pass < 2; pass++) {
     for (let i = 0; i < count; i++) {
       const own = rows.subarray(i * length, (i + 1) * length);
+      const before = normOf(own);
       for (let j = 0; j < i; j++) {
         const other = rows.subarray(j * length, (j + 1) * length);
         let product = 0;
         for (let t = 0; t < length; t++) product += own[t] * other[t];
         for (let t = 0; t < length; t++) own[t] -= product * other[t];
       }
-      let norm = 0;
-      for (let t = 0; t < length; t++) norm += own[t] * own[t];
-      const scale = norm > 0 ? 1 / Math.sqrt(norm) : 0;
+      const norm = normOf(own);
+      const scale = norm > DEPENDENT * before ? 1 / norm : 0;
       for (let t = 0; t < length; t++) own[t] *= scale;
     }
   }
+}
+
+function normOf(values: Float32Array): number {
+  return Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
 }
 
 function affine(

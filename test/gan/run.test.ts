@@ -1,0 +1,134 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { batchOf } from '../../src/datasets/dataset.ts';
+import { type RunEvent, type RunOptions, trainFolder } from '../../src/gan/node/run.ts';
+import { DISCRIMINATOR_STEP } from '../../src/gan/steps/discriminator-step.ts';
+import { writePicture } from '../../src/images/node/write.ts';
+import { inspectModel } from '../../src/inspect/inspect.ts';
+import { openGenerator } from '../../src/inversion/generator.ts';
+import { readModel } from '../../src/onnx/read.ts';
+import { float32Data, scalar } from '../../src/onnx/tensor.ts';
+import { randomFrom } from '../../src/random.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
+import { evaluate, runtime, stripes, tinySettings } from './support.ts';
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'rgi-train-'));
+  const dataset = stripes(20);
+  for (const [i, picture] of dataset.pictures.entries())
+    await writePicture(path.join(folder, 'pictures', picture.name), batchOf(dataset, [i]));
+  await writeFile(path.join(folder, 'pictures', 'broken.png'), 'not a picture');
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+const optionsOf = (name: string, given: Partial<RunOptions> = {}): RunOptions => {
+  const { backbone: _, ...settings } = tinySettings({ steps: 6 });
+  return {
+    folder: path.join(folder, 'pictures'),
+    out: path.join(folder, name, 'model.onnx'),
+    data: { size: 8 },
+    held: 4,
+    settings,
+    measureEvery: 3,
+    ...given,
+  };
+};
+
+/** A runtime whose discriminator loses its mind at one step. */
+function failingAt(step: number): Runtime {
+  let count = 0;
+  return {
+    ...runtime,
+    async loop(...given) {
+      const loop = await runtime.loop(...given);
+      return {
+        ...loop,
+        async step(feeds) {
+          const outputs = await loop.step(feeds);
+          if (outputs.has(DISCRIMINATOR_STEP.loss) && ++count === step)
+            return new Map([...outputs, [DISCRIMINATOR_STEP.loss, scalar(Number.NaN)]]);
+          return outputs;
+        },
+      };
+    },
+  };
+}
+
+describe('a run on files', () => {
+  it('writes models that open and say what they are, pictures, a page and a checkpoint; a broken picture is named', async () => {
+    const events: RunEvent[] = [];
+    const licence = { name: 'CC BY 4.0', attribution: 'somebody' };
+    const options = optionsOf('whole', { half: true, licence, onEvent: (event) => events.push(event) });
+    const result = await trainFolder(options, runtime);
+    expect(result.ended).toBe('done');
+    expect(events.flatMap((event) => (event.kind === 'broken' ? [path.basename(event.picture.file)] : []))).toEqual([
+      'broken.png',
+    ]);
+    expect(result.record.coverage.map((point) => point.step)).toEqual([3, 6]);
+    expect((await readdir(path.join(folder, 'whole', 'model.training'))).sort()).toEqual([
+      'checkpoint.npz',
+      'index.html',
+      'reconstructions-0000003.png',
+      'reconstructions-0000006.png',
+      'samples-0000003.png',
+      'samples-0000006.png',
+    ]);
+    const model = readModel(await readFile(options.out));
+    const facts = await inspectModel(model, evaluate);
+    expect(facts).toMatchObject({
+      role: 'generator',
+      latent: { name: 'z', dims: [5], law: 'normal', from: 'metadata' },
+      image: { channels: 1, height: 8, width: 8, range: '-1..1', from: 'metadata' },
+      batch: { symbolic: true, accepted: [1, 2, 3], couplesImages: false },
+      withoutDerivative: [],
+    });
+    const said = (key: string) => JSON.parse(model.metadata.get(key)!);
+    expect(said('rgi.licence')).toEqual(licence);
+    expect(said('rgi.training')).toMatchObject({ tool: 'rgi train', data: { pictures: 16, held: 4, broken: 1 } });
+    const generator = await openGenerator(model.graph, runtime);
+    const drawn = await generator.draw(3, randomFrom(1));
+    const image = (await evaluate(generator.graph, drawn, [generator.output])).get(generator.output)!;
+    expect(image.dims).toEqual([3, 1, 8, 8]);
+    expect(float32Data(image).every(Number.isFinite)).toBe(true);
+    for (const role of ['discriminator', 'encoder']) {
+      const { file, sha256 } = said('rgi.companions')[role];
+      expect(sha256).toMatch(/^[0-9a-f]{64}$/);
+      const companion = readModel(await readFile(path.join(folder, 'whole', file)));
+      expect(companion.metadata.get('rgi.role')).toBe(`"${role}"`);
+    }
+  }, 60_000);
+
+  it('stops when told to and goes on later, to the numbers of a run that never stopped', async () => {
+    const whole = await trainFolder(optionsOf('straight'), runtime);
+    const stop = new AbortController();
+    const options = optionsOf('halves', {
+      resume: true,
+      onEvent: (event) => {
+        if (event.kind === 'coverage' && event.point.step === 3) stop.abort();
+      },
+    });
+    const first = await trainFolder({ ...options, signal: stop.signal }, runtime);
+    expect(first.ended).toBe('interrupted');
+    const second = await trainFolder(options, runtime);
+    expect(second.ended).toBe('done');
+    expect(second.record.coverage).toEqual(whole.record.coverage);
+  }, 60_000);
+
+  it('losses that are not finite: back to the last checkpoint, half the rate, and said so', async () => {
+    const { ended, record } = await trainFolder(optionsOf('failing'), failingAt(3));
+    expect(ended).toBe('done');
+    expect(record.events).toEqual(['The losses were not finite at step 5: back to step 3, at 0.5 of the rate.']);
+    expect(record.coverage.at(-1)!.step).toBe(6);
+  }, 60_000);
+
+  it('refuses to go on with other pictures', async () => {
+    await trainFolder(optionsOf('other'), runtime);
+    const fewer = optionsOf('other', { resume: true, data: { size: 8, limit: 12 } });
+    await expect(trainFolder(fewer, runtime)).rejects.toThrow(/is of a run on other pictures/);
+  }, 60_000);
+});
