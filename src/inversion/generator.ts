@@ -117,7 +117,15 @@ export async function openGenerator(
         const drawn = drawInputs(size, random);
         parts.push(new Map([...(await runOnce(runtime, reader, drawn)), ...drawn]));
       }
-      return new Map(latents.map(({ name }) => [name, joined(parts.map((part) => part.get(name)!))]));
+      return new Map(
+        latents.map(({ name }) => [
+          name,
+          joined(
+            parts.map((part) => part.get(name)!),
+            count,
+          ),
+        ]),
+      );
     },
   };
 }
@@ -140,15 +148,13 @@ function drawLatent(dims: readonly number[], law: LatentLaw, random: Random): Te
   return float32(Float32Array.from({ length: size }, draws[law]), dims);
 }
 
-/** Along the first axis. */
-function joined(parts: readonly Tensor[]): Tensor {
-  if (parts.length === 1) return parts[0];
-  const [, ...dims] = parts[0].dims;
-  const count = parts.reduce((sum, part) => sum + part.dims[0], 0);
+/** The first `count` rows of `parts`, one after the other. */
+function joined(parts: readonly Tensor[], count: number): Tensor {
+  const dims = parts[0].dims.slice(1);
   const data = new Float32Array(count * sizeOf(dims));
   let offset = 0;
   for (const part of parts) {
-    data.set(float32Data(part), offset);
+    data.set(float32Data(part).subarray(0, data.length - offset), offset);
     offset += part.data.length;
   }
   return float32(data, [count, ...dims]);

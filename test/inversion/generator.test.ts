@@ -65,7 +65,9 @@ test('a generator of a fixed batch draws inner latents in its batches', async ()
   const fixed = new Map([['label', ints([0, 1])]]);
   const generator = await openGenerator(mapped(2), runtime, { latents: ['w'], fixed });
   expect(generator.batch).toBe(2);
-  expect((await generator.draw(6, randomFrom(1))).get('w')!.dims).toEqual([6, 4]);
+  const six = (await generator.draw(6, randomFrom(1))).get('w')!;
+  expect(six.dims).toEqual([6, 4]);
+  expect((await generator.draw(3, randomFrom(1))).get('w')).toEqual(float32(float32Data(six).slice(0, 12), [3, 4]));
 });
 
 test('a cut that leaves the image dependent on z is refused', async () => {

@@ -212,6 +212,34 @@ describe('each image stops by itself', () => {
   });
 });
 
+test('several starts: the search of least loss is kept, whole', async () => {
+  const method = rgi({ preset: 'paper', channels: 3, steps: 15, pool: 30 });
+  const z = randomFrom(21);
+  const starts = float32(z.normals(3 * 4 * 4), [12, 4]);
+  const solver = createSolver(generator, withStarts(method, 4), runtime);
+  await solver.init(images, masks, new Map([['z', starts]]));
+  while (!solver.terminate()) await solver.step();
+  const best = await solver.finish();
+  await solver.dispose();
+  for (let i = 0; i < 3; i++) {
+    const alone = await Promise.all(
+      [0, 1, 2, 3].map(async (j) => {
+        const single = createSolver(generator, method, runtime);
+        await single.init(rows(images, [i]), rows(masks, [i]), new Map([['z', rows(starts, [4 * i + j])]]));
+        while (!single.terminate()) await single.step();
+        const result = await single.finish();
+        await single.dispose();
+        return result;
+      }),
+    );
+    const least = alone.reduce((a, b) => (b.loss[0] < a.loss[0] ? b : a));
+    expect(best.loss[i]).toBeCloseTo(least.loss[0], 3);
+    expectClose(rows(best.latents.get('z')!, [i]), least.latents.get('z')!, 1e-4, 'z');
+    expectClose(rows(best.mask!, [i]), least.mask!, 1e-4, 'mask');
+    expectClose(rows(best.image, [i]), least.image, 1e-4, 'image');
+  }
+});
+
 describe('R-RGI', () => {
   const options = { channels: 3, steps: 12, pool: 30, weights: [WEIGHT] } as const;
 

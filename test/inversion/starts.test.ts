@@ -73,6 +73,7 @@ describe('the path of our default', () => {
     extraLoss: [],
     reduction: 'sum',
     lambda: 0.3,
+    adaptive: false,
     masked: false,
     steps: 400,
     starts: 4,
