@@ -2,10 +2,10 @@
 import { RgiError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { AUGMENT, type AugmentSettings } from './augment.ts';
-import { type Backbone, type BackboneSettings, backboneSize, emptyBackbone } from './networks/backbone.ts';
+import { backboneSize, emptyBackbone } from './networks/backbone.ts';
 import { encoder, lightDiscriminator, lightGenerator } from './networks/light.ts';
 import { pgganDiscriminator, pgganGenerator } from './networks/pggan.ts';
-import { type Sizes, widths } from './networks/sizes.ts';
+import { type Backbone, type BackboneSettings, type Sizes, widths } from './networks/sizes.ts';
 import type { GeneratorWeights, Networks, Reconstruction } from './steps/generator-step.ts';
 import type { Betas } from './steps/update.ts';
 

@@ -7,24 +7,7 @@ import type { Value } from '../../onnx/builder.ts';
 import { float32, type Tensor, zeros } from '../../onnx/tensor.ts';
 import type { Layers } from './layers.ts';
 import type { LinearModel } from './linear.ts';
-import type { Sizes } from './sizes.ts';
-
-export interface BackboneSettings {
-  /** Height and width of its pictures, enlarged to the generator's. */
-  readonly size: number;
-  /** Factors of the rate for W and for the encoder's part. */
-  readonly decoderRate: number;
-  readonly encoderRate: number;
-}
-
-export interface Backbone extends BackboneSettings {
-  readonly weight: Tensor<'float32'>;
-  readonly mean: Tensor<'float32'>;
-  readonly inverse: Tensor<'float32'>;
-  readonly offset: Tensor<'float32'>;
-  /** Of z given a picture. */
-  readonly logVariance: Float32Array;
-}
+import type { Backbone, BackboneSettings, Sizes } from './sizes.ts';
 
 /** Above this size the components are those of smaller pictures: what they cannot draw is the network's. */
 const MOST = 64;

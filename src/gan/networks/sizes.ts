@@ -1,6 +1,23 @@
 /** The numbers that fix an architecture. */
 
-import type { Backbone } from './backbone.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
+
+export interface BackboneSettings {
+  /** Height and width of its pictures, enlarged to the generator's. */
+  readonly size: number;
+  /** Factors of the rate for W and for the encoder's part. */
+  readonly decoderRate: number;
+  readonly encoderRate: number;
+}
+
+export interface Backbone extends BackboneSettings {
+  readonly weight: Tensor<'float32'>;
+  readonly mean: Tensor<'float32'>;
+  readonly inverse: Tensor<'float32'>;
+  readonly offset: Tensor<'float32'>;
+  /** Of z given a picture. */
+  readonly logVariance: Float32Array;
+}
 
 export interface Sizes {
   /** Length of z. */
