@@ -1,6 +1,6 @@
 /** Shapes of every value of a graph, without shape inference of ours: one run that asks only for `Shape` of each value. */
 import type { Evaluate, Graph, Node } from '../onnx/graph.ts';
-import { numbersOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import { ints, numbersOf, type Tensor, zeros } from '../onnx/tensor.ts';
 
 /** Dimensions by value name; every graph input must be of static shape (they are fed zeros). */
 export async function shapesOf(graph: Graph, evaluate: Evaluate): Promise<Map<string, readonly number[]>> {
@@ -25,7 +25,35 @@ export async function shapesOf(graph: Graph, evaluate: Evaluate): Promise<Map<st
     }),
   );
   const wanted = values.map(shapeName);
-  const shapes = await evaluate({ ...graph, nodes: [...graph.nodes, ...shapeNodes], outputs: [] }, feeds, wanted);
+  const light = withoutWeights(graph);
+  const shapes = await evaluate({ ...light, nodes: [...light.nodes, ...shapeNodes], outputs: [] }, feeds, wanted);
   for (const value of values) dims.set(value, numbersOf(shapes.get(shapeName(value))!));
   return dims;
+}
+
+/** Constants with more elements than this are weights: no shape depends on their values. */
+const MOST_ELEMENTS = 4096;
+
+/** Large float32 constants made as zeros when the graph runs, rather than written into its bytes (twice 100 MB and more). */
+function withoutWeights(graph: Graph): Graph {
+  if (graph.nodes.some((node) => node.operator === 'NonZero' || node.operator === 'Unique')) return graph;
+  const initializers = new Map<string, Tensor>();
+  const zeroNodes: Node[] = [];
+  for (const [name, tensor] of graph.initializers) {
+    if (tensor.type !== 'float32' || tensor.data.length <= MOST_ELEMENTS) {
+      initializers.set(name, tensor);
+      continue;
+    }
+    const dims = `dims-of/${name}`;
+    initializers.set(dims, ints(tensor.dims));
+    zeroNodes.push({
+      operator: 'ConstantOfShape',
+      domain: '',
+      name: dims,
+      inputs: [dims],
+      outputs: [name],
+      attributes: {},
+    });
+  }
+  return { ...graph, initializers, nodes: [...zeroNodes, ...graph.nodes] };
 }
