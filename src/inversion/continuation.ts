@@ -24,6 +24,8 @@ export interface ContinuationOptions {
   readonly reduction: Reduction;
   /** lambda at the end of the path */
   readonly lambda: number;
+  /** May a picture's own residuals keep lambda above that? Not where the user chose it. */
+  readonly adaptive: boolean;
   /** The true mask is given: the same search as the mask-free one, its oracle. */
   readonly masked: boolean;
   readonly steps: number;
@@ -35,7 +37,7 @@ export interface ContinuationOptions {
 /** Residual at which the path begins to mask: half the range of the image, more than any good start leaves behind. */
 const FIRST_THRESHOLD_GREY = 127.5;
 
-/** Share of the steps in which several starts compete. */
+/** Share of the steps in which several starts compete, and lambda falls. */
 const COMPETITION = 1 / 4;
 
 export function continuation(options: ContinuationOptions): Stage[] {
@@ -50,26 +52,14 @@ export function continuation(options: ContinuationOptions): Stage[] {
     optimiser: ADAM,
     weightGroups: [],
   };
-  const early = options.starts > 1 ? Math.round(options.steps * COMPETITION) : 0;
+  const early = Math.ceil(options.steps * COMPETITION);
   const late = options.steps - early;
-  const pathEnd = early > 0 ? early : late / 2;
   const controls = (t: number, latentRate: number): Controls => ({
-    lambda: geometric(first, options.lambda, t / pathEnd),
+    lambda: geometric(first, options.lambda, t / early),
     latentRate,
     maskRate: 0,
     weightRates: [],
   });
-  const refine: Stage = {
-    name: 'refine',
-    formulation,
-    steps: late,
-    starts: 1,
-    controls: (t) => controls(early + t, options.latentRate * cosineDecay(t / late)),
-    // Only where lambda stands still are losses comparable, and only below half the rate is a standstill an end.
-    terminate: (progress) =>
-      convergedAfter(Math.max(late / 2, pathEnd - early), Math.max(FEWEST_COMPARED, Math.ceil(late / 12)), progress),
-  };
-  if (early === 0) return [refine];
   return [
     {
       name: 'compete',
@@ -78,7 +68,16 @@ export function continuation(options: ContinuationOptions): Stage[] {
       starts: options.starts,
       controls: (t) => controls(t, options.latentRate),
     },
-    refine,
+    {
+      name: 'refine',
+      formulation,
+      steps: late,
+      starts: 1,
+      lambdaOfThreshold: options.adaptive ? (grey) => lambdaOf(grey, loss, channels, reduction) : undefined,
+      controls: (t) => controls(early + t, options.latentRate * cosineDecay(t / late)),
+      // Only below half the rate is a standstill an end.
+      terminate: (progress) => convergedAfter(late / 2, Math.max(FEWEST_COMPARED, Math.ceil(late / 12)), progress),
+    },
   ];
 }
 

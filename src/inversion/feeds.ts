@@ -6,12 +6,16 @@ import type { ResultCode } from './method.ts';
 import { STEP } from './names.ts';
 import type { CompiledStep } from './step.ts';
 
-/** The inputs of step `step` = 1, 2, ... that change; searches that have a code stand still. */
+/**
+ * The inputs of step `step` = 1, 2, ... that change; searches that have a code stand still. `floors`: the least lambda of each
+ * image (all searches of an image, or all rows of a pool, share one).
+ */
 export function stepFeeds(
   compiled: CompiledStep,
   controls: Controls,
   step: number,
   codes: readonly (ResultCode | undefined)[],
+  floors: readonly number[],
 ): Map<string, Tensor> {
   const { formulation, batch } = compiled;
   const { beta1, beta2 } = formulation.optimiser.kind === 'adam' ? formulation.optimiser : ADAM;
@@ -22,7 +26,7 @@ export function stepFeeds(
       [batch],
     );
   const feeds = new Map<string, Tensor>([
-    [STEP.lambda, lambdaOf(compiled, controls)],
+    [STEP.lambda, lambdaOf(compiled, controls, floors)],
     [STEP.latentRate, active(controls.latentRate)],
     [STEP.maskRate, active(controls.maskRate)],
     [STEP.correction1, number(correction1)],
@@ -41,11 +45,12 @@ export function renderFeeds(
   x: Tensor,
   keep: Tensor | undefined,
   controls: Controls,
+  floors: readonly number[],
 ): Map<string, Tensor> {
   const inputs = termScales(compiled, controls);
   inputs.set(STEP.x, x);
   if (keep) inputs.set(STEP.keep, keep);
-  inputs.set(STEP.lambda, lambdaOf(compiled, controls));
+  inputs.set(STEP.lambda, lambdaOf(compiled, controls, floors));
   return inputs;
 }
 
@@ -53,8 +58,13 @@ function number(value: number): Tensor {
   return float32([value], []);
 }
 
-function lambdaOf({ batch }: CompiledStep, { lambda }: Controls): Tensor {
-  return float32(new Float32Array(batch).fill(lambda), [batch, 1, 1, 1]);
+/** lambda of each search, not below its image's floor. */
+function lambdaOf({ batch }: CompiledStep, { lambda }: Controls, floors: readonly number[]): Tensor {
+  const searches = batch / floors.length;
+  return float32(
+    Float32Array.from({ length: batch }, (_, i) => Math.max(lambda, floors[Math.floor(i / searches)])),
+    [batch, 1, 1, 1],
+  );
 }
 
 function termScales({ formulation }: CompiledStep, controls: Controls): Map<string, Tensor> {

@@ -32,6 +32,11 @@ export interface Stage {
   readonly name: string;
   readonly formulation: Formulation;
   readonly steps: number;
+  /**
+   * The threshold's lambda from grey levels. If given, this stage measures each image's own residuals at its start, and
+   * from then on lambda does not fall below what they call for (`noise.ts`).
+   */
+  lambdaOfThreshold?(thresholdGrey: number): number;
   /** Searches per image run side by side; the best by loss go on to the next stage. */
   readonly starts: number;
   /** The numbers of step t = 0, 1, ... of this stage. */

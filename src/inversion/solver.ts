@@ -9,6 +9,7 @@ import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
 import type { Method, ResultCode, Stage } from './method.ts';
 import { STEP } from './names.ts';
+import { grossThresholds } from './noise.ts';
 import type { Reuse } from './reuse.ts';
 import { chooseStarts, type LatentCost, poolBatch, rows } from './starts.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
@@ -108,6 +109,7 @@ export function createSolver(
   let loop: Loop | undefined;
   let codes: (ResultCode | undefined)[] = [];
   let losses: number[][] = [];
+  let floors: number[] = [];
 
   /** The stage's formulation compiled for `batch` searches, once for all runs that share `reuse`. */
   const compile = (batch: number): Promise<CompiledStep> => {
@@ -165,7 +167,7 @@ export function createSolver(
     const session = await runtime.session(pool.render);
     const cost: LatentCost = async (i, latents) => {
       const same = Array.from({ length: batch }, () => i);
-      const inputs = renderFeeds(pool, rows(images, same), keep && rows(keep, same), stage().controls(0));
+      const inputs = renderFeeds(pool, rows(images, same), keep && rows(keep, same), stage().controls(0), [0]);
       const made = await runForward(session, pool, new Map([...latents, ...pool.weights]), inputs);
       return float32Data(made.get(STEP.loss)!);
     };
@@ -181,7 +183,13 @@ export function createSolver(
     const tensors = await loop!.read();
     const session = await runtime.session(compiled.render);
     try {
-      const inputs = renderFeeds(compiled, repeated(images), keep && repeated(keep), stage().controls(stepIndex));
+      const inputs = renderFeeds(
+        compiled,
+        repeated(images),
+        keep && repeated(keep),
+        stage().controls(stepIndex),
+        floors,
+      );
       const made = await runForward(session, compiled, tensors, inputs);
       return { tensors, made, loss: float32Data(made.get(STEP.loss)!) };
     } finally {
@@ -198,6 +206,7 @@ export function createSolver(
     earlierSteps,
     tensors: await loop!.read(),
     codes: [...codes],
+    floors: [...floors],
     losses: losses.map((list) => [...list]),
     history: { loss: history.loss.map((list) => [...list]), masked: history.masked.map((list) => [...list]) },
   });
@@ -207,6 +216,7 @@ export function createSolver(
       accept(given, mask);
       const lists = () => Array.from({ length: given.dims[0] }, (): number[] => []);
       history = { loss: lists(), masked: lists() };
+      floors = Array.from({ length: given.dims[0] }, () => 0);
       const chosen = latents ?? (await starts());
       await enter((step) => initialTensors(step, chosen));
     },
@@ -226,12 +236,13 @@ export function createSolver(
       });
       ({ step: stepIndex, earlierSteps } = state);
       codes = [...state.codes];
+      floors = [...state.floors];
       losses = state.losses.map((list) => [...list]);
       history = { loss: state.history.loss.map((l) => [...l]), masked: state.history.masked.map((l) => [...l]) };
     },
     async step() {
       const controls = stage().controls(stepIndex);
-      const outputs = await loop!.step(stepFeeds(compiled, controls, stepIndex + 1, codes));
+      const outputs = await loop!.step(stepFeeds(compiled, controls, stepIndex + 1, codes, floors));
       const report: StepReport = {
         stage: stageIndex,
         step: stepIndex,
@@ -257,7 +268,12 @@ export function createSolver(
     terminate: () => stepIndex >= stage().steps || (codes.length > 0 && codes.every((code) => code !== undefined)),
     async advance() {
       if (stageIndex + 1 >= method.stages.length) return false;
-      const { tensors, loss } = await render();
+      const { tensors, made, loss } = await render();
+      const toLambda = method.stages[stageIndex + 1].lambdaOfThreshold;
+      if (toLambda) {
+        const best = rows(made.get(STEP.image)!, bestSearches(loss, images.dims[0], 1));
+        floors = grossThresholds(images, best).map(toLambda);
+      }
       await loop!.dispose();
       loop = undefined;
       earlierSteps += stepIndex;

@@ -25,6 +25,8 @@ export interface SolverState {
   /** Per search: its losses in this stage, until it ended. */
   readonly losses: readonly (readonly number[])[];
   readonly history: History;
+  /** Per image: the least lambda its own residuals call for. */
+  readonly floors: readonly number[];
 }
 
 /** The state before the first step of a stage. */
@@ -77,9 +79,9 @@ const TENSOR = 'state/';
 
 /** The state as an `.npz` file. */
 export function writeState(state: SolverState): Uint8Array {
-  const { stage, step, earlierSteps, codes } = state;
+  const { stage, step, earlierSteps, codes, floors } = state;
   const facts = new TextEncoder().encode(
-    JSON.stringify({ stage, step, earlierSteps, codes: codes.map((c) => c ?? null) }),
+    JSON.stringify({ stage, step, earlierSteps, floors, codes: codes.map((c) => c ?? null) }),
   );
   const arrays = new Map<string, Tensor>([['facts.json', tensorOf('uint8', [...facts], [facts.length])]]);
   state.losses.forEach((losses, i) => {
@@ -100,7 +102,7 @@ export function readState(bytes: Uint8Array): SolverState {
   if (!facts) throw new RgiError('input', 'This .npz file is no saved state of an inversion.');
   const { codes, ...numbers } = JSON.parse(new TextDecoder().decode(Uint8Array.from(numbersOf(facts)))) as Pick<
     SolverState,
-    'stage' | 'step' | 'earlierSteps'
+    'stage' | 'step' | 'earlierSteps' | 'floors'
   > & { codes: (ResultCode | null)[] };
   const lists = (prefix: string): number[][] => {
     const found: number[][] = [];

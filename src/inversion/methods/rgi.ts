@@ -66,6 +66,7 @@ function fast(options: RgiOptions): Method {
       reduction,
       lambda:
         options.lambda ?? lambdaOf(options.thresholdGrey ?? FAST.thresholdGrey, loss, options.channels, reduction),
+      adaptive: !options.masked && options.lambda === undefined && options.thresholdGrey === undefined,
       masked: options.masked ?? false,
       steps: options.steps ?? FAST.steps,
       starts: options.starts ?? FAST.starts,

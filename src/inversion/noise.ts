@@ -1,0 +1,41 @@
+/**
+ * How far a picture is from what the generator can make, found from the picture itself: the scale of its inlying residuals.
+ * The mask must not start below it, or it takes in texture that no latent explains.
+ */
+import { float32Data, type Tensor } from '../onnx/tensor.ts';
+
+/** A residual of so many medians of the inliers is gross: five medians are 3.4 standard deviations of a normal law. */
+const GROSS = 5;
+
+const ROUNDS = 10;
+
+/**
+ * For each image of `x` and `y` [n,C,H,W] the residual, in grey levels (mean absolute over the channels), from which on a
+ * pixel is no inlier: the fixed point of t = 5 median{ r : r < t }. It begins at the lower quartile, so that it holds where
+ * up to about half of the pixels are corrupted.
+ */
+export function grossThresholds(x: Tensor, y: Tensor): number[] {
+  const [n, channels, height, width] = x.dims;
+  const plane = height * width;
+  const [a, b] = [float32Data(x), float32Data(y)];
+  return Array.from({ length: n }, (_, image) => {
+    const residuals = new Float32Array(plane);
+    for (let c = 0; c < channels; c++) {
+      const at = (image * channels + c) * plane;
+      for (let p = 0; p < plane; p++) residuals[p] += Math.abs(a[at + p] - b[at + p]) / channels;
+    }
+    return 127.5 * fixedPoint(residuals.sort());
+  });
+}
+
+function fixedPoint(sorted: Float32Array): number {
+  // The lower quartile of a half-normal law is about half its median.
+  let threshold = GROSS * 2 * sorted[Math.floor(sorted.length / 4)];
+  for (let round = 0; round < ROUNDS; round++) {
+    let inliers = sorted.findIndex((r) => r >= threshold);
+    if (inliers < 0) inliers = sorted.length;
+    if (inliers === 0) return 0;
+    threshold = GROSS * sorted[Math.floor(inliers / 2)];
+  }
+  return threshold;
+}
