@@ -30,8 +30,9 @@ interface AxisPhase {
   readonly end: number;
 }
 
-/** Fewest input positions for which weights that change at every step are split. */
+/** Fewest input positions and filters for which weights that change at every step are split. */
 const LEAST_POSITIONS = 1024;
+const LEAST_FILTERS = 16;
 
 /**
  * Rewrites the ungrouped, undilated 2-d ConvTranspose nodes with equal strides above 1 whose weights are float32
@@ -79,7 +80,8 @@ function phasesOf(
   const output = dims.get(node.outputs[0]);
   const strides = intsAttribute(node, 'strides');
   if (!floats.has(node.inputs[1]) || weight?.length !== 4 || !input || !output || !strides) return undefined;
-  if (!graph.initializers.has(node.inputs[1]) && input[0] * input[2] * input[3] < LEAST_POSITIONS) return undefined;
+  const few = input[0] * input[2] * input[3] < LEAST_POSITIONS || weight[1] < LEAST_FILTERS;
+  if (few && !graph.initializers.has(node.inputs[1])) return undefined;
   if (strides[0] < 2 || strides[0] !== strides[1] || intAttribute(node, 'group', 1) !== 1) return undefined;
   if ((intsAttribute(node, 'dilations') ?? []).some((n) => n !== 1)) return undefined;
   if (stringAttribute(node, 'auto_pad', 'NOTSET') !== 'NOTSET' || intsAttribute(node, 'output_shape')) return undefined;

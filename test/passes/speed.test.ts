@@ -170,10 +170,10 @@ describe('splitPhases: a strided transposed convolution is a convolution per pha
     ] as const) {
       const feeds: Tensors = new Map([
         ['x', drawn([1, 3, size, size])],
-        ['w', merged ? drawn([2, 3, 16]) : drawn([3, 2, 4, 4])],
+        ['w', merged ? drawn([16, 3, 16]) : drawn([3, 16, 4, 4])],
       ]);
       const graph = graphOf(feeds, (b) => {
-        const w = merged ? b.Reshape(b.Transpose('w', [1, 0, 2]), [3, 2, 4, 4]) : 'w';
+        const w = merged ? b.Reshape(b.Transpose('w', [1, 0, 2]), [3, 16, 4, 4]) : 'w';
         return b.LeakyRelu(b.ConvTranspose('x', w, undefined, { strides: [2, 2], pads: [1, 1, 1, 1] }), 0.2);
       });
       const after = splitPhases(graph, await shapesOf(graph, evaluate));
