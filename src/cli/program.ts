@@ -9,6 +9,7 @@ import { EXIT, EXIT_CODES_HELP, type ExitCode, report } from './failures.ts';
 import { type GradcheckFlags, gradcheck } from './gradcheck.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
 import type { Io } from './io.ts';
+import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
 import { addGeneratorOptions, addRestoreOptions, addRuntimeOptions, type RestoreFlags } from './restore/flags.ts';
 import { VERSION } from './version.ts';
@@ -46,7 +47,7 @@ function usageSentence(text: string, argv: readonly string[]): string {
   return `${line.charAt(0).toUpperCase()}${line.slice(1)}${/[.?]$/.test(line) ? '' : '.'} ${help}`;
 }
 
-const COMMANDS = ['restore', 'inspect', 'gradcheck', 'doctor', 'evaluate'] as const;
+const COMMANDS = ['restore', 'inspect', 'gradcheck', 'doctor', 'evaluate', 'report'] as const;
 
 function build(io: Io, said: string[], done: (code: ExitCode) => void): Command {
   const program = new Command('rgi')
@@ -121,8 +122,23 @@ function build(io: Io, said: string[], done: (code: ExitCode) => void): Command 
     evaluate.command('inpaint').description('restores corrupted pictures whose clean form is known'),
   ).action(async (data: string, flags: InpaintFlags) => done(await evaluateInpaintCommand(data, flags, io)));
 
+  add('report', 'makes one self-contained page of an evaluation: tables, curves, pictures')
+    .argument('<folder>', "what 'rgi evaluate' wrote (its --out)")
+    .option('-o, --out <file>', 'the page (default: report.html in the folder)')
+    .option('--title <text>', 'its title')
+    .option('--limit <megabytes>', 'at most so much of pictures', numberIn({ from: 0 }), 24)
+    .option('--json', 'print file and size as one JSON document')
+    .option('-q, --quiet', 'say nothing but errors')
+    .addHelpText('after', REPORT_EXAMPLES)
+    .action(async (folder: string, flags: ReportFlags) => done(await reportCommand(folder, flags, io)));
+
   return program;
 }
+
+const REPORT_EXAMPLES = `
+Examples:
+  rgi report table
+  rgi report table --out table.html --title "CelebA, 128 x 128"`;
 
 const PROGRAM_EXAMPLES = `
 Examples:

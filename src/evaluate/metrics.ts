@@ -75,6 +75,12 @@ export const METRICS = {
     better: 'neither',
     about: 'Share of the pixels in the found mask.',
   },
+  true_share: {
+    label: 'Corrupted share',
+    digits: 3,
+    better: 'neither',
+    about: 'Share of the pixels that are truly corrupted.',
+  },
   pixel_auroc: {
     label: 'Pixel AUROC',
     digits: 3,

@@ -102,6 +102,8 @@ export interface Results {
   /** Pictures that could not be used, and why. */
   readonly failed: readonly { readonly file: string; readonly reason: string }[];
   readonly results: readonly Result[];
+  /** Keys of the trials that the results are made of; `records.jsonl` may hold those of other settings, too. */
+  readonly trials: readonly string[];
 }
 
 const HISTORY_POINTS = 120;

@@ -31,6 +31,7 @@ const results = (trials: TrialRecord[]): Results => ({
   notes: [],
   failed: [],
   results: aggregate(trials),
+  trials: trials.map((one) => one.key),
 });
 
 test('trials are summarised by case and method in their order; a diverged search is counted apart', () => {

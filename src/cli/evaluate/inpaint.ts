@@ -96,6 +96,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
       notes: [...opened.notes, ...networks.notes],
       failed,
       results: aggregate(records, flags.seed),
+      trials: records.map((record) => record.key),
     });
     if (!flags.quiet) for (const note of results([], false).notes) say(io, `note: ${note}`);
     for (const { file, reason } of failed) say(io, `error: ${file}: ${reason}`);

@@ -38,6 +38,7 @@ export function scoresOf(
     mask_iou: told ? null : iou(mask.data, restoration.mask.data),
     mask_dice: told ? null : dice(mask.data, restoration.mask.data),
     masked_share: told ? null : coverage(restoration.mask.data),
+    true_share: coverage(mask.data),
   };
 }
 

@@ -86,7 +86,7 @@ export async function writeResults(folder: string, results: Results): Promise<vo
 /** A hash of plain data; members named `file` do not count: where a network lies does not matter, its hash does. */
 export function hashOf(value: unknown): string {
   const text = JSON.stringify(value, (name, member: unknown) => (name === 'file' ? undefined : member));
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+  return createHash('sha256').update(text).digest('hex').slice(0, 20);
 }
 
 /** A name as a file name: letters, digits and . + = - are kept. */

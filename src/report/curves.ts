@@ -1,0 +1,111 @@
+/** Curves of a case: how the searches went, and how scores separate good from defective. */
+import type { Result, TrialRecord } from '../evaluate/record.ts';
+import { quantile } from '../evaluate/statistics.ts';
+import { type Chart, lineChart, type Series } from './chart.ts';
+import type { Html } from './html.ts';
+
+/** Charts of one case; methods keep the line style of their place in `methods`. */
+export function chartsOf(rows: readonly Result[], trials: readonly TrialRecord[], methods: readonly string[]): Html[] {
+  const shares = trials.map((trial) => trial.metrics.true_share).filter((share) => typeof share === 'number');
+  const trueShare =
+    shares.length > 0
+      ? quantile(
+          shares.sort((a, b) => a - b),
+          0.5,
+        )
+      : undefined;
+  const charts: Chart[] = [
+    {
+      title: 'Loss along the search',
+      xLabel: 'step',
+      yLabel: 'loss, relative to its largest (median over the pictures)',
+      scale: 'log',
+      series: historySeries(trials, methods, (history) => {
+        const largest = Math.max(...history.loss.filter(Number.isFinite), 1e-30);
+        return history.loss.map((loss) => loss / largest);
+      }),
+    },
+    {
+      title: 'Masked share along the search',
+      xLabel: 'step',
+      yLabel: 'mean |M| (median over the pictures)',
+      series: historySeries(
+        trials.filter((trial) => !trial.told && trial.history?.masked.some((share) => share !== 0)),
+        methods,
+        (history) => history.masked,
+      ),
+      reference: trueShare === undefined ? undefined : { label: 'truly corrupted', y: trueShare },
+    },
+    {
+      title: 'ROC of the pixels',
+      xLabel: 'false positive rate',
+      yLabel: 'true positive rate',
+      xRange: [0, 1],
+      yRange: [0, 1],
+      series: curveSeries(rows, methods, 'roc'),
+    },
+    {
+      title: 'Overlap of the regions (PRO)',
+      xLabel: 'false positive rate',
+      yLabel: 'mean overlap of the true regions',
+      xRange: [0, 0.3],
+      yRange: [0, 1],
+      series: curveSeries(rows, methods, 'pro'),
+    },
+  ];
+  return charts.flatMap((chart) => lineChart(chart) ?? []);
+}
+
+type History = NonNullable<TrialRecord['history']>;
+
+/** Per method the median over pictures at each of its steps; searches that ended earlier keep their last value. */
+function historySeries(
+  trials: readonly TrialRecord[],
+  methods: readonly string[],
+  valuesOf: (history: History) => readonly number[],
+): Series[] {
+  return methods.flatMap((method, style) => {
+    const histories = trials.flatMap((trial) =>
+      trial.method === method && trial.history?.step.length ? [trial.history] : [],
+    );
+    if (histories.length === 0) return [];
+    const longest = histories.reduce((a, b) => (b.step[b.step.length - 1] > a.step[a.step.length - 1] ? b : a));
+    const curves = histories.map((history) => ({ step: history.step, values: valuesOf(history) }));
+    const points = longest.step.map((step): [number, number] => {
+      const values = curves.map((curve) => valueAt(curve.step, curve.values, step)).filter(Number.isFinite);
+      return [
+        step,
+        values.length > 0
+          ? quantile(
+              values.sort((a, b) => a - b),
+              0.5,
+            )
+          : Number.NaN,
+      ];
+    });
+    return [{ label: method, points, style }];
+  });
+}
+
+/** The value at the last kept step not after `step`. */
+function valueAt(steps: readonly number[], values: readonly number[], step: number): number {
+  let [low, high] = [0, steps.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (steps[middle] <= step) low = middle;
+    else high = middle - 1;
+  }
+  return values[low];
+}
+
+function curveSeries(rows: readonly Result[], methods: readonly string[], kind: 'roc' | 'pro'): Series[] {
+  return rows.flatMap((row) =>
+    (row.curves ?? [])
+      .filter((curve) => curve.kind === kind)
+      .map((curve) => ({
+        label: row.method,
+        style: methods.indexOf(row.method),
+        points: curve.x.map((x, i): [number, number] => [x, curve.y[i]]),
+      })),
+  );
+}

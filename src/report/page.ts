@@ -1,0 +1,138 @@
+/**
+ * One self-contained page about an evaluation: no request leaves it, its policy allows nothing but its own style and
+ * script, and without the script only sorting and the slider are missing.
+ */
+import { headline } from '../evaluate/aggregate.ts';
+import type { MetricName } from '../evaluate/metrics.ts';
+import type { Result, Results, TrialRecord } from '../evaluate/record.ts';
+import { chartsOf } from './curves.ts';
+import { type Html, html } from './html.ts';
+import { type Embedded, gallery, ways } from './pictures.ts';
+import { SCRIPT } from './script.ts';
+import { STYLE } from './style.ts';
+import { caseTable, furtherTable, legend, overviewTable } from './tables.ts';
+
+export interface ReportInput {
+  readonly title: string;
+  readonly results: Results;
+  readonly trials: readonly TrialRecord[];
+  readonly embedded: Embedded;
+  /** Said of the pictures: how they were made small, how many were left out. */
+  readonly notes: readonly string[];
+}
+
+const KINDS = { inpaint: 'Restoration', detect: 'Detection' } as const;
+
+export async function reportPage(input: ReportInput): Promise<string> {
+  const { results, title } = input;
+  const sections = casesOf(results.results).map((rows, i) => caseSection(rows, i, input));
+  const style = `style-src ${await hashSource(STYLE)}`;
+  const policy = `default-src 'none'; img-src data:; ${style}; script-src ${await hashSource(SCRIPT)}; base-uri 'none'; form-action 'none'`;
+  const metric = mainMetric(results);
+  const body = html`<a class="skip" href="#main">To the results</a>
+<header><h1>${title}</h1>${facts(input)}${!results.complete && html`<p class="warning"><strong>Not complete:</strong> trials are missing. The same command with --resume goes on.</p>`}</header>
+<nav aria-label="Contents"><ul><li><a href="#overview">Overview</a></li>${casesOf(results.results).map((rows, i) => html`<li><a href="#case-${i}">${rows[0].case}</a></li>`)}<li><a href="#settings">Settings</a></li></ul></nav>
+<main id="main">
+<section aria-labelledby="overview"><h2 id="overview">Overview</h2>
+${results.results.length > 0 ? overviewTable(results.results, metric) : html`<p>There are no results yet.</p>`}
+<details><summary>What the numbers are</summary>${legend(results.results)}<p>Intervals are of 95 %, by a bootstrap over the pictures. The last column of a case's table compares two methods on the same pictures, which is surer than comparing their intervals.</p></details>
+${lists(input)}</section>
+${sections}
+${settings(input)}
+</main>
+<footer><p>Made by rgi ${results.versions.rgi ?? ''} from results.json and records.jsonl, which hold every number of this page.</p></footer>`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+${html`<title>${title}</title>`.html}
+<style>${STYLE}</style>
+</head>
+<body>
+${body.html}
+<script>${SCRIPT}</script>
+</body>
+</html>
+`;
+}
+
+function facts({ results, trials }: ReportInput): Html {
+  const images = new Set(trials.map((trial) => JSON.stringify([trial.set, trial.image]))).size;
+  const sets = [...new Set(results.results.map((result) => result.set))];
+  const methods = [...new Set(results.results.map((result) => result.method))];
+  const generator = results.settings.generator as { file?: unknown } | undefined;
+  const rows: [string, string | undefined][] = [
+    ['What', `${KINDS[results.kind]} of ${images} pictures of ${sets.join(', ') || 'no set'}`],
+    ['Methods', methods.join(', ') || undefined],
+    ['Generator', typeof generator?.file === 'string' ? generator.file : undefined],
+    ['Seed', results.settings.seed === undefined ? undefined : String(results.settings.seed)],
+    ['Device', results.device],
+  ];
+  return html`<dl class="facts">${rows.flatMap(([name, value]) => (value === undefined ? [] : [html`<dt>${name}</dt><dd>${value}</dd>`]))}</dl>`;
+}
+
+function lists({ results, notes }: ReportInput): Html {
+  const all = [...results.notes, ...notes];
+  const failed = results.failed.map(({ file, reason }) => html`<li>${file}: ${reason}</li>`);
+  return html`${all.length > 0 && html`<h3>Notes</h3><ul>${all.map((note) => html`<li>${note}</li>`)}</ul>`}${failed.length > 0 && html`<h3>Pictures that could not be used</h3><ul>${failed}</ul>`}`;
+}
+
+function caseSection(rows: readonly Result[], i: number, { results, trials, embedded }: ReportInput): Html {
+  const [{ set, case: name }] = rows;
+  const own = trials.filter((trial) => trial.set === set && trial.case === name);
+  const methods = [...new Set(results.results.map((result) => result.method))];
+  const metric = mainMetric({ ...results, results: rows });
+  const seed = typeof results.settings.seed === 'number' ? results.settings.seed : 0;
+  const charts = chartsOf(rows, own, methods);
+  const cards = gallery(own, metric, embedded);
+  const searches = ways(own, embedded);
+  const further = furtherTable(rows);
+  return html`<section aria-labelledby="case-${i}"><h2 id="case-${i}">${name} <span class="soft">(${set})</span></h2>
+${caseTable(rows, own, metric, seed)}
+${further && html`<details><summary>Further scores</summary>${further}</details>`}
+${charts.length > 0 && html`<h3>Curves</h3><div class="charts">${charts}</div>`}
+${cards && html`<h3>Pictures</h3>${cards}`}
+${searches && html`<h3>The way of the search</h3>${searches}`}
+</section>
+`;
+}
+
+function settings({ results }: ReportInput): Html {
+  const json = (value: unknown) => html`<pre>${JSON.stringify(value, null, 2)}</pre>`;
+  return html`<section aria-labelledby="settings"><h2 id="settings">Settings, to repeat it</h2>
+<pre>${results.command}</pre>
+<details><summary>Data, generator, cases</summary>${json(results.settings)}</details>
+<details><summary>The methods as they were resolved</summary>${json(results.methods)}</details>
+<details><summary>Versions</summary>${json({ ...results.versions, device: results.device })}</details>
+</section>`;
+}
+
+/** The metric that overviews show and pictures are sorted by: the first of these that there is. */
+function mainMetric(results: Pick<Results, 'results'>): MetricName {
+  const wanted: readonly MetricName[] = ['psnr', 'pixel_auroc', 'image_auroc', 'seconds'];
+  return wanted.find((metric) => results.results.some((row) => headline(row, metric) !== undefined)) ?? 'psnr';
+}
+
+function casesOf(results: readonly Result[]): Result[][] {
+  const cases = new Map<string, Result[]>();
+  for (const result of results) {
+    const key = JSON.stringify([result.set, result.case]);
+    cases.set(key, [...(cases.get(key) ?? []), result]);
+  }
+  return [...cases.values()];
+}
+
+/** 'sha256-...' of an inline text, as a content security policy names it. */
+async function hashSource(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
+  return `'sha256-${btoa(String.fromCharCode(...digest))}'`;
+}
+
+/** The title of an evaluation that was given none. */
+export function titleOf({ kind, results }: Results): string {
+  const sets = [...new Set(results.map((result) => result.set))];
+  return `${KINDS[kind]}${sets.length > 0 ? `: ${sets.join(', ')}` : ''}`;
+}

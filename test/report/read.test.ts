@@ -1,0 +1,106 @@
+/** From a folder to a page: the pictures are found and made small, what is missing or hostile is left out and said. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+import { encodePng } from '../../src/images/node/write.ts';
+import { float32 } from '../../src/onnx/tensor.ts';
+import { randomFrom } from '../../src/random.ts';
+import { readReport } from '../../src/report/node/read.ts';
+import { madeResults, madeTrials } from './made.ts';
+
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(path.join(tmpdir(), 'rgi-report-'));
+  const trials = madeTrials();
+  // A record of an earlier run of other settings, a torn line, and one that reaches out of the folder.
+  const other = { ...trials[0], key: 'other', image: 'other.png' };
+  const reaching = { ...trials[1], pictures: { ...trials[1].pictures!, restored: '../secret.png' } };
+  writeFileSync(path.join(path.dirname(folder), 'secret.png'), await picture());
+  const records = [other, trials[0], reaching, ...trials.slice(2)];
+  writeFileSync(path.join(folder, 'records.jsonl'), `${records.map((one) => JSON.stringify(one)).join('\n')}\n{"key":`);
+  writeFileSync(path.join(folder, 'results.json'), JSON.stringify(madeResults(trials)));
+  for (const trial of trials) {
+    for (const file of Object.values(trial.pictures!)) await put(String(file));
+    for (const one of trial.snapshots ?? []) for (const file of [one.restored, one.mask]) await put(file);
+  }
+  writeFileSync(path.join(folder, trials[2].pictures!.composite!), 'no picture');
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+  rmSync(path.join(path.dirname(folder), 'secret.png'), { force: true });
+});
+
+const picture = () =>
+  encodePng(
+    float32(
+      randomFrom(1)
+        .normals(3 * 64)
+        .map((v) => v / 3),
+      [1, 3, 8, 8],
+    ),
+  );
+async function put(file: string) {
+  mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+  writeFileSync(path.join(folder, file), await picture());
+}
+
+test('results, their trials alone, and their pictures are read', async () => {
+  const report = await readReport(folder);
+  expect(report.title).toBe('Restoration: faces');
+  expect(report.trials).toHaveLength(18);
+  expect(report.trials.map((trial) => trial.image)).not.toContain('other.png');
+  expect(report.embedded.get('pictures/truth/0.png')).toMatch(/^data:image\/webp;base64,UklGR/);
+});
+
+test('a picture outside of the folder and a file that is none are left out, and counted', async () => {
+  const report = await readReport(folder);
+  expect([...report.embedded.keys()]).not.toContain('../secret.png');
+  expect(report.notes).toContain(
+    '2 pictures are left out, to keep the page small or because their files are not there.',
+  );
+});
+
+test('the pictures keep within the limit', async () => {
+  const report = await readReport(folder, { limit: 3000 });
+  const spent = [...report.embedded.values()].reduce((sum, url) => sum + url.length, 0);
+  expect(report.embedded.size).toBeGreaterThan(2);
+  expect(spent).toBeLessThanOrEqual(3000);
+});
+
+async function rgi(...argv: string[]) {
+  let [out, err] = ['', ''];
+  const io = {
+    out: (text: string) => {
+      out += text;
+    },
+    err: (text: string) => {
+      err += text;
+    },
+    terminal: false,
+    colour: false,
+    signal: new AbortController().signal,
+    worker: false,
+  };
+  return { code: await run(argv, io), out, err };
+}
+
+test('the command writes the page and says how large it is', async () => {
+  const file = path.join(folder, 'page.html');
+  const said = await rgi('report', folder, '--out', file, '--title', 'A <title>', '--json', '--quiet');
+  expect(said).toMatchObject({ code: 0, err: '' });
+  const page = readFileSync(file, 'utf8');
+  expect(JSON.parse(said.out)).toMatchObject({ file, bytes: readFileSync(file).length });
+  expect(page).toContain('<h1>A &lt;title&gt;</h1>');
+});
+
+test('a folder without an evaluation, or with a foreign one, is refused', async () => {
+  const empty = path.join(folder, 'pictures');
+  expect(await rgi('report', empty)).toMatchObject({
+    code: 2,
+    err: `error: ${path.join(empty, 'results.json')} does not exist: name the folder that 'rgi evaluate' wrote (its --out).\n`,
+  });
+  writeFileSync(path.join(empty, 'results.json'), '{"format":1}');
+  expect((await rgi('report', empty)).err).toContain('is no evaluation of this version');
+});
