@@ -81,7 +81,6 @@ async function invertOwnSamples(
       preset: 'fast',
       steps: flags.steps,
       seed: flags.seed,
-      ...(generator.batch === 'any' ? {} : { starts: 1 }),
     },
     { channels: generator.channels, generator: generator.graph, masked: false, critic: false, layers: [] },
   );

@@ -39,6 +39,7 @@ export interface Restoration {
   readonly composite: Image;
   /** 1 = corrupted, [1,1,H,W]. */
   readonly mask: Mask;
+  /** How surely, in [0,1]: |M|; of the exact mask of the absolute loss, which is 0 or 1, see `squaredMask`. */
   readonly softMask: Mask;
   /** Root mean square over the channels of x - G(z), in units of [-1,1], [1,1,H,W]. */
   readonly residual: Image;
@@ -67,10 +68,14 @@ export function plannedSteps(method: Method): number {
   return method.stages.reduce((sum, stage) => sum + stage.steps, 0);
 }
 
+/** Does the method change the generator's weights, for each picture anew? */
+export function tunesWeights(method: Method): boolean {
+  return method.stages.some((stage) => stage.formulation.weightGroups.flat().length > 0);
+}
+
 /** Pictures that `restoreImages` inverts side by side. */
 export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'>): number {
-  const tunes = job.method.stages.some((stage) => stage.formulation.weightGroups.flat().length > 0);
-  if (tunes) return 1;
+  if (tunesWeights(job.method)) return 1;
   const starts = Math.max(...job.method.stages.map((stage) => stage.starts));
   // A generator of a fixed batch is copied into the graph for every further batch: as few copies as the searches need.
   const searches = job.generator.batch === 'any' ? SEARCHES : job.generator.batch;
@@ -103,14 +108,14 @@ export async function* restoreImages(
     const seconds = (performance.now() - started) / 1000 / (to - from);
     for (let i = 0; i < to - from; i++) {
       const x = imageAt(images, i);
-      const restored = clip(imageAt(rows(inversion.image, [i]), 0));
-      const residual = residualMap(x, rows(inversion.image, [i]));
+      const made = rows(inversion.image, [i]);
+      const restored = clip(made);
+      const residual = residualMap(x, made);
       // A given mask is the mask, also where the method weights the known pixels (Yeh et al.).
-      const softMask =
+      const { mask, softMask } =
         masks && job.method.needsMask
-          ? rows(masks, [i])
-          : softMaskOf(job, residual, inversion.mask && rows(inversion.mask, [i]));
-      const mask = binaryMask(softMask);
+          ? { mask: binaryMask(rows(masks, [i])), softMask: rows(masks, [i]) }
+          : masksOf(job, x, made, residual, inversion.mask && rows(inversion.mask, [i]));
       yield {
         restored,
         composite: clip(composite(x, restored, mask, { blend: job.blend, grow: job.grow ?? 1 })),
@@ -129,20 +134,59 @@ export async function* restoreImages(
   }
 }
 
-/** One mask per pixel in [0,1]: the mean of |M| over the channels; without a mask, the exact mask of the residual. */
-function softMaskOf(job: RestoreJob, residual: Image, mask: Tensor | undefined): Mask {
-  const [, , height, width] = residual.dims;
-  const plane = height * width;
-  if (!mask) {
+/** The mask a picture's inversion found; without one, that of the residual beyond the job's threshold. */
+function masksOf(
+  job: RestoreJob,
+  x: Image,
+  y: Image,
+  residual: Image,
+  found: Image | undefined,
+): Pick<Restoration, 'mask' | 'softMask'> {
+  if (!found) {
     const limit = job.thresholdGrey / 127.5;
-    // Squared loss: M = max(0, 1 - t^2 / r^2) starts at the threshold t.
-    return float32(
-      residual.data.map((r) => (r > limit ? 1 - (limit / r) ** 2 : 0)),
+    const softMask = float32(
+      residual.data.map((r) => squaredMask(r, limit)),
       residual.dims,
     );
+    return { mask: binaryMask(softMask), softMask };
   }
+  const { formulation } = job.method.stages[job.method.stages.length - 1];
+  const isBinary = formulation.mask.form === 'exact' && formulation.loss.some((term) => term.kind === 'l1');
+  const soft = isBinary ? softened(found, x, y) : found;
+  return { mask: binaryMask(found), softMask: channelMean(soft) };
+}
+
+/** The squared loss's exact mask at a residual r: it starts at the threshold t and tends to 1. */
+function squaredMask(r: number, t: number): number {
+  return r > t ? 1 - (t / r) ** 2 : 0;
+}
+
+/**
+ * The exact mask of the absolute loss is 1 where the mean |r| of its channels is above a threshold t, and 0 elsewhere. How
+ * far above is what the squared loss would say at the same t, taken as the largest residual that was left unmasked: so it
+ * needs no lambda, which may be each picture's own, and is above 0 where M is 1 and nowhere else.
+ */
+function softened(mask: Image, x: Image, y: Image): Image {
+  const [, channels, height, width] = x.dims;
+  const plane = height * width;
+  const [a, b, m] = [float32Data(x), float32Data(y), float32Data(mask)];
+  const shared = mask.dims[1] < channels ? channels : 1;
+  const r = new Float32Array(m.length);
+  for (let i = 0; i < m.length; i++) {
+    for (let c = 0; c < shared; c++) r[i] += Math.abs(a[c * plane + i] - b[c * plane + i]) / shared;
+  }
+  const t = r.reduce((most, value, i) => (m[i] > 0 ? most : Math.max(most, value)), 0);
+  return float32(
+    r.map((value, i) => (m[i] > 0 ? squaredMask(value, t) : 0)),
+    mask.dims,
+  );
+}
+
+/** Mean of |M|, at most 1, over the channels: [1,1,H,W]. */
+function channelMean(mask: Image): Mask {
+  const [, channels, height, width] = mask.dims;
+  const plane = height * width;
   const data = float32Data(mask);
-  const channels = mask.dims[1];
   const soft = new Float32Array(plane);
   for (let c = 0; c < channels; c++) {
     for (let p = 0; p < plane; p++) soft[p] += Math.min(1, Math.abs(data[c * plane + p])) / channels;

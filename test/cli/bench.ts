@@ -43,6 +43,7 @@ export async function makeBench(): Promise<Bench> {
   write('grey.onnx', encodeModel(generator(1)));
   write('d.onnx', encodeModel(discriminator(SIDE)));
   write('d16.onnx', encodeModel(discriminator(2 * SIDE)));
+  write('fixed.onnx', encodeModel(generator(3, 1)));
   write('conditional.onnx', encodeModel(conditional()));
   write('told.onnx', encodeModel(generator(3), told('d.onnx')));
   write('det.onnx', encodeModel(throughDet()));
@@ -125,18 +126,19 @@ const weightsOf = (count: number, seed: number, scale: number) =>
     .normals(count)
     .map((v) => scale * v);
 
-/** G(z) = tanh(W z + b), [N, channels, 8, 8]: smooth, of little dimension, with a range of its own. */
-function generator(channels: number): Graph {
+/** G(z) = tanh(W z + b), [batch, channels, 8, 8]: smooth, of little dimension, with a range of its own. */
+function generator(channels: number, batch: number | string = 'N'): Graph {
   const b = new GraphBuilder();
   const size = channels * SIDE * SIDE;
   const w = b.initializer('layer.weight', float32(weightsOf(size * LATENT, 1, 0.5), [LATENT, size]));
   const bias = b.initializer('layer.bias', float32(weightsOf(size, 2, 0.2), [size]));
   const hidden = b.Add(b.MatMul('z', w), bias);
-  b.node('Tanh', [b.Reshape(hidden, [-1, channels, SIDE, SIDE])], {}, ['image']);
+  const rows = typeof batch === 'number' ? batch : -1;
+  b.node('Tanh', [b.Reshape(hidden, [rows, channels, SIDE, SIDE])], {}, ['image']);
   return b.graph(
     'tiny',
-    [{ name: 'z', type: 'float32', dims: ['N', LATENT] }],
-    [{ name: 'image', type: 'float32', dims: ['N', channels, SIDE, SIDE] }],
+    [{ name: 'z', type: 'float32', dims: [batch, LATENT] }],
+    [{ name: 'image', type: 'float32', dims: [batch, channels, SIDE, SIDE] }],
   );
 }
 

@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNpy, readNpz } from '../../src/arrays/npy.ts';
 import { float32Data } from '../../src/onnx/tensor.ts';
+import { createRuntime } from '../../src/runtime/node/index.ts';
 import { type Bench, makeBench } from './bench.ts';
 
 let bench: Bench;
@@ -90,6 +91,25 @@ describe('what is written', () => {
     const change = readNpz(readFileSync(to.file('b.weights.npz')));
     expect([...change.keys()].sort()).toEqual(['layer.bias', 'layer.weight']);
     expect(float32Data(change.get('layer.weight')!).some((v) => v !== 0)).toBe(true);
+  });
+
+  test('with --save-generator the generator as it was tuned: it makes the restored picture from the latents', async () => {
+    const to = results();
+    const line = `restore @pictures/b.npy --generator @g.onnx --out ${to.word} ${FAST} --method rrgi --weight-rate 0.01`;
+    await bench.rgi(`${line} --npy --save-generator`);
+    const runtime = await createRuntime({ device: 'cpu', threads: 1, worker: false });
+    const made = async (generator: string) => {
+      const session = await runtime.session(readFileSync(generator));
+      const image = (await session.run(readNpz(readFileSync(to.file('b.latents.npz'))))).get('image')!;
+      await session.dispose();
+      return float32Data(image);
+    };
+    const [tuned, plain] = [await made(to.file('b.generator.onnx')), await made(bench.file('g.onnx'))];
+    await runtime.dispose();
+    const restored = float32Data(readNpy(readFileSync(to.file('b.restored.npy'))));
+    const farthest = (a: Float32Array) => Math.max(...a.map((v, i) => Math.abs(v - restored[i])));
+    expect(farthest(tuned)).toBeLessThan(1e-4);
+    expect(farthest(plain)).toBeGreaterThan(1e-3);
   });
 
   test('--json prints the manifest on stdout and nothing else', async () => {
@@ -205,7 +225,31 @@ describe('masks', () => {
   });
 });
 
+describe('features', () => {
+  test.each(['rgi', 'rrgi', 'invert'])(
+    'are compared by %s beside the residual, with the weight given',
+    async (method) => {
+      const line = `restore @a.png --generator @g.onnx --out ${results().word} --steps 20 --method ${method}`;
+      const said = await bench.rgi(`${line} --discriminator @d.onnx --feature-weight 0.5 --feature-distance l1`);
+      expect(said.code).toBe(0);
+      expect(JSON.stringify(manifestIn(out).method)).toContain(
+        '{"kind":"feature","weight":0.5,"distance":"l1","layers":["LeakyRelu"]}',
+      );
+    },
+  );
+});
+
 describe('generators', () => {
+  test('of a fixed batch are searched like others', async () => {
+    const [fixed, any] = [results(), results()];
+    await bench.rgi(`restore @a.png --generator @fixed.onnx --out ${fixed.word} ${FAST} --npy`);
+    await bench.rgi(`restore @a.png --generator @g.onnx --out ${any.word} ${FAST} --npy`);
+    const [a, b] = [fixed, any].map((to) => float32Data(readNpy(readFileSync(to.file('a.restored.npy')))));
+    a.forEach((value, i) => {
+      expect(value).toBeCloseTo(b[i], 3);
+    });
+  });
+
   test('with a class label: the value is repeated for every picture of a batch', async () => {
     const line = `restore @pictures --generator @conditional.onnx --input label=1 --out ${results().word} ${FAST}`;
     expect((await bench.rgi(line)).code).toBe(0);

@@ -258,7 +258,31 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A discriminator without use',
     line: 'restore @a.png --generator @g.onnx --out @o --discriminator @d.onnx',
     code: 2,
-    says: "error: The method 'rgi' has no use for a discriminator; add --critic-prior WEIGHT, or leave --discriminator out.",
+    says: "error: The method 'rgi' has no use for a discriminator; add --critic-prior WEIGHT or --feature-weight WEIGHT, or leave --discriminator out.",
+  },
+  {
+    title: 'A feature network without use',
+    line: 'restore @a.png --generator @g.onnx --out @o --features @d.onnx',
+    code: 2,
+    says: "error: The method 'rgi' compares no features; add --feature-weight WEIGHT, or leave --features out.",
+  },
+  {
+    title: 'Features without a network',
+    line: 'restore @a.png --generator @g.onnx --out @o --feature-weight 1',
+    code: 2,
+    says: 'error: A feature loss needs a second network: give --features (or --discriminator) an ONNX file.',
+  },
+  {
+    title: 'Features without their weight',
+    line: 'restore @a.png --generator @g.onnx --out @o --discriminator @d.onnx --feature-layers LeakyRelu',
+    code: 2,
+    says: 'error: --feature-layers needs --feature-weight, the weight of that comparison.',
+  },
+  {
+    title: 'A tuned generator of a method that tunes none',
+    line: 'restore @a.png --generator @g.onnx --out @o --save-generator',
+    code: 2,
+    says: "error: The method 'rgi' tunes no weights: leave --save-generator out, or take --method rrgi.",
   },
   {
     title: 'A discriminator of another size',

@@ -7,7 +7,7 @@ import type { Critic } from '../../inversion/critic.ts';
 import type { Method } from '../../inversion/method.ts';
 import { buildMethod, type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
-import type { RestoreJob } from '../../inversion/restore.ts';
+import { type RestoreJob, tunesWeights } from '../../inversion/restore.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
@@ -15,7 +15,7 @@ import { type Io, printJson, say } from '../io.ts';
 import { companionDiscriminator } from '../metadata.ts';
 import { type OpenedGenerator, openCriticFile, openGeneratorFile } from '../networks.ts';
 import { sha256Of, VERSION } from '../version.ts';
-import { methodOptionsOf, type RestoreFlags } from './flags.ts';
+import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
 import {
   describeMethod,
   earlierRecords,
@@ -43,24 +43,16 @@ export async function restore(patterns: readonly string[], flags: RestoreFlags, 
 async function restoreOn(
   runtime: Runtime,
   sources: readonly Source[],
-  given: MethodOptions,
+  options: MethodOptions,
   flags: RestoreFlags,
   io: Io,
 ): Promise<ExitCode> {
   const opened = await openGeneratorFile(runtime, flags);
   const { generator } = opened;
-  const options = fittedToBatch(given, generator.batch);
   const critic = await criticFor(runtime, opened, options, flags);
   const method = buildMethod(options, contextOf(opened, flags, critic));
   checkUse(method, options, flags, critic);
-  const searches = Math.max(...method.stages.map((stage) => stage.starts));
-  if (generator.batch !== 'any' && searches > 1) {
-    throw new RgiError(
-      'usage',
-      `The method '${options.method}' runs ${searches} searches per picture, but this generator takes batches of exactly ${generator.batch}, one search each; export it with an open batch axis.`,
-    );
-  }
-  const notes = [...opened.notes, ...critic.notes, ...batchNotes(given, options, generator.batch)];
+  const notes = [...opened.notes, ...critic.notes];
   const job: Omit<RestoreJob, 'images' | 'masks'> = {
     generator,
     method,
@@ -79,6 +71,7 @@ async function restoreOn(
       blend: flags.blend,
       grow: flags.grow,
       npy: flags.npy ?? false,
+      saveGenerator: flags.saveGenerator ?? false,
       masked: flags.mask !== undefined,
     },
     method: describeMethod(method),
@@ -119,18 +112,6 @@ async function restoreOn(
   await writeManifest(flags.out, manifest(outcome.records, !outcome.interrupted));
   if (flags.json) printJson(io, manifest(outcome.records, !outcome.interrupted));
   return conclude(outcome, flags, io);
-}
-
-/** A generator of a fixed batch runs one search per picture, unless more were asked for. */
-function fittedToBatch(options: MethodOptions, batch: number | 'any'): MethodOptions {
-  const chooses =
-    batch !== 'any' && options.starts === undefined && understoodOptions(options.method).includes('starts');
-  return chooses ? { ...options, starts: 1 } : options;
-}
-
-function batchNotes(given: MethodOptions, options: MethodOptions, batch: number | 'any'): string[] {
-  if (given.starts === options.starts) return [];
-  return [`The generator takes batches of exactly ${batch}: one search per picture instead of several.`];
 }
 
 function conclude(outcome: Awaited<ReturnType<typeof runPictures>>, flags: RestoreFlags, io: Io): ExitCode {
@@ -227,6 +208,10 @@ function usesFeatures(method: Method): boolean {
 function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, critics: Critics): void {
   const name = `The method '${options.method}'${options.preset ? ` with the preset '${options.preset}'` : ''}`;
   const fail = (message: string) => new RgiError('usage', message);
+  const unless = (terms: readonly (keyof MethodOptions)[]) => {
+    const taken = terms.filter((term) => understoodOptions(options.method).includes(term));
+    return taken.length > 0 ? `; add ${taken.map((term) => `${flagOf(term)} WEIGHT`).join(' or ')}, or ` : ': ';
+  };
   if (method.needsMask && flags.mask === undefined) {
     throw fail(`${name} needs to know what is corrupted: give the masks with --mask, or take --method rgi.`);
   }
@@ -238,10 +223,14 @@ function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, c
     throw fail('--critic-prior needs a discriminator: give it with --discriminator.');
   }
   if (flags.discriminator !== undefined && flags.discriminator !== 'none' && !usesCritic(method)) {
-    throw fail(`${name} has no use for a discriminator; add --critic-prior WEIGHT, or leave --discriminator out.`);
+    throw fail(
+      `${name} has no use for a discriminator${unless(['criticPrior', 'featureWeight'])}leave --discriminator out.`,
+    );
   }
   if (flags.features !== undefined && !usesFeatures(method))
-    throw fail(`${name} compares no features: leave --features out.`);
+    throw fail(`${name} compares no features${unless(['featureWeight'])}leave --features out.`);
+  if (flags.saveGenerator && !tunesWeights(method))
+    throw fail(`${name} tunes no weights: leave --save-generator out, or take --method rrgi.`);
 }
 
 async function described(file: string | undefined, layers?: readonly string[]) {

@@ -5,9 +5,19 @@ import { colourMap } from '../../images/colour.ts';
 import type { Image } from '../../images/image.ts';
 import { writeFileAtomic, writeMask, writeNpyFile, writePicture } from '../../images/node/write.ts';
 import type { Restoration } from '../../inversion/restore.ts';
+import { withWeightChanges } from '../../inversion/weight-changes.ts';
+import { encodeModel } from '../../onnx/encode.ts';
+import type { Model } from '../../onnx/graph.ts';
 
 /** Residual, in units of [-1,1], that is drawn white: half the range of the image. */
 export const RESIDUAL_WHITE = 1;
+
+export interface FileChoice {
+  /** The float arrays too. */
+  readonly npy: boolean;
+  /** The generator, if it is to be written as it was tuned to the picture. */
+  readonly generator?: Model;
+}
 
 /** Writes them into `folder`; returns their names. Pictures of other than 1 or 3 channels are written as arrays only. */
 export async function writeRestoration(
@@ -15,7 +25,7 @@ export async function writeRestoration(
   name: string,
   picture: Image,
   result: Restoration,
-  npy: boolean,
+  { npy, generator }: FileChoice,
 ): Promise<string[]> {
   const drawable = picture.dims[1] === 1 || picture.dims[1] === 3;
   const written: string[] = [];
@@ -30,6 +40,10 @@ export async function writeRestoration(
   await put('mask.png', (file) => writeMask(file, result.mask));
   await put('softmask.png', (file) => writeMask(file, result.softMask));
   await put('residual.png', (file) => writePicture(file, colourMap(result.residual, 0, RESIDUAL_WHITE)));
+  if (generator) {
+    const tuned = withWeightChanges(generator.graph, result.weightChanges);
+    await put('generator.onnx', (file) => writeFileAtomic(file, encodeModel(tuned, generator.metadata)));
+  }
   if (!npy && drawable) return written;
   await put('picture.npy', (file) => writeNpyFile(file, picture));
   await put('restored.npy', (file) => writeNpyFile(file, result.restored));

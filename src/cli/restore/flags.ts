@@ -9,6 +9,7 @@ import { type MethodOptions, understoodOptions } from '../../inversion/methods/i
 import { PRESETS } from '../../inversion/presets.ts';
 import { DEVICES, type Device } from '../../runtime/runtime.ts';
 import { count, list, numberIn, oneOf, repeated } from '../arguments.ts';
+import type { GeneratorFlags } from '../networks.ts';
 
 export type MethodFlags = Omit<MethodOptions, 'thresholdGrey'> & { readonly threshold?: number };
 
@@ -17,24 +18,18 @@ export interface RuntimeFlags {
   readonly threads?: number;
 }
 
-export interface RestoreFlags extends MethodFlags, RuntimeFlags {
-  readonly generator: string;
+export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags {
   readonly out: string;
   readonly mask?: string;
   readonly discriminator?: string;
   readonly features?: string;
-  readonly latent?: readonly string[];
-  readonly latentLaw?: LatentLaw;
-  readonly input?: readonly string[];
-  readonly outputName?: string;
-  readonly range?: ImageRange;
-  readonly layout?: ImageFacts['layout'];
   readonly fit: Fit;
   readonly grey: 'refuse' | 'luma';
   readonly blend: 'poisson' | 'feather' | 'none';
   readonly grow: number;
   readonly batch?: number;
   readonly npy?: boolean;
+  readonly saveGenerator?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly resume?: boolean;
@@ -51,6 +46,9 @@ Examples:
   # a folder of pictures of any size, brought to the generator's; its weights are tuned too
   rgi restore photos/ --generator faces.onnx --method rrgi --fit cover --out restored
 
+  # compare the layers of a discriminator too
+  rgi restore photo.png --generator faces.onnx --discriminator d.onnx --feature-weight 0.1 --out restored
+
   # the paper's recipe, with the residual at which a pixel is masked given in grey levels
   rgi restore photo.png --generator faces.onnx --preset paper --threshold 20 --out restored
 
@@ -63,9 +61,14 @@ Examples:
 Files written to --out, for each picture NAME:
   NAME.restored.png   G(z), what the generator makes of it
   NAME.composite.png  the picture with the found region filled from it, seam blended
-  NAME.mask.png       the found region, white; NAME.softmask.png: how surely
+  NAME.mask.png       the found region, white
+  NAME.softmask.png   how surely: |M|; where M is exact (the default), 1 - (t/r)^2 for a residual r above the threshold t
   NAME.residual.png   |picture - restored|, RMS over the channels: black 0 to white 127.5 grey levels and more, always
-  NAME.*.npy          with --npy: picture, restored, mask, latents as float arrays (and NAME.weights.npz)
+  NAME.*.npy          with --npy: picture, restored, composite, softmask, residual as float arrays
+  NAME.latents.npz    with --npy: the latents
+  NAME.weights.npz    with --npy, where weights are tuned (rrgi, dgp): what was added to each (in the library:
+                      withWeightChanges)
+  NAME.generator.onnx with --save-generator: the generator with these changes, to be used with the same options
   manifest.json       everything needed to repeat the run, and each picture's result`;
 
 /** Options that open a generator; shared by the commands that do. */
@@ -120,8 +123,10 @@ export function addRestoreOptions(command: Command): Command {
     )
     .option('--mask <path>', 'masks, white = corrupted: a file for all pictures, or a folder with one for each')
     .option('--discriminator <file>', "the discriminator, for priors and features; 'none' for not even its companion")
-    .option('--features <file>', 'another network whose layers are compared (a VGG)')
+    .option('--features <file>', 'another network whose layers are compared (a VGG; default: the discriminator)')
     .option('--feature-layers <names>', 'its values that are compared (default: its activations)', list)
+    .option('--feature-weight <weight>', 'weight of that comparison beside the residual (rgi, rrgi, invert)', rate)
+    .addOption(choice('--feature-distance <name>', 'how they are compared (default: l2)', ['l1', 'l2'] as const))
     .option('--lambda <number>', 'weight of the mask', rate)
     .option('--threshold <grey>', 'the same as a residual in grey levels (0 to 255) at which a pixel is masked', rate)
     .addOption(choice('--loss <name>', 'residual', ['l1', 'l2', 'huber'] as const))
@@ -161,6 +166,7 @@ export function addRestoreOptions(command: Command): Command {
     .option('--batch <count>', 'pictures inverted side by side (default: chosen)', count)
     .option('--resume', 'go on with an interrupted run of the same options')
     .option('--npy', 'write the float arrays too')
+    .option('--save-generator', 'write the generator as it was tuned to each picture too (rrgi, dgp)')
     .option('--json', 'print the manifest on stdout')
     .option('-q, --quiet', 'say nothing but errors')
     .addHelpText('after', EXAMPLES);
@@ -169,7 +175,7 @@ export function addRestoreOptions(command: Command): Command {
 /** The command line's name of each option of a method. */
 const FLAG_NAMES: Partial<Record<keyof MethodOptions, string>> = { thresholdGrey: '--threshold' };
 
-function flagOf(option: keyof MethodOptions): string {
+export function flagOf(option: keyof MethodOptions): string {
   return FLAG_NAMES[option] ?? `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
@@ -193,6 +199,8 @@ const METHOD_KEYS = [
   'latentPrior',
   'criticPrior',
   'featureLayers',
+  'featureWeight',
+  'featureDistance',
 ] as const satisfies readonly (keyof MethodFlags)[];
 
 /**
@@ -213,6 +221,10 @@ export function methodOptionsOf(flags: MethodFlags): MethodOptions {
       'usage',
       `The method '${method}' has no use for ${flagOf(odd)}; it takes ${flagNames.join(', ')}.`,
     );
+  }
+  const lone = (['featureLayers', 'featureDistance'] as const).find((key) => given.includes(key));
+  if (lone && understood.includes('featureWeight') && flags.featureWeight === undefined) {
+    throw new RgiError('usage', `${flagOf(lone)} needs --feature-weight, the weight of that comparison.`);
   }
   const own = Object.fromEntries(given.map((key) => [key, flags[key]]));
   const threshold = understood.includes('thresholdGrey') ? flags.threshold : undefined;

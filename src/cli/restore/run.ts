@@ -6,11 +6,12 @@ import { stackImages } from '../../images/image.ts';
 import { RESULT_SENTENCES } from '../../inversion/method.ts';
 import { batchSize, plannedSteps, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
 import { reuse } from '../../inversion/reuse.ts';
+import { openModel } from '../../runtime/node/model-file.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type Io, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { sha256Of } from '../version.ts';
-import { writeRestoration } from './files.ts';
+import { type FileChoice, writeRestoration } from './files.ts';
 import type { RestoreFlags } from './flags.ts';
 import { type ImageRecord, recordOf } from './manifest.ts';
 import { type Item, readSource, type Source } from './pictures.ts';
@@ -59,6 +60,11 @@ export async function runPictures(
     if (!flags.quiet) say(io, line);
   };
 
+  // As the user's file has it, not as adapted: so that it is used with the same options.
+  const choice: FileChoice = {
+    npy: flags.npy ?? false,
+    ...(flags.saveGenerator ? { generator: await openModel(flags.generator) } : {}),
+  };
   const shared = reuse();
   let begun = false;
   const invert = async (batch: readonly Waiting[]): Promise<void> => {
@@ -90,7 +96,7 @@ export async function runPictures(
         tell(`${item.name}: failed. ${RESULT_SENTENCES.diverged}`);
         continue;
       }
-      const files = await writeRestoration(flags.out, item.name, item.image, result, flags.npy ?? false);
+      const files = await writeRestoration(flags.out, item.name, item.image, result, choice);
       const record = recordOf(item, hashes, result, files);
       records.push(record);
       const masked = `${(100 * record.maskedShare!).toFixed(1)}% masked`;

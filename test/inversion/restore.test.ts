@@ -1,0 +1,51 @@
+import { describe, expect, test } from 'vitest';
+import { openGenerator } from '../../src/inversion/generator.ts';
+import type { Method } from '../../src/inversion/method.ts';
+import { rgi } from '../../src/inversion/methods/rgi.ts';
+import { type Restoration, restoreImages } from '../../src/inversion/restore.ts';
+import { float32 } from '../../src/onnx/tensor.ts';
+import { randomFrom } from '../../src/random.ts';
+import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import { tinyGenerator } from '../support/tiny.ts';
+
+const runtime = nodeRuntime({ threads: 1 });
+
+/** A picture no latent explains: residuals of all sizes. */
+const x = float32(
+  randomFrom(3)
+    .normals(192)
+    .map((v) => 0.3 * v),
+  [1, 3, 8, 8],
+);
+
+async function restored(method: Method): Promise<Restoration> {
+  const generator = await openGenerator(tinyGenerator(), runtime);
+  for await (const result of restoreImages({ generator, method, images: x, thresholdGrey: 25 }, runtime)) return result;
+  throw new Error('nothing was restored');
+}
+
+describe('the masks of a restoration', () => {
+  const THRESHOLD = 50;
+  const options = { preset: 'fast', channels: 3, steps: 30, starts: 1, pool: 25, thresholdGrey: THRESHOLD } as const;
+
+  test('of the absolute loss: the binary one as found, the soft one the squared loss would give at its threshold', async () => {
+    const { mask, softMask, restored: y } = await restored(rgi(options));
+    const r = Array.from({ length: 64 }, (_, p) =>
+      [0, 64, 128].reduce((sum, c) => sum + Math.abs(x.data[c + p] - y.data[c + p]) / 3, 0),
+    );
+    expect([...mask.data]).toEqual(r.map((value) => (value > THRESHOLD / 127.5 ? 1 : 0)));
+    const t = Math.max(...r.filter((_, p) => mask.data[p] === 0));
+    r.forEach((value, p) => {
+      expect(softMask.data[p]).toBeCloseTo(Math.max(0, 1 - (t / value) ** 2), 5);
+    });
+    expect(new Set(softMask.data).size).toBeGreaterThan(5);
+  });
+
+  test('of the squared loss: as found, and white where more is masked than kept', async () => {
+    const { mask, softMask, residual } = await restored(rgi({ ...options, loss: { kind: 'l2', weight: 1 } }));
+    residual.data.forEach((r, p) => {
+      expect(softMask.data[p]).toBeCloseTo(Math.max(0, 1 - (THRESHOLD / 127.5 / r) ** 2), 4);
+    });
+    expect([...mask.data]).toEqual([...softMask.data].map((v) => (v > 0.5 ? 1 : 0)));
+  });
+});
