@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { RgiError } from '../errors.ts';
 import { count, numberIn, repeated } from './arguments.ts';
 import { type DoctorFlags, doctor } from './doctor.ts';
+import { evaluateDetectCommand } from './evaluate/detect.ts';
+import { addDetectOptions, type DetectFlags } from './evaluate/detect-flags.ts';
 import { addInpaintOptions, type InpaintFlags } from './evaluate/flags.ts';
 import { evaluateInpaintCommand } from './evaluate/inpaint.ts';
 import { EXIT, EXIT_CODES_HELP, type ExitCode, report } from './failures.ts';
@@ -121,6 +123,10 @@ function build(io: Io, said: string[], done: (code: ExitCode) => void): Command 
   addInpaintOptions(
     evaluate.command('inpaint').description('restores corrupted pictures whose clean form is known'),
   ).action(async (data: string, flags: InpaintFlags) => done(await evaluateInpaintCommand(data, flags, io)));
+
+  addDetectOptions(
+    evaluate.command('detect').description('finds annotated defects, having learnt from good pictures alone'),
+  ).action(async (data: string, flags: DetectFlags) => done(await evaluateDetectCommand(data, flags, io)));
 
   add('report', 'makes one self-contained page of an evaluation: tables, curves, pictures')
     .argument('<folder>', "what 'rgi evaluate' wrote (its --out)")

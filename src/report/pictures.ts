@@ -11,10 +11,11 @@ export function gallery(trials: readonly TrialRecord[], metric: MetricName, embe
   const images = byImage(trials.filter((trial) => shown(trial, embedded)));
   if (images.size === 0) return undefined;
   const methods = [...new Set(trials.map((trial) => trial.method))];
-  const sorts = methods.map((method, i) => ({ key: `m${i}`, name: `${factsOf(metric).label} of ${method}` }));
+  const label = trials[0].kind === 'detect' ? 'Score' : factsOf(metric).label;
+  const sorts = methods.map((method, i) => ({ key: `m${i}`, name: `${label} of ${method}` }));
   return html`<ul class="cards" data-sorts="${JSON.stringify(sorts)}">${[...images].map(([image, group]) => {
     const scores = Object.fromEntries(
-      group.map((trial) => [`m${methods.indexOf(trial.method)}`, trial.metrics[metric] ?? trial.score ?? null]),
+      group.map((trial) => [`m${methods.indexOf(trial.method)}`, trial.score ?? trial.metrics[metric] ?? null]),
     );
     return html`<li class="card" data-scores="${JSON.stringify(scores)}"><h4>${image}</h4>${given(group[0], embedded)}${group.map((trial) => methodRow(trial, embedded))}</li>
 `;
@@ -25,13 +26,16 @@ function given({ pictures, image, kind }: TrialRecord, embedded: Embedded): Html
   const { truth, input, trueMask } = pictures as TrialPictures;
   const mask = kind === 'detect' ? 'annotated' : 'corrupted';
   return html`<div class="row"><p><span class="name">given</span></p><div class="thumbs">${[
-    thumb(truth, 'clean', `${image}: the clean picture`, embedded),
+    ...(truth === undefined ? [] : [thumb(truth, 'clean', `${image}: the clean picture`, embedded)]),
     thumb(input, 'input', `${image}: what the methods were given`, embedded),
     thumb(trueMask, mask, `${image}: the true mask, white is ${mask}`, embedded),
   ]}</div></div>`;
 }
 
-function methodRow({ pictures, image, method, told, metrics, score, code }: TrialRecord, embedded: Embedded): Html {
+function methodRow(
+  { kind, pictures, image, method, told, metrics, score, code }: TrialRecord,
+  embedded: Embedded,
+): Html {
   const { restored, composite, mask, map } = pictures as TrialPictures;
   const parts = (['psnr', 'ssim', 'mask_iou'] as const).flatMap((name) => {
     const value = metrics[name];
@@ -52,7 +56,12 @@ function methodRow({ pictures, image, method, told, metrics, score, code }: Tria
       `${image}: the mask that ${method} ${told ? 'was told' : 'found'}, in white`,
       embedded,
     ),
-    thumb(map, 'residual', `${image}: residual of ${method}, brighter is larger, one scale for all pictures`, embedded),
+    thumb(
+      map,
+      kind === 'detect' ? 'map' : 'residual',
+      `${image}: ${kind === 'detect' ? 'anomaly map' : 'residual'} of ${method}, brighter is larger, one scale for all pictures`,
+      embedded,
+    ),
   ]}</div></div>`;
 }
 

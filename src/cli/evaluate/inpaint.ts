@@ -3,29 +3,21 @@ import path from 'node:path';
 import { messageOf, RgiError } from '../../errors.ts';
 import { aggregate } from '../../evaluate/aggregate.ts';
 import { parseCases } from '../../evaluate/cases.ts';
-import {
-  evaluateInpaint,
-  type InpaintJob,
-  type LoadedPicture,
-  type ResolvedContestant,
-} from '../../evaluate/node/inpaint.ts';
+import { evaluateInpaint, type InpaintJob, type LoadedPicture } from '../../evaluate/node/inpaint.ts';
 import { findPictures, type PictureSet } from '../../evaluate/node/layouts.ts';
 import { openStore, writeResults } from '../../evaluate/node/store.ts';
-import { parseRecipes, type Recipe } from '../../evaluate/recipes.ts';
+import { parseRecipes } from '../../evaluate/recipes.ts';
 import type { Results, TrialRecord } from '../../evaluate/record.ts';
 import { imageAt } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
-import { buildMethod } from '../../inversion/methods/index.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
-import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
-import { companionDiscriminator } from '../metadata.ts';
-import { type OpenedGenerator, openCriticFile, openGeneratorFile } from '../networks.ts';
+import { type OpenedGenerator, openGeneratorFile } from '../networks.ts';
 import { progressLine } from '../progress.ts';
 import { checkFolder } from '../restore/command.ts';
-import { describeMethod } from '../restore/manifest.ts';
 import { sha256Of, VERSION } from '../version.ts';
+import { openCritics, resolve } from './contestants.ts';
 import { commandLine, type InpaintFlags } from './flags.ts';
 
 const DEFAULT_METHODS = ['rgi', 'rgi:paper', 'invert'];
@@ -129,61 +121,6 @@ function conclude(final: Results, complete: boolean, flags: InpaintFlags, io: Io
     say(io, `Tables in ${path.join(flags.out, 'results.md')}; 'rgi report ${flags.out}' makes a page of them.`);
   const diverged = final.results.reduce((sum, result) => sum + result.diverged, 0);
   return final.failed.length > 0 || diverged > 0 ? EXIT.partly : EXIT.done;
-}
-
-interface Networks {
-  readonly contestant: Pick<ResolvedContestant, 'critic'>;
-  readonly layers: readonly string[];
-  readonly scores: boolean;
-  readonly described: unknown;
-  readonly notes: readonly string[];
-}
-
-/** The discriminator (named, or the generator's companion) and another network of features: for all methods that have a use for them. */
-async function openCritics(runtime: Runtime, opened: OpenedGenerator, flags: InpaintFlags): Promise<Networks> {
-  const file =
-    flags.discriminator === 'none'
-      ? undefined
-      : (flags.discriminator ?? (await companionDiscriminator(opened.model, flags.generator)));
-  const open = (name: string | undefined) =>
-    name === undefined ? undefined : openCriticFile(runtime, name, opened.generator);
-  const [discriminator, features] = [await open(file), await open(flags.features)];
-  const source = features ?? discriminator;
-  const described = async (name: string | undefined) =>
-    name === undefined ? undefined : { file: name, sha256: await sha256Of(name) };
-  return {
-    contestant: source
-      ? { critic: { score: (discriminator ?? source).critic.score, features: source.critic.features } }
-      : {},
-    layers: source?.layers ?? [],
-    scores: discriminator !== undefined,
-    described: { discriminator: await described(file), features: await described(flags.features) },
-    notes: source ? [] : ['Critic and feature terms are off: there is no discriminator (--discriminator).'],
-  };
-}
-
-function resolve(recipe: Recipe, { generator }: OpenedGenerator, networks: Networks): ResolvedContestant {
-  const context = {
-    channels: generator.channels,
-    generator: generator.graph,
-    masked: recipe.told,
-    critic: networks.scores,
-    layers: networks.layers,
-  };
-  try {
-    const method = buildMethod(recipe.options, context);
-    const thresholdGrey = method.needsMask ? undefined : recipe.thresholdGrey;
-    const description = {
-      options: recipe.options,
-      thresholdGrey,
-      method: describeMethod(method),
-      networks: networks.described,
-    };
-    return { recipe, method, ...networks.contestant, description };
-  } catch (error) {
-    if (!(error instanceof RgiError)) throw error;
-    throw new RgiError(error.code, `The method '${recipe.name}': ${error.message}`, error.location, { cause: error });
-  }
 }
 
 /** The first pictures of the set that can be used; the others are named. Throws where there are none. */

@@ -1,0 +1,70 @@
+/** Methods of an evaluation, resolved for a generator and the networks that go with it. */
+import { RgiError } from '../../errors.ts';
+import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
+import type { Recipe } from '../../evaluate/recipes.ts';
+import { buildMethod } from '../../inversion/methods/index.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { companionDiscriminator } from '../metadata.ts';
+import { type GeneratorFlags, type OpenedGenerator, openCriticFile } from '../networks.ts';
+import { describeMethod } from '../restore/manifest.ts';
+import { sha256Of } from '../version.ts';
+
+export interface Networks {
+  readonly contestant: Pick<ResolvedContestant, 'critic'>;
+  readonly layers: readonly string[];
+  readonly scores: boolean;
+  readonly described: unknown;
+  readonly notes: readonly string[];
+}
+
+export interface NetworkFlags extends GeneratorFlags {
+  readonly discriminator?: string;
+  readonly features?: string;
+}
+
+/** The discriminator (named, or the generator's companion) and another network of features: for all methods that have a use for them. */
+export async function openCritics(runtime: Runtime, opened: OpenedGenerator, flags: NetworkFlags): Promise<Networks> {
+  const file =
+    flags.discriminator === 'none'
+      ? undefined
+      : (flags.discriminator ?? (await companionDiscriminator(opened.model, flags.generator)));
+  const open = (name: string | undefined) =>
+    name === undefined ? undefined : openCriticFile(runtime, name, opened.generator);
+  const [discriminator, features] = [await open(file), await open(flags.features)];
+  const source = features ?? discriminator;
+  const described = async (name: string | undefined) =>
+    name === undefined ? undefined : { file: name, sha256: await sha256Of(name) };
+  return {
+    contestant: source
+      ? { critic: { score: (discriminator ?? source).critic.score, features: source.critic.features } }
+      : {},
+    layers: source?.layers ?? [],
+    scores: discriminator !== undefined,
+    described: { discriminator: await described(file), features: await described(flags.features) },
+    notes: source ? [] : ['Critic and feature terms are off: there is no discriminator (--discriminator).'],
+  };
+}
+
+export function resolve(recipe: Recipe, { generator }: OpenedGenerator, networks: Networks): ResolvedContestant {
+  const context = {
+    channels: generator.channels,
+    generator: generator.graph,
+    masked: recipe.told,
+    critic: networks.scores,
+    layers: networks.layers,
+  };
+  try {
+    const method = buildMethod(recipe.options, context);
+    const thresholdGrey = method.needsMask ? undefined : recipe.thresholdGrey;
+    const description = {
+      options: recipe.options,
+      thresholdGrey,
+      method: describeMethod(method),
+      networks: networks.described,
+    };
+    return { recipe, method, ...networks.contestant, description };
+  } catch (error) {
+    if (!(error instanceof RgiError)) throw error;
+    throw new RgiError(error.code, `The method '${recipe.name}': ${error.message}`, error.location, { cause: error });
+  }
+}
