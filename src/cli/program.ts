@@ -14,6 +14,7 @@ import type { Io } from './io.ts';
 import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
 import { addGeneratorOptions, addRestoreOptions, addRuntimeOptions, type RestoreFlags } from './restore/flags.ts';
+import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { VERSION } from './version.ts';
 
 const seed = numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 });
@@ -49,7 +50,7 @@ function usageSentence(text: string, argv: readonly string[]): string {
   return `${line.charAt(0).toUpperCase()}${line.slice(1)}${/[.?]$/.test(line) ? '' : '.'} ${help}`;
 }
 
-const COMMANDS = ['restore', 'inspect', 'gradcheck', 'doctor', 'evaluate', 'report'] as const;
+const COMMANDS = ['restore', 'inspect', 'gradcheck', 'doctor', 'evaluate', 'report', 'train'] as const;
 
 function build(io: Io, said: string[], done: (code: ExitCode) => void): Command {
   const program = new Command('rgi')
@@ -69,6 +70,10 @@ function build(io: Io, said: string[], done: (code: ExitCode) => void): Command 
 
   addRestoreOptions(add('restore', 'restores pictures and finds what is corrupted in them')).action(
     async (images: string[], flags: RestoreFlags) => done(await restore(images, flags, io)),
+  );
+
+  addRuntimeOptions(addTrainOptions(add('train', 'trains a generator on a folder of good pictures'))).action(
+    async (folder: string, flags: TrainFlags) => done(await train(folder, flags, io)),
   );
 
   addRuntimeOptions(

@@ -74,7 +74,7 @@ export function defaultSettings(
           },
         }
       : {}),
-    weights: { adversarial: none ? 1 : 0.3, reconstruction: none ? 0 : 0.5 / noise, divergence: none ? 0 : 1 },
+    weights: { adversarial: 1, reconstruction: none ? 0 : 0.5 / noise, divergence: none ? 0 : 1 },
     samples: none ? 16 : 8,
     reconstructions: none ? 0 : 8,
     steps,

@@ -101,7 +101,7 @@ describe('a run on files', () => {
       const companion = readModel(await readFile(path.join(folder, 'whole', file)));
       expect(companion.metadata.get('rgi.role')).toBe(`"${role}"`);
     }
-  }, 60_000);
+  }, 180_000);
 
   it('stops when told to and goes on later, to the numbers of a run that never stopped', async () => {
     const whole = await trainFolder(optionsOf('straight'), runtime);
@@ -117,18 +117,18 @@ describe('a run on files', () => {
     const second = await trainFolder(options, runtime);
     expect(second.ended).toBe('done');
     expect(second.record.coverage).toEqual(whole.record.coverage);
-  }, 60_000);
+  }, 180_000);
 
   it('losses that are not finite: back to the last checkpoint, half the rate, and said so', async () => {
     const { ended, record } = await trainFolder(optionsOf('failing'), failingAt(3));
     expect(ended).toBe('done');
     expect(record.events).toEqual(['The losses were not finite at step 5: back to step 3, at 0.5 of the rate.']);
     expect(record.coverage.at(-1)!.step).toBe(6);
-  }, 60_000);
+  }, 180_000);
 
   it('refuses to go on with other pictures', async () => {
     await trainFolder(optionsOf('other'), runtime);
     const fewer = optionsOf('other', { resume: true, data: { size: 8, limit: 12 } });
     await expect(trainFolder(fewer, runtime)).rejects.toThrow(/is of a run on other pictures/);
-  }, 60_000);
+  }, 180_000);
 });

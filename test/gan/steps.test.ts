@@ -124,7 +124,7 @@ describe("the generator's step", () => {
       const names = entries.flatMap(([role, network]) => [...parametersOf(role, network).keys()]);
       await expectGradient(model, feeds, names, loss);
     },
-    60_000,
+    180_000,
   );
 });
 
@@ -153,7 +153,7 @@ describe("the discriminator's step", () => {
         observed(outputs, DISCRIMINATOR_STEP.loss) + (penalty / 2) * observed(outputs, DISCRIMINATOR_STEP.penalty);
       await expectGradient(model, feeds, [...parametersOf('discriminator', discriminator).keys()], loss);
     },
-    60_000,
+    180_000,
   );
 
   it('R1 of a linear discriminator w x + b is |w|^2, and adds penalty * w to the gradient', async () => {

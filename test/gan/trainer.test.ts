@@ -37,7 +37,7 @@ describe('a trainer', () => {
       expectSame(await second.save(), await whole.save());
       for (const trainer of [whole, first, second]) await trainer.dispose();
     },
-    60_000,
+    180_000,
   );
 
   it('goes back to an earlier state without opening anew, and draws otherwise after a rollback', async () => {
@@ -50,7 +50,7 @@ describe('a trainer', () => {
     await trainer.load({ ...state, rollbacks: 1 });
     expect(await steps(trainer, 1)).not.toEqual([before]);
     await trainer.dispose();
-  }, 60_000);
+  }, 180_000);
 
   it('refuses a state of another architecture', async () => {
     const trainer = await createTrainer(dataset, tinySettings(), runtime);
@@ -72,7 +72,7 @@ describe('a trainer', () => {
     await steps(trainer, 150);
     expect(await coverage()).toBeGreaterThan(before + 3);
     await trainer.dispose();
-  }, 60_000);
+  }, 180_000);
 
   it('begins at the principal components where it has a backbone', async () => {
     const { backbone, residual } = await fitBackbone(dataset, 5, runtime);

@@ -2,27 +2,22 @@
  * A training run on files: reads the folder, trains, measures, writes checkpoints, pictures, the page and, whenever the
  * coverage is the best so far, the models. Beside MODEL.onnx: MODEL.discriminator.onnx, MODEL.encoder.onnx, MODEL.training/.
  */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { batchOf, type Dataset, mixed, split } from '../../datasets/dataset.ts';
 import { type BrokenPicture, type FolderOptions, loadFolder } from '../../datasets/node/folder.ts';
 import { messageOf, RgiError } from '../../errors.ts';
-import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
-import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
-import { contactSheet } from '../../images/sheet.ts';
+import { writeFileAtomic } from '../../images/node/write.ts';
 import { float32, type Tensor } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { readCheckpoint, writeCheckpoint } from '../checkpoint.ts';
+import { writeCheckpoint } from '../checkpoint.ts';
 import { type Coverage, measureCoverage, run } from '../coverage.ts';
-import { exportNetwork, type ModelFacts } from '../export.ts';
+import type { ModelFacts } from '../export.ts';
 import { trainingPage } from '../page.ts';
 import { averaged, type CoveragePoint, type DataFacts, type LossPoint, type RunRecord } from '../record.ts';
 import { defaultSettings, type TrainingSettings } from '../settings.ts';
-import type { Networks } from '../steps/generator-step.ts';
-import type { Role } from '../steps/update.ts';
 import { createTrainer, fitBackbone, type StepLosses, type Trainer, type TrainerState } from '../trainer.ts';
+import { factsOf, filesOf, type RunFiles, storedCheckpoint, trainingFacts, writeModels, writeSheets } from './files.ts';
 
 export interface RunOptions {
   readonly folder: string;
@@ -67,7 +62,6 @@ const POINT_SECONDS = 10;
 /** Seconds between checkpoints. */
 const CHECKPOINT_SECONDS = 120;
 const SAMPLES = 48;
-const SHOWN = 8;
 const INVERSION = { steps: 100, pool: 300 };
 
 export async function trainFolder(options: RunOptions, runtime: Runtime): Promise<RunResult> {
@@ -81,7 +75,7 @@ export async function trainFolder(options: RunOptions, runtime: Runtime): Promis
   const files = filesOf(options.out);
   const stored = options.resume ? await storedCheckpoint(files.checkpoint) : undefined;
   const count = dataset.pictures.length;
-  const held = stored?.record.data.held ?? options.held ?? Math.min(32, Math.max(8, Math.round(count / 20)));
+  const held = stored?.record.data.held ?? options.held ?? heldCount(count);
   const seed = stored?.record.settings.seed ?? options.settings?.seed ?? 0;
   const parts = split(dataset, held, seed);
   const wanted = options.settings ?? {};
@@ -113,33 +107,9 @@ export async function trainFolder(options: RunOptions, runtime: Runtime): Promis
   }
 }
 
-interface RunFiles {
-  readonly models: Readonly<Record<Role, string>>;
-  readonly folder: string;
-  readonly checkpoint: string;
-  readonly page: string;
-}
-
-function filesOf(out: string): RunFiles {
-  const base = out.replace(/\.onnx$/i, '');
-  const folder = `${base}.training`;
-  return {
-    models: { generator: `${base}.onnx`, discriminator: `${base}.discriminator.onnx`, encoder: `${base}.encoder.onnx` },
-    folder,
-    checkpoint: path.join(folder, 'checkpoint.npz'),
-    page: path.join(folder, 'index.html'),
-  };
-}
-
-async function storedCheckpoint(file: string) {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
-  }
-  return readCheckpoint(bytes);
+/** A twentieth, 8 to 32. */
+export function heldCount(pictures: number): number {
+  return Math.min(32, Math.max(8, Math.round(pictures / 20)));
 }
 
 /** What changes while a run goes on. */
@@ -275,7 +245,7 @@ class Run {
     await this.survive(() => writeFileAtomic(this.files.checkpoint, writeCheckpoint({ state, record: this.record() })));
   }
 
-  private async survive(write: () => Promise<void>): Promise<void> {
+  private async survive(write: () => Promise<unknown>): Promise<void> {
     try {
       await write();
     } catch (error) {
@@ -316,56 +286,21 @@ class Run {
       'image',
     );
     await this.survive(async () => {
-      const name = String(done).padStart(7, '0');
-      const sheets = { samples: grid(samples, 12), reconstructions: pairs(unseen, reached.images) };
-      const png = {
-        samples: await encodePng(sheets.samples),
-        reconstructions: await encodePng(sheets.reconstructions),
-      };
-      await writeFileAtomic(path.join(this.files.folder, `samples-${name}.png`), png.samples);
-      await writeFileAtomic(path.join(this.files.folder, `reconstructions-${name}.png`), png.reconstructions);
+      const png = await writeSheets(this.files, done, samples, unseen, reached.images);
       const page = trainingPage(
         this.options.title ?? `Training ${path.basename(this.files.models.generator)}`,
         this.record(),
-        { samples: dataUrl(png.samples), reconstructions: dataUrl(png.reconstructions) },
+        png,
         done < settings.steps ? this.secondsPerStep * (settings.steps - done) : undefined,
       );
       await writeFileAtomic(this.files.page, page);
     });
-    if (best) await this.survive(() => this.writeModels(networks, point));
-  }
-
-  private async writeModels(networks: Networks, coverage: CoveragePoint): Promise<void> {
-    const { settings } = this.trainer;
-    const { models } = this.files;
-    const { steps, ...rest } = settings;
-    const facts: ModelFacts = {
-      channels: this.data.channels,
-      size: this.data.size,
-      latent: settings.latent,
-      licence: this.options.licence,
-      training: {
-        tool: 'rgi train',
-        data: this.data,
-        settings: { ...rest, steps },
-        step: coverage.step,
-        seconds: Math.round(this.secondsBefore + this.elapsed()),
-        coverage: { median: coverage.median, worst: coverage.worst, unit: 'dB PSNR' },
-      },
-    };
-    const companions: Record<string, { file: string; sha256: string }> = {};
-    for (const role of ['discriminator', 'encoder'] as const) {
-      const network = networks[role];
-      if (!network) continue;
-      const bytes = exportNetwork(network.graph, role, facts, this.options.half);
-      await writeFileAtomic(models[role], bytes);
-      companions[role] = {
-        file: path.basename(models[role]),
-        sha256: createHash('sha256').update(bytes).digest('hex'),
-      };
-    }
-    const generator = exportNetwork(networks.generator.graph, 'generator', { ...facts, companions }, this.options.half);
-    await writeFileAtomic(models.generator, generator);
+    if (!best) return;
+    const { generator, discriminator, encoder } = networks;
+    const graphs = { generator: generator.graph, discriminator: discriminator.graph, encoder: encoder?.graph };
+    const training = trainingFacts({ settings }, this.data, this.secondsBefore + this.elapsed(), point);
+    const facts = factsOf(this.data, settings.latent, training, this.options.licence);
+    await this.survive(() => writeModels(graphs, facts, this.files, this.options.half));
   }
 }
 
@@ -374,31 +309,4 @@ function isFinite32(tensor: Tensor): boolean {
   let sum = 0;
   for (const v of tensor.data as Float32Array) sum += v * v;
   return Number.isFinite(sum);
-}
-
-function grid(images: Tensor, perRow: number): Image {
-  const all = imagesOf(clip(images as Image));
-  const rows = Array.from({ length: Math.ceil(all.length / perRow) }, (_, i) =>
-    all.slice(i * perRow, (i + 1) * perRow),
-  );
-  return contactSheet(rows, { gap: 2, scale: images.dims[3] <= 32 ? 2 : 1 });
-}
-
-/** Rows of unseen pictures, each above what was reached. */
-function pairs(unseen: Image, made: Tensor): Image {
-  const reached = clip(made as Image);
-  const count = Math.min(2 * SHOWN, unseen.dims[0]);
-  const rows: Image[][] = [];
-  for (let from = 0; from < count; from += SHOWN) {
-    const some = Array.from({ length: Math.min(SHOWN, count - from) }, (_, i) => from + i);
-    rows.push(
-      some.map((i) => imageAt(unseen, i)),
-      some.map((i) => imageAt(reached, i)),
-    );
-  }
-  return contactSheet(rows, { gap: 2, scale: unseen.dims[3] <= 64 ? 2 : 1 });
-}
-
-function dataUrl(png: Uint8Array): string {
-  return `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
 }

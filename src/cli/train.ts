@@ -1,0 +1,214 @@
+/** `rgi train`: a generator from a folder of good pictures. Flags in, a run, progress and files out. */
+import type { Command } from 'commander';
+import { RgiError } from '../errors.ts';
+import { AUGMENT } from '../gan/augment.ts';
+import { fitFolder } from '../gan/node/linear-run.ts';
+import { type RunEvent, type RunOptions, type RunResult, trainFolder } from '../gan/node/run.ts';
+import { type Architecture, AUGMENT_BELOW, type TrainingSettings } from '../gan/settings.ts';
+import type { Reconstruction } from '../gan/steps/generator-step.ts';
+import { createRuntime } from '../runtime/node/index.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { count, numberIn, oneOf } from './arguments.ts';
+import { EXIT, type ExitCode } from './failures.ts';
+import { type Io, printJson, say } from './io.ts';
+import { duration, progressLine } from './progress.ts';
+import type { RuntimeFlags } from './restore/flags.ts';
+
+export interface TrainFlags extends RuntimeFlags {
+  readonly out: string;
+  readonly size: number;
+  readonly channels?: 'grey' | 'colour';
+  readonly crops?: boolean;
+  readonly scale: number;
+  readonly mirror?: boolean;
+  readonly limit?: number;
+  readonly architecture: Architecture | 'linear';
+  readonly latent?: number;
+  readonly width?: number;
+  readonly reconstruction?: Reconstruction;
+  readonly linearStart: boolean;
+  readonly steps?: number;
+  readonly minutes?: number;
+  readonly rate?: number;
+  readonly augment?: 'on' | 'off';
+  readonly held?: number;
+  readonly half?: boolean;
+  readonly licence?: string;
+  readonly attribution?: string;
+  readonly seed: number;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const SIZES = ['32', '64', '128', '256'] as const;
+
+export function addTrainOptions(command: Command): Command {
+  const size = oneOf(SIZES);
+  return command
+    .argument('<folder>', "good pictures (any folder, subfolders too; or MVTec's layout: its train/good is taken)")
+    .requiredOption('-o, --out <file>', "the generator's file (ONNX); all else is named after it")
+    .option('--size <pixels>', `height and width: ${SIZES.join(', ')}`, (text) => Number(size(text)), 64)
+    .option('--channels <kind>', 'grey or colour (default: what the pictures are)', oneOf(['grey', 'colour'] as const))
+    .option('--crops', 'squares from anywhere in the pictures, for textures (default: whole objects)')
+    .option('--scale <factor>', 'with --crops: pictures made so many times smaller first', numberIn({ from: 1 }), 1)
+    .option('--mirror', 'mirror half of the pictures left to right')
+    .option('--limit <count>', 'use at most so many pictures', count)
+    .option(
+      '--architecture <name>',
+      'light, pggan, or linear (principal components: seconds)',
+      oneOf(['light', 'pggan', 'linear'] as const),
+      'light',
+    )
+    .option('--latent <length>', 'length of z', count)
+    .option('--width <channels>', 'feature maps at full size', count)
+    .option(
+      '--reconstruction <kind>',
+      'what makes good samples reachable: encoder (default), codes, or none',
+      oneOf(['encoder', 'codes', 'none'] as const),
+    )
+    .option('--no-linear-start', 'do not begin at the principal components')
+    .option('--steps <count>', 'steps in all', count)
+    .option('--minutes <number>', 'stop after so many minutes, to be resumed', numberIn({ above: 0 }))
+    .option('--rate <number>', 'learning rate', numberIn({ above: 0 }))
+    .option(
+      '--augment <on|off>',
+      `augmentation of what the discriminator sees (default: on below ${AUGMENT_BELOW} pictures)`,
+      oneOf(['on', 'off'] as const),
+    )
+    .option('--held <count>', 'pictures held out to measure the coverage', count)
+    .option('--half', 'weights on disk in 16 bits')
+    .option('--licence <name>', 'licence of the pictures, written into the files')
+    .option('--attribution <text>', 'whom to name, written into the files')
+    .option('--seed <number>', 'seed of everything that is drawn', numberIn({ integer: true, from: 0, to: 2 ** 31 }), 0)
+    .option('--resume', 'go on from the last checkpoint')
+    .option('--json', 'print the result as one JSON document')
+    .option('-q, --quiet', 'say nothing but errors')
+    .addHelpText('after', EXAMPLES);
+}
+
+export async function train(folder: string, flags: TrainFlags, io: Io): Promise<ExitCode> {
+  if (!/\.onnx$/i.test(flags.out)) throw new RgiError('usage', `--out ${flags.out}: give a file name ending in .onnx.`);
+  const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
+  const tell = eventsTo(io, flags);
+  try {
+    if (flags.architecture === 'linear') return await trainLinear(folder, flags, io, runtime, tell);
+    const result = await trainFolder({ ...optionsOf(folder, flags), signal: io.signal, onEvent: tell.event }, runtime);
+    tell.done();
+    if (flags.json) printJson(io, summaryOf(result));
+    else if (!flags.quiet) for (const line of linesOf(result)) say(io, line);
+    return result.ended === 'done' ? EXIT.done : EXIT.interrupted;
+  } finally {
+    tell.done();
+    await runtime.dispose();
+  }
+}
+
+async function trainLinear(
+  folder: string,
+  flags: TrainFlags,
+  io: Io,
+  runtime: Runtime,
+  tell: ReturnType<typeof eventsTo>,
+): Promise<ExitCode> {
+  const { data, held, half, licence, out } = optionsOf(folder, flags);
+  const { latent, seed } = flags;
+  const options = { folder, out, data, held, half, licence, latent, seed, signal: io.signal, onEvent: tell.event };
+  const result = await fitFolder(options, runtime);
+  tell.done();
+  if (flags.json) printJson(io, { ended: 'done', ...result });
+  else if (!flags.quiet) {
+    const { coverage, explained, seconds, files } = result;
+    say(io, `Done after ${duration(seconds)}. The components hold ${(100 * explained).toFixed(1)}% of the variance.`);
+    say(io, `Good pictures that it has not seen are reached with ${coverage.median.toFixed(1)} dB (median).`);
+    for (const file of files) say(io, file);
+  }
+  return EXIT.done;
+}
+
+function optionsOf(folder: string, flags: TrainFlags): RunOptions {
+  const settings: Partial<TrainingSettings> = {
+    ...(flags.architecture === 'linear' ? {} : { architecture: flags.architecture }),
+    ...defined({
+      latent: flags.latent,
+      width: flags.width,
+      reconstruction: flags.reconstruction,
+      steps: flags.steps,
+      rate: flags.rate,
+      augment: flags.augment === 'on' ? AUGMENT : undefined,
+    }),
+    ...(flags.augment === 'off' ? { augment: undefined } : {}),
+    seed: flags.seed,
+  };
+  return {
+    folder,
+    out: flags.out,
+    data: {
+      size: flags.size,
+      channels: flags.channels && (flags.channels === 'grey' ? 1 : 3),
+      kind: flags.crops ? 'crops' : 'object',
+      scale: flags.scale,
+      mirror: flags.mirror,
+      limit: flags.limit,
+    },
+    settings,
+    linearStart: flags.linearStart,
+    resume: flags.resume,
+    held: flags.held,
+    minutes: flags.minutes,
+    half: flags.half,
+    ...(flags.licence ? { licence: { name: flags.licence, ...defined({ attribution: flags.attribution }) } } : {}),
+  };
+}
+
+function defined<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** Progress on one line; what should stay (coverage, notes, broken pictures) on lines of its own. */
+function eventsTo(io: Io, flags: TrainFlags): { event: (event: RunEvent) => void; done: () => void } {
+  const line = progressLine(io, flags.quiet ?? false);
+  const keep = (text: string) => {
+    line.clear();
+    if (!flags.quiet) say(io, text);
+  };
+  return {
+    done: () => line.clear(),
+    event(event) {
+      if (event.kind === 'loading') return line.show(event.done, event.total, `reading picture ${event.done}`);
+      if (event.kind === 'broken') return keep(`left out: ${event.picture.reason}`);
+      if (event.kind === 'note') return keep(`note: ${event.text}`);
+      if (event.kind === 'coverage') {
+        const { step, median, worst } = event.point;
+        const best = event.best ? ', best so far: models written' : '';
+        return keep(`step ${step}: coverage ${median.toFixed(1)} dB (median), ${worst.toFixed(1)} dB (worst)${best}`);
+      }
+      const { point, steps, secondsLeft } = event;
+      const error = point.reconstruction === undefined ? '' : `, error ${point.reconstruction.toFixed(4)}`;
+      line.show(point.step, steps, `step ${point.step} of ${steps}, ${duration(secondsLeft)} left${error}`);
+    },
+  };
+}
+
+function summaryOf({ ended, record, files, page }: RunResult) {
+  const { settings, data, seconds, coverage, events } = record;
+  return { ended, files, page, seconds, data, coverage, events, settings };
+}
+
+function linesOf({ ended, record, files, page }: RunResult): string[] {
+  const best = Math.max(...record.coverage.map((point) => point.median));
+  const end = ended === 'done' ? 'Done' : 'Stopped; go on with --resume';
+  return [
+    `${end} after ${duration(record.seconds)}.`,
+    ...(record.coverage.length > 0
+      ? [`Good pictures that it has not seen are reached with ${best.toFixed(1)} dB (median).`, ...files]
+      : ['No model was written yet.']),
+    ...(page ? [`Curves and samples: ${page}`] : []),
+  ];
+}
+
+const EXAMPLES = `
+Examples:
+  rgi train good/ --out part.onnx --size 128
+  rgi train carpet/ --out carpet.onnx --size 64 --crops --scale 4 --architecture linear
+  rgi train faces/ --out faces.onnx --minutes 60 ; rgi train faces/ --out faces.onnx --resume`;

@@ -1,0 +1,133 @@
+/** The files of a training run: models with their facts, sheets of pictures, the checkpoint. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { messageOf, RgiError } from '../../errors.ts';
+import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
+import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
+import { contactSheet } from '../../images/sheet.ts';
+import type { Graph } from '../../onnx/graph.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
+import { type Checkpoint, readCheckpoint } from '../checkpoint.ts';
+import { exportNetwork, type ModelFacts } from '../export.ts';
+import type { PagePictures } from '../page.ts';
+import type { CoveragePoint, DataFacts } from '../record.ts';
+import type { Role } from '../steps/update.ts';
+
+export interface RunFiles {
+  readonly models: Readonly<Record<Role, string>>;
+  readonly folder: string;
+  readonly checkpoint: string;
+  readonly page: string;
+}
+
+export function filesOf(out: string): RunFiles {
+  const base = out.replace(/\.onnx$/i, '');
+  const folder = `${base}.training`;
+  return {
+    models: { generator: `${base}.onnx`, discriminator: `${base}.discriminator.onnx`, encoder: `${base}.encoder.onnx` },
+    folder,
+    checkpoint: path.join(folder, 'checkpoint.npz'),
+    page: path.join(folder, 'index.html'),
+  };
+}
+
+/** Undefined where there is none yet. */
+export async function storedCheckpoint(file: string): Promise<Checkpoint | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
+  }
+  return readCheckpoint(bytes);
+}
+
+/** What an exported file says of its training. */
+export function trainingFacts(
+  how: Readonly<Record<string, unknown>>,
+  data: DataFacts,
+  seconds: number,
+  { step, median, worst }: CoveragePoint,
+): Record<string, unknown> {
+  const coverage = { median, worst, unit: 'dB PSNR' };
+  return { tool: 'rgi train', data, ...how, step, seconds: Math.round(seconds), coverage };
+}
+
+export function factsOf(
+  data: DataFacts,
+  latent: number,
+  training: ModelFacts['training'],
+  licence?: ModelFacts['licence'],
+): ModelFacts {
+  return { channels: data.channels, size: data.size, latent, training, ...(licence ? { licence } : {}) };
+}
+
+/** The companions first, then the generator, which names them with their hashes. Returns the files written. */
+export async function writeModels(
+  graphs: Readonly<Partial<Record<Role, Graph>>> & { readonly generator: Graph },
+  facts: ModelFacts,
+  { models }: RunFiles,
+  half = false,
+): Promise<string[]> {
+  const companions: Record<string, { file: string; sha256: string }> = {};
+  const written: string[] = [];
+  for (const role of ['discriminator', 'encoder'] as const) {
+    const graph = graphs[role];
+    if (!graph) continue;
+    const bytes = exportNetwork(graph, role, facts, half);
+    await writeFileAtomic(models[role], bytes);
+    written.push(models[role]);
+    companions[role] = { file: path.basename(models[role]), sha256: createHash('sha256').update(bytes).digest('hex') };
+  }
+  await writeFileAtomic(models.generator, exportNetwork(graphs.generator, 'generator', { ...facts, companions }, half));
+  return [models.generator, ...written];
+}
+
+/** The samples, and unseen pictures above what was reached, as PNG files of this step; returns them as data URLs. */
+export async function writeSheets(
+  { folder }: RunFiles,
+  step: number,
+  samples: Tensor,
+  unseen: Image,
+  reached: Tensor,
+): Promise<PagePictures> {
+  const name = String(step).padStart(7, '0');
+  const sheets = { samples: grid(samples), reconstructions: pairs(unseen, reached) };
+  const png = { samples: await encodePng(sheets.samples), reconstructions: await encodePng(sheets.reconstructions) };
+  await writeFileAtomic(path.join(folder, `samples-${name}.png`), png.samples);
+  await writeFileAtomic(path.join(folder, `reconstructions-${name}.png`), png.reconstructions);
+  return { samples: dataUrl(png.samples), reconstructions: dataUrl(png.reconstructions) };
+}
+
+const PER_ROW = 12;
+const SHOWN = 8;
+
+function grid(images: Tensor): Image {
+  const perRow = PER_ROW;
+  const all = imagesOf(clip(images as Image));
+  const rows = Array.from({ length: Math.ceil(all.length / perRow) }, (_, i) =>
+    all.slice(i * perRow, (i + 1) * perRow),
+  );
+  return contactSheet(rows, { gap: 2, scale: images.dims[3] <= 32 ? 2 : 1 });
+}
+
+/** Rows of unseen pictures, each above what was reached. */
+function pairs(unseen: Image, made: Tensor): Image {
+  const reached = clip(made as Image);
+  const count = Math.min(2 * SHOWN, unseen.dims[0]);
+  const rows: Image[][] = [];
+  for (let from = 0; from < count; from += SHOWN) {
+    const some = Array.from({ length: Math.min(SHOWN, count - from) }, (_, i) => from + i);
+    rows.push(
+      some.map((i) => imageAt(unseen, i)),
+      some.map((i) => imageAt(reached, i)),
+    );
+  }
+  return contactSheet(rows, { gap: 2, scale: unseen.dims[3] <= 64 ? 2 : 1 });
+}
+
+function dataUrl(png: Uint8Array): string {
+  return `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
+}

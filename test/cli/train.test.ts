@@ -1,0 +1,61 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { run } from '../../src/cli/program.ts';
+import { batchOf } from '../../src/datasets/dataset.ts';
+import { writePicture } from '../../src/images/node/write.ts';
+import { readModel } from '../../src/onnx/read.ts';
+import { stripes } from '../gan/support.ts';
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(os.tmpdir(), 'rgi-cli-train-'));
+  const dataset = stripes(20);
+  for (const [i, { name }] of dataset.pictures.entries())
+    await writePicture(path.join(folder, 'good', name), batchOf(dataset, [i]));
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+async function rgi(...argv: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const io = {
+    out: (text: string) => out.push(text),
+    err: (text: string) => err.push(text),
+    terminal: false,
+    colour: false,
+    signal: new AbortController().signal,
+    worker: false,
+  };
+  const code = await run(argv, io);
+  return { code, out: out.join(''), err: err.join('') };
+}
+
+it('train --architecture linear writes a generator and its encoder in seconds, and says how good they are', async () => {
+  const out = path.join(folder, 'linear.onnx');
+  const argv = ['train', path.join(folder, 'good'), '--out', out, '--size', '32', '--architecture', 'linear'];
+  const { code, err } = await rgi(...argv, '--latent', '3');
+  expect(code).toBe(0);
+  expect(err).toMatch(/Good pictures that it has not seen are reached with \d\d\.\d dB/);
+  const model = readModel(await readFile(out));
+  expect(JSON.parse(model.metadata.get('rgi.latent')!)).toEqual({ input: 'z', shape: [3], law: 'normal' });
+  expect(Object.keys(JSON.parse(model.metadata.get('rgi.companions')!))).toEqual(['encoder']);
+}, 120_000);
+
+it('train: wrong uses are one sentence and exit code 2', async () => {
+  const good = path.join(folder, 'good');
+  const cases: [string[], RegExp][] = [
+    [['train', good, '--out', 'x.pt'], /give a file name ending in \.onnx/],
+    [['train', good, '--out', 'x.onnx', '--size', '48'], /one of 32, 64, 128, 256/],
+    [['train', path.join(folder, 'none'), '--out', 'x.onnx'], /is not a folder/],
+    [['train', good], /required option.*--out/i],
+  ];
+  for (const [argv, message] of cases) {
+    const { code, err } = await rgi(...argv);
+    expect(code).toBe(2);
+    expect(err).toMatch(message);
+  }
+});
