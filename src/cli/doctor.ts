@@ -53,14 +53,17 @@ export async function doctor(flags: DoctorFlags, io: Io): Promise<ExitCode> {
     const ok = trial?.ok ?? true;
     if (flags.json)
       printJson(io, { ok, versions, platform, devices, ...(trial ? { generator: flags.generator, trial } : {}) });
+    else if (trial && io.signal.aborted) say(io, trial.sentence);
     else if (trial) {
       io.out(`${flags.generator}\n  ${trial.sentence}\n`);
       io.out(
         `  PSNR ${trial.psnr.map((value) => value.toFixed(1)).join(', ')} dB; ${(1000 * trial.secondsPerStep).toFixed(1)} ms a step of ${trial.searches} searches; ${trial.seconds.toFixed(1)} s in all\n`,
       );
     }
-    if (trial && !ok) say(io, `error: ${trial.sentence}`);
-    return ok ? EXIT.done : EXIT.check;
+    if (ok) return EXIT.done;
+    if (io.signal.aborted) return EXIT.interrupted;
+    say(io, `error: ${trial!.sentence}`);
+    return EXIT.check;
   } finally {
     await runtime.dispose();
   }

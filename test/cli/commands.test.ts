@@ -149,7 +149,7 @@ describe('rgi gradcheck', () => {
 
 describe('rgi doctor', () => {
   test('inverts a generator’s own samples', async () => {
-    const said = await bench.rgi('doctor --generator @g.onnx --json --threads 1');
+    const said = await bench.rgi('doctor --generator @g.onnx --json --threads 1 --steps 150');
     expect(said.code).toBe(0);
     const told = JSON.parse(said.out) as { ok: boolean; trial: { psnr: number[]; medianPsnr: number } };
     expect(told.ok).toBe(true);
@@ -162,6 +162,11 @@ describe('rgi doctor', () => {
     expect(said.code).toBe(1);
     expect(said.err).toMatch(/^error: Cannot be inverted well: .* Check the latent's law \(--latent-law\)/);
   });
+});
+
+test('rgi doctor, interrupted, has no finding: exit code 3', async () => {
+  const said = await bench.rgi('doctor --generator @g.onnx --steps 40', AbortSignal.abort());
+  expect(said).toMatchObject({ code: 3, err: 'Interrupted before the trial ended.\n' });
 });
 
 describe('the program', () => {
