@@ -16,6 +16,8 @@ export function overviewTable(results: readonly Result[], metric: MetricName): H
   const oneSet = new Set(results.map((result) => result.set)).size === 1;
   const title = ([first]: readonly Result[]) => (oneSet ? first.case : `${first.set}: ${first.case}`);
   const better = facts.better === 'neither' ? '' : `, ${facts.better} is better`;
+  const pooled = results.some((result) => 'pooled' in (result.metrics[metric] ?? {}));
+  const apart = results.some((result) => result.told) ? ', methods that were told the mask apart' : '';
   const rows = methods.map((method) => {
     const own = groups.map((group) => group.find((one) => one.method === method));
     const told = own.some((one) => one?.told ?? false);
@@ -24,7 +26,7 @@ export function overviewTable(results: readonly Result[], metric: MetricName): H
   });
   return table({
     name: 'Overview',
-    about: `${titleOf(metric)}: the median over the pictures${better}. Bold: the best of a column, methods that were told the mask apart.`,
+    about: `${titleOf(metric)}${pooled ? ', of all pixels or pictures together' : ': the median over the pictures'}${better}. Bold: the best of a column${apart}.`,
     head: [FIRST_HEAD, ...groups.map((group) => html`<th scope="col">${title(group)}</th>`)],
     rows,
   });
