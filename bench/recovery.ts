@@ -2,7 +2,7 @@
  * Recovery on the manifold, where the truth is known: G(z*) of fresh latents, corrupted, restored by the `paper` recipe,
  * by our default, and by the default given the true mask (its oracle).
  *
- *   npm run bench -- recovery [--models ffhq64_vae,anime64_dcgan] [--count 64] [--steps 2000] [--seed 2026] [--threads 2]
+ *   npm run bench -- recovery [--models ffhq64_vae,anime64_dcgan] [--count 64] [--steps 2000] [--seed 2026] [--threads 2] [--methods default,oracle]
  */
 import { rgi } from '../src/inversion/methods/rgi.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
@@ -12,6 +12,7 @@ export async function recovery(args: readonly string[]): Promise<void> {
   const count = Number(argument(args, 'count', '64'));
   const steps = Number(argument(args, 'steps', '2000'));
   const seed = Number(argument(args, 'seed', '2026'));
+  const wanted = argument(args, 'methods', '');
   const runtime = nodeRuntime({ threads: Number(argument(args, 'threads', '2')) });
   for (const name of argument(args, 'models', 'ffhq64_vae').split(',')) {
     const generator = await sharedGenerator(name, runtime);
@@ -26,6 +27,7 @@ export async function recovery(args: readonly string[]): Promise<void> {
     for (const kind of Object.keys(CASES)) {
       const setting = trial(clean, kind, seed + 1);
       for (const [method, recipe] of Object.entries(methods)) {
+        if (wanted !== '' && !wanted.split(',').includes(method)) continue;
         const scores = await score(generator, recipe, runtime, setting);
         const record = {
           model: name,
