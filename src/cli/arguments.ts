@@ -1,5 +1,5 @@
 /** Parsers of option values: words of a list, numbers in a range, lists. A wrong one says what is right. */
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** One of `values`; a near miss is suggested. */
 export function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
@@ -9,6 +9,12 @@ export function oneOf<T extends string>(values: readonly T[]): (text: string) =>
     const near = nearest(text, values);
     throw new InvalidArgumentError(`${near ? `Did you mean '${near}'? ` : ''}It is one of ${values.join(', ')}.`);
   };
+}
+
+/** An option whose value is one of `values`, which its help lists. */
+export function choice<T extends string>(flags: string, text: string, values: readonly T[], fallback?: T): Option {
+  const option = new Option(flags, `${text}: ${values.join(', ')}`).argParser(oneOf(values));
+  return fallback === undefined ? option : option.default(fallback);
 }
 
 export interface NumberRule {

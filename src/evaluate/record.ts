@@ -108,7 +108,7 @@ export interface Results {
 
 const HISTORY_POINTS = 120;
 
-/** A search's history with at most 120 of its steps, first and last among them; six digits are kept. */
+/** A search's history with at most `points` of its steps, evenly taken, first and last among them; six digits are kept. */
 export function thinned(
   history: { readonly loss: readonly number[]; readonly masked: readonly number[] },
   points = HISTORY_POINTS,

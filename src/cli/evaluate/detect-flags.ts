@@ -1,8 +1,8 @@
 /** `rgi evaluate detect`: its options. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { DETECTION_LAYOUTS, type DetectionLayout } from '../../evaluate/node/detection-layouts.ts';
 import type { Fit } from '../../images/resize.ts';
-import { count, list, numberIn, oneOf } from '../arguments.ts';
+import { choice, count, list, numberIn } from '../arguments.ts';
 import type { GeneratorFlags } from '../networks.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
 
@@ -47,8 +47,6 @@ Data sets: MVTec AD (train/good, test/DEFECT, ground_truth/DEFECT), BTAD (train/
 (Data/Images, with split_csv/1cls.csv in it or beside it), or plain (good/, defect/, masks/; or train/, test/, masks/).`;
 
 export function addDetectOptions(command: Command): Command {
-  const choice = <T extends string>(flags: string, text: string, values: readonly T[], fallback: T) =>
-    new Option(flags, `${text}: ${values.join(', ')}`).default(fallback).argParser(oneOf(values));
   command
     .argument('<data>', 'a data set of good and defective pictures (see below)')
     .requiredOption('-o, --out <folder>', 'where the results go')

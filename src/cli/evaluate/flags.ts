@@ -1,10 +1,10 @@
 /** `rgi evaluate`: its options as commander reads them, and the command line that repeats a run. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { CASE_GROUPS, CASE_NAMES } from '../../evaluate/cases.ts';
 import { LAYOUTS, type Layout } from '../../evaluate/node/layouts.ts';
 import { FILLS } from '../../images/corruptions.ts';
 import type { Fit } from '../../images/resize.ts';
-import { count, list, numberIn, oneOf } from '../arguments.ts';
+import { choice, count, list, numberIn } from '../arguments.ts';
 import type { GeneratorFlags } from '../networks.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
 
@@ -57,8 +57,6 @@ Data sets: CelebA (aligned; list_eval_partition.txt beside img_align_celeba/: it
 LSUN (NAME_val/), or any folder (of one with train/ and test/, the latter). Pictures are taken in natural order.`;
 
 export function addInpaintOptions(command: Command): Command {
-  const choice = <T extends string>(flags: string, text: string, values: readonly T[], fallback: T) =>
-    new Option(flags, `${text}: ${values.join(', ')}`).default(fallback).argParser(oneOf(values));
   command
     .argument('<data>', 'a folder of clean pictures, or a data set (see below)')
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')

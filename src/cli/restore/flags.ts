@@ -8,7 +8,7 @@ import { METHOD_NAMES } from '../../inversion/method.ts';
 import { type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { PRESETS } from '../../inversion/presets.ts';
 import { DEVICES, type Device } from '../../runtime/runtime.ts';
-import { count, list, numberIn, oneOf, repeated } from '../arguments.ts';
+import { choice, count, list, numberIn, oneOf, repeated } from '../arguments.ts';
 import type { GeneratorFlags } from '../networks.ts';
 
 export type MethodFlags = Omit<MethodOptions, 'thresholdGrey'> & { readonly threshold?: number };
@@ -107,10 +107,6 @@ export function addRuntimeOptions(command: Command): Command {
 }
 
 export function addRestoreOptions(command: Command): Command {
-  const choice = <T extends string>(flags: string, text: string, values: readonly T[], fallback?: T): Option => {
-    const option = new Option(flags, `${text}: ${values.join(', ')}`).argParser(oneOf(values));
-    return fallback === undefined ? option : option.default(fallback);
-  };
   command
     .argument('<images...>', 'pictures, .npy arrays [C,H,W] or [N,C,H,W] in [-1,1], folders, or patterns')
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')

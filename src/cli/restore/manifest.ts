@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { RgiError } from '../../errors.ts';
+import { thinned } from '../../evaluate/record.ts';
 import { coverage } from '../../images/image.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import { type Method, RESULT_SENTENCES } from '../../inversion/method.ts';
@@ -104,21 +105,10 @@ export function recordOf(
     steps: result.steps,
     seconds: Number(result.seconds.toFixed(3)),
     maskedShare: coverage(result.mask.data),
-    history: thinned(result.history),
+    history: thinned(result.history, HISTORY_POINTS),
     files,
     notes: item.notes,
   };
-}
-
-/** At most 200 steps of a history, evenly taken, first and last among them. */
-export function thinned(history: Restoration['history']) {
-  const { length } = history.loss;
-  const points = Math.min(length, HISTORY_POINTS);
-  const step = Array.from({ length: points }, (_, i) =>
-    points < 2 ? i : Math.round((i * (length - 1)) / (points - 1)),
-  );
-  const short = (values: readonly number[]) => step.map((t) => Number(values[t].toPrecision(6)));
-  return { step, loss: short(history.loss), masked: short(history.masked) };
 }
 
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
