@@ -1,5 +1,4 @@
 /** Pictures for training: kept in memory as bytes, handed out as batches of float32 [N,C,H,W] in [-1,1]. */
-import { RgiError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import { float32 } from '../onnx/tensor.ts';
 import { type Random, randomFrom } from '../random.ts';
@@ -78,20 +77,4 @@ export function mixed(...parts: readonly number[]): number {
   hash ^= hash >>> 13;
   hash = Math.imul(hash, 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
-}
-
-/** The dataset in two: `held` pictures drawn by `seed` for measuring, the others for training; both in their order. */
-export function split(dataset: Dataset, held: number, seed: number): { train: Dataset; held: Dataset } {
-  if (dataset.pictures.length <= held) {
-    throw new RgiError(
-      'input',
-      `${dataset.pictures.length} pictures cannot spare ${held} for measuring; give more pictures.`,
-    );
-  }
-  const out = new Set(randomFrom(mixed(seed, 77)).sample(held, dataset.pictures.length));
-  const part = (inside: boolean): Dataset => ({
-    ...dataset,
-    pictures: dataset.pictures.filter((_, i) => out.has(i) === inside),
-  });
-  return { train: part(false), held: part(true) };
 }

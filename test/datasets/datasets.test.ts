@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { batchOf, type Dataset, orderOf, split } from '../../src/datasets/dataset.ts';
+import { batchOf, type Dataset, orderOf } from '../../src/datasets/dataset.ts';
+import { heldOut, split } from '../../src/datasets/held-out.ts';
 import { loadFolder } from '../../src/datasets/node/folder.ts';
 import type { Image } from '../../src/images/image.ts';
 import { writePicture } from '../../src/images/node/write.ts';
@@ -106,5 +107,27 @@ describe('batches', () => {
     expect(held.pictures).toHaveLength(3);
     expect(names.sort()).toEqual(pictures.map((p) => p.name).sort());
     expect(() => split(train, 7, 0)).toThrow(/cannot spare 7/);
+  });
+});
+
+describe('pictures held out', () => {
+  it('are blocks of consecutive names, one in each quarter, the same for a seed', () => {
+    const positions = heldOut(498, 25, 3);
+    expect(positions).toEqual(heldOut(498, 25, 3));
+    expect(positions).not.toEqual(heldOut(498, 25, 4));
+    expect(new Set(positions).size).toBe(25);
+    const blocks = positions.filter((position, i) => position !== positions[i - 1] + 1);
+    expect(blocks.map((first) => Math.floor(first / 124.5))).toEqual([0, 1, 2, 3]);
+    const sizes = blocks.map((first) => positions.filter((p) => Math.floor(p / 124.5) === Math.floor(first / 124.5)));
+    expect(sizes.map((own) => own.length)).toEqual([6, 6, 6, 7]);
+  });
+
+  it('are as many as asked, of however few, as long as one is left', () => {
+    for (let count = 1; count < 40; count++)
+      for (let held = 0; held < count; held++) {
+        const positions = heldOut(count, held, 1);
+        expect(new Set(positions.filter((p) => p >= 0 && p < count)).size).toBe(held);
+      }
+    expect(() => heldOut(7, 7, 0)).toThrow('7 pictures cannot spare 7 for measuring; give more pictures.');
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { batchOf, split } from '../../src/datasets/dataset.ts';
+import { batchOf } from '../../src/datasets/dataset.ts';
+import { split } from '../../src/datasets/held-out.ts';
 import { readCheckpoint, writeCheckpoint } from '../../src/gan/checkpoint.ts';
 import { measureCoverage } from '../../src/gan/coverage.ts';
 import type { RunRecord } from '../../src/gan/record.ts';

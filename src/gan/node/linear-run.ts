@@ -1,6 +1,7 @@
 /** The linear generator of a folder, on files: no steps, no checkpoint; measured and exported like a trained one. */
 import path from 'node:path';
-import { batchOf, mixed, split } from '../../datasets/dataset.ts';
+import { batchOf, mixed } from '../../datasets/dataset.ts';
+import { heldOutCount, split } from '../../datasets/held-out.ts';
 import { type FolderOptions, loadFolder } from '../../datasets/node/folder.ts';
 import { float32 } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
@@ -10,7 +11,7 @@ import type { ModelFacts } from '../export.ts';
 import { fitLinear } from '../networks/linear.ts';
 import type { CoveragePoint, DataFacts } from '../record.ts';
 import { factsOf, filesOf, trainingFacts, writeModels, writeSheets } from './files.ts';
-import { heldCount, type RunEvent } from './run.ts';
+import type { RunEvent } from './run.ts';
 
 export interface LinearRunOptions {
   readonly folder: string;
@@ -49,7 +50,7 @@ export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Pr
   });
   for (const picture of broken) say({ kind: 'broken', picture });
   const { latent = 32, seed = 0 } = options;
-  const held = options.held ?? heldCount(dataset.pictures.length);
+  const held = options.held ?? heldOutCount(dataset.pictures.length);
   const parts = split(dataset, held, seed);
   const all = (count: number) => Array.from({ length: count }, (_, i) => i);
   const images = batchOf(parts.train, all(parts.train.pictures.length), randomFrom(mixed(seed, 5)));

@@ -3,7 +3,8 @@
  * coverage is the best so far, the models. Beside MODEL.onnx: MODEL.discriminator.onnx, MODEL.encoder.onnx, MODEL.training/.
  */
 import path from 'node:path';
-import { batchOf, type Dataset, mixed, split } from '../../datasets/dataset.ts';
+import { batchOf, type Dataset, mixed } from '../../datasets/dataset.ts';
+import { heldOutCount, split } from '../../datasets/held-out.ts';
 import { type BrokenPicture, type FolderOptions, loadFolder } from '../../datasets/node/folder.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
@@ -75,7 +76,7 @@ export async function trainFolder(options: RunOptions, runtime: Runtime): Promis
   const files = filesOf(options.out);
   const stored = options.resume ? await storedCheckpoint(files.checkpoint) : undefined;
   const count = dataset.pictures.length;
-  const held = stored?.record.data.held ?? options.held ?? heldCount(count);
+  const held = stored?.record.data.held ?? options.held ?? heldOutCount(count);
   const seed = stored?.record.settings.seed ?? options.settings?.seed ?? 0;
   const parts = split(dataset, held, seed);
   const wanted = options.settings ?? {};
@@ -105,11 +106,6 @@ export async function trainFolder(options: RunOptions, runtime: Runtime): Promis
   } finally {
     await trainer.dispose();
   }
-}
-
-/** A twentieth, 8 to 32. */
-export function heldCount(pictures: number): number {
-  return Math.min(32, Math.max(8, Math.round(pictures / 20)));
 }
 
 /** What changes while a run goes on. */
