@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
+import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
 import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
@@ -42,6 +44,30 @@ export async function storedCheckpoint(file: string): Promise<Checkpoint | undef
     throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
   }
   return readCheckpoint(bytes);
+}
+
+/**
+ * How the pictures were cut, and which were learnt from: eight hexadecimal digits of the SHA-256 of each one's bytes. What is
+ * measured on those is too good, so that `rgi calibrate` leaves them out.
+ */
+export interface SourceFacts {
+  readonly kind: 'object' | 'crops';
+  /** Pictures were first made so many times smaller. */
+  readonly scale: number;
+  readonly seen: string;
+}
+
+export function sourceFacts(
+  { kind = 'object', scale = 1 }: Pick<FolderOptions, 'kind' | 'scale'>,
+  learnt: Dataset,
+): SourceFacts {
+  return { kind, scale, seen: learnt.pictures.map(pictureDigest).join('') };
+}
+
+export const DIGEST_LENGTH = 8;
+
+export function pictureDigest({ data }: StoredPicture): string {
+  return createHash('sha256').update(data).digest('hex').slice(0, DIGEST_LENGTH);
 }
 
 /** What an exported file says of its training. */

@@ -10,7 +10,7 @@ import { measureCoverage, run } from '../coverage.ts';
 import type { ModelFacts } from '../export.ts';
 import { fitLinear } from '../networks/linear.ts';
 import type { CoveragePoint, DataFacts } from '../record.ts';
-import { factsOf, filesOf, trainingFacts, writeModels, writeSheets } from './files.ts';
+import { factsOf, filesOf, sourceFacts, trainingFacts, writeModels, writeSheets } from './files.ts';
 import type { RunEvent } from './run.ts';
 
 export interface LinearRunOptions {
@@ -73,7 +73,8 @@ export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Pr
   };
   const seconds = (performance.now() - started) / 1000;
   const settings = { architecture: 'linear', latent: components, seed };
-  const training = trainingFacts({ settings, explained: model.explained }, data, seconds, coverage);
+  const source = sourceFacts(options.data, parts.train);
+  const training = trainingFacts({ settings, explained: model.explained, source }, data, seconds, coverage);
   const facts = factsOf(data, components, training, options.licence);
   const files = filesOf(options.out);
   const graphs = { generator: model.generator, encoder: model.encoder };

@@ -18,7 +18,17 @@ import { trainingPage } from '../page.ts';
 import { averaged, type CoveragePoint, type DataFacts, type LossPoint, type RunRecord } from '../record.ts';
 import { defaultSettings, type TrainingSettings } from '../settings.ts';
 import { createTrainer, fitBackbone, type StepLosses, type Trainer, type TrainerState } from '../trainer.ts';
-import { factsOf, filesOf, type RunFiles, storedCheckpoint, trainingFacts, writeModels, writeSheets } from './files.ts';
+import {
+  factsOf,
+  filesOf,
+  type RunFiles,
+  type SourceFacts,
+  sourceFacts,
+  storedCheckpoint,
+  trainingFacts,
+  writeModels,
+  writeSheets,
+} from './files.ts';
 
 export interface RunOptions {
   readonly folder: string;
@@ -102,7 +112,7 @@ export async function trainFolder(options: RunOptions, runtime: Runtime): Promis
   const trainer = await createTrainer(parts.train, settings, runtime, fitted?.backbone);
   try {
     if (stored) await trainer.load(stored.state);
-    return await new Run(options, runtime, trainer, parts.held, data, files, stored?.record, say).go();
+    return await new Run(options, runtime, trainer, parts, data, files, stored?.record, say).go();
   } finally {
     await trainer.dispose();
   }
@@ -114,6 +124,7 @@ class Run {
   private readonly runtime: Runtime;
   private readonly trainer: Trainer;
   private readonly held: Dataset;
+  private readonly source: SourceFacts;
   private readonly data: DataFacts;
   private readonly files: RunFiles;
   private readonly say: (event: RunEvent) => void;
@@ -133,7 +144,7 @@ class Run {
     options: RunOptions,
     runtime: Runtime,
     trainer: Trainer,
-    held: Dataset,
+    parts: { readonly train: Dataset; readonly held: Dataset },
     data: DataFacts,
     files: RunFiles,
     before: RunRecord | undefined,
@@ -142,7 +153,8 @@ class Run {
     this.options = options;
     this.runtime = runtime;
     this.trainer = trainer;
-    this.held = held;
+    this.held = parts.held;
+    this.source = sourceFacts(options.data, parts.train);
     this.data = data;
     this.files = files;
     this.say = say;
@@ -294,7 +306,12 @@ class Run {
     if (!best) return;
     const { generator, discriminator, encoder } = networks;
     const graphs = { generator: generator.graph, discriminator: discriminator.graph, encoder: encoder?.graph };
-    const training = trainingFacts({ settings }, this.data, this.secondsBefore + this.elapsed(), point);
+    const training = trainingFacts(
+      { settings, source: this.source },
+      this.data,
+      this.secondsBefore + this.elapsed(),
+      point,
+    );
     const facts = factsOf(this.data, settings.latent, training, this.options.licence);
     await this.survive(() => writeModels(graphs, facts, this.files, this.options.half));
   }
