@@ -8,6 +8,7 @@ export { differentiate, missingRules } from './autodiff/differentiate.ts';
 export { type ErrorCode, type ErrorLocation, messageOf, RgiError } from './errors.ts';
 export { composite } from './images/blend.ts';
 export { type Corruption, corrupt, FILLS } from './images/corruptions.ts';
+export { DEFECT_KINDS, type DefectKind, drawDefects } from './images/defects.ts';
 export type { Image, Mask } from './images/image.ts';
 export { REGIONS, type Region } from './images/regions.ts';
 export { adaptGenerator } from './inspect/adapt.ts';

@@ -72,3 +72,8 @@ export function randomFrom(seed: number): Random {
     normals: (count) => Float32Array.from({ length: count }, normal),
   };
 }
+
+/** An independent stream per image and role: image `index` draws the same alone as in any batch. */
+export function streamOf(seed: number, index: number, role: number): Random {
+  return randomFrom((seed ^ Math.imul(index + 1, 0x7feb352d) ^ Math.imul(role, 0x846ca68b)) >>> 0);
+}

@@ -4,7 +4,7 @@
  */
 import { RgiError } from '../errors.ts';
 import { zeros } from '../onnx/tensor.ts';
-import { type Random, randomFrom } from '../random.ts';
+import { type Random, streamOf } from '../random.ts';
 import { type Image, imagesOf, type Mask, shapeOf } from './image.ts';
 import { drawRegion, type Region } from './regions.ts';
 import { gaussianBlur } from './resize.ts';
@@ -58,7 +58,7 @@ export function corrupt(image: Image, { region, fill }: Corruption, seed: number
   const { count, height, width } = shapeOf(image);
   const mask = zeros('float32', [count, 1, height, width]);
   for (let n = 0; n < count; n++) {
-    mask.data.set(drawRegion(region, { height, width }, stream(seed, first + n, 1)), n * height * width);
+    mask.data.set(drawRegion(region, { height, width }, streamOf(seed, first + n, 1)), n * height * width);
   }
   return { image: fillMasked(image, mask, fill, seed, first), mask };
 }
@@ -75,7 +75,7 @@ export function fillMasked(image: Image, mask: Mask, fill: Fill = FILLS.normal, 
   }
   const out = { ...image, data: image.data.slice() };
   imagesOf(image).forEach((one, n) => {
-    const values = filled(one, fill, stream(seed, first + n, 2));
+    const values = filled(one, fill, streamOf(seed, first + n, 2));
     for (let i = 0; i < plane; i++) {
       if (!(mask.data[n * plane + i] > 0.5)) continue;
       for (let c = 0; c < channels; c++) out.data[(n * channels + c) * plane + i] = values[c * plane + i];
@@ -137,9 +137,4 @@ function smoothField(channels: number, height: number, width: number, sigma: num
     }
   }
   return out;
-}
-
-/** An independent stream per image and role. */
-function stream(seed: number, index: number, role: number): Random {
-  return randomFrom((seed ^ Math.imul(index + 1, 0x7feb352d) ^ Math.imul(role, 0x846ca68b)) >>> 0);
 }
