@@ -53,9 +53,20 @@ export function minMaxScaled(values: ArrayLike<number>): Float64Array {
 }
 
 const RADIUS = 5;
-const WINDOW = Float64Array.from({ length: 2 * RADIUS + 1 }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / 1.5) ** 2));
-const TOTAL = WINDOW.reduce((sum, w) => sum + w, 0);
-for (let i = 0; i < WINDOW.length; i++) WINDOW[i] /= TOTAL;
+
+/** Weights of SSIM's window along one axis: 11 pixels of a Gaussian of sigma 1.5, their sum 1. */
+export const SSIM_WINDOW: Float64Array = (() => {
+  const window = Float64Array.from({ length: 2 * RADIUS + 1 }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / 1.5) ** 2));
+  const total = window.reduce((sum, w) => sum + w, 0);
+  return window.map((w) => w / total);
+})();
+
+/** What keeps SSIM's quotients finite, for the range of pictures in [-1,1]: (0.01 range)^2 and (0.03 range)^2. */
+export const SSIM_CONSTANTS = ssimConstants(RANGE);
+
+function ssimConstants(range: number): { readonly c1: number; readonly c2: number } {
+  return { c1: (0.01 * range) ** 2, c2: (0.03 * range) ** 2 };
+}
 
 /**
  * Structural similarity (Wang et al. 2004): 11-pixel Gaussian window of sigma 1.5, population covariance, K1 = 0.01,
@@ -64,7 +75,7 @@ for (let i = 0; i < WINDOW.length; i++) WINDOW[i] /= TOTAL;
 export function ssim(a: Picture, b: Picture, range = RANGE): number {
   sameShape(a, b);
   const [channels, height, width] = a.dims.slice(-3);
-  if (height < WINDOW.length || width < WINDOW.length) {
+  if (height < SSIM_WINDOW.length || width < SSIM_WINDOW.length) {
     throw new RgiError('input', `SSIM needs pictures of at least 11 x 11 pixels, not ${height} x ${width}.`);
   }
   const plane = height * width;
@@ -78,8 +89,7 @@ export function ssim(a: Picture, b: Picture, range = RANGE): number {
 }
 
 function planeSimilarity(x: Float64Array, y: Float64Array, height: number, width: number, range: number): number {
-  const c1 = (0.01 * range) ** 2;
-  const c2 = (0.03 * range) ** 2;
+  const { c1, c2 } = ssimConstants(range);
   const windowed = (map: Float64Array) => windowMeans(map, height, width);
   const product = (p: Float64Array, q: Float64Array) => windowed(p.map((v, i) => v * q[i]));
   const mx = windowed(x);
@@ -101,16 +111,16 @@ function windowMeans(map: Float64Array, height: number, width: number): Float64A
   const inner = width - 2 * RADIUS;
   const rows = new Float64Array(height * inner);
   for (let y = 0; y < height; y++) {
-    for (let k = 0; k < WINDOW.length; k++) {
+    for (let k = 0; k < SSIM_WINDOW.length; k++) {
       const from = y * width + k;
-      for (let x = 0; x < inner; x++) rows[y * inner + x] += WINDOW[k] * map[from + x];
+      for (let x = 0; x < inner; x++) rows[y * inner + x] += SSIM_WINDOW[k] * map[from + x];
     }
   }
   const out = new Float64Array((height - 2 * RADIUS) * inner);
   for (let start = 0; start < out.length; start += inner) {
-    for (let k = 0; k < WINDOW.length; k++) {
+    for (let k = 0; k < SSIM_WINDOW.length; k++) {
       const from = start + k * inner;
-      for (let x = 0; x < inner; x++) out[start + x] += WINDOW[k] * rows[from + x];
+      for (let x = 0; x < inner; x++) out[start + x] += SSIM_WINDOW[k] * rows[from + x];
     }
   }
   return out;

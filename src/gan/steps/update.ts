@@ -35,8 +35,8 @@ export const GAN_BETAS: Betas = { beta1: 0, beta2: 0.99 };
 /** The networks of a step by role; parameters are named `role/name` in it. */
 export type Role = 'generator' | 'discriminator' | 'encoder';
 
-/** Parameter names of a network in a step, with their start values and rates. */
-export function parametersOf(role: Role, network: Network): Map<string, { tensor: Tensor; rate: number }> {
+/** Parameter names of a network in a step (`role/name`), with their start values and rates. */
+export function parametersOf(role: string, network: Network): Map<string, { tensor: Tensor; rate: number }> {
   return new Map(
     [...network.rates].map(([name, rate]) => [
       `${role}/${name}`,
@@ -49,7 +49,7 @@ export function parametersOf(role: Role, network: Network): Map<string, { tensor
 export function applyNetwork(
   b: GraphBuilder,
   network: Network,
-  role: Role,
+  role: string,
   input: Value,
   place: string,
 ): Map<string, Value> {
