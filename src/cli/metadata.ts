@@ -10,10 +10,14 @@ const companion = z.union([
   z.looseObject({ file: z.string(), sha256: z.string().optional() }),
 ]);
 
-const companionsSchema = z.looseObject({ discriminator: companion.optional() });
+const companionsSchema = z.looseObject({ discriminator: companion.optional(), encoder: companion.optional() });
 
-/** The discriminator that the model at `file` names (`rgi.companions`): beside it, and the one it was trained with. */
-export async function companionDiscriminator(model: Model, file: string): Promise<string | undefined> {
+/** The network that the model at `file` names (`rgi.companions`): beside it, and the one it was trained with. */
+export async function companionOf(
+  role: 'discriminator' | 'encoder',
+  model: Model,
+  file: string,
+): Promise<string | undefined> {
   const text = model.metadata.get('rgi.companions');
   if (text === undefined) return undefined;
   const parsed = companionsSchema.safeParse(jsonOf(text));
@@ -23,10 +27,10 @@ export async function companionDiscriminator(model: Model, file: string): Promis
       `${file}: its metadata 'rgi.companions' is not what it should be: ${text.slice(0, 80)}.`,
     );
   }
-  const named = parsed.data.discriminator;
+  const named = parsed.data[role];
   if (!named) return undefined;
   if (path.basename(named.file) !== named.file) {
-    throw new RgiError('model', `${file}: the discriminator it names, '${named.file}', is not in its own folder.`);
+    throw new RgiError('model', `${file}: the ${role} it names, '${named.file}', is not in its own folder.`);
   }
   const beside = path.join(path.dirname(file), named.file);
   let hash: string;
@@ -38,7 +42,7 @@ export async function companionDiscriminator(model: Model, file: string): Promis
   if (named.sha256 !== undefined && named.sha256.toLowerCase() !== hash) {
     throw new RgiError(
       'model',
-      `${beside} is not the discriminator that ${file} was trained with (other SHA-256); name one with --discriminator, or 'none'.`,
+      `${beside} is not the ${role} that ${file} was trained with (other SHA-256); name one with --${role}, or 'none'.`,
     );
   }
   return beside;

@@ -1,7 +1,7 @@
 /** From trials to results: grouped by set, case and method, in the order in which they were asked for. */
-import { METRIC_NAMES, type MetricName } from './metrics.ts';
-import type { Result, TrialRecord } from './record.ts';
-import { type Summary, summarise } from './statistics.ts';
+import { factsOf, METRIC_NAMES, type MetricName } from './metrics.ts';
+import type { Pooled, Result, TrialRecord } from './record.ts';
+import { type Interval, type Summary, summarise } from './statistics.ts';
 
 /** Summaries over the pictures of each set, case and method; `seed` is that of the bootstrap. */
 export function aggregate(trials: readonly TrialRecord[], seed = 0): Result[] {
@@ -30,10 +30,21 @@ export function groups(trials: readonly TrialRecord[]): Map<string, TrialRecord[
   return found;
 }
 
-/** The number a table shows for a metric: the median over pictures, or the pooled value. */
+/** The number a table shows for a metric: the pooled value, or the median over the pictures (the mean where it is said so). */
 export function headline(result: Result, metric: MetricName): number | undefined {
   const value = result.metrics[metric];
-  return value && ('pooled' in value ? value.pooled : value.median);
+  return value && shownOf(value, metric).value;
+}
+
+/** What tables show of a metric, and its 95 % interval where it has one. */
+export function shownOf(
+  value: Summary | Pooled,
+  metric: MetricName,
+): { readonly value: number; readonly interval?: Interval } {
+  if ('pooled' in value) return { value: value.pooled };
+  const mean = factsOf(metric).statistic === 'mean';
+  const interval = mean ? value.meanInterval : value.medianInterval;
+  return { value: mean ? value.mean : value.median, ...(interval ? { interval } : {}) };
 }
 
 /** Which rows are best in a metric, ties included. Methods told the true mask compete among themselves only. */

@@ -6,6 +6,8 @@ export interface MetricFacts {
   readonly unit?: string;
   readonly digits: number;
   readonly better: 'higher' | 'lower' | 'neither';
+  /** What tables show of the pictures' values; the median if not given. */
+  readonly statistic?: 'mean';
   /** Shown in short tables. */
   readonly short?: boolean;
 }
@@ -121,6 +123,22 @@ export const METRICS = {
     better: 'higher',
     short: true,
     about: 'Area under the ROC curve of the picture scores, good against defective.',
+  },
+  auroc_paper: {
+    label: 'AUROC per picture, mean (paper)',
+    digits: 3,
+    better: 'higher',
+    statistic: 'mean',
+    about:
+      "The paper's variant: AUROC over the pixels of each defective picture by itself, of |M| (of the residual where a method has no mask), not smoothed; the mean over the pictures. Not comparable with the pixel AUROC.",
+  },
+  dice_paper: {
+    label: 'Dice per picture, best of 101 thresholds, mean (paper)',
+    digits: 3,
+    better: 'higher',
+    statistic: 'mean',
+    about:
+      "The paper's variant: of each defective picture the same map scaled to its own minimum and maximum, Dice at the best of the thresholds 0, 0.01, ... 1; the mean over the pictures. An oracle for every picture.",
   },
   seconds: {
     label: 'Seconds',

@@ -42,7 +42,7 @@ const WORDS = {
 const WHOLE = new Set<string>(['steps', 'starts', 'pool']);
 
 /** Methods that only exist with the true mask. */
-const ALWAYS_TOLD: ReadonlySet<MethodName> = new Set(['dgp']);
+export const ALWAYS_TOLD: ReadonlySet<MethodName> = new Set(['dgp']);
 
 /** Methods that have no use for it. */
 const NEVER_TOLD: ReadonlySet<MethodName> = new Set(['anogan']);

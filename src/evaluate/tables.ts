@@ -1,5 +1,5 @@
 /** Results as text: `results.csv` (long: a row per metric) and `results.md` (a table per set and case, best in bold). */
-import { bestOf } from './aggregate.ts';
+import { bestOf, shownOf } from './aggregate.ts';
 import { factsOf, METRIC_NAMES, type MetricName } from './metrics.ts';
 import type { Pooled, Result, Results } from './record.ts';
 import type { Interval, Summary } from './statistics.ts';
@@ -53,8 +53,8 @@ export function markdownOf(results: Results): string {
   if (!results.complete)
     parts.push('**Not complete: trials are missing.** The same command with `--resume` goes on.', '');
   parts.push(
-    'Each number is the median over the pictures, with its 95 % interval (bootstrap over the pictures) in brackets; a number',
-    'alone is of all pixels or pictures together. Bold: the best of a column, methods that were told the true mask apart.',
+    'Each number is the median over the pictures (the mean where its name says so), with its 95 % interval (bootstrap over the',
+    'pictures) in brackets; a number alone is of all pixels or pictures together. Bold: the best of a column, methods that were told the true mask apart.',
     '',
   );
   for (const [title, rows] of tablesOf(results.results))
@@ -103,11 +103,12 @@ export interface Cell {
 }
 
 /** A metric as tables show it. */
-export function cellOf(value: Summary | Pooled | undefined, digits: number): Cell {
+export function cellOf(value: Summary | Pooled | undefined, metric: MetricName): Cell {
   if (value === undefined) return { value: '', interval: '' };
-  if ('pooled' in value) return { value: value.pooled.toFixed(digits), interval: '' };
-  const interval = value.medianInterval?.map((bound) => bound.toFixed(digits)).join(' to ') ?? '';
-  return { value: value.median.toFixed(digits), interval };
+  const { digits } = factsOf(metric);
+  const shown = shownOf(value, metric);
+  const interval = shown.interval?.map((bound) => bound.toFixed(digits)).join(' to ') ?? '';
+  return { value: shown.value.toFixed(digits), interval };
 }
 
 function markdownTable(rows: readonly Result[]): string[] {
@@ -129,7 +130,7 @@ function markdownTable(rows: readonly Result[]): string[] {
         row.told ? 'yes' : 'no',
         row.diverged > 0 ? `${row.n} (${row.diverged} diverged)` : String(row.n),
         ...metrics.map((metric) => {
-          const { value, interval } = cellOf(row.metrics[metric], factsOf(metric).digits);
+          const { value, interval } = cellOf(row.metrics[metric], metric);
           const strong = best.get(metric)!.has(row) ? `**${value}**` : value;
           return interval === '' ? strong : `${strong} [${interval}]`;
         }),

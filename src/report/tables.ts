@@ -1,5 +1,5 @@
 /** The report's tables: an overview of methods by case, and everything about one case. */
-import { bestOf } from '../evaluate/aggregate.ts';
+import { bestOf, shownOf } from '../evaluate/aggregate.ts';
 import { factsOf, type MetricName } from '../evaluate/metrics.ts';
 import type { Pooled, Result, TrialRecord } from '../evaluate/record.ts';
 import { pairedDifference, type Summary } from '../evaluate/statistics.ts';
@@ -21,7 +21,7 @@ export function overviewTable(results: readonly Result[], metric: MetricName): H
   const rows = methods.map((method) => {
     const own = groups.map((group) => group.find((one) => one.method === method));
     const told = own.some((one) => one?.told ?? false);
-    const cells = own.map((one) => cell(one?.metrics[metric], facts.digits, one !== undefined && best.has(one)));
+    const cells = own.map((one) => cell(one?.metrics[metric], metric, one !== undefined && best.has(one)));
     return html`<tr>${methodHead(method, told)}${cells}</tr>`;
   });
   return table({
@@ -81,7 +81,7 @@ export function furtherTable(rows: readonly Result[]): Html | undefined {
   const cells = cellsOf(rows, metrics);
   return table({
     name: `Further scores: ${rows[0].case}`,
-    about: 'Median over the pictures, and its 95 % interval.',
+    about: 'Median over the pictures (the mean where the name says so), and its 95 % interval.',
     head: [FIRST_HEAD, ...heads(metrics)],
     rows: rows.map((row, i) => html`<tr>${methodHead(row.method, row.told)}${cells[i]}</tr>`),
   });
@@ -123,7 +123,7 @@ function countCell(row: Result): Html {
 /** The cells of each row. */
 function cellsOf(rows: readonly Result[], metrics: readonly MetricName[]): Html[][] {
   const best = metrics.map((name) => bestOf(rows, name, factsOf(name).better, factsOf(name).digits));
-  return rows.map((row) => metrics.map((name, k) => cell(row.metrics[name], factsOf(name).digits, best[k].has(row))));
+  return rows.map((row) => metrics.map((name, k) => cell(row.metrics[name], name, best[k].has(row))));
 }
 
 /** What the numbers are. */
@@ -138,10 +138,10 @@ function titleOf(name: MetricName): string {
 
 const EMPTY = html`<td><span aria-hidden="true">–</span><span class="hidden">none</span></td>`;
 
-function cell(value: Summary | Pooled | undefined, digits: number, best: boolean): Html {
+function cell(value: Summary | Pooled | undefined, metric: MetricName, best: boolean): Html {
   if (value === undefined) return EMPTY;
-  const shown = cellOf(value, digits);
-  const exact = 'pooled' in value ? value.pooled : value.median;
+  const shown = cellOf(value, metric);
+  const exact = shownOf(value, metric).value;
   const number = best ? html`<strong>${shown.value}<span class="hidden"> (best)</span></strong>` : shown.value;
   return html`<td data-value="${exact}">${number}${intervalOf(shown.interval)}</td>`;
 }

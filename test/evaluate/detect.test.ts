@@ -1,17 +1,28 @@
 /** Detection: plain detectors against what they must find, metrics against closed forms, the protocol on made-up sets. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
-import { gaussianDetector, pcaDetector, smoothed } from '../../src/evaluate/detect/detector.ts';
-import { calibratedThreshold, curvesOf, detectionMetrics, type Scored } from '../../src/evaluate/detect/score.ts';
-import { findDetectionSet } from '../../src/evaluate/node/detection-layouts.ts';
+import { smoothed } from '../../src/evaluate/detect/detector.ts';
+import { fanoganDetector } from '../../src/evaluate/detect/networks.ts';
+import { gaussianDetector, pcaDetector } from '../../src/evaluate/detect/plain.ts';
+import {
+  calibratedThreshold,
+  curvesOf,
+  detectionMetrics,
+  paperScores,
+  type Scored,
+} from '../../src/evaluate/detect/score.ts';
 import type { Results, TrialRecord } from '../../src/evaluate/record.ts';
 import { encodePng, writeMask } from '../../src/images/node/write.ts';
+import { activationLayers, criticOf } from '../../src/inversion/critic.ts';
+import { openGenerator } from '../../src/inversion/generator.ts';
 import { aupro } from '../../src/metrics/aupro.ts';
 import { auroc } from '../../src/metrics/ranking.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
+import type { Graph } from '../../src/onnx/graph.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
@@ -19,6 +30,26 @@ import { tinyGenerator } from '../support/tiny.ts';
 
 const SIDE = 16;
 const PLANE = SIDE * SIDE;
+
+/** z = 0.01 times the sums of the picture's quarters. */
+function tinyEncoder(): Graph {
+  const b = new GraphBuilder();
+  const image = b.reserve('image');
+  const quarters = b.node('AveragePool', [image], { kernel_shape: [8, 8], strides: [8, 8] })[0];
+  b.node('Reshape', [b.Mul(quarters, b.scalar(0.64)), b.ints([-1, 4])], {}, ['z']);
+  return b.graph('encoder', [picture], [{ name: 'z', type: 'float32', dims: ['N', 4] }]);
+}
+
+/** One rectified feature per picture: twice its mean; the score is the same. */
+function tinyDiscriminator(): Graph {
+  const b = new GraphBuilder();
+  const image = b.reserve('image');
+  const mean = b.ReduceMean(b.node('Flatten', [image], { axis: 1 })[0], [1]);
+  b.node('Identity', [b.LeakyRelu(b.Mul(mean, b.scalar(2)), 0.2)], {}, ['score']);
+  return b.graph('discriminator', [picture], [{ name: 'score', type: 'float32', dims: ['N', 1] }]);
+}
+
+const picture = { name: 'image', type: 'float32', dims: ['N', 1, SIDE, SIDE] } as const;
 
 /** Good pictures: two smooth patterns in random shares, and noise. */
 function good(random = randomFrom(1)) {
@@ -62,7 +93,7 @@ describe('plain detectors', () => {
     const values = [-0.2, 0.2];
     const images = batch(values.map((v) => ({ data: new Float32Array(PLANE).map((_, i) => (i === 0 ? v : 0.1)) })));
     const probe = float32(new Float32Array(PLANE).fill(0.4), [1, 1, SIDE, SIDE]);
-    const { maps } = await gaussianDetector(images).find(probe);
+    const { maps } = (await gaussianDetector(images).find(probe))!;
     // Pixel 0 has mean 0 and deviation 0.2; the others none, so two grey levels are taken.
     expect(maps.data[0]).toBeCloseTo(0.4 / 0.2, 5);
     expect(maps.data[1]).toBeCloseTo(0.3 / (2 / 127.5), 3);
@@ -73,10 +104,40 @@ describe('plain detectors', () => {
     const runtime = nodeRuntime({ threads: 1 });
     const detector = await pcaDetector(batch(Array.from({ length: 60 }, () => good(random))), 2, runtime);
     const { image, truth } = defective(random);
-    const { maps, restored } = await detector.find(image);
+    const { maps, restored } = (await detector.find(image))!;
     expect(auroc(truth.data, maps.data)).toBeGreaterThan(0.99);
     expect(restored!.dims).toEqual(image.dims);
     await detector.dispose();
+  });
+});
+
+describe('f-AnoGAN', () => {
+  test('scores by residual and features of what the encoder makes of a picture', async () => {
+    const runtime = nodeRuntime({ threads: 1 });
+    const generator = await openGenerator(tinyGenerator(1, SIDE), runtime);
+    const discriminator = tinyDiscriminator();
+    const [layer] = activationLayers(discriminator);
+    const random = randomFrom(4);
+    const images = batch([good(random), defective(random).image]);
+    const scoresAt = async (kappa: number, couples = false) => {
+      const critic = criticOf(discriminator, couples);
+      const detector = fanoganDetector({ generator, encoder: tinyEncoder(), critic, layer, kappa }, runtime);
+      const found = (await detector.find(images))!;
+      await detector.dispose();
+      return found;
+    };
+    const { maps, restored, scores } = await scoresAt(3);
+    const mean = (values: Float32Array) => values.reduce((sum, v) => sum + v / values.length, 0);
+    const feature = (values: Float32Array) => (mean(values) > 0 ? 2 * mean(values) : 0.4 * mean(values));
+    for (const i of [0, 1]) {
+      const [x, y] = [images, restored!].map((all) => all.data.subarray(i * PLANE, (i + 1) * PLANE));
+      const residual = mean(x.map((v, p) => (v - y[p]) ** 2));
+      expect(scores![i]).toBeCloseTo(residual + 3 * (feature(x) - feature(y)) ** 2, 5);
+      expect(mean(maps.data.subarray(i * PLANE, (i + 1) * PLANE).map((v) => v ** 2))).toBeCloseTo(residual, 5);
+    }
+    // A discriminator that couples pictures is applied to each by itself.
+    const single = await scoresAt(3, true);
+    for (const i of [0, 1]) expect(single.scores![i]).toBeCloseTo(scores![i], 5);
   });
 });
 
@@ -107,6 +168,13 @@ describe('metrics', () => {
     });
     // Two of three defective ones outscore all good ones, the third ties.
     expect(metrics.image_auroc!.pooled).toBeCloseTo((3 + 3 + 1.5) / 9, 10);
+  });
+
+  test('the paper’s variants are of each picture by itself', () => {
+    const truth = Float32Array.of(0, 0, 1, 1);
+    // 3 of 4 pairs in order; scaled to [0,1] the threshold 0.5 takes the last two and one more.
+    expect(paperScores(truth, Float32Array.of(10, 20, 15, 30))).toEqual({ auroc_paper: 0.75, dice_paper: 0.8 });
+    expect(paperScores(new Float32Array(4), truth)).toEqual({});
   });
 
   test('the areas under the curves are the metrics', () => {
@@ -142,11 +210,16 @@ beforeAll(async () => {
       if (!(kind === 'crack' && i === 2)) await writeMask(place(`part/ground_truth/${kind}/${i}_mask.png`), truth);
     }
   }
-  put('g.onnx', encodeModel(tinyGenerator(1, SIDE)));
+  const generator = tinyGenerator(1, SIDE);
+  const described = new Map([['rgi.companions', '{"discriminator":"d.onnx","encoder":"e.onnx"}']]);
+  put('g.onnx', encodeModel(generator, described));
+  put('alone.onnx', encodeModel(generator));
+  put('e.onnx', encodeModel(tinyEncoder()));
+  put('d.onnx', encodeModel(tinyDiscriminator()));
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-async function rgi(line: string) {
+async function rgi(line: string, signal: AbortSignal = new AbortController().signal) {
   const said = { code: -1, out: '', err: '' };
   const io = {
     out: (text: string) => {
@@ -157,7 +230,7 @@ async function rgi(line: string) {
     },
     terminal: false,
     colour: false,
-    signal: new AbortController().signal,
+    signal,
     worker: false,
   };
   said.code = await run(
@@ -210,27 +283,91 @@ describe('the protocol', () => {
     expect(resultsOf('plain').results).toEqual(results);
   });
 
-  test('a generator’s residual is a map like any other, and the page shows it', async () => {
+  test('an autoencoder is trained once: interrupted, resumed, and with another method beside it', async () => {
+    const own = `${line} --methods autoencoder:steps=30:latent=3`;
+    // Once it has been asked before each of the 30 steps, it aborts.
+    let asked = 0;
+    const stop = new AbortController();
+    const signal = new Proxy(stop.signal, {
+      get: (target, key) => {
+        if (key === 'aborted' && ++asked > 30) stop.abort();
+        const value = Reflect.get(target, key);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+    expect((await rgi(`${own} --out @ae`, signal)).code).toBe(3);
+    const [network] = readdirSync(place('ae', 'learnt'));
+    const { mtimeMs } = statSync(place('ae', 'learnt', network));
+    expect((await rgi(`${own},gaussian --out @ae --resume`)).code).toBe(0);
+    expect(statSync(place('ae', 'learnt', network)).mtimeMs).toBe(mtimeMs);
+    expect((await rgi(`${own} --out @ae2`)).code).toBe(0);
+    const ofAll = (folder: string) => resultsOf(folder).results.find((result) => result.method.startsWith('auto'))!;
+    expect(ofAll('ae2').metrics.pixel_auroc).toEqual(ofAll('ae').metrics.pixel_auroc);
+    // A network of other steps is another one.
+    expect((await rgi(`${line} --methods autoencoder:ssim:steps=2 --out @ae --resume`)).code).toBe(0);
+    expect(readdirSync(place('ae', 'learnt'))).toHaveLength(2);
+  });
+
+  test('every method of a generator by its name: maps, searches, the way of one, the page of all', async () => {
+    const searches = ['rgi:steps=12:pool=20', 'rrgi:steps=12:pool=20', 'anogan:steps=5', 'invert:steps=5'];
+    const methods = [...searches, 'rgi:paper-detect:steps=8', 'f-anogan'];
     const said = await rgi(
-      `${line} --generator @g.onnx --methods invert:steps=10,rgi:steps=20:pool=50 --count 1 --held 2 --out @made`,
+      `${line} --generator @g.onnx --methods ${methods.join(',')} --count 1 --held 2 --snapshot-steps 3 --out @made`,
     );
     expect(said.code).toBe(0);
-    expect(
-      resultsOf('made')
-        .results.map((result) => result.method)
-        .slice(0, 2),
-    ).toEqual(['invert:steps=10', 'rgi:steps=20:pool=50']);
-    expect(recordsOf('made')[0].pictures).toHaveProperty('restored');
+    const pooled = resultsOf('made').results.filter((result) => result.case === 'all defects');
+    expect(pooled.map((result) => result.method)).toEqual(methods);
+    for (const { metrics } of pooled) {
+      expect(Object.keys(metrics)).toEqual(
+        expect.arrayContaining(['pixel_auroc', 'aupro', 'pixel_ap', 'dice_calibrated', 'dice_oracle', 'image_auroc']),
+      );
+      expect(metrics).toMatchObject({ auroc_paper: { n: 2 }, dice_paper: { n: 2 }, seconds: { n: 2 } });
+    }
+    const records = recordsOf('made');
+    for (const record of records) {
+      expect(record.pictures).toHaveProperty('restored');
+      const isSearch = record.method !== 'f-anogan';
+      expect(record.history !== undefined, record.method).toBe(isSearch);
+      expect(record.snapshots !== undefined, record.method).toBe(isSearch);
+    }
+    const anogan = records.find((record) => record.method === 'anogan:steps=5')!;
+    expect(anogan.score).toBe(anogan.loss);
     expect((await rgi('report @made --quiet')).code).toBe(0);
     const page = readFileSync(place('made', 'report.html'), 'utf8');
-    expect(page).toContain('ROC of the pixels');
-    expect(page).toContain('Score of invert:steps=10');
+    for (const text of ['ROC of the pixels', 'Loss along the search', 'The way of the search', 'Score of f-anogan'])
+      expect(page).toContain(text);
   });
 
   test('what cannot be is said', async () => {
     const refused = async (rest: string) => (await rgi(`${line} ${rest} --out @never`)).err;
     expect(await refused('--methods rgi')).toMatchInlineSnapshot(`
       "error: The method 'rgi' needs a generator of good pictures: give it with --generator.
+      "
+    `);
+    expect(await refused('--methods gausian')).toMatchInlineSnapshot(`
+      "error: The method 'gausian': there is no 'gausian'; the methods are gaussian, pca, autoencoder, f-anogan, rgi, rrgi, yeh, dgp, anogan, invert.
+      "
+    `);
+    expect(await refused('--methods autoencoder:steps=none')).toMatchInlineSnapshot(`
+      "error: The method 'autoencoder:steps=none': write autoencoder, or autoencoder:ssim, with :steps=COUNT and :latent=COUNT if they are to differ.
+      "
+    `);
+    expect(await refused('--methods dgp')).toMatchInlineSnapshot(`
+      "error: The method 'dgp': it needs the true mask, which is what is to be found.
+      "
+    `);
+    expect(await refused('--methods f-anogan --generator @alone.onnx')).toMatchInlineSnapshot(`
+      "error: The method 'f-anogan' needs a discriminator with activations, whose features it compares: give it with --discriminator.
+      "
+    `);
+    expect(await refused('--methods f-anogan --generator @alone.onnx --discriminator @d.onnx')).toMatchInlineSnapshot(`
+      "error: The method 'f-anogan' needs an encoder, from pictures to latents: give it with --encoder ('rgi train' makes one).
+      "
+    `);
+    expect(
+      (await refused('--methods f-anogan --generator @g.onnx --encoder @d.onnx')).replaceAll(root, 'ROOT'),
+    ).toMatchInlineSnapshot(`
+      "error: ROOT/d.onnx must make one latent of 4 numbers of pictures [N, 1, 16, 16]; it makes [N, 1] of [N, 1, 16, 16].
       "
     `);
     expect(await refused('--methods pca')).toMatchInlineSnapshot(`
@@ -245,91 +382,6 @@ describe('the protocol', () => {
       "error: ROOT/part/test holds no good pictures to learn from in the layout 'plain'. A plain set: train/ with test/good and test/DEFECT, or good/ and defect/; masks in masks/, named as their pictures.
       "
     `);
-  });
-});
-
-describe('layouts', () => {
-  const found = async (name: string) => {
-    const { layout, train, test: tested } = await findDetectionSet(place(name));
-    const short = tested.map(({ name: file, defect, mask }) => [
-      file,
-      defect,
-      mask && path.relative(place(name), mask),
-    ]);
-    return { layout, train: train.map((file) => file.name), test: short };
-  };
-
-  test('MVTec AD', async () => {
-    for (const file of [
-      'train/good/000.png',
-      'test/good/000.png',
-      'test/hole/000.png',
-      'ground_truth/hole/000_mask.png',
-    ])
-      put(`mvtec/${file}`);
-    expect(await found('mvtec')).toEqual({
-      layout: 'mvtec',
-      train: ['000.png'],
-      test: [
-        ['good/000.png', 'good', undefined],
-        ['hole/000.png', 'hole', 'ground_truth/hole/000_mask.png'],
-      ],
-    });
-  });
-
-  test('BTAD', async () => {
-    for (const file of ['train/ok/0.bmp', 'test/ok/1.bmp', 'test/ko/2.bmp', 'ground_truth/ko/2.png'])
-      put(`btad/${file}`);
-    expect(await found('btad')).toEqual({
-      layout: 'btad',
-      train: ['0.bmp'],
-      test: [
-        ['ok/1.bmp', 'good', undefined],
-        ['ko/2.bmp', 'ko', 'ground_truth/ko/2.png'],
-      ],
-    });
-  });
-
-  test('VisA, by its official split', async () => {
-    const rows = [
-      'object,split,label,image,mask',
-      'candle,train,normal,candle/Data/Images/Normal/0000.JPG,',
-      'candle,test,normal,candle/Data/Images/Normal/0001.JPG,',
-      'candle,test,anomaly,candle/Data/Images/Anomaly/000.JPG,candle/Data/Masks/Anomaly/000.png',
-      'cashew,train,normal,cashew/Data/Images/Normal/0000.JPG,',
-    ];
-    put('visa/split_csv/1cls.csv', rows.join('\r\n'));
-    put('visa/candle/Data/Images/Normal/0000.JPG');
-    expect(await found('visa/candle')).toEqual({
-      layout: 'visa',
-      train: ['Data/Images/Normal/0000.JPG'],
-      test: [
-        ['Data/Images/Normal/0001.JPG', 'good', undefined],
-        ['Data/Images/Anomaly/000.JPG', 'anomaly', 'Data/Masks/Anomaly/000.png'],
-      ],
-    });
-  });
-
-  test('plain folders: with a test part, and without', async () => {
-    for (const file of ['train/a.png', 'test/good/b.png', 'test/dent/c.png', 'masks/dent/c.png']) put(`plain1/${file}`);
-    expect(await found('plain1')).toEqual({
-      layout: 'plain',
-      train: ['a.png'],
-      test: [
-        ['good/b.png', 'good', undefined],
-        ['dent/c.png', 'dent', 'masks/dent/c.png'],
-      ],
-    });
-    for (const file of ['1', '2', '3', '4', '5'].map((i) => `good/${i}.png`).concat('bad/x.png', 'masks/x.png'))
-      put(`plain2/${file}`);
-    expect(await found('plain2')).toEqual({
-      layout: 'plain',
-      train: ['1.png', '2.png', '3.png', '4.png'],
-      test: [
-        ['5.png', 'good', undefined],
-        ['x.png', 'defect', 'masks/x.png'],
-      ],
-    });
   });
 });
 

@@ -3,8 +3,9 @@ import { RgiError } from '../../errors.ts';
 import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
 import type { Recipe } from '../../evaluate/recipes.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
+import { reuse } from '../../inversion/reuse.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { companionDiscriminator } from '../metadata.ts';
+import { companionOf } from '../metadata.ts';
 import { type GeneratorFlags, type OpenedGenerator, openCriticFile } from '../networks.ts';
 import { describeMethod } from '../restore/manifest.ts';
 import { sha256Of } from '../version.ts';
@@ -27,7 +28,7 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
   const file =
     flags.discriminator === 'none'
       ? undefined
-      : (flags.discriminator ?? (await companionDiscriminator(opened.model, flags.generator)));
+      : (flags.discriminator ?? (await companionOf('discriminator', opened.model, flags.generator)));
   const open = (name: string | undefined) =>
     name === undefined ? undefined : openCriticFile(runtime, name, opened.generator);
   const [discriminator, features] = [await open(file), await open(flags.features)];
@@ -62,7 +63,7 @@ export function resolve(recipe: Recipe, { generator }: OpenedGenerator, networks
       method: describeMethod(method),
       networks: networks.described,
     };
-    return { recipe, method, ...networks.contestant, description };
+    return { recipe, method, ...networks.contestant, reuse: reuse(), description };
   } catch (error) {
     if (!(error instanceof RgiError)) throw error;
     throw new RgiError(error.code, `The method '${recipe.name}': ${error.message}`, error.location, { cause: error });

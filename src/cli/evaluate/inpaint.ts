@@ -1,30 +1,25 @@
 /** `rgi evaluate inpaint`: opens what is named, resolves the methods, runs the protocol, writes the tables. */
-import path from 'node:path';
 import { messageOf, RgiError } from '../../errors.ts';
 import { aggregate } from '../../evaluate/aggregate.ts';
 import { parseCases } from '../../evaluate/cases.ts';
 import { evaluateInpaint, type InpaintJob, type LoadedPicture } from '../../evaluate/node/inpaint.ts';
 import { findPictures, type PictureSet } from '../../evaluate/node/layouts.ts';
-import { openStore, writeResults } from '../../evaluate/node/store.ts';
+import { openStore } from '../../evaluate/node/store.ts';
 import { parseRecipes } from '../../evaluate/recipes.ts';
-import type { Results, TrialRecord } from '../../evaluate/record.ts';
 import { imageAt } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
-import { EXIT, type ExitCode } from '../failures.ts';
-import { type Io, printJson, say } from '../io.ts';
+import type { ExitCode } from '../failures.ts';
+import type { Io } from '../io.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../networks.ts';
-import { progressLine } from '../progress.ts';
 import { checkFolder } from '../restore/command.ts';
-import { sha256Of, VERSION } from '../version.ts';
+import { sha256Of } from '../version.ts';
+import { commandLine, type Head, reporter } from './common.ts';
 import { openCritics, resolve } from './contestants.ts';
-import { commandLine, type InpaintFlags } from './flags.ts';
-
-const DEFAULT_METHODS = ['rgi', 'rgi:paper', 'invert'];
-const DEFAULT_CASES = ['standard'];
+import { INPAINT_CASES, INPAINT_METHODS, type InpaintFlags } from './inpaint-flags.ts';
 
 export async function evaluateInpaintCommand(data: string, given: InpaintFlags, io: Io): Promise<ExitCode> {
-  const flags = { ...given, methods: given.methods ?? DEFAULT_METHODS, cases: given.cases ?? DEFAULT_CASES };
+  const flags = { ...given, methods: given.methods ?? INPAINT_METHODS, cases: given.cases ?? INPAINT_CASES };
   // Everything that can be wrong without a network is said before one is opened.
   const recipes = parseRecipes(flags.methods, flags.seed);
   const cases = parseCases(flags.cases);
@@ -66,61 +61,31 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
       snapshots: flags.snapshots,
       snapshotSteps: flags.snapshotSteps,
     };
-    const results = (records: readonly TrialRecord[], complete: boolean): Results => ({
-      format: 1,
+    const head: Head = {
       kind: 'inpaint',
-      complete,
       command: commandLine(['evaluate', 'inpaint', data], { ...flags }),
-      versions: { rgi: VERSION, onnxruntime: runtime.version, node: process.versions.node },
-      device: runtime.device,
       settings: {
         ...description,
         data,
         part: set.about,
         pictures: pictures.length,
-        seed: flags.seed,
-        threads: flags.threads ?? 'default',
-        batch: flags.batch ?? 'default',
         cases: Object.fromEntries(cases.map(({ name, corruption }) => [name, corruption])),
         networks: networks.described,
       },
       methods: Object.fromEntries(contestants.map(({ recipe, description: about }) => [recipe.name, about])),
       notes: [...opened.notes, ...networks.notes],
       failed,
-      results: aggregate(records, flags.seed),
-      trials: records.map((record) => record.key),
-    });
-    if (!flags.quiet) for (const note of results([], false).notes) say(io, `note: ${note}`);
-    for (const { file, reason } of failed) say(io, `error: ${file}: ${reason}`);
-    const progress = progressLine(io, flags.quiet ?? false);
+    };
+    const report = reporter(head, runtime, flags, io);
     const outcome = await evaluateInpaint(job, store, runtime, {
       signal: io.signal,
-      onProgress: (done, total, what) => progress.show(done, total, what),
-      async onGroup(records, about) {
-        progress.clear();
-        if (!flags.quiet) say(io, about);
-        await writeResults(flags.out, results(records, false));
-      },
+      onProgress: report.progress,
+      onGroup: (records, about) => report.group(aggregate(records, flags.seed), records, about),
     });
-    progress.clear();
-    const final = results(outcome.records, outcome.complete);
-    await writeResults(flags.out, final);
-    if (flags.json) printJson(io, final);
-    return conclude(final, outcome.complete, flags, io);
+    return await report.end(aggregate(outcome.records, flags.seed), outcome.records, outcome.complete);
   } finally {
     await runtime.dispose();
   }
-}
-
-function conclude(final: Results, complete: boolean, flags: InpaintFlags, io: Io): ExitCode {
-  if (!complete) {
-    say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
-    return EXIT.interrupted;
-  }
-  if (!flags.quiet)
-    say(io, `Tables in ${path.join(flags.out, 'results.md')}; 'rgi report ${flags.out}' makes a page of them.`);
-  const diverged = final.results.reduce((sum, result) => sum + result.diverged, 0);
-  return final.failed.length > 0 || diverged > 0 ? EXIT.partly : EXIT.done;
 }
 
 /** The first pictures of the set that can be used; the others are named. Throws where there are none. */

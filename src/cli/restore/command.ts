@@ -12,7 +12,7 @@ import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
-import { companionDiscriminator } from '../metadata.ts';
+import { companionOf } from '../metadata.ts';
 import { type OpenedGenerator, openCriticFile, openGeneratorFile } from '../networks.ts';
 import { sha256Of, VERSION } from '../version.ts';
 import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
@@ -146,7 +146,7 @@ async function criticFor(
   const useful = usesCritic(buildMethod(options, all));
   const companion =
     useful && flags.discriminator === undefined
-      ? await companionDiscriminator(opened.model, flags.generator)
+      ? await companionOf('discriminator', opened.model, flags.generator)
       : undefined;
   const named = flags.discriminator === 'none' ? undefined : flags.discriminator;
   const discriminator = named ?? companion;

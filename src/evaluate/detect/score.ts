@@ -2,7 +2,7 @@
 import { connectedComponents } from '../../arrays/components.ts';
 import { aupro } from '../../metrics/aupro.ts';
 import { dice } from '../../metrics/overlap.ts';
-import { auroc, averagePrecision, oracleDice } from '../../metrics/ranking.ts';
+import { auroc, averagePrecision, oracleDice, paperDice } from '../../metrics/ranking.ts';
 import type { MetricName } from '../metrics.ts';
 import type { Curve, Pooled } from '../record.ts';
 import { quantile } from '../statistics.ts';
@@ -69,6 +69,12 @@ export function detectionMetrics(
   return { metrics, curves: curvesOf(truth, scores, height, width) };
 }
 
+/** The paper's scores of one defective picture, of |M| or another raw map; none where nothing is annotated. */
+export function paperScores(truth: Float32Array, map: Float32Array): Partial<Record<MetricName, number>> {
+  if (!truth.some((label) => label > 0.5)) return {};
+  return { auroc_paper: auroc(truth, map), dice_paper: paperDice(truth, map) };
+}
+
 const POINTS = 80;
 
 /** ROC and PRO at thresholds that are evenly spaced quantiles of the good pixels, dense where few are above. */
@@ -79,9 +85,11 @@ export function curvesOf(truth: Float32Array, scores: Float32Array, height: numb
   if (negatives.length === 0 || positives.length === 0) return [];
   const regions: Float32Array[] = [];
   for (let start = 0; start < truth.length; start += plane) {
-    const { labels, count } = connectedComponents(truth.subarray(start, start + plane), height, width);
-    const map = scores.subarray(start, start + plane);
-    for (let k = 1; k <= count; k++) regions.push(map.filter((_, i) => labels[i] === k).sort());
+    const { labels, sizes } = connectedComponents(truth.subarray(start, start + plane), height, width);
+    const own = Array.from(sizes, (size, label) => new Float32Array(label === 0 ? 0 : size));
+    const filled = new Uint32Array(sizes.length);
+    for (let i = 0; i < plane; i++) if (labels[i]) own[labels[i]][filled[labels[i]]++] = scores[start + i];
+    for (const region of own.slice(1)) regions.push(region.sort());
   }
   const rates = Array.from({ length: POINTS }, (_, i) => (i / (POINTS - 1)) ** 3);
   const thresholds = rates.map((rate) => quantile(negatives, 1 - rate));

@@ -1,15 +1,16 @@
 /** Trials of restoration: clean pictures are corrupted with a known mask, restored by a method, and scored. */
 import { corrupt } from '../../images/corruptions.ts';
-import { binaryMask, clip, type Image, imageAt, type Mask } from '../../images/image.ts';
+import { type Image, imageAt, type Mask } from '../../images/image.ts';
 import type { Critic } from '../../inversion/critic.ts';
 import type { Generator } from '../../inversion/generator.ts';
 import type { Method } from '../../inversion/method.ts';
 import { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
-import { createSolver } from '../../inversion/solver.ts';
+import type { Reuse } from '../../inversion/reuse.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Case } from '../cases.ts';
 import type { MetricName } from '../metrics.ts';
 import type { Recipe } from '../recipes.ts';
+import { searchWay, type WayPicture } from '../way.ts';
 import { scoresOf } from './score.ts';
 
 export interface Contestant {
@@ -17,6 +18,8 @@ export interface Contestant {
   /** The recipe, resolved for the generator. */
   readonly method: Method;
   readonly critic?: Critic;
+  /** Shared by all its trials: what is compiled once. */
+  readonly reuse?: Reuse;
 }
 
 export interface TrialBatch {
@@ -51,6 +54,7 @@ export async function runTrials(
     generator: batch.generator,
     method: contestant.method,
     critic: contestant.critic,
+    reuse: contestant.reuse,
     images: image,
     masks: contestant.method.needsMask ? mask : undefined,
     batch: images.dims[0],
@@ -72,55 +76,14 @@ export async function runTrials(
   return trials.length === images.dims[0] ? trials : undefined;
 }
 
-export interface SnapshotPictures {
-  /** Steps made. */
-  readonly step: number;
-  readonly restored: Image;
-  readonly mask: Mask;
-}
-
-/**
- * How one search went: G(z) and the mask after about `count` evenly spaced steps, the last among them. The search is run for
- * this alone, with the settings of the trial. Empty if aborted.
- */
-export async function runSnapshots(
-  batch: TrialBatch,
+/** How the search for the batch's one picture goes (see `searchWay`). */
+export function trialWay(
+  { generator, contestant, case: setting, images, first, seed }: TrialBatch,
   count: number,
   runtime: Runtime,
   signal?: AbortSignal,
-): Promise<SnapshotPictures[]> {
-  const { method, critic } = batch.contestant;
-  const { image, mask } = corrupt(batch.images, batch.case.corruption, batch.seed, batch.first);
-  const total = method.stages.reduce((sum, stage) => sum + stage.steps, 0);
-  // Denser at the start, where most happens: squares of evenly spaced shares.
-  const wanted = new Set(
-    Array.from({ length: count }, (_, i) => Math.max(1, Math.round(total * ((i + 1) / count) ** 2))),
-  );
-  const solver = createSolver(batch.generator, method, runtime, { critic, signal });
-  const taken: SnapshotPictures[] = [];
-  const take = async (step: number) => {
-    const inversion = await solver.finish();
-    const plane = { ...mask, dims: [1, 1, ...mask.dims.slice(2)] };
-    const soft = inversion.mask ?? (method.needsMask ? mask : { ...plane, data: new Float32Array(plane.data.length) });
-    taken.push({
-      step,
-      restored: clip(imageAt(inversion.image as Image, 0)),
-      mask: binaryMask(imageAt(soft as Image, 0)),
-    });
-  };
-  try {
-    await solver.init(image, method.needsMask ? mask : undefined);
-    let made = 0;
-    do {
-      while (!solver.terminate()) {
-        if (signal?.aborted) return [];
-        await solver.step();
-        if (wanted.has(++made)) await take(made);
-      }
-    } while (await solver.advance());
-    if (taken.at(-1)?.step !== made) await take(made);
-    return taken;
-  } finally {
-    await solver.dispose();
-  }
+): Promise<WayPicture[]> {
+  const { method, critic, reuse } = contestant;
+  const { image, mask } = corrupt(images, setting.corruption, seed, first);
+  return searchWay({ generator, method, critic, reuse, image, mask }, count, runtime, signal);
 }

@@ -1,41 +1,44 @@
 /**
  * The protocol of detection on files: each detector learns from good pictures, gets one threshold from other good pictures,
- * and is then scored on the test part. Maps are kept, so that a resumed run computes none twice.
+ * and is then scored on the test part. Maps and networks learnt are kept, so that a resumed run computes none twice.
  */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { readNpy } from '../../arrays/npy.ts';
-import { colourMap } from '../../images/colour.ts';
-import { coverage, type Image, imageAt, stackImages } from '../../images/image.ts';
-import { writeFileAtomic, writeMask, writeNpyFile, writePicture } from '../../images/node/write.ts';
-import { dice, iou } from '../../metrics/overlap.ts';
-import { float32, float32Data } from '../../onnx/tensor.ts';
-import { aggregate } from '../aggregate.ts';
+import { type Image, imageAt, stackImages } from '../../images/image.ts';
+import { writeNpyFile } from '../../images/node/write.ts';
+import { float32 } from '../../onnx/tensor.ts';
 import { type Detector, findAll, smoothed } from '../detect/detector.ts';
-import { calibratedThreshold, detectionMetrics, imageScore, type Scored } from '../detect/score.ts';
-import type { MetricName } from '../metrics.ts';
-import type { Result, TrialPictures, TrialRecord } from '../record.ts';
-import { GOOD } from './detection-layouts.ts';
+import { byCase, describeMethodResults, resultsOf } from '../detect/results.ts';
+import { calibratedThreshold } from '../detect/score.ts';
+import { detectRecord, type TestPicture } from '../detect/trial.ts';
+import type { Result, TrialRecord } from '../record.ts';
+import {
+  earlierTrial,
+  type Learnt,
+  learntFile,
+  storedThreshold,
+  storeThreshold,
+  writeDetectPictures,
+} from './detect-files.ts';
 import { hashOf, type Store, slug } from './store.ts';
+import { writeWay } from './way-files.ts';
 
-export interface TestPicture {
-  readonly name: string;
-  readonly defect: string;
-  /** [1,C,H,W] in [-1,1] */
-  readonly image: Image;
-  /** Zeros for good pictures; absent where a defective one has no mask. */
-  readonly truth?: Float32Array;
-  readonly sha256: string;
+export interface LearnContext {
+  readonly learnt: Learnt;
+  /** What has been done of how much. */
+  readonly onProgress: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
 }
 
 export interface Candidate {
   readonly name: string;
   /** Everything that decides what it does, as data. */
   readonly description: unknown;
-  /** Learns from good pictures [n,C,H,W]. */
-  readonly learn: (good: Image) => Promise<Detector>;
+  /** Learns from good pictures [n,C,H,W]; undefined if aborted. */
+  readonly learn: (good: Image, context: LearnContext) => Promise<Detector | undefined>;
   /** Pictures looked at together. */
   readonly batch: number;
+  /** Does its detector search, so that a search can be followed? */
+  readonly walks: boolean;
 }
 
 export interface DetectJob {
@@ -49,8 +52,10 @@ export interface DetectJob {
   /** Share of the pixels of good pictures that may exceed the threshold. */
   readonly falseAlarm: number;
   readonly seed: number;
-  /** So many pictures of each kind are kept as PNG. */
+  /** So many pictures of each kind are kept as PNG, and of so many the way of the search. */
   readonly keep: number;
+  readonly snapshots: number;
+  readonly snapshotSteps: number;
 }
 
 export interface DetectHooks {
@@ -68,14 +73,17 @@ export interface DetectOutcome {
 export async function evaluateDetect(job: DetectJob, store: Store, hooks: DetectHooks = {}): Promise<DetectOutcome> {
   const results: Result[] = [];
   const records: TrialRecord[] = [];
+  const [, , height, width] = job.good.dims;
+  const truths = job.test.map((picture) => picture.truth);
   for (const [k, candidate] of job.candidates.entries()) {
+    const { name: method } = candidate;
     const onProgress = (share: number, what: string) =>
-      hooks.onProgress?.(k + share, job.candidates.length, `${candidate.name}, ${what}`);
+      hooks.onProgress?.(k + share, job.candidates.length, `${method}, ${what}`);
     const run = await runCandidate(job, candidate, store, onProgress, hooks.signal);
     if (!run) return { results: byCase(results), records, complete: false };
     records.push(...run.records);
-    results.push(...resultsOf(job, candidate.name, run));
-    await hooks.onGroup?.(byCase(results), records, describe(results, candidate.name));
+    results.push(...resultsOf({ ...run, set: job.set, method, height, width, seed: job.seed, truths }));
+    await hooks.onGroup?.(byCase(results), records, describeMethodResults(results, method));
   }
   return { results: byCase(results), records, complete: true };
 }
@@ -86,6 +94,9 @@ interface Run {
   readonly threshold: number;
 }
 
+/** The share of a method's progress that learning takes, for those that learn for minutes. */
+const LEARNING = 0.5;
+
 /** Undefined if aborted. */
 async function runCandidate(
   job: DetectJob,
@@ -94,66 +105,58 @@ async function runCandidate(
   onProgress: (share: number, what: string) => void,
   signal: AbortSignal | undefined,
 ): Promise<Run | undefined> {
-  const place = path.join(store.folder, 'maps', slug(candidate.name));
-  const base = hashOf(['detect', job.description, candidate.name, candidate.description, job.falseAlarm, job.seed]);
-  const keys = job.test.map((picture, i) => hashOf([base, i, picture.name, picture.sha256]));
-  const mapFile = (i: number) => path.join(place, `${keys[i]}.npy`);
-  const kept = keptOf(job);
-  const [, , height, width] = job.good.dims;
-  const maps: Float32Array[] = [];
-  const records: TrialRecord[] = [];
+  const { name, description, batch } = candidate;
+  const learntKey = hashOf(['learnt', job.description, name, description]);
+  const key = hashOf(['detect', job.description, name, description, job.falseAlarm, job.seed]);
+  const place = path.join(store.folder, 'maps', slug(name));
+  const kept = ranksOf(job.test);
+  const trials = job.test.map((picture, index): Planned => {
+    const own = hashOf([key, index, picture.name, picture.sha256]);
+    const pictures = kept[index] < job.keep && drawable(picture.image);
+    const way = pictures && candidate.walks && kept[index] < job.snapshots;
+    return { picture, index, key: own, mapFile: path.join(place, `${own}.npy`), wanted: { pictures, way } };
+  });
+  const known = await storedThreshold(place, key);
+  const total = trials.length + (known === undefined ? job.held.dims[0] : 0);
+  let [done, begun] = [0, 0];
+  const tell = (what: string, newly = 0) => {
+    done += newly;
+    onProgress(begun + (1 - begun) * (done / total), what);
+  };
   let detector: Detector | undefined;
-  let threshold = await calibrationOf(place, base);
-  const total = job.test.length + (threshold === undefined ? job.held.dims[0] : 0);
-  let done = 0;
-  const learnt = async () => {
-    onProgress(done / total, 'learning');
-    detector ??= await candidate.learn(job.good);
+  const learner = async () => {
+    const onLearning = (made: number, all: number) => {
+      begun = (LEARNING * made) / all;
+      tell('learning');
+    };
+    tell('learning');
+    detector ??= await candidate.learn(job.good, {
+      learnt: learntFile(store.folder, name, learntKey),
+      onProgress: onLearning,
+      signal,
+    });
     return detector;
   };
   try {
-    if (threshold === undefined) {
-      const found = await findAll(await learnt(), job.held, candidate.batch, (n) => {
-        done = n;
-        onProgress(done / total, 'calibration');
-      });
-      if (signal?.aborted) return undefined;
-      threshold = calibratedThreshold(
-        found.map((one) => smoothed(one.maps).data),
-        job.falseAlarm,
-      );
-      await writeFileAtomic(path.join(place, 'calibration.json'), JSON.stringify({ key: base, threshold }));
-    }
-    for (let first = 0; first < job.test.length; first += candidate.batch) {
-      const members = job.test.slice(first, first + candidate.batch);
-      const earlier = await Promise.all(
-        members.map((_, i) => earlierOf(store, keys[first + i], mapFile(first + i), kept.has(first + i))),
-      );
-      if (earlier.every((one) => one !== undefined)) {
-        for (const one of earlier) {
-          records.push(one.record);
-          maps.push(one.map);
-        }
-      } else {
-        if (signal?.aborted) return undefined;
-        const started = performance.now();
-        const { maps: raw, restored } = await (await learnt()).find(stackImages(members.map((one) => one.image)));
-        const seconds = (performance.now() - started) / 1000 / members.length;
-        if (signal?.aborted) return undefined;
-        const made: TrialRecord[] = [];
-        for (const [i, picture] of members.entries()) {
-          const map = smoothed(imageAt(raw, i)).data;
-          await writeNpyFile(mapFile(first + i), float32(map, [height, width]));
-          maps.push(map);
-          const trial = { picture, index: first + i, key: keys[first + i], map, threshold, seconds };
-          const shown = kept.has(first + i) ? (restored ? imageAt(restored, i) : null) : undefined;
-          made.push(await recordOf(job, candidate.name, trial, shown, store.folder));
-        }
-        await store.append(made);
-        records.push(...made);
+    const threshold =
+      known ?? (await calibrated(job, await learner(), batch, (newly) => tell('calibration', newly), signal));
+    if (threshold === undefined) return undefined;
+    if (known === undefined) await storeThreshold(place, key, threshold);
+    const records: TrialRecord[] = [];
+    const maps: Float32Array[] = [];
+    // Batches lie on a fixed grid: a resumed run computes the same ones.
+    for (let first = 0; first < trials.length; first += batch) {
+      const members = trials.slice(first, first + batch);
+      const earlier = await Promise.all(members.map((one) => earlierTrial(store, one.key, one.mapFile, one.wanted)));
+      const finished = earlier.every((one) => one !== undefined)
+        ? earlier
+        : await tried({ job, method: name, members, threshold, store }, await learner(), signal);
+      if (!finished) return undefined;
+      for (const one of finished) {
+        records.push(one.record);
+        maps.push(one.map);
       }
-      done += members.length;
-      onProgress(done / total, members[0].name);
+      tell(members[0].picture.name, members.length);
     }
     return { records, maps, threshold };
   } finally {
@@ -161,150 +164,90 @@ async function runCandidate(
   }
 }
 
-/** The first pictures of each kind. */
-function keptOf(job: DetectJob): Set<number> {
-  const seen = new Map<string, number>();
-  return new Set(
-    job.test.flatMap(({ defect }, i) => {
-      seen.set(defect, (seen.get(defect) ?? 0) + 1);
-      return seen.get(defect)! <= job.keep ? [i] : [];
-    }),
+async function calibrated(
+  job: DetectJob,
+  detector: Detector | undefined,
+  batch: number,
+  onDone: (newly: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<number | undefined> {
+  const found = detector && (await findAll(detector, job.held, batch, { onDone, signal }));
+  if (!found || signal?.aborted) return undefined;
+  return calibratedThreshold(
+    found.map((map) => smoothed(map).data),
+    job.falseAlarm,
   );
 }
 
-async function calibrationOf(place: string, key: string): Promise<number | undefined> {
-  try {
-    const stored = JSON.parse(await readFile(path.join(place, 'calibration.json'), 'utf8')) as {
-      key?: unknown;
-      threshold?: unknown;
-    };
-    return stored.key === key && typeof stored.threshold === 'number' ? stored.threshold : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-async function earlierOf(store: Store, key: string, file: string, shown: boolean) {
-  const record = store.find(key);
-  if (!record || (shown && !record.pictures)) return undefined;
-  try {
-    return { record, map: float32Data(readNpy(await readFile(file))) };
-  } catch {
-    return undefined;
-  }
-}
-
-interface Trial {
+/** A test picture, and what is to be kept of its trial. */
+interface Planned {
   readonly picture: TestPicture;
   readonly index: number;
   readonly key: string;
-  readonly map: Float32Array;
+  readonly mapFile: string;
+  readonly wanted: { readonly pictures: boolean; readonly way: boolean };
+}
+
+interface Batch {
+  readonly job: DetectJob;
+  readonly method: string;
+  readonly members: readonly Planned[];
   readonly threshold: number;
-  readonly seconds: number;
+  readonly store: Store;
 }
 
-/** `shown`: what the detector thinks a good picture would be (null if it does not say), where pictures are kept. */
-async function recordOf(
-  job: DetectJob,
-  method: string,
-  { picture, index, key, map, threshold, seconds }: Trial,
-  shown: Image | null | undefined,
-  folder: string,
-): Promise<TrialRecord> {
-  const { truth, defect, image, name } = picture;
-  const [, channels, height, width] = image.dims;
-  const found = map.map((value) => (value > threshold ? 1 : 0));
-  const drawable = channels === 1 || channels === 3;
-  const overlap = truth && defect !== GOOD ? { mask_iou: iou(truth, found), mask_dice: dice(truth, found) } : {};
-  let pictures: TrialPictures | undefined;
-  if (shown !== undefined && drawable) {
-    const stem = `${String(index).padStart(4, '0')}-${slug(name.replace(/\.[^.]*$/, ''))}`;
-    const place = `pictures/${slug(method)}/${stem}`;
-    const dims = [1, 1, height, width];
-    pictures = {
-      input: `pictures/given/${stem}.png`,
-      ...(truth ? { trueMask: `pictures/given/${stem}.mask.png` } : {}),
-      ...(shown ? { restored: `${place}.restored.png` } : {}),
-      mask: `${place}.mask.png`,
-      map: `${place}.map.png`,
+interface Finished {
+  readonly record: TrialRecord;
+  readonly map: Float32Array;
+}
+
+/** Looks at the members of a batch and stores their trials; undefined if aborted. */
+async function tried(
+  { job, method, members, threshold, store }: Batch,
+  detector: Detector | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Finished[] | undefined> {
+  if (!detector || signal?.aborted) return undefined;
+  const started = performance.now();
+  const found = await detector.find(stackImages(members.map(({ picture }) => picture.image)), signal);
+  if (!found) return undefined;
+  const seconds = (performance.now() - started) / 1000 / members.length;
+  const finished: Finished[] = [];
+  for (const [i, planned] of members.entries()) {
+    const { picture, index, wanted, mapFile } = planned;
+    const { image, truth } = picture;
+    const map = smoothed(imageAt(found.maps, i)).data;
+    const mask = map.map((value) => (value > threshold ? 1 : 0));
+    const stem = `${String(index).padStart(4, '0')}-${slug(picture.name.replace(/\.[^.]*$/, ''))}`;
+    const restored = found.restored && imageAt(found.restored, i);
+    await writeNpyFile(mapFile, float32(map, image.dims.slice(2)));
+    // One scale per method and set, never per picture: good parts stay dark. The threshold lies at a third.
+    const shown = { method, stem, image, truth, restored, found: mask, map, white: 3 * threshold };
+    const pictures = wanted.pictures ? await writeDetectPictures(store.folder, shown) : undefined;
+    const way = wanted.way ? await detector.way?.(image, job.snapshotSteps, signal) : undefined;
+    if (signal?.aborted) return undefined;
+    const snapshots = way && (await writeWay(store.folder, `pictures/${slug(method)}/${stem}`, way));
+    const record = {
+      ...detectRecord({ set: job.set, method, ...planned, mask, map, seconds }, found, i),
+      ...(pictures ? { pictures } : {}),
+      ...(snapshots ? { snapshots } : {}),
     };
-    await writePicture(path.join(folder, pictures.input), image);
-    if (truth) await writeMask(path.join(folder, pictures.trueMask!), float32(truth, dims));
-    if (shown) await writePicture(path.join(folder, pictures.restored!), shown);
-    await writeMask(path.join(folder, pictures.mask!), float32(found, dims));
-    // One scale per method, never per picture: good parts stay dark. The threshold lies at a third.
-    await writePicture(path.join(folder, pictures.map!), colourMap(float32(map, dims), 0, 3 * threshold));
+    finished.push({ record, map });
   }
-  return {
-    kind: 'detect',
-    key,
-    set: job.set,
-    case: defect,
-    method,
-    told: false,
-    image: name,
-    index,
-    code: 'done',
-    metrics: { ...overlap, masked_share: coverage(found), ...(truth ? { true_share: coverage(truth) } : {}) },
-    seconds: Number(seconds.toFixed(4)),
-    score: imageScore(map),
-    ...(pictures ? { pictures } : {}),
-  };
+  await store.append(finished.map((one) => one.record));
+  return finished;
 }
 
-export const ALL_DEFECTS = 'all defects';
-
-/** All defects pooled, then each kind against the same good pictures, then the good ones alone. */
-function resultsOf(job: DetectJob, method: string, { records, maps, threshold }: Run): Result[] {
-  const [, , height, width] = job.good.dims;
-  const scored = job.test.map((picture, i): Scored => {
-    const { truth, defect } = picture;
-    return { map: maps[i], defective: defect !== GOOD, score: records[i].score!, ...(truth ? { truth } : {}) };
+/** The how manieth picture of its kind each one is. */
+function ranksOf(test: readonly TestPicture[]): number[] {
+  const seen = new Map<string, number>();
+  return test.map(({ defect }) => {
+    const rank = seen.get(defect) ?? 0;
+    seen.set(defect, rank + 1);
+    return rank;
   });
-  const kinds = [...new Set(job.test.map((picture) => picture.defect))].filter((defect) => defect !== GOOD);
-  const group = (name: string, has: (defect: string) => boolean): Result => {
-    const own = records.filter((record) => has(record.case)).map((record) => ({ ...record, case: name }));
-    const [summary] = aggregate(own, job.seed);
-    const pictures = scored.filter((one, i) => !one.defective || has(job.test[i].defect));
-    const pooled = name === GOOD ? { metrics: {}, curves: [] } : detectionMetrics(pictures, height, width, threshold);
-    const metrics: Result['metrics'] = { ...pooled.metrics, ...summary.metrics };
-    return {
-      ...summary,
-      set: job.set,
-      case: name,
-      method,
-      told: false,
-      metrics,
-      ...(pooled.curves.length > 0 ? { curves: pooled.curves } : {}),
-    };
-  };
-  const hasGood = job.test.some((picture) => picture.defect === GOOD);
-  return [
-    ...(kinds.length > 1 ? [group(ALL_DEFECTS, (defect) => defect !== GOOD)] : []),
-    ...kinds.map((kind) => group(kind, (defect) => defect === kind)),
-    ...(hasGood ? [group(GOOD, (defect) => defect === GOOD)] : []),
-  ];
 }
 
-/** Tables read case by case. */
-function byCase(results: readonly Result[]): Result[] {
-  const cases = [...new Set(results.map((result) => result.case))];
-  return cases.flatMap((name) => results.filter((result) => result.case === name));
-}
-
-function describe(results: readonly Result[], method: string): string {
-  const first = results.find((result) => result.method === method)!;
-  const names: readonly MetricName[] = [
-    'pixel_auroc',
-    'pixel_ap',
-    'aupro',
-    'dice_calibrated',
-    'dice_oracle',
-    'image_auroc',
-  ];
-  const shown = names.map((name) => {
-    const value = first.metrics[name];
-    return value && 'pooled' in value ? value.pooled.toFixed(3) : '-';
-  });
-  return `${first.case}, ${method}: pixel AUROC ${shown[0]}, AP ${shown[1]}, AUPRO ${shown[2]}, Dice ${shown[3]} (oracle ${shown[4]}), image AUROC ${shown[5]}`;
+function drawable({ dims }: Image): boolean {
+  return dims[1] === 1 || dims[1] === 3;
 }

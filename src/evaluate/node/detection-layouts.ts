@@ -4,14 +4,14 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { heldOut } from '../../datasets/held-out.ts';
 import { RgiError } from '../../errors.ts';
+import { GOOD } from '../detect/results.ts';
 import { type DataFile, isFolder, picturesUnder } from './layouts.ts';
 
 export const DETECTION_LAYOUTS = ['auto', 'mvtec', 'btad', 'visa', 'plain'] as const;
 
 export type DetectionLayout = (typeof DETECTION_LAYOUTS)[number];
-
-export const GOOD = 'good';
 
 export interface Sample extends DataFile {
   /** 'good', or the kind of defect. */
@@ -148,11 +148,12 @@ async function plain(folder: string): Promise<Found> {
   }
   const [good, bad] = [await first(folder, PLAIN_GOOD), await first(folder, PLAIN_BAD)];
   if (good === undefined || bad === undefined) return { about, train: [], test: [] };
-  // No test part: every fifth good picture is kept from training.
+  // No test part: a fifth of the good pictures is kept from training.
   const all = await under(folder, good);
-  const held = (i: number) => i % 5 === 4;
+  const out = new Set(all.length > 1 ? heldOut(all.length, Math.ceil(all.length / 5), 0) : []);
+  const held = (i: number) => out.has(i);
   return {
-    about: `${about} Every fifth good picture is for testing.`,
+    about: `${about} A fifth of the good pictures, in blocks of consecutive names, is for testing.`,
     train: all.filter((_, i) => !held(i)),
     test: [
       ...all.filter((_, i) => held(i)).map((file): Sample => ({ ...file, defect: GOOD })),

@@ -7,9 +7,10 @@ import type { Generator } from '../../inversion/generator.ts';
 import { batchSize, plannedSteps } from '../../inversion/restore.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Case } from '../cases.ts';
-import { type Contestant, runSnapshots, runTrials, type Trial, type TrialBatch } from '../inpaint/trials.ts';
-import { type Snapshot, type TrialPictures, type TrialRecord, thinned } from '../record.ts';
+import { type Contestant, runTrials, type Trial, type TrialBatch, trialWay } from '../inpaint/trials.ts';
+import { type TrialPictures, type TrialRecord, thinned } from '../record.ts';
 import { hashOf, type Store, slug } from './store.ts';
+import { writeWay } from './way-files.ts';
 
 /** Residual, in units of [-1,1], that is drawn white. */
 const RESIDUAL_WHITE = 1;
@@ -199,7 +200,11 @@ async function recordOf(
   const pictures = shown ? await writePictures(place.folder, slug(setting), slug(recipe.name), name, trial) : undefined;
   const snapshots =
     shown && at.index < job.snapshots
-      ? await writeSnapshots(single, job.snapshotSteps, `pictures/${slug(setting)}/${slug(recipe.name)}/${name}`, place)
+      ? await writeWay(
+          place.folder,
+          `pictures/${slug(setting)}/${slug(recipe.name)}/${name}`,
+          await trialWay(single, job.snapshotSteps, place.runtime, place.signal),
+        )
       : undefined;
   return {
     kind: 'inpaint',
@@ -219,22 +224,6 @@ async function recordOf(
     ...(pictures ? { pictures } : {}),
     ...(snapshots ? { snapshots } : {}),
   };
-}
-
-async function writeSnapshots(
-  single: TrialBatch,
-  count: number,
-  stem: string,
-  { folder, runtime, signal }: Place,
-): Promise<Snapshot[]> {
-  const snapshots: Snapshot[] = [];
-  for (const { step, restored, mask } of await runSnapshots(single, count, runtime, signal)) {
-    const file = `${stem}.step${String(step).padStart(5, '0')}`;
-    await writePicture(path.join(folder, `${file}.restored.png`), restored);
-    await writeMask(path.join(folder, `${file}.mask.png`), mask);
-    snapshots.push({ step, restored: `${file}.restored.png`, mask: `${file}.mask.png` });
-  }
-  return snapshots;
 }
 
 function drawable(image: Image): boolean {

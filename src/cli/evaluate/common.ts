@@ -1,0 +1,160 @@
+/** What `rgi evaluate inpaint` and `rgi evaluate detect` have in common: options, and how a run reports what it found. */
+import path from 'node:path';
+import type { Command } from 'commander';
+import { writeResults } from '../../evaluate/node/store.ts';
+import type { Result, Results, TrialRecord } from '../../evaluate/record.ts';
+import type { Fit } from '../../images/resize.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { choice, count, list, numberIn } from '../arguments.ts';
+import { EXIT, type ExitCode } from '../failures.ts';
+import { type Io, printJson, say } from '../io.ts';
+import type { GeneratorFlags } from '../networks.ts';
+import { progressLine } from '../progress.ts';
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
+import { VERSION } from '../version.ts';
+
+export interface EvaluateFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
+  readonly out: string;
+  readonly methods?: readonly string[];
+  readonly seed: number;
+  readonly fit: Fit;
+  readonly grey: 'refuse' | 'luma';
+  readonly discriminator?: string;
+  readonly features?: string;
+  readonly batch?: number;
+  readonly pictures: number;
+  readonly snapshots: number;
+  readonly snapshotSteps: number;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export interface OptionTexts {
+  /** What is compared if nothing is said. */
+  readonly methods: readonly string[];
+  readonly fit: Fit;
+  /** "of each case" or "of each kind". */
+  readonly ofEach: string;
+  /** Pictures kept of each, if nothing is said. */
+  readonly pictures: number;
+  /** Options of the one command: before the data's, and among them. */
+  readonly own: (command: Command) => void;
+  readonly data: (command: Command) => void;
+}
+
+/** All options but the argument, the generator and `--out`. */
+export function addEvaluateOptions(command: Command, texts: OptionTexts): Command {
+  command.option(
+    '--methods <names>',
+    `what is compared, with commas between them (see below; default: ${texts.methods.join(',')})`,
+    list,
+  );
+  texts.own(command);
+  command
+    .option('--seed <number>', 'seed of all that is drawn', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
+    .option('--discriminator <file>', "the discriminator, for priors and features; 'none' for not even its companion")
+    .option('--features <file>', 'another network whose layers are compared (a VGG)')
+    .optionsGroup('Data:');
+  texts.data(command);
+  command
+    .addOption(
+      choice('--fit <how>', 'pictures of another size', ['refuse', 'contain', 'cover', 'stretch'] as const, texts.fit),
+    )
+    .addOption(choice('--grey <how>', 'colour pictures for a grey generator', ['refuse', 'luma'] as const, 'luma'))
+    .optionsGroup('Generator:');
+  addGeneratorOptions(command);
+  command.optionsGroup('Running:');
+  const some = numberIn({ integer: true, from: 0 });
+  return addRuntimeOptions(command)
+    .option('--batch <count>', 'pictures inverted side by side (default: chosen)', count)
+    .option('--pictures <count>', `${texts.ofEach} so many pictures are kept`, some, texts.pictures)
+    .option(
+      '--snapshots <count>',
+      'of so many of them the way of the search, too (each is searched once more for it)',
+      some,
+      1,
+    )
+    .option('--snapshot-steps <count>', 'pictures along that way', count, 12)
+    .option('--resume', 'take over what is already in --out')
+    .option('--json', 'print results.json on stdout')
+    .option('-q, --quiet', 'say nothing but errors');
+}
+
+/** Everything about a run but what it found. */
+export type Head = Omit<Results, 'format' | 'complete' | 'versions' | 'device' | 'results' | 'trials'>;
+
+export interface Reporter {
+  progress(done: number, total: number, what: string): void;
+  /** Writes what there is so far. */
+  group(results: readonly Result[], records: readonly TrialRecord[], about: string): Promise<void>;
+  end(results: readonly Result[], records: readonly TrialRecord[], complete: boolean): Promise<ExitCode>;
+}
+
+/** Says the notes and failures of the head, and then what a run reports; writes the tables as it goes. */
+export function reporter(head: Head, runtime: Runtime, flags: EvaluateFlags, io: Io): Reporter {
+  const { out, quiet = false, json } = flags;
+  const line = progressLine(io, quiet);
+  const all = (results: readonly Result[], records: readonly TrialRecord[], complete: boolean): Results => ({
+    format: 1,
+    kind: head.kind,
+    complete,
+    command: head.command,
+    versions: { rgi: VERSION, onnxruntime: runtime.version, node: process.versions.node },
+    device: runtime.device,
+    settings: {
+      ...head.settings,
+      seed: flags.seed,
+      threads: flags.threads ?? 'default',
+      batch: flags.batch ?? 'default',
+    },
+    methods: head.methods,
+    notes: head.notes,
+    failed: head.failed,
+    results,
+    trials: records.map((record) => record.key),
+  });
+  if (!quiet) for (const note of head.notes) say(io, `note: ${note}`);
+  for (const { file, reason } of head.failed) say(io, `error: ${file}: ${reason}`);
+  return {
+    progress: (done, total, what) => line.show(done, total, what),
+    async group(results, records, about) {
+      line.clear();
+      if (!quiet) say(io, about);
+      await writeResults(out, all(results, records, false));
+    },
+    async end(results, records, complete) {
+      line.clear();
+      const final = all(results, records, complete);
+      await writeResults(out, final);
+      if (json) printJson(io, final);
+      if (!complete) {
+        say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
+        return EXIT.interrupted;
+      }
+      if (!quiet) say(io, `Tables in ${path.join(out, 'results.md')}; 'rgi report ${out}' makes a page of them.`);
+      const diverged = results.some((result) => result.diverged > 0);
+      return head.failed.length > 0 || diverged ? EXIT.partly : EXIT.done;
+    },
+  };
+}
+
+/** Flags that decide nothing about the results. */
+const INCIDENTAL = new Set(['resume', 'json', 'quiet', 'device', 'threads']);
+
+/** The command that repeats a run, into the same folder. */
+export function commandLine(words: readonly string[], flags: Readonly<Record<string, unknown>>): string {
+  const options = Object.entries(flags).flatMap(([key, value]) => {
+    if (INCIDENTAL.has(key) || value === undefined || value === false) return [];
+    const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    if (value === true) return [flag];
+    if (!Array.isArray(value)) return [flag, String(value)];
+    // Values of inputs hold commas of their own.
+    return key === 'input' ? value.flatMap((one) => [flag, String(one)]) : [flag, value.join(',')];
+  });
+  return ['rgi', ...words, ...options].map(quoted).join(' ');
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,125 @@
+/** Pictures of a detection set, brought to one size: good ones to learn from and to set thresholds on, and those to test. */
+import { heldOut, heldOutCount } from '../../datasets/held-out.ts';
+import { messageOf, RgiError } from '../../errors.ts';
+import { GOOD } from '../../evaluate/detect/results.ts';
+import type { TestPicture } from '../../evaluate/detect/trial.ts';
+import type { DetectionSet, Sample } from '../../evaluate/node/detection-layouts.ts';
+import { hashOf } from '../../evaluate/node/store.ts';
+import { type Image, stackImages, toGrey } from '../../images/image.ts';
+import { type Picture, type ReadOptions, readMask, readPicture } from '../../images/node/read.ts';
+import { place } from '../../images/resize.ts';
+import { sha256Of } from '../version.ts';
+import type { DetectFlags } from './detect-flags.ts';
+
+const DEFAULT_SIZE = 128;
+
+export interface LoadedSet {
+  readonly good: Image;
+  readonly held: Image;
+  readonly test: readonly TestPicture[];
+  readonly failed: readonly { readonly file: string; readonly reason: string }[];
+  readonly notes: readonly string[];
+  /** Of all that is learnt from. */
+  readonly hash: string;
+}
+
+export async function loadSet(
+  set: DetectionSet,
+  generator: { readonly channels: number; readonly height: number; readonly width: number } | undefined,
+  flags: DetectFlags,
+): Promise<LoadedSet> {
+  const failed: { file: string; reason: string }[] = [];
+  const survive = async <T>(file: string, read: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof RgiError)) throw error;
+      failed.push({ file, reason: messageOf(error) });
+      return undefined;
+    }
+  };
+  const side = flags.size ?? DEFAULT_SIZE;
+  const channels = generator?.channels ?? (await readPicture(set.train[0].path)).source.channels;
+  const options: ReadOptions = {
+    channels,
+    size: generator ? { height: generator.height, width: generator.width } : { height: side, width: side },
+    fit: flags.fit,
+    grey: flags.grey,
+  };
+  const good: { image: Image; sha256: string }[] = [];
+  for (const { path: file } of evenly(set.train, flags.learn)) {
+    const image = await survive(file, async () => (await readPicture(file, options)).image);
+    if (image) good.push({ image, sha256: await sha256Of(file) });
+  }
+  const heldCount = Math.min(flags.held ?? heldOutCount(good.length), Math.floor(good.length / 2));
+  if (heldCount < 1)
+    throw new RgiError('input', `${set.name} has ${good.length} good pictures; at least two are needed.`);
+  const held = new Set(heldOut(good.length, heldCount, flags.seed));
+  const counts = new Map<string, number>();
+  const test: TestPicture[] = [];
+  for (const sample of set.test) {
+    const seen = counts.get(sample.defect) ?? 0;
+    if (flags.count !== undefined && seen >= flags.count) continue;
+    const picture = await survive(sample.path, () => readSample(sample, options, set.labels));
+    if (!picture) continue;
+    counts.set(sample.defect, seen + 1);
+    test.push(picture);
+  }
+  if (test.length === 0)
+    throw new RgiError('input', `None of the test pictures of ${set.name} could be used: ${failed[0].reason}`);
+  return {
+    good: stackImages(good.filter((_, i) => !held.has(i)).map((one) => one.image)),
+    held: stackImages(good.filter((_, i) => held.has(i)).map((one) => one.image)),
+    test,
+    failed,
+    notes: masksNote(test, set.about),
+    hash: hashOf(good.map((one) => one.sha256)),
+  };
+}
+
+/** What follows from masks that are not there. */
+function masksNote(test: readonly TestPicture[], layout: string): string[] {
+  const defective = test.filter((picture) => picture.defect !== GOOD);
+  const without = defective.filter((picture) => picture.truth === undefined).length;
+  if (without === 0) return [];
+  if (without < defective.length)
+    return [`${without} defective pictures have no mask: they count for the image score alone.`];
+  return [
+    `No defective picture has a mask, so that whole pictures alone are scored. Masks are looked for as follows. ${layout}`,
+  ];
+}
+
+/** At most `count` of them, evenly taken. */
+function evenly<T>(all: readonly T[], count = all.length): readonly T[] {
+  if (count >= all.length) return all;
+  return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]);
+}
+
+async function readSample(sample: Sample, options: ReadOptions, labels: boolean): Promise<TestPicture> {
+  const picture = await readPicture(sample.path, options);
+  const [, , height, width] = picture.image.dims;
+  const truth =
+    sample.defect === GOOD
+      ? new Float32Array(height * width)
+      : sample.mask === undefined
+        ? undefined
+        : labels
+          ? await labelMask(sample.mask, picture)
+          : (await readMask(sample.mask, picture)).data;
+  return {
+    name: sample.name,
+    defect: sample.defect,
+    image: picture.image,
+    sha256: await sha256Of(sample.path),
+    ...(truth ? { truth } : {}),
+  };
+}
+
+/** A label image: every value but 0 is defect. */
+async function labelMask(file: string, like: Picture): Promise<Float32Array> {
+  const { height, width } = like.source;
+  const stored = toGrey((await readPicture(file, { size: { height, width } })).image);
+  const binary = { ...stored, data: stored.data.map((v) => (v > -1 + 1e-4 ? 1 : 0)) };
+  const [, , h, w] = like.image.dims;
+  return place(binary, { height: h, width: w }, like.placement, 'area').data.map((v) => (v > 0.5 ? 1 : 0));
+}

@@ -1,0 +1,163 @@
+/** The detectors an evaluation names, on the networks that go with them. */
+import { RgiError } from '../../errors.ts';
+import type { Detector } from '../../evaluate/detect/detector.ts';
+import type { NamedDetector } from '../../evaluate/detect/methods.ts';
+import { autoencoderDetector, checkEncoder, fanoganDetector } from '../../evaluate/detect/networks.ts';
+import { gaussianDetector, pcaDetector } from '../../evaluate/detect/plain.ts';
+import { searchDetector } from '../../evaluate/detect/search.ts';
+import type { Candidate, LearnContext } from '../../evaluate/node/detect.ts';
+import { type AutoencoderSettings, trainAutoencoder } from '../../gan/autoencoder.ts';
+import type { Image } from '../../images/image.ts';
+import { batchSize } from '../../inversion/restore.ts';
+import { encodeModel } from '../../onnx/encode.ts';
+import type { Graph } from '../../onnx/graph.ts';
+import { readModel } from '../../onnx/read.ts';
+import { openModel } from '../../runtime/node/model-file.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { companionOf } from '../metadata.ts';
+import { type OpenedGenerator, openGeneratorFile } from '../networks.ts';
+import { sha256Of } from '../version.ts';
+import { type Networks, openCritics, resolve } from './contestants.ts';
+import type { DetectFlags } from './detect-flags.ts';
+
+/** Pictures that a detector without a search looks at together. */
+const PLAIN_BATCH = 32;
+/** f-AnoGAN's, whose discriminator may stand in the graph once per picture. */
+const FANOGAN_BATCH = 8;
+
+export interface OpenedModel {
+  readonly opened: OpenedGenerator;
+  readonly networks: Networks;
+  readonly file: string;
+  readonly description: unknown;
+}
+
+/** The generator and its networks; undefined where no method needs one. Throws `usage` where one does and none is given. */
+export async function openDetectModel(
+  runtime: Runtime,
+  named: readonly NamedDetector[],
+  flags: DetectFlags,
+): Promise<OpenedModel | undefined> {
+  if (!named.some(needsGenerator) || flags.generator === undefined) return undefined;
+  const file = flags.generator;
+  const withGenerator = { ...flags, generator: file };
+  const opened = await openGeneratorFile(runtime, withGenerator);
+  const networks = await openCritics(runtime, opened, withGenerator);
+  const { latents } = opened.generator;
+  return { opened, networks, file, description: { file, sha256: await sha256Of(file), latents, law: opened.law } };
+}
+
+export function checkNeeds(named: readonly NamedDetector[], generator: string | undefined): void {
+  const needs = named.find(needsGenerator);
+  if (!needs || generator !== undefined) return;
+  throw new RgiError(
+    'usage',
+    `The method '${needs.name}' needs a generator of good pictures: give it with --generator.`,
+  );
+}
+
+function needsGenerator({ kind }: NamedDetector): boolean {
+  return kind === 'search' || kind === 'f-anogan';
+}
+
+export async function candidateOf(
+  named: NamedDetector,
+  runtime: Runtime,
+  model: OpenedModel | undefined,
+  flags: DetectFlags,
+): Promise<Candidate> {
+  const { name, kind } = named;
+  const plain = { name, batch: PLAIN_BATCH, walks: false };
+  switch (kind) {
+    case 'gaussian':
+      return { ...plain, description: { kind }, learn: async (good) => gaussianDetector(good) };
+    case 'pca': {
+      const { components } = named;
+      return {
+        ...plain,
+        description: { kind, components },
+        learn: (good) => pcaDetector(good, components, runtime),
+      };
+    }
+    case 'autoencoder': {
+      const { settings } = named;
+      return {
+        ...plain,
+        description: { kind, settings },
+        learn: (good, context) => learnAutoencoder(good, settings, runtime, context),
+      };
+    }
+    case 'f-anogan':
+      return fanoganCandidate(named, runtime, model!, flags);
+    case 'search': {
+      const { opened, networks, description } = model!;
+      const { generator } = opened;
+      const contestant = resolve(named.recipe, opened, networks);
+      const { method, critic, recipe } = contestant;
+      const scoredBy = method.name === 'anogan' ? 'loss' : 'map';
+      const job = { generator, method, critic, thresholdGrey: recipe.thresholdGrey, scoredBy } as const;
+      return {
+        name,
+        description: { generator: description, scoredBy, ...(contestant.description as object) },
+        batch: batchSize({ generator, method, batch: flags.batch }),
+        walks: true,
+        learn: async () => searchDetector(job, runtime),
+      };
+    }
+  }
+}
+
+/** The network that an earlier run learnt, or a new one, kept for a later run. */
+async function learnAutoencoder(
+  good: Image,
+  settings: AutoencoderSettings,
+  runtime: Runtime,
+  { learnt, onProgress, signal }: LearnContext,
+): Promise<Detector | undefined> {
+  const kept = graphOf(await learnt.load());
+  if (kept) return autoencoderDetector(kept, runtime);
+  const onStep = (step: number) => onProgress(step, settings.steps);
+  const graph = await trainAutoencoder(good, settings, runtime, { onStep, signal });
+  if (!graph) return undefined;
+  await learnt.store(encodeModel(graph, new Map([['rgi.training', JSON.stringify(settings)]])));
+  return autoencoderDetector(graph, runtime);
+}
+
+/** Undefined for no file, or one that is no model. */
+function graphOf(bytes: Uint8Array | undefined): Graph | undefined {
+  try {
+    return bytes && readModel(bytes).graph;
+  } catch {
+    return undefined;
+  }
+}
+
+async function fanoganCandidate(
+  { name, kappa }: NamedDetector & { kind: 'f-anogan' },
+  runtime: Runtime,
+  { opened, networks, file, description }: OpenedModel,
+  flags: DetectFlags,
+): Promise<Candidate> {
+  const fail = (what: string) => new RgiError('usage', `The method '${name}' needs ${what}`);
+  const layer = networks.layers.at(-1);
+  const { critic } = networks.contestant;
+  if (!critic || layer === undefined)
+    throw fail('a discriminator with activations, whose features it compares: give it with --discriminator.');
+  const encoderFile = flags.encoder ?? (await companionOf('encoder', opened.model, file));
+  if (encoderFile === undefined)
+    throw fail("an encoder, from pictures to latents: give it with --encoder ('rgi train' makes one).");
+  const encoder = (await openModel(encoderFile)).graph;
+  const { generator } = opened;
+  checkEncoder(encoder, generator, encoderFile);
+  const networksUsed = {
+    encoder: { file: encoderFile, sha256: await sha256Of(encoderFile) },
+    others: networks.described,
+  };
+  return {
+    name,
+    description: { kind: 'f-anogan', kappa, layer, generator: description, networks: networksUsed },
+    batch: FANOGAN_BATCH,
+    walks: false,
+    learn: async () => fanoganDetector({ generator, encoder, critic, layer, kappa }, runtime),
+  };
+}
