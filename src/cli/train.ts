@@ -2,8 +2,11 @@
 import type { Command } from 'commander';
 import { RgiError } from '../errors.ts';
 import { AUGMENT } from '../gan/augment.ts';
+import type { RunEvent } from '../gan/node/events.ts';
 import { fitFolder } from '../gan/node/linear-run.ts';
-import { type RunEvent, type RunOptions, type RunResult, trainFolder } from '../gan/node/run.ts';
+import type { RunOptions, RunResult } from '../gan/node/options.ts';
+import { trainFolder } from '../gan/node/run.ts';
+import { bestOf, type CoveragePoint } from '../gan/record.ts';
 import { type Architecture, AUGMENT_BELOW, type TrainingSettings } from '../gan/settings.ts';
 import type { Reconstruction } from '../gan/steps/generator-step.ts';
 import { createRuntime } from '../runtime/node/index.ts';
@@ -16,13 +19,13 @@ import type { RuntimeFlags } from './restore/flags.ts';
 
 export interface TrainFlags extends RuntimeFlags {
   readonly out: string;
-  readonly size: number;
+  readonly size?: number;
   readonly channels?: 'grey' | 'colour';
   readonly crops?: boolean;
-  readonly scale: number;
+  readonly scale?: number;
   readonly mirror?: boolean;
   readonly limit?: number;
-  readonly architecture: Architecture | 'linear';
+  readonly architecture?: Architecture | 'linear';
   readonly latent?: number;
   readonly width?: number;
   readonly reconstruction?: Reconstruction;
@@ -35,7 +38,7 @@ export interface TrainFlags extends RuntimeFlags {
   readonly half?: boolean;
   readonly licence?: string;
   readonly attribution?: string;
-  readonly seed: number;
+  readonly seed?: number;
   readonly resume?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -48,17 +51,16 @@ export function addTrainOptions(command: Command): Command {
   return command
     .argument('<folder>', "good pictures (any folder, subfolders too; or MVTec's layout: its train/good is taken)")
     .requiredOption('-o, --out <file>', "the generator's file (ONNX); all else is named after it")
-    .option('--size <pixels>', `height and width: ${SIZES.join(', ')}`, (text) => Number(size(text)), 64)
+    .option('--size <pixels>', `height and width: ${SIZES.join(', ')} (default: 64)`, (text) => Number(size(text)))
     .option('--channels <kind>', 'grey or colour (default: what the pictures are)', oneOf(['grey', 'colour'] as const))
     .option('--crops', 'squares from anywhere in the pictures, for textures (default: whole objects)')
-    .option('--scale <factor>', 'with --crops: pictures made so many times smaller first', numberIn({ from: 1 }), 1)
+    .option('--scale <factor>', 'with --crops: pictures made so many times smaller first', numberIn({ from: 1 }))
     .option('--mirror', 'mirror half of the pictures left to right')
     .option('--limit <count>', 'use at most so many pictures', count)
     .option(
       '--architecture <name>',
-      'light, pggan, or linear (principal components: seconds)',
+      'light (default), pggan, or linear (principal components: seconds)',
       oneOf(['light', 'pggan', 'linear'] as const),
-      'light',
     )
     .option('--latent <length>', 'length of z', count)
     .option('--width <channels>', 'feature maps at full size', count)
@@ -76,32 +78,69 @@ export function addTrainOptions(command: Command): Command {
       `augmentation of what the discriminator sees (default: on below ${AUGMENT_BELOW} pictures)`,
       oneOf(['on', 'off'] as const),
     )
-    .option('--held <count>', 'pictures held out to measure the coverage', count)
+    .option('--held <count>', 'pictures held out to measure what is reached, in blocks of consecutive names', count)
     .option('--half', 'weights on disk in 16 bits')
     .option('--licence <name>', 'licence of the pictures, written into the files')
     .option('--attribution <text>', 'whom to name, written into the files')
-    .option('--seed <number>', 'seed of everything that is drawn', numberIn({ integer: true, from: 0, to: 2 ** 31 }), 0)
-    .option('--resume', 'go on from the last checkpoint')
+    .option(
+      '--seed <number>',
+      'seed of everything that is drawn (default: 0)',
+      numberIn({ integer: true, from: 0, to: 2 ** 31 }),
+    )
+    .option('--resume', 'go on from the last checkpoint, with its settings')
     .option('--json', 'print the result as one JSON document')
     .option('-q, --quiet', 'say nothing but errors')
     .addHelpText('after', EXAMPLES);
 }
 
 export async function train(folder: string, flags: TrainFlags, io: Io): Promise<ExitCode> {
-  if (!/\.onnx$/i.test(flags.out)) throw new RgiError('usage', `--out ${flags.out}: give a file name ending in .onnx.`);
+  checkUse(flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   const tell = eventsTo(io, flags);
   try {
-    if (flags.architecture === 'linear') return await trainLinear(folder, flags, io, runtime, tell);
-    const result = await trainFolder({ ...optionsOf(folder, flags), signal: io.signal, onEvent: tell.event }, runtime);
+    return await (flags.architecture === 'linear' ? trainLinear : trainNetwork)(folder, flags, io, runtime, tell);
+  } catch (error) {
+    if (!io.signal.aborted || error !== io.signal.reason) throw error;
     tell.done();
-    if (flags.json) printJson(io, summaryOf(result));
-    else if (!flags.quiet) for (const line of linesOf(result)) say(io, line);
-    return result.ended === 'done' ? EXIT.done : EXIT.interrupted;
+    say(io, 'Stopped before the first step: nothing was written.');
+    return EXIT.interrupted;
   } finally {
     tell.done();
     await runtime.dispose();
   }
+}
+
+/** Flags of which nothing would come. */
+function checkUse(flags: TrainFlags): void {
+  if (!/\.onnx$/i.test(flags.out)) throw new RgiError('usage', `--out ${flags.out}: give a file name ending in .onnx.`);
+  if (flags.scale !== undefined && !flags.crops && !flags.resume)
+    throw new RgiError('usage', '--scale has no use without --crops: whole pictures are made as small as --size.');
+  if (flags.attribution !== undefined && flags.licence === undefined)
+    throw new RgiError('usage', '--attribution has no use without --licence.');
+  if (flags.architecture !== 'linear') return;
+  const steps = ['width', 'reconstruction', 'steps', 'minutes', 'rate', 'augment', 'resume'] as const;
+  const given = steps.find((name) => flags[name] !== undefined);
+  if (given)
+    throw new RgiError(
+      'usage',
+      `--${given} has no use with --architecture linear, which is computed at once: leave it out.`,
+    );
+}
+
+type Teller = ReturnType<typeof eventsTo>;
+
+async function trainNetwork(
+  folder: string,
+  flags: TrainFlags,
+  io: Io,
+  runtime: Runtime,
+  tell: Teller,
+): Promise<ExitCode> {
+  const result = await trainFolder({ ...optionsOf(folder, flags), signal: io.signal, onEvent: tell.event }, runtime);
+  tell.done();
+  if (flags.json) printJson(io, summaryOf(result));
+  else if (!flags.quiet) for (const line of linesOf(result)) say(io, line);
+  return result.ended === 'done' ? EXIT.done : EXIT.interrupted;
 }
 
 async function trainLinear(
@@ -109,7 +148,7 @@ async function trainLinear(
   flags: TrainFlags,
   io: Io,
   runtime: Runtime,
-  tell: ReturnType<typeof eventsTo>,
+  tell: Teller,
 ): Promise<ExitCode> {
   const { data, held, half, licence, out } = optionsOf(folder, flags);
   const { latent, seed } = flags;
@@ -120,38 +159,35 @@ async function trainLinear(
   else if (!flags.quiet) {
     const { coverage, explained, seconds, files } = result;
     say(io, `Done after ${duration(seconds)}. The components hold ${(100 * explained).toFixed(1)}% of the variance.`);
-    say(io, `Good pictures that it has not seen are reached with ${coverage.median.toFixed(1)} dB (median).`);
+    say(io, reachedSentence(coverage));
     for (const file of files) say(io, file);
   }
   return EXIT.done;
 }
 
 function optionsOf(folder: string, flags: TrainFlags): RunOptions {
-  const settings: Partial<TrainingSettings> = {
-    ...(flags.architecture === 'linear' ? {} : { architecture: flags.architecture }),
-    ...defined({
-      latent: flags.latent,
-      width: flags.width,
-      reconstruction: flags.reconstruction,
-      steps: flags.steps,
-      rate: flags.rate,
-      augment: flags.augment === 'on' ? AUGMENT : undefined,
-    }),
-    ...(flags.augment === 'off' ? { augment: undefined } : {}),
+  const settings = defined<Partial<TrainingSettings>>({
+    architecture: flags.architecture === 'linear' ? undefined : flags.architecture,
+    latent: flags.latent,
+    width: flags.width,
+    reconstruction: flags.reconstruction,
+    steps: flags.steps,
+    rate: flags.rate,
     seed: flags.seed,
-  };
+  });
   return {
     folder,
     out: flags.out,
-    data: {
+    data: defined({
       size: flags.size,
       channels: flags.channels && (flags.channels === 'grey' ? 1 : 3),
-      kind: flags.crops ? 'crops' : 'object',
+      kind: flags.crops ? ('crops' as const) : undefined,
       scale: flags.scale,
       mirror: flags.mirror,
       limit: flags.limit,
-    },
-    settings,
+    }),
+    // Off is a value of its own: no augmentation, however few the pictures.
+    settings: flags.augment ? { ...settings, augment: flags.augment === 'on' ? AUGMENT : undefined } : settings,
     linearStart: flags.linearStart,
     resume: flags.resume,
     held: flags.held,
@@ -159,6 +195,11 @@ function optionsOf(folder: string, flags: TrainFlags): RunOptions {
     half: flags.half,
     ...(flags.licence ? { licence: { name: flags.licence, ...defined({ attribution: flags.attribution }) } } : {}),
   };
+}
+
+/** What is said of a measurement, for whoever has not read the manual. */
+function reachedSentence({ median, block }: CoveragePoint): string {
+  return `Good pictures that it has not seen are reached with ${median.toFixed(1)} dB (median), and restored with ${block.toFixed(1)} dB where their centre is hidden.`;
 }
 
 function defined<T extends object>(values: T): Partial<T> {
@@ -179,13 +220,16 @@ function eventsTo(io: Io, flags: TrainFlags): { event: (event: RunEvent) => void
       if (event.kind === 'broken') return keep(`left out: ${event.picture.reason}`);
       if (event.kind === 'note') return keep(`note: ${event.text}`);
       if (event.kind === 'coverage') {
-        const { step, median, worst } = event.point;
-        const best = event.best ? ', best so far: models written' : '';
-        return keep(`step ${step}: coverage ${median.toFixed(1)} dB (median), ${worst.toFixed(1)} dB (worst)${best}`);
+        const { step, median, worst, block } = event.point;
+        const best = event.best ? '; best so far, models written' : '';
+        const left = event.secondsLeft > 0 ? `; ${duration(event.secondsLeft)} left` : '';
+        return keep(
+          `step ${step}: coverage ${median.toFixed(1)} dB (median), ${worst.toFixed(1)} (worst), hidden centre ${block.toFixed(1)} dB${best}${left}`,
+        );
       }
-      const { point, steps, secondsLeft } = event;
-      const error = point.reconstruction === undefined ? '' : `, error ${point.reconstruction.toFixed(4)}`;
-      line.show(point.step, steps, `step ${point.step} of ${steps}, ${duration(secondsLeft)} left${error}`);
+      const { step, steps, losses, secondsLeft } = event;
+      const error = losses.reconstruction === undefined ? '' : `, error ${losses.reconstruction.toFixed(4)}`;
+      line.show(step, steps, `step ${step} of ${steps}, ${duration(secondsLeft)} left${error}`);
     },
   };
 }
@@ -196,13 +240,11 @@ function summaryOf({ ended, record, files, page }: RunResult) {
 }
 
 function linesOf({ ended, record, files, page }: RunResult): string[] {
-  const best = Math.max(...record.coverage.map((point) => point.median));
+  const best = bestOf(record.coverage);
   const end = ended === 'done' ? 'Done' : 'Stopped; go on with --resume';
   return [
     `${end} after ${duration(record.seconds)}.`,
-    ...(record.coverage.length > 0
-      ? [`Good pictures that it has not seen are reached with ${best.toFixed(1)} dB (median).`, ...files]
-      : ['No model was written yet.']),
+    ...(best ? [reachedSentence(best), ...files] : ['No model was written yet.']),
     ...(page ? [`Curves and samples: ${page}`] : []),
   ];
 }
@@ -211,4 +253,6 @@ const EXAMPLES = `
 Examples:
   rgi train good/ --out part.onnx --size 128
   rgi train carpet/ --out carpet.onnx --size 64 --crops --scale 4 --architecture linear
-  rgi train faces/ --out faces.onnx --minutes 60 ; rgi train faces/ --out faces.onnx --resume`;
+  rgi train faces/ --out faces.onnx --minutes 60 ; rgi train faces/ --out faces.onnx --resume
+
+Of the measured states of a network the one is kept whose coverage and hidden-centre restoration are the best in the mean.`;

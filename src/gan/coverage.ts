@@ -1,11 +1,15 @@
 /**
  * Coverage: can the generator make any good sample? Pictures that were not trained on are inverted plainly (min over z of
- * |G(z) - x|^2), and the PSNR of what is reached is reported.
+ * |G(z) - x|^2), and the PSNR of what is reached is reported. And does it know what belongs together? The same with a part
+ * of each picture hidden.
  */
-import { clip, type Image, imageAt, imagesOf } from '../images/image.ts';
-import { openGenerator } from '../inversion/generator.ts';
+import { corrupt } from '../images/corruptions.ts';
+import { clip, type Image, imageAt, imagesOf, type Mask, stackImages } from '../images/image.ts';
+import { type Generator, openGenerator } from '../inversion/generator.ts';
 import { invert } from '../inversion/methods/invert.ts';
+import { reuse } from '../inversion/reuse.ts';
 import { createSolver } from '../inversion/solver.ts';
+import { rows } from '../inversion/starts.ts';
 import { psnr } from '../metrics/fidelity.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -20,6 +24,8 @@ export interface CoverageOptions {
   /** Gives the start where it is known: image to z. */
   readonly encoder?: Graph;
   readonly seed?: number;
+  /** Aborted, its reason is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Coverage {
@@ -36,22 +42,66 @@ export async function measureCoverage(
   generator: Graph,
   images: Image,
   runtime: Runtime,
-  { steps, pool, encoder, seed = 0 }: CoverageOptions,
+  { encoder, ...options }: CoverageOptions,
 ): Promise<Coverage> {
   const opened = await openGenerator(generator, runtime);
   const starts = encoder && (await run(runtime, encoder, 'image', images, 'z'));
   const encoded = starts && medianOf(fidelities(images, await run(runtime, generator, 'z', starts, opened.output)));
-  const method = invert({ steps, seed });
-  const solver = createSolver(opened, { ...method, start: { ...method.start, pool: Math.max(1, pool) } }, runtime);
-  try {
-    await solver.init(images, undefined, starts && new Map([['z', starts]]));
-    while (!solver.terminate()) await solver.step();
-    const { image } = await solver.finish();
-    const reached = fidelities(images, image);
-    return { psnr: reached, median: medianOf(reached), images: image, ...(encoded === undefined ? {} : { encoded }) };
-  } finally {
-    await solver.dispose();
+  const made = await inversion(opened, images, runtime, options, undefined, starts);
+  return { ...judged(images, made), ...(encoded === undefined ? {} : { encoded }) };
+}
+
+/** Restoration of the same pictures with a quarter of each, in its centre, hidden: what the generator puts there. */
+export async function measureBlock(
+  generator: Graph,
+  images: Image,
+  runtime: Runtime,
+  options: Omit<CoverageOptions, 'encoder'>,
+): Promise<Omit<Coverage, 'encoded'>> {
+  const { image, mask } = corrupt(images, { region: { kind: 'block', share: 0.25 } }, options.seed ?? 0);
+  return judged(images, await inversion(await openGenerator(generator, runtime), image, runtime, options, mask));
+}
+
+function judged(images: Image, made: Tensor): Omit<Coverage, 'encoded'> {
+  const reached = fidelities(images, made);
+  return { psnr: reached, median: medianOf(reached), images: made };
+}
+
+/** Pixels inverted side by side: 32 pictures of 64 x 64. */
+const PIXELS = 32 * 64 ** 2;
+
+/** G(z) [n,C,H,W] of the latents found. */
+async function inversion(
+  generator: Generator,
+  images: Image,
+  runtime: Runtime,
+  { steps, pool, seed = 0, signal }: Omit<CoverageOptions, 'encoder'>,
+  mask?: Mask,
+  starts?: Tensor,
+): Promise<Tensor> {
+  const method = invert({ steps, seed, masked: mask !== undefined });
+  const start = { ...method.start, pool: Math.max(1, pool) };
+  const shared = reuse();
+  const { height, width } = generator;
+  const [count] = images.dims;
+  const batch = Math.max(1, Math.min(count, Math.floor(PIXELS / (height * width))));
+  const made: Image[] = [];
+  for (let from = 0; from < count; from += batch) {
+    const picked = Array.from({ length: Math.min(batch, count - from) }, (_, i) => from + i);
+    const solver = createSolver(generator, { ...method, start }, runtime, { reuse: shared });
+    try {
+      const latents = starts && new Map([['z', rows(starts, picked)]]);
+      await solver.init(rows(images, picked), mask && rows(mask, picked), latents);
+      while (!solver.terminate()) {
+        signal?.throwIfAborted();
+        await solver.step();
+      }
+      made.push((await solver.finish()).image as Image);
+    } finally {
+      await solver.dispose();
+    }
   }
+  return stackImages(made);
 }
 
 /** One output of a network for one input. */

@@ -34,6 +34,11 @@ export function filesOf(out: string): RunFiles {
   };
 }
 
+/** In the order in which they are named to the user. */
+export function modelFilesOf({ models }: RunFiles, withEncoder: boolean): string[] {
+  return [models.generator, models.discriminator, ...(withEncoder ? [models.encoder] : [])];
+}
+
 /** Undefined where there is none yet. */
 export async function storedCheckpoint(file: string): Promise<Checkpoint | undefined> {
   let bytes: Uint8Array;
@@ -75,10 +80,11 @@ export function trainingFacts(
   how: Readonly<Record<string, unknown>>,
   data: DataFacts,
   seconds: number,
-  { step, median, worst }: CoveragePoint,
+  { step, median, worst, block }: CoveragePoint,
 ): Record<string, unknown> {
   const coverage = { median, worst, unit: 'dB PSNR' };
-  return { tool: 'rgi train', data, ...how, step, seconds: Math.round(seconds), coverage };
+  const hidden = { median: block, unit: 'dB PSNR' };
+  return { tool: 'rgi train', data, ...how, step, seconds: Math.round(seconds), coverage, block: hidden };
 }
 
 export function factsOf(
@@ -103,11 +109,12 @@ export async function writeModels(
     const graph = graphs[role];
     if (!graph) continue;
     const bytes = exportNetwork(graph, role, facts, half);
-    await writeFileAtomic(models[role], bytes);
+    await writeFileAtomic(models[role], bytes, { durable: true });
     written.push(models[role]);
     companions[role] = { file: path.basename(models[role]), sha256: createHash('sha256').update(bytes).digest('hex') };
   }
-  await writeFileAtomic(models.generator, exportNetwork(graphs.generator, 'generator', { ...facts, companions }, half));
+  const bytes = exportNetwork(graphs.generator, 'generator', { ...facts, companions }, half);
+  await writeFileAtomic(models.generator, bytes, { durable: true });
   return [models.generator, ...written];
 }
 

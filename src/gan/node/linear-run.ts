@@ -1,22 +1,20 @@
 /** The linear generator of a folder, on files: no steps, no checkpoint; measured and exported like a trained one. */
-import path from 'node:path';
 import { batchOf, mixed } from '../../datasets/dataset.ts';
-import { heldOutCount, split } from '../../datasets/held-out.ts';
-import { type FolderOptions, loadFolder } from '../../datasets/node/folder.ts';
-import { float32 } from '../../onnx/tensor.ts';
+import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { measureCoverage, run } from '../coverage.ts';
 import type { ModelFacts } from '../export.ts';
 import { fitLinear } from '../networks/linear.ts';
 import type { CoveragePoint, DataFacts } from '../record.ts';
-import { factsOf, filesOf, sourceFacts, trainingFacts, writeModels, writeSheets } from './files.ts';
-import type { RunEvent } from './run.ts';
+import { readRunData } from './data.ts';
+import type { RunEvent } from './events.ts';
+import { factsOf, filesOf, trainingFacts, writeModels, writeSheets } from './files.ts';
+import { drawSamples, measureNetworks } from './measure.ts';
 
 export interface LinearRunOptions {
   readonly folder: string;
   readonly out: string;
-  readonly data: FolderOptions;
+  readonly data: Partial<FolderOptions>;
   /** Components; default 32. */
   readonly latent?: number;
   readonly held?: number;
@@ -36,51 +34,26 @@ export interface LinearRunResult {
   readonly files: readonly string[];
 }
 
-const SAMPLES = 48;
 /** The encoder's start is the least-squares solution: a few steps show that inversion stays there. */
-const STEPS = 30;
+const MEASURE = { step: 0, steps: 30, blockSteps: 100, pool: 300 };
 
+/** Throws the signal's reason where it is aborted. */
 export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Promise<LinearRunResult> {
-  const say = options.onEvent ?? (() => {});
+  const { latent = 32, seed = 0, signal, onEvent: tell = () => {} } = options;
   const started = performance.now();
-  const { dataset, folder, broken } = await loadFolder(options.folder, {
-    ...options.data,
-    signal: options.signal,
-    onProgress: (done, total) => say({ kind: 'loading', done, total }),
-  });
-  for (const picture of broken) say({ kind: 'broken', picture });
-  const { latent = 32, seed = 0 } = options;
-  const held = options.held ?? heldOutCount(dataset.pictures.length);
-  const parts = split(dataset, held, seed);
-  const all = (count: number) => Array.from({ length: count }, (_, i) => i);
-  const images = batchOf(parts.train, all(parts.train.pictures.length), randomFrom(mixed(seed, 5)));
-  const model = await fitLinear(images, latent, runtime, seed);
-  const components = model.eigenvalues.length;
-  const unseen = batchOf(parts.held, all(held));
-  const reached = await measureCoverage(model.generator, unseen, runtime, {
-    steps: STEPS,
-    pool: 1,
-    encoder: model.encoder,
-  });
-  const coverage = { step: 0, median: reached.median, worst: Math.min(...reached.psnr), encoded: reached.encoded };
-  const data: DataFacts = {
-    folder: path.basename(folder),
-    pictures: parts.train.pictures.length,
-    held,
-    channels: dataset.channels,
-    size: dataset.size,
-    broken: broken.length,
-  };
+  const data = await readRunData(options.folder, options.data, { held: options.held, seed, signal }, tell);
+  const { train, unseen, facts, source } = data;
+  const images = batchOf(train, [...train.pictures.keys()], randomFrom(mixed(seed, 5)));
+  const { generator, encoder, eigenvalues, explained } = await fitLinear(images, latent, runtime, seed);
+  const components = eigenvalues.length;
+  const { point, reached } = await measureNetworks(generator, encoder, unseen, runtime, { ...MEASURE, signal });
   const seconds = (performance.now() - started) / 1000;
   const settings = { architecture: 'linear', latent: components, seed };
-  const source = sourceFacts(options.data, parts.train);
-  const training = trainingFacts({ settings, explained: model.explained, source }, data, seconds, coverage);
-  const facts = factsOf(data, components, training, options.licence);
+  const training = trainingFacts({ settings, explained, source }, facts, seconds, point);
   const files = filesOf(options.out);
-  const graphs = { generator: model.generator, encoder: model.encoder };
-  const written = await writeModels(graphs, facts, files, options.half);
-  const z = float32(randomFrom(mixed(seed, 4)).normals(SAMPLES * components), [SAMPLES, components]);
-  const samples = await run(runtime, model.generator, 'z', z, 'image');
-  await writeSheets(files, 0, samples, unseen, reached.images);
-  return { coverage, explained: model.explained, data, seconds, files: written };
+  const stated = factsOf(facts, components, training, options.licence);
+  const written = await writeModels({ generator, encoder }, stated, files, options.half);
+  const samples = await drawSamples(generator, components, seed, runtime);
+  await writeSheets(files, 0, samples, unseen, reached);
+  return { coverage: point, explained, data: facts, seconds, files: written };
 }

@@ -1,6 +1,6 @@
 /** Files written whole or not at all: first under a temporary name in the same folder, then renamed. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeNpy } from '../../arrays/npy.ts';
@@ -8,17 +8,53 @@ import { messageOf, RgiError } from '../../errors.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import { asBatch, type Image, type Mask, maskToImage, shapeOf, toPixels } from '../image.ts';
 
+export interface WriteOptions {
+  /** Wait until it is on the disk, so that it outlives a power cut: slow, for what took long to compute. */
+  readonly durable?: boolean;
+}
+
 /** Writes a file so that no one ever sees half of it; makes the folder. Throws `input` naming the file. */
-export async function writeFileAtomic(file: string, content: Uint8Array | string): Promise<void> {
+export async function writeFileAtomic(
+  file: string,
+  content: Uint8Array | string,
+  { durable = false }: WriteOptions = {},
+): Promise<void> {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID().slice(0, 8)}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
-    await writeFile(temporary, content);
+    const handle = await open(temporary, 'w');
+    try {
+      await handle.writeFile(content);
+      if (durable) await handle.sync();
+    } finally {
+      await handle.close();
+    }
     await rename(temporary, file);
+    if (durable) await flushFolder(folder);
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw new RgiError('input', `${file} cannot be written (${messageOf(error)}).`, { file }, { cause: error });
+  }
+}
+
+/** The renaming is on the disk when the folder is. */
+async function flushFolder(folder: string): Promise<void> {
+  // Not every system opens a folder as a file (Windows does not); there the renaming is as durable as it can be.
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
+/** Removes the temporary files that a process killed while writing `files` left beside them. */
+export async function removeLeftovers(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    const start = `.${path.basename(file)}.`;
+    const names = await readdir(path.dirname(file)).catch(() => []);
+    for (const name of names) {
+      const rest = name.startsWith(start) ? name.slice(start.length) : '';
+      if (/^[0-9a-f]{8}\.tmp$/.test(rest)) await rm(path.join(path.dirname(file), name), { force: true });
+    }
   }
 }
 

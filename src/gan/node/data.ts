@@ -1,0 +1,66 @@
+/** A folder's pictures for a run: read, some held out, and the facts that the files will state of them. */
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import { batchOf, type Dataset } from '../../datasets/dataset.ts';
+import { heldOutCount, split } from '../../datasets/held-out.ts';
+import { type FolderOptions, loadFolder } from '../../datasets/node/folder.ts';
+import type { Image } from '../../images/image.ts';
+import type { DataFacts } from '../record.ts';
+import type { Tell } from './events.ts';
+import { type SourceFacts, sourceFacts } from './files.ts';
+
+export interface RunData {
+  readonly train: Dataset;
+  /** The pictures held out, whole or their central squares, [n,C,size,size]. */
+  readonly unseen: Image;
+  readonly facts: DataFacts;
+  readonly source: SourceFacts;
+}
+
+const SIZE = 64;
+
+/** What is told of each picture that cannot be used; the others are. Throws `input` where none can. */
+export async function readRunData(
+  folder: string,
+  given: Partial<FolderOptions>,
+  wanted: { readonly held?: number; readonly seed: number; readonly signal?: AbortSignal },
+  tell: Tell,
+): Promise<RunData> {
+  const options: FolderOptions = { size: SIZE, ...given };
+  const loaded = await loadFolder(folder, {
+    ...options,
+    signal: wanted.signal,
+    onProgress: (done, total) => tell({ kind: 'loading', done, total }),
+  });
+  for (const picture of loaded.broken) tell({ kind: 'broken', picture });
+  const { dataset } = loaded;
+  const held = wanted.held ?? heldOutCount(dataset.pictures.length);
+  const parts = split(dataset, held, wanted.seed);
+  const { kind = 'object', scale = 1, limit } = options;
+  const facts: DataFacts = {
+    folder: path.basename(loaded.folder),
+    pictures: parts.train.pictures.length,
+    held,
+    channels: dataset.channels,
+    size: dataset.size,
+    kind,
+    scale,
+    mirror: dataset.mirror,
+    ...(limit === undefined ? {} : { limit }),
+    fingerprint: fingerprintOf(dataset),
+    broken: loaded.broken.length,
+  };
+  const unseen = batchOf(parts.held, [...parts.held.pictures.keys()]);
+  return { train: parts.train, unseen, facts, source: sourceFacts(options, parts.train) };
+}
+
+/** The options with which the pictures of an earlier run are read again. */
+export function optionsOfFacts({ size, channels, kind, scale, mirror, limit }: DataFacts): FolderOptions {
+  return { size, channels, kind, scale, mirror, limit };
+}
+
+function fingerprintOf({ pictures }: Dataset): string {
+  const hash = createHash('sha256');
+  for (const { name, height, width, data } of pictures) hash.update(`${name}\n${height} ${width}\n`).update(data);
+  return hash.digest('hex').slice(0, 16);
+}

@@ -1,0 +1,162 @@
+/** The loop of a run: steps, measurements, checkpoints, and what is done when something goes wrong. */
+import path from 'node:path';
+import { messageOf, RgiError } from '../../errors.ts';
+import { writeFileAtomic } from '../../images/node/write.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { writeCheckpoint } from '../checkpoint.ts';
+import { trainingPage } from '../page.ts';
+import type { RunRecord } from '../record.ts';
+import type { StepLosses, Trainer, TrainerState } from '../trainer.ts';
+import type { RunData } from './data.ts';
+import type { Tell } from './events.ts';
+import { factsOf, modelFilesOf, type RunFiles, trainingFacts, writeModels, writeSheets } from './files.ts';
+import { runLog } from './log.ts';
+import { drawSamples, type Measured, measureNetworks } from './measure.ts';
+import type { RunOptions, RunResult } from './options.ts';
+
+export interface Running {
+  readonly options: RunOptions;
+  readonly runtime: Runtime;
+  readonly trainer: Trainer;
+  readonly data: RunData;
+  readonly files: RunFiles;
+  /** What the run had told when it was stopped. */
+  readonly before?: RunRecord;
+  readonly tell: Tell;
+}
+
+const CHECKPOINT_SECONDS = 120;
+const MEASURE = { steps: 100, blockSteps: 60, pool: 300 };
+const MOST_ROLLBACKS = 8;
+
+export async function trainingLoop({
+  options,
+  runtime,
+  trainer,
+  data,
+  files,
+  before,
+  tell,
+}: Running): Promise<RunResult> {
+  const { signal, minutes } = options;
+  const { settings } = trainer;
+  const { steps } = settings;
+  const every = options.measureEvery ?? Math.max(1, Math.round(steps / 40));
+  const log = runLog(settings, data.facts, before);
+  let sound = await trainer.save();
+  let savedAt = 0;
+
+  const note = (text: string): void => {
+    log.event(text);
+    tell({ kind: 'note', text });
+  };
+  /** A full disk, say, is told and survived. */
+  const survive = async (write: () => Promise<unknown>): Promise<void> => {
+    try {
+      await write();
+    } catch (error) {
+      note(`${messageOf(error)} The training goes on; what was last written stays.`);
+    }
+  };
+
+  /** Infinite or NaN losses: the last sound state at half the rate, with other draws. */
+  const rollBack = async (): Promise<void> => {
+    const rollbacks = trainer.rollbacks + 1;
+    if (rollbacks > MOST_ROLLBACKS)
+      throw new RgiError('runtime', `The losses became infinite ${MOST_ROLLBACKS} times: lower --rate and start anew.`);
+    note(
+      `The losses were not finite at step ${trainer.done}: back to step ${sound.step}, at ${0.5 ** rollbacks} of the rate.`,
+    );
+    sound = { ...sound, rollbacks };
+    log.backTo(sound.step);
+    await trainer.load(sound);
+  };
+
+  const checkpoint = async (): Promise<void> => {
+    const state = await trainer.save();
+    if (!isSound(state)) return rollBack();
+    sound = state;
+    savedAt = log.elapsed();
+    const bytes = writeCheckpoint({ state, record: log.record() });
+    await survive(() => writeFileAtomic(files.checkpoint, bytes, { durable: true }));
+  };
+
+  /** Coverage, pictures, the page; the models if they are the best so far. */
+  const measure = async (): Promise<void> => {
+    const { done } = trainer;
+    const { generator, discriminator, encoder } = await trainer.networks();
+    let measured: Measured;
+    try {
+      const how = { ...MEASURE, step: done, signal };
+      measured = await measureNetworks(generator.graph, encoder?.graph, data.unseen, runtime, how);
+    } catch (error) {
+      if (!signal?.aborted) note(`The generator could not be measured at step ${done}: ${messageOf(error)}`);
+      return;
+    }
+    const { point, reached } = measured;
+    const best = log.measured(point);
+    const secondsLeft = log.secondsLeft(steps - done);
+    tell({ kind: 'coverage', point, best, secondsLeft });
+    const samples = await drawSamples(generator.graph, settings.latent, settings.seed, runtime);
+    await survive(async () => {
+      const png = await writeSheets(files, done, samples, data.unseen, reached);
+      const title = `Training ${path.basename(files.models.generator)}`;
+      await writeFileAtomic(files.page, trainingPage(title, log.record(), png, done < steps ? secondsLeft : undefined));
+    });
+    if (!best) return;
+    const graphs = { generator: generator.graph, discriminator: discriminator.graph, encoder: encoder?.graph };
+    const training = trainingFacts({ settings, source: data.source }, data.facts, log.record().seconds, point);
+    const facts = factsOf(data.facts, settings.latent, training, options.licence);
+    await survive(() => writeModels(graphs, facts, files, options.half));
+  };
+
+  const isOver = () =>
+    trainer.done >= steps || signal?.aborted || (minutes !== undefined && log.elapsed() > 60 * minutes);
+  let tried = -1;
+  const isDue = () =>
+    trainer.done > 0 &&
+    (trainer.done % every === 0 || trainer.done === steps) &&
+    !log.isMeasured(trainer.done) &&
+    trainer.done !== tried;
+
+  for (;;) {
+    // Models are written before the checkpoint that knows of them: a run that is killed between the two, once resumed,
+    // measures again and writes them again.
+    if (isDue()) {
+      tried = trainer.done;
+      await measure();
+      await checkpoint();
+    } else if (log.elapsed() - savedAt > CHECKPOINT_SECONDS) await checkpoint();
+    if (isOver()) break;
+    const losses = await trainer.step();
+    if (isFiniteLosses(losses)) {
+      log.step(trainer.done, losses);
+      tell({ kind: 'step', step: trainer.done, steps, secondsLeft: log.secondsLeft(steps - trainer.done), losses });
+    } else await rollBack();
+  }
+  const done = trainer.done >= steps;
+  if (!done) await checkpoint();
+  const ended = done ? 'done' : 'interrupted';
+  return {
+    ended,
+    record: log.record(),
+    files: modelFilesOf(files, settings.reconstruction === 'encoder'),
+    page: files.page,
+  };
+}
+
+function isFiniteLosses(losses: StepLosses): boolean {
+  return Object.values(losses).every((value) => value === undefined || Number.isFinite(value));
+}
+
+function isSound({ tensors }: TrainerState): boolean {
+  return [...tensors.values()].every(isFinite32);
+}
+
+function isFinite32(tensor: Tensor): boolean {
+  // A sum of squares is finite only if every element is; one pass, and no test per element.
+  let sum = 0;
+  for (const v of tensor.data as Float32Array) sum += v * v;
+  return Number.isFinite(sum);
+}
