@@ -2,6 +2,7 @@
  * A training run on files: reads the folder, trains, measures, writes checkpoints, pictures, the page and, whenever the
  * measurement is the best so far, the models. Beside MODEL.onnx: MODEL.discriminator.onnx, MODEL.encoder.onnx, MODEL.training/.
  */
+import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { removeLeftovers } from '../../images/node/write.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -18,8 +19,9 @@ import type { RunOptions, RunResult } from './options.ts';
 export async function trainFolder(options: RunOptions, runtime: Runtime): Promise<RunResult> {
   const { signal, onEvent: tell = () => {} } = options;
   const files = filesOf(options.out);
-  await removeLeftovers(Object.values(files.models));
-  await removeLeftovers([files.checkpoint, files.page]);
+  const models = Object.values(files.models).map((file) => path.basename(file));
+  await removeLeftovers(path.dirname(options.out), (name) => models.includes(name));
+  await removeLeftovers(files.folder, () => true);
   const stored = await checkpointFor(options, files);
   if (stored) checkOptions(options, stored.record);
   const before = stored?.record;

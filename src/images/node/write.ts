@@ -46,15 +46,11 @@ async function flushFolder(folder: string): Promise<void> {
   await handle?.close();
 }
 
-/** Removes the temporary files that a process killed while writing `files` left beside them. */
-export async function removeLeftovers(files: readonly string[]): Promise<void> {
-  for (const file of files) {
-    const start = `.${path.basename(file)}.`;
-    const names = await readdir(path.dirname(file)).catch(() => []);
-    for (const name of names) {
-      const rest = name.startsWith(start) ? name.slice(start.length) : '';
-      if (/^[0-9a-f]{8}\.tmp$/.test(rest)) await rm(path.join(path.dirname(file), name), { force: true });
-    }
+/** Removes the temporary files that a process killed while writing left in `folder`, of the files that `isOurs` names. */
+export async function removeLeftovers(folder: string, isOurs: (name: string) => boolean): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    const file = /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(name)?.[1];
+    if (file !== undefined && isOurs(file)) await rm(path.join(folder, name), { force: true });
   }
 }
 
