@@ -9,7 +9,13 @@ import { RgiError } from '../../src/errors.ts';
 import { type Image, toPixels } from '../../src/images/image.ts';
 import { expandInputs } from '../../src/images/node/inputs.ts';
 import { type ReadOptions, readMask, readPicture } from '../../src/images/node/read.ts';
-import { writeFileAtomic, writeMask, writeNpyFile, writePicture } from '../../src/images/node/write.ts';
+import {
+  removeLeftovers,
+  writeFileAtomic,
+  writeMask,
+  writeNpyFile,
+  writePicture,
+} from '../../src/images/node/write.ts';
 import { float32, tensorOf } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 
@@ -337,6 +343,15 @@ describe('writing', () => {
     expect(await readFile(at('target', 'a.txt'), 'utf8')).toBe('two');
     expect(await refusal(writeFileAtomic(at('target', 'taken'), 'x'))).toContain('taken cannot be written');
     expect((await readdir(at('target'))).sort()).toEqual(['a.txt', 'taken']);
+  });
+
+  it('removes what a killed process left of files that are ours, and nothing else', async () => {
+    const names = ['.mine.png.01ab23cd.tmp', '.other.png.01ab23cd.tmp', '.mine.png.tmp', 'mine.png'];
+    for (const name of names) await writeFileAtomic(at('left', name), 'x');
+    await writeFileAtomic(at('left', 'mine.png'), 'durable', { durable: true });
+    await removeLeftovers(at('left'), (name) => name === 'mine.png');
+    expect((await readdir(at('left'))).sort()).toEqual(['.mine.png.tmp', '.other.png.01ab23cd.tmp', 'mine.png']);
+    await removeLeftovers(at('no-such-folder'), () => true);
   });
 });
 
