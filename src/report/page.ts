@@ -1,11 +1,9 @@
-/**
- * One self-contained page about an evaluation: no request leaves it, its policy allows nothing but its own style and
- * script, and without the script only sorting and the slider are missing.
- */
+/** One self-contained page about an evaluation; without its script only sorting and the slider are missing. */
 import { headline } from '../evaluate/aggregate.ts';
 import type { MetricName } from '../evaluate/metrics.ts';
 import type { Result, Results, TrialRecord } from '../evaluate/record.ts';
 import { chartsOf } from './curves.ts';
+import { selfContained } from './document.ts';
 import { type Html, html } from './html.ts';
 import { type Embedded, gallery, ways } from './pictures.ts';
 import { SCRIPT } from './script.ts';
@@ -26,8 +24,6 @@ const KINDS = { inpaint: 'Restoration', detect: 'Detection' } as const;
 export async function reportPage(input: ReportInput): Promise<string> {
   const { results, title } = input;
   const sections = casesOf(results.results).map((rows, i) => caseSection(rows, i, input));
-  const style = `style-src ${await hashSource(STYLE)}`;
-  const policy = `default-src 'none'; img-src data:; ${style}; script-src ${await hashSource(SCRIPT)}; base-uri 'none'; form-action 'none'`;
   const metric = mainMetric(results);
   const body = html`<a class="skip" href="#main">To the results</a>
 <header><h1>${title}</h1>${facts(input)}${!results.complete && html`<p class="warning"><strong>Not complete:</strong> trials are missing. The same command with --resume goes on.</p>`}</header>
@@ -41,22 +37,7 @@ ${sections}
 ${settings(input)}
 </main>
 <footer><p>Made by rgi ${results.versions.rgi ?? ''} from results.json and records.jsonl, which hold every number of this page.</p></footer>`;
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-${html`<title>${title}</title>`.html}
-<style>${STYLE}</style>
-</head>
-<body>
-${body.html}
-<script>${SCRIPT}</script>
-</body>
-</html>
-`;
+  return selfContained({ title, style: STYLE, script: SCRIPT, body });
 }
 
 function facts({ results, trials }: ReportInput): Html {
@@ -123,12 +104,6 @@ function casesOf(results: readonly Result[]): Result[][] {
     cases.set(key, [...(cases.get(key) ?? []), result]);
   }
   return [...cases.values()];
-}
-
-/** 'sha256-...' of an inline text, as a content security policy names it. */
-async function hashSource(text: string): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)));
-  return `'sha256-${btoa(String.fromCharCode(...digest))}'`;
 }
 
 /** The title of an evaluation that was given none. */

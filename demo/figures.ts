@@ -1,0 +1,41 @@
+/** The few numbers that matter, for the page and for the terminal. */
+import { quantile } from '../src/evaluate/statistics.ts';
+import type { InspectionView, RestoredView } from './views.ts';
+
+export interface Figures {
+  /** Restored pictures. */
+  readonly pictures: number;
+  /** Medians over all of them, dB: of what was given, of G(z), of the composite. */
+  readonly before: number;
+  readonly restored: number;
+  readonly composite: number;
+  readonly iou: number;
+  readonly secondsPerPicture: number;
+  readonly pixelAuroc?: number;
+  /** Of the whole demo. */
+  readonly seconds: number;
+}
+
+export function figuresOf(
+  items: readonly RestoredView[],
+  seconds: number,
+  inspection?: Pick<InspectionView, 'pixelAuroc'>,
+): Figures {
+  const median = (of: (item: RestoredView) => number) =>
+    quantile(
+      items.map(of).sort((a, b) => a - b),
+      0.5,
+    );
+  return {
+    pictures: items.length,
+    before: median((item) => item.psnr.before),
+    restored: median((item) => item.psnr.restored),
+    composite: median((item) => item.psnr.composite),
+    iou: median((item) => item.iou),
+    secondsPerPicture: items.reduce((sum, item) => sum + item.seconds, 0) / items.length,
+    seconds,
+    ...inspection,
+  };
+}
+
+export const decibels = (value: number) => value.toFixed(1);

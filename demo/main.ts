@@ -1,0 +1,45 @@
+/** `npm run demo`: restores corrupted pictures and finds defects with the shipped models, and writes one page of it. */
+import path from 'node:path';
+import { report } from '../src/cli/failures.ts';
+import type { Io } from '../src/cli/io.ts';
+import { runDemo } from './run.ts';
+
+const root = path.resolve(import.meta.dirname, '..');
+const interrupted = new AbortController();
+process.on('SIGINT', () => {
+  // The first Ctrl-C lets the step under way end; the second does not wait.
+  if (interrupted.signal.aborted) process.exit(3);
+  interrupted.abort();
+});
+const terminal = process.stderr.isTTY === true && process.env.TERM !== 'dumb';
+const io: Io = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  terminal,
+  colour: terminal && !process.env.NO_COLOR,
+  signal: interrupted.signal,
+  worker: true,
+};
+const plan = {
+  models: path.join(root, 'models'),
+  sets: [
+    {
+      model: 'cartoon-faces',
+      title: 'Drawn faces',
+      cases: ['irregular', 'random', 'block', 'strips', 'text', 'scratches', 'stains', 'dust'],
+    },
+    {
+      model: 'fashion-trousers',
+      title: 'Trousers',
+      cases: ['block', 'random', 'irregular', 'scratches'],
+    },
+  ],
+  search: { index: 0, frames: 8 },
+  seed: 1,
+  out: path.join(root, 'demo-output'),
+};
+try {
+  process.exitCode = (await runDemo(plan, io)).exitCode;
+} catch (error) {
+  process.exitCode = report(error, io, { json: false, debug: process.env.RGI_DEBUG !== undefined });
+}

@@ -1,0 +1,126 @@
+/** The demo's page: one file, no script. Large pictures first, then every picture with what was found, then the curves. */
+import { type Chart, lineChart } from '../src/report/chart.ts';
+import { selfContained } from '../src/report/document.ts';
+import { type Html, html } from '../src/report/html.ts';
+import { decibels, type Figures } from './figures.ts';
+import { inspectionSection } from './inspection-section.ts';
+import { figure, maskFigure } from './parts.ts';
+import { DEMO_STYLE } from './style.ts';
+import type { InspectionView, RestoredView, SearchView } from './views.ts';
+
+export interface RestoredSet {
+  readonly name: string;
+  readonly title: string;
+  /** Whose pictures these are, and under which licence. */
+  readonly credit: string;
+  readonly items: readonly RestoredView[];
+}
+
+export interface DemoData {
+  readonly sets: readonly RestoredSet[];
+  readonly search?: SearchView;
+  readonly inspection?: InspectionView;
+  readonly figures: Figures;
+  /** What it ran on, and with what. */
+  readonly machine: string;
+}
+
+export async function demoPage(data: DemoData): Promise<string> {
+  const body = html`<a class="skip" href="#main">To the results</a>
+${band(data)}
+<main id="main">
+${data.sets.map(setSection)}
+${data.search && searchSection(data.search)}
+${data.inspection && inspectionSection(data.inspection)}
+${curves(data.sets)}
+${own()}
+</main>
+<footer><p>Made by <code>npm run demo</code> on ${data.machine}. The seeds are fixed: another run gives the same pictures.</p>
+${data.sets.map(({ title, credit }) => html`<p>${title}: ${credit}</p>`)}${data.inspection && html`<p>Product pictures: ${data.inspection.credit}</p>`}</footer>`;
+  return selfContained({ title: 'rgi: pictures restored, defects found', style: DEMO_STYLE, body });
+}
+
+/** Pictures of the top row: the first set's first five. */
+const HEROES = 5;
+
+function band({ sets, figures, inspection }: DemoData): Html {
+  const heroes = sets[0].items.slice(0, HEROES);
+  return html`<div class="band"><header>
+<p class="brand">rgi</p>
+<h1>Restored, without being told what is broken.</h1>
+<p class="lead">A generator knows what good pictures look like. rgi searches for the one that explains most of what it was given. What it cannot explain is broken: that is the mask, and nobody had to draw it.</p>
+<ul class="heroes">${heroes.map(
+    ({ title, pictures }) =>
+      html`<li><div class="split" tabindex="0" role="img" aria-label="${title}: left the picture as it was given, right as it was restored. All of it is below."><img src="${pictures.input}" alt=""><span class="seam"></span><img class="mended" src="${pictures.composite}" alt=""></div><span aria-hidden="true"><span>given</span><span>restored</span></span></li>`,
+  )}</ul>
+<dl class="numbers">
+<div><dt>median PSNR of the ${figures.pictures} pictures: as given, and G(z)</dt><dd>${decibels(figures.before)} → ${decibels(figures.restored)} dB</dd></div>
+<div><dt>median overlap (IoU) of the masks found with the true ones</dt><dd>${figures.iou.toFixed(2)}</dd></div>
+${inspection && figures.pixelAuroc !== undefined && html`<div><dt>pixel AUROC on ${inspection.items.filter((one) => one.defect).length} drawn defects</dt><dd>${figures.pixelAuroc.toFixed(3)}</dd></div>`}
+<div><dt>for everything on this page, ${figures.secondsPerPicture.toFixed(1)} s per restored picture</dt><dd>${figures.seconds.toFixed(0)} s</dd></div>
+</dl>
+</header></div>`;
+}
+
+function setSection({ name, title, items }: RestoredSet, i: number): Html {
+  const intro =
+    i === 0
+      ? html`<p class="intro">Each picture is broken in another way. The method is always the same, with no setting and no mask. Under each pair: the mask that was found (white), the generator's picture G(z), and the true picture, which was not shown to it.</p>`
+      : undefined;
+  return html`<section aria-labelledby="${name}"><h2 id="${name}">${title}</h2>${intro}
+<ul class="pieces">${items.map(piece)}</ul></section>
+`;
+}
+
+function piece({ title, pictures, psnr, iou }: RestoredView): Html {
+  return html`<li class="piece"><h3>${title}</h3>
+<div class="pair">${figure(pictures.input, 'given', `${title}: the picture as it was given`)}${figure(pictures.composite, 'restored', `${title}: the picture with the found region filled`)}</div>
+<div class="trio">${maskFigure(pictures.mask, 'mask found', `${title}: the mask that was found, in white`)}${figure(pictures.restored, 'G(z)', `${title}: the picture that the generator makes`)}${figure(pictures.truth, 'truth', `${title}: the true picture`)}</div>
+<p class="numbersline"><span>${decibels(psnr.before)} → <b>${decibels(psnr.restored)} dB</b></span><span>mask IoU <b>${iou.toFixed(2)}</b></span></p></li>
+`;
+}
+
+function searchSection({ title, input, frames }: SearchView): Html {
+  return html`<section aria-labelledby="search"><h2 id="search">How it gets there</h2>
+<p class="intro">${title}: above what the generator makes at that step, below what counts as broken so far.</p>
+<ol class="film" tabindex="0" aria-label="Steps of one search">
+<li><img src="${input}" alt="The picture as it was given"><span>given</span></li>
+${frames.map(({ step, restored, mask }) => html`<li><img src="${restored}" alt="G(z) after step ${step}"><img class="pixels" src="${mask}" alt="The mask after step ${step}"><span>step ${step}</span></li>`)}
+</ol></section>
+`;
+}
+
+function curves(sets: readonly RestoredSet[]): Html {
+  const charts = sets.flatMap(({ title, items }): Chart[] => [
+    {
+      title: `${title}: loss`,
+      xLabel: 'step',
+      yLabel: 'loss, relative to its largest',
+      scale: 'log',
+      series: items.map(({ case: label, history }, style) => {
+        const largest = Math.max(...history.loss.filter(Number.isFinite), 1e-30);
+        return { label, style, points: history.step.map((step, k) => [step, history.loss[k] / largest] as const) };
+      }),
+    },
+    {
+      title: `${title}: share that counts as broken`,
+      xLabel: 'step',
+      yLabel: 'mean of the mask',
+      series: items.map(({ case: label, history }, style) => ({
+        label,
+        style,
+        points: history.step.map((step, k) => [step, history.masked[k]] as const),
+      })),
+    },
+  ]);
+  return html`<section aria-labelledby="curves"><h2 id="curves">Curves of the searches</h2>
+<p class="intro">The threshold of the mask is lowered while the search goes on, so the loss falls even where the picture does not change; at the end the mask is about as large as what is broken.</p>
+<div class="charts">${charts.flatMap((chart) => lineChart(chart) ?? [])}</div></section>
+`;
+}
+
+function own(): Html {
+  return html`<section aria-labelledby="own"><h2 id="own">With your own pictures</h2>
+<pre>npx rgi train good/ --out part.onnx --size 64                       # a generator, from good pictures only
+npx rgi restore broken.png --generator part.onnx --out restored     # or any generator in ONNX</pre></section>`;
+}

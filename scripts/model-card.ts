@@ -1,0 +1,155 @@
+/**
+ * The card of a shipped model (models/NAME/README.md), made from its files alone: the metadata of generator.onnx, the
+ * record of its training (training.json), the sizes of the files. A test makes every card anew and compares.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import type { CoveragePoint, LossPoint } from '../src/gan/record.ts';
+import { readModel } from '../src/onnx/read.ts';
+import { SUBJECTS, type Subject } from './model-subjects.ts';
+
+/** `training.json`: what a card tells of the run beside what the model file says. */
+export interface TrainingRecord {
+  /** The command line, as it can be run again. */
+  readonly command: string;
+  readonly coverage: readonly CoveragePoint[];
+  readonly losses: readonly LossPoint[];
+  readonly events: readonly string[];
+}
+
+/** What the metadata `rgi.training` holds that a card shows. */
+interface TrainingFacts {
+  readonly settings: Readonly<Record<string, unknown>> & { readonly architecture: string; readonly latent: number };
+  readonly data: { readonly pictures: number; readonly held: number; readonly channels: number; readonly size: number };
+  readonly step: number;
+  readonly seconds: number;
+  readonly coverage: { readonly median: number; readonly worst: number };
+  readonly explained?: number;
+}
+
+export function modelCard(folder: string): string {
+  const name = path.basename(folder);
+  const subject = SUBJECTS[name];
+  if (!subject) throw new Error(`No subject '${name}' in scripts/model-subjects.ts: say what it is made of.`);
+  const { metadata } = readModel(readFileSync(path.join(folder, 'generator.onnx')));
+  const facts = JSON.parse(metadata.get('rgi.training') ?? '{}') as TrainingFacts;
+  const record = JSON.parse(readFileSync(path.join(folder, 'training.json'), 'utf8')) as TrainingRecord;
+  const { data, settings } = facts;
+  const rows: [string, string][] = [
+    ['pictures', `${data.channels === 1 ? 'grey' : 'colour'}, ${data.size} x ${data.size}`],
+    ['architecture', `${settings.architecture}, z of ${settings.latent}, normal`],
+    ['learnt from', `${data.pictures} pictures${dataSeen(facts)}; ${data.held} more were held out`],
+    ['time', `${duration(facts.seconds)} on two cores that did other work, too`],
+    [
+      'coverage',
+      `held-out pictures are reached by plain inversion with ${facts.coverage.median.toFixed(1)} dB PSNR (median), ${facts.coverage.worst.toFixed(1)} dB (worst)`,
+    ],
+    ...(facts.explained === undefined
+      ? []
+      : ([['explained', `${(100 * facts.explained).toFixed(1)} % of the pictures' variance`]] as [string, string][])),
+    ...policyRow(metadata.get('rgi.policies')),
+  ];
+  return `# ${subject.title}
+
+${subject.about}
+
+![Samples of random latents](samples.png)
+
+Samples of latents drawn at random, none chosen.
+
+## Figures
+
+| | |
+| --- | --- |
+${rows.map(([key, value]) => `| ${key} | ${value} |`).join('\n')}
+
+${coverageTable(record, settings.architecture)}Made by
+
+\`\`\`sh
+${record.command}
+\`\`\`
+
+## Files
+
+| file | |
+| --- | --- |
+${filesOf(folder)
+  .map(({ file, mib }) => `| \`${file}\` | ${mib} MiB |`)
+  .join('\n')}
+
+Weights are stored in 16 bits and computed in 32. \`rgi inspect models/${name}/generator.onnx\` shows what the file says of itself.
+
+## Data and licence
+
+${licence(subject)}
+`;
+}
+
+/** Steps times the pictures of a step; linear models see each picture once. */
+function dataSeen({ settings, step }: TrainingFacts): string {
+  const { samples, reconstructions } = settings as { samples?: number; reconstructions?: number };
+  if (!step) return '';
+  const seen = step * ((samples ?? 0) + (reconstructions ?? 0));
+  return `, ${seen} seen in ${step} steps`;
+}
+
+function policyRow(text: string | undefined): [string, string][] {
+  if (text === undefined) return [];
+  const policies = JSON.parse(text) as Record<string, { calibration?: { pictures?: number; unseen?: number } }>;
+  return Object.entries(policies).map(([name, { calibration }]) => [
+    `policy '${name}'`,
+    `for \`rgi detect\`, calibrated on ${calibration?.unseen ?? calibration?.pictures ?? '?'} good pictures that it has not learnt from`,
+  ]);
+}
+
+const SHOWN = 8;
+
+/** At most eight of the measurements, the last among them. */
+function coverageTable({ coverage }: TrainingRecord, architecture: string): string {
+  if (architecture === 'linear' || coverage.length < 2) return '';
+  const count = Math.min(SHOWN, coverage.length);
+  const shown = Array.from(
+    { length: count },
+    (_, i) => coverage[Math.round((i * (coverage.length - 1)) / (count - 1))],
+  );
+  const row = (label: string, of: (point: CoveragePoint) => number) =>
+    `| ${label} | ${shown.map((point) => of(point).toFixed(1)).join(' | ')} |`;
+  return `Coverage while it was trained, dB PSNR of the held-out pictures by plain inversion; the best was kept.
+
+| step | ${shown.map((point) => point.step).join(' | ')} |
+| --- | ${shown.map(() => '---').join(' | ')} |
+${row('median', (point) => point.median)}
+${row('worst', (point) => point.worst)}
+
+`;
+}
+
+function filesOf(folder: string): { file: string; mib: string }[] {
+  return readdirSync(folder)
+    .filter((file) => /\.(onnx|npz)$/.test(file))
+    .sort()
+    .map((file) => ({ file, mib: (statSync(path.join(folder, file)).size / 2 ** 20).toFixed(1) }));
+}
+
+function licence({ data, licence, notice, pictures }: Subject): string {
+  const shown = pictures ? `\n\n${pictures}` : '';
+  const text = notice ? `\n\n\`\`\`text\n${notice.trim()}\n\`\`\`` : '';
+  return `${data}\n\n${licence}${shown}${text}`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** Folders of models that are complete enough for a card. */
+export function shippedModels(root: string): string[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root)
+    .map((name) => path.join(root, name))
+    .filter(
+      (folder) => existsSync(path.join(folder, 'generator.onnx')) && existsSync(path.join(folder, 'training.json')),
+    )
+    .sort();
+}
