@@ -1,12 +1,14 @@
 /** The first half of the demo: pictures are corrupted, each in another way, and restored without being told where. */
 import { parseCases } from '../src/evaluate/cases.ts';
 import { scoresOf } from '../src/evaluate/inpaint/score.ts';
-import { runSnapshots, type SnapshotPictures } from '../src/evaluate/inpaint/trials.ts';
 import { parseRecipe } from '../src/evaluate/recipes.ts';
+import { searchWay, type WayPicture } from '../src/evaluate/way.ts';
 import { corrupt } from '../src/images/corruptions.ts';
-import { clip, type Image, imageAt, type Mask, stackImages } from '../src/images/image.ts';
+import { clip, type Image, type Mask, stackImages } from '../src/images/image.ts';
+import type { Method } from '../src/inversion/method.ts';
 import { buildMethod } from '../src/inversion/methods/index.ts';
 import { batchSize, plannedSteps, type Restoration, restoreImages } from '../src/inversion/restore.ts';
+import { type Reuse, reuse } from '../src/inversion/reuse.ts';
 import { psnr } from '../src/metrics/fidelity.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { ShippedModel } from './models.ts';
@@ -33,18 +35,28 @@ export interface Hooks {
 /** The method as it is without any option. */
 const RECIPE = parseRecipe('rgi');
 
-const methodFor = ({ generator }: ShippedModel) =>
-  buildMethod(RECIPE.options, {
+/** A model with the method, and what their searches share. */
+export interface Restorer {
+  readonly model: ShippedModel;
+  readonly method: Method;
+  readonly reuse: Reuse;
+}
+
+export function restorerOf(model: ShippedModel): Restorer {
+  const { generator } = model;
+  const context = {
     channels: generator.channels,
     generator: generator.graph,
     masked: false,
     critic: false,
     layers: [],
-  });
+  };
+  return { model, method: buildMethod(RECIPE.options, context), reuse: reuse() };
+}
 
 /** Picture i of the model with the i-th case. Undefined if aborted. */
 export async function restorePictures(
-  model: ShippedModel,
+  { model, method, reuse }: Restorer,
   cases: readonly string[],
   seed: number,
   runtime: Runtime,
@@ -54,11 +66,12 @@ export async function restorePictures(
   const corrupted = known.map(({ corruption }, i) => corrupt(model.pictures[i].image, corruption, seed, i));
   const job = {
     generator: model.generator,
-    method: methodFor(model),
+    method,
+    reuse,
     images: stackImages(corrupted.map((one) => one.image)),
     thresholdGrey: RECIPE.thresholdGrey,
   };
-  const steps = plannedSteps(job.method) * Math.ceil(known.length / batchSize(job));
+  const steps = plannedSteps(method) * Math.ceil(known.length / batchSize(job));
   let made = 0;
   let batches = 0;
   const results: RestoredPicture[] = [];
@@ -66,7 +79,7 @@ export async function restorePictures(
     signal,
     // A batch may end before its planned steps.
     onBatch: () => {
-      made = plannedSteps(job.method) * batches++;
+      made = plannedSteps(method) * batches++;
     },
     onStep: () => onProgress?.(++made / steps),
   };
@@ -89,23 +102,13 @@ export async function restorePictures(
   return results.length === known.length ? results : undefined;
 }
 
-/** G(z) and the mask along the search of one picture; empty if aborted. */
-export function searchOf(
-  model: ShippedModel,
-  index: number,
-  cases: readonly string[],
-  seed: number,
+/** G(z) and the mask after some steps of a picture's search; empty if aborted. */
+export function wayOf(
+  { model, method, reuse }: Restorer,
+  { input }: RestoredPicture,
   count: number,
   runtime: Runtime,
   signal?: AbortSignal,
-): Promise<SnapshotPictures[]> {
-  const batch = {
-    generator: model.generator,
-    contestant: { recipe: RECIPE, method: methodFor(model) },
-    case: parseCases(cases)[index],
-    images: imageAt(model.pictures[index].image, 0),
-    first: index,
-    seed,
-  };
-  return runSnapshots(batch, count, runtime, signal);
+): Promise<WayPicture[]> {
+  return searchWay({ generator: model.generator, method, reuse, image: input }, count, runtime, signal);
 }

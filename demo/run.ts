@@ -11,7 +11,7 @@ import type { Runtime } from '../src/runtime/runtime.ts';
 import { decibels, type Figures, figuresOf } from './figures.ts';
 import { openShipped, type ShippedModel } from './models.ts';
 import { demoPage, type RestoredSet } from './page.ts';
-import { type RestoredPicture, restorePictures, searchOf } from './restoration.ts';
+import { type RestoredPicture, type Restorer, restorePictures, restorerOf, wayOf } from './restoration.ts';
 import { pngUrl, type SearchView, viewOf } from './views.ts';
 
 /** What is restored: the i-th picture of a model with the i-th case. */
@@ -59,17 +59,18 @@ async function demoOn(runtime: Runtime, plan: DemoPlan, io: Io, elapsed: () => n
   let search: SearchView | undefined;
   for (const [k, { model: name, title, cases }] of plan.sets.entries()) {
     const model = await openShipped(plan.models, name, runtime);
+    const restorer = restorerOf(model);
     tell(`Restoring ${Math.min(cases.length, model.pictures.length)} pictures of '${name}'; no mask is given ...`);
     const hooks = {
       signal: io.signal,
       onProgress: (share: number) => line.show(k + share, parts, `restoring '${name}'`),
     };
-    const restored = await restorePictures(model, cases, plan.seed, runtime, hooks);
+    const restored = await restorePictures(restorer, cases, plan.seed, runtime, hooks);
     if (!restored) return interrupted(tell);
     for (const picture of restored) tell(`  ${lineOf(picture)}`);
     sets.push({ name, title, credit: creditOf(model), items: await Promise.all(restored.map(viewOf)) });
     if (k > 0) continue;
-    search = await searchView(plan, model, cases, sets[0], runtime, io.signal);
+    search = await searchView(plan, restorer, restored, sets[0], runtime, io.signal);
     if (!search) return interrupted(tell);
   }
   const items = sets.flatMap((set) => set.items);
@@ -89,14 +90,14 @@ function interrupted(tell: (text: string) => void): DemoResult {
 
 /** Undefined if interrupted. */
 async function searchView(
-  { search, seed }: DemoPlan,
-  model: ShippedModel,
-  cases: readonly string[],
+  { search }: DemoPlan,
+  restorer: Restorer,
+  restored: readonly RestoredPicture[],
   { items }: RestoredSet,
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<SearchView | undefined> {
-  const frames = await searchOf(model, search.index, cases, seed, search.frames, runtime, signal);
+  const frames = await wayOf(restorer, restored[search.index], search.frames, runtime, signal);
   if (frames.length === 0) return undefined;
   return {
     title: items[search.index].title,
