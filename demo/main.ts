@@ -6,9 +6,14 @@ import { runDemo } from './run.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const interrupted = new AbortController();
+/** One Ctrl-C comes twice: from the terminal, and passed on by the program that runs us. */
+const SAME_KEY_MS = 500;
+let firstAt = Number.POSITIVE_INFINITY;
 process.on('SIGINT', () => {
   // The first Ctrl-C lets the step under way end; the second does not wait.
-  if (interrupted.signal.aborted) process.exit(3);
+  if (performance.now() - firstAt > SAME_KEY_MS) process.exit(3);
+  if (interrupted.signal.aborted) return;
+  firstAt = performance.now();
   interrupted.abort();
 });
 const terminal = process.stderr.isTTY === true && process.env.TERM !== 'dumb';

@@ -24,7 +24,7 @@ export function progressLine(io: Io, quiet: boolean, now: () => number = () => p
       const share = total > 0 ? done / total : 0;
       const seconds = (time - started) / 1000;
       // The first steps say little: what comes before them is done once.
-      const known = share >= 0.02 || (share > 0 && seconds > 5);
+      const known = share >= 0.02 || (share >= 0.005 && seconds > 5);
       const left = known ? `  ${duration(seconds * (1 / share - 1))} left` : '';
       io.err(`\r\u001b[K${String(Math.floor(100 * share)).padStart(3)}%${left}  ${what}`);
     },
