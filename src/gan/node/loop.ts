@@ -42,7 +42,7 @@ export async function trainingLoop({
   const { signal, minutes } = options;
   const { settings } = trainer;
   const { steps } = settings;
-  const every = options.measureEvery ?? Math.max(1, Math.round(steps / 40));
+  const every = options.measureEvery ?? Math.max(1, Math.round(steps / 20));
   const log = runLog(settings, data.facts, before);
   let sound = await trainer.save();
   let savedAt = 0;

@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly held?: number;
   /** Stop (resumable) after this many minutes. */
   readonly minutes?: number;
-  /** Steps between measurements; default a fortieth of all. */
+  /** Steps between measurements; default a twentieth of all. */
   readonly measureEvery?: number;
   /** Weights on disk in 16 bits. */
   readonly half?: boolean;
