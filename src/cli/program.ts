@@ -133,8 +133,8 @@ function build(io: Io, said: string[], done: (code: ExitCode) => void): Command 
     evaluate.command('detect').description('finds annotated defects, having learnt from good pictures alone'),
   ).action(async (data: string, flags: DetectFlags) => done(await evaluateDetectCommand(data, flags, io)));
 
-  add('report', 'makes one self-contained page of an evaluation: tables, curves, pictures')
-    .argument('<folder>', "what 'rgi evaluate' wrote (its --out)")
+  add('report', 'makes one self-contained page of a run: tables, curves, pictures')
+    .argument('<folder>', "what 'rgi evaluate', 'rgi detect' or 'rgi restore' wrote (its --out)")
     .option('-o, --out <file>', 'the page (default: report.html in the folder)')
     .option('--title <text>', 'its title')
     .option('--limit <megabytes>', 'at most so much of pictures', numberIn({ from: 0 }), 24)
@@ -149,7 +149,8 @@ function build(io: Io, said: string[], done: (code: ExitCode) => void): Command 
 const REPORT_EXAMPLES = `
 Examples:
   rgi report table
-  rgi report table --out table.html --title "CelebA, 128 x 128"`;
+  rgi report table --out table.html --title "CelebA, 128 x 128"
+  rgi report found`;
 
 const PROGRAM_EXAMPLES = `
 Examples:

@@ -15,27 +15,7 @@ export function chartsOf(rows: readonly Result[], trials: readonly TrialRecord[]
         )
       : undefined;
   const charts: Chart[] = [
-    {
-      title: 'Loss along the search',
-      xLabel: 'step',
-      yLabel: 'loss, relative to its largest (median over the pictures)',
-      scale: 'log',
-      series: historySeries(trials, methods, (history) => {
-        const largest = Math.max(...history.loss.filter(Number.isFinite), 1e-30);
-        return history.loss.map((loss) => loss / largest);
-      }),
-    },
-    {
-      title: 'Masked share along the search',
-      xLabel: 'step',
-      yLabel: 'mean |M| (median over the pictures)',
-      series: historySeries(
-        trials.filter((trial) => !trial.told && trial.history?.masked.some((share) => share !== 0)),
-        methods,
-        (history) => history.masked,
-      ),
-      reference: trueShare === undefined ? undefined : { label: 'truly corrupted', y: trueShare },
-    },
+    ...historyCharts(trials, methods, trueShare),
     {
       title: 'ROC of the pixels',
       xLabel: 'false positive rate',
@@ -58,9 +38,39 @@ export function chartsOf(rows: readonly Result[], trials: readonly TrialRecord[]
 
 type History = NonNullable<TrialRecord['history']>;
 
+/** A search, by the method it was of. */
+export type Searched = Pick<TrialRecord, 'method' | 'told' | 'history'>;
+
+/** Loss and masked share along the searches; `trueShare` is what is truly corrupted, where it is known. */
+export function historyCharts(trials: readonly Searched[], methods: readonly string[], trueShare?: number): Chart[] {
+  return [
+    {
+      title: 'Loss along the search',
+      xLabel: 'step',
+      yLabel: 'loss, relative to its largest (median over the pictures)',
+      scale: 'log',
+      series: historySeries(trials, methods, (history) => {
+        const largest = Math.max(...history.loss.filter(Number.isFinite), 1e-30);
+        return history.loss.map((loss) => loss / largest);
+      }),
+    },
+    {
+      title: 'Masked share along the search',
+      xLabel: 'step',
+      yLabel: 'mean |M| (median over the pictures)',
+      series: historySeries(
+        trials.filter((trial) => !trial.told && trial.history?.masked.some((share) => share !== 0)),
+        methods,
+        (history) => history.masked,
+      ),
+      reference: trueShare === undefined ? undefined : { label: 'truly corrupted', y: trueShare },
+    },
+  ];
+}
+
 /** Per method the median over pictures at each of its steps; searches that ended earlier keep their last value. */
 function historySeries(
-  trials: readonly TrialRecord[],
+  trials: readonly Searched[],
   methods: readonly string[],
   valuesOf: (history: History) => readonly number[],
 ): Series[] {

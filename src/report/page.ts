@@ -3,11 +3,9 @@ import { headline } from '../evaluate/aggregate.ts';
 import type { MetricName } from '../evaluate/metrics.ts';
 import type { Result, Results, TrialRecord } from '../evaluate/record.ts';
 import { chartsOf } from './curves.ts';
-import { selfContained } from './document.ts';
 import { type Html, html } from './html.ts';
 import { type Embedded, gallery, ways } from './pictures.ts';
-import { SCRIPT } from './script.ts';
-import { STYLE } from './style.ts';
+import { factList, noteLists, pageOf, settingBlock } from './shell.ts';
 import { caseTable, furtherTable, legend, overviewTable } from './tables.ts';
 
 export interface ReportInput {
@@ -21,7 +19,7 @@ export interface ReportInput {
 
 const KINDS = { inpaint: 'Restoration', detect: 'Detection' } as const;
 
-export async function reportPage(input: ReportInput): Promise<string> {
+export function reportPage(input: ReportInput): Promise<string> {
   const { results, title } = input;
   const sections = casesOf(results.results).map((rows, i) => caseSection(rows, i, input));
   const metric = mainMetric(results);
@@ -32,12 +30,12 @@ export async function reportPage(input: ReportInput): Promise<string> {
 <section aria-labelledby="overview"><h2 id="overview">Overview</h2>
 ${results.results.length > 0 ? overviewTable(results.results, metric) : html`<p>There are no results yet.</p>`}
 <details><summary>What the numbers are</summary>${legend(results.results)}<p>Intervals are of 95 %, by a bootstrap over the pictures. The last column of a case's table compares two methods on the same pictures, which is surer than comparing their intervals.</p></details>
-${lists(input)}</section>
+${noteLists([...results.notes, ...input.notes], results.failed)}</section>
 ${sections}
 ${settings(input)}
 </main>
 <footer><p>Made by rgi ${results.versions.rgi ?? ''} from results.json and records.jsonl, which hold every number of this page.</p></footer>`;
-  return selfContained({ title, style: STYLE, script: SCRIPT, body });
+  return pageOf(title, body);
 }
 
 function facts({ results, trials }: ReportInput): Html {
@@ -52,13 +50,7 @@ function facts({ results, trials }: ReportInput): Html {
     ['Seed', results.settings.seed === undefined ? undefined : String(results.settings.seed)],
     ['Device', results.device],
   ];
-  return html`<dl class="facts">${rows.flatMap(([name, value]) => (value === undefined ? [] : [html`<dt>${name}</dt><dd>${value}</dd>`]))}</dl>`;
-}
-
-function lists({ results, notes }: ReportInput): Html {
-  const all = [...results.notes, ...notes];
-  const failed = results.failed.map(({ file, reason }) => html`<li>${file}: ${reason}</li>`);
-  return html`${all.length > 0 && html`<h3>Notes</h3><ul>${all.map((note) => html`<li>${note}</li>`)}</ul>`}${failed.length > 0 && html`<h3>Pictures that could not be used</h3><ul>${failed}</ul>`}`;
+  return factList(rows);
 }
 
 function caseSection(rows: readonly Result[], i: number, { results, trials, embedded }: ReportInput): Html {
@@ -82,12 +74,11 @@ ${searches && html`<h3>The way of the search</h3>${searches}`}
 }
 
 function settings({ results }: ReportInput): Html {
-  const json = (value: unknown) => html`<pre>${JSON.stringify(value, null, 2)}</pre>`;
   return html`<section aria-labelledby="settings"><h2 id="settings">Settings, to repeat it</h2>
 <pre>${results.command}</pre>
-<details><summary>Data, generator, cases</summary>${json(results.settings)}</details>
-<details><summary>The methods as they were resolved</summary>${json(results.methods)}</details>
-<details><summary>Versions</summary>${json({ ...results.versions, device: results.device })}</details>
+${settingBlock('Data, generator, cases', results.settings)}
+${settingBlock('The methods as they were resolved', results.methods)}
+${settingBlock('Versions', { ...results.versions, device: results.device })}
 </section>`;
 }
 

@@ -66,7 +66,7 @@ function methodRow(
 }
 
 /** An empty place where there is no such picture, so that columns stay columns. */
-function thumb(file: string | undefined, caption: string, alt: string, embedded: Embedded): Html {
+export function thumb(file: string | undefined, caption: string, alt: string, embedded: Embedded): Html {
   const source = file === undefined ? undefined : embedded.get(file);
   if (source === undefined) return html`<span></span>`;
   return html`<figure><img src="${source}" alt="${alt}" loading="lazy"><figcaption>${caption}</figcaption></figure>`;

@@ -58,6 +58,7 @@ input[type=range]{width:min(24rem,100%);accent-color:var(--strong)}
 .row>p{margin:0 0 .25rem;font-size:.88rem;display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 .8rem}
 .row .name{font-weight:600;overflow-wrap:anywhere}
 .thumbs{display:grid;grid-template-columns:repeat(4,minmax(0,1fr));gap:.4rem}
+.thumbs.five{grid-template-columns:repeat(5,minmax(0,1fr))}
 .thumbs img,.frames img{width:100%;height:auto;display:block;image-rendering:pixelated;background:#777;border-radius:3px}
 .thumbs figcaption,.frames span{font-size:.74rem;color:var(--soft);line-height:1.3}
 .frames{list-style:none;display:flex;flex-wrap:wrap;gap:.5rem;padding:0;margin:.2rem 0 0}

@@ -87,7 +87,7 @@ export function furtherTable(rows: readonly Result[]): Html | undefined {
   });
 }
 
-interface Table {
+export interface Table {
   readonly name: string;
   readonly about: string;
   readonly head: readonly Html[];
@@ -95,7 +95,7 @@ interface Table {
 }
 
 /** The text stands before the table, where it is not scrolled away with it. */
-function table({ name, about, head, rows }: Table): Html {
+export function table({ name, about, head, rows }: Table): Html {
   return html`<p class="soft">${about}</p>
 <div class="scroll" role="region" tabindex="0" aria-label="${name}"><table class="sortable" aria-label="${name}">
 <thead><tr>${head}</tr></thead>

@@ -47,7 +47,7 @@ async function put(file: string) {
 }
 
 test('results, their trials alone, and their pictures are read', async () => {
-  const report = await readReport(folder);
+  const report = await readReport(folder, { limit: 24e6 });
   expect(report.title).toBe('Restoration: faces');
   expect(report.trials).toHaveLength(18);
   expect(report.trials.map((trial) => trial.image)).not.toContain('other.png');
@@ -55,7 +55,7 @@ test('results, their trials alone, and their pictures are read', async () => {
 });
 
 test('a picture outside of the folder and a file that is none are left out, and counted', async () => {
-  const report = await readReport(folder);
+  const report = await readReport(folder, { limit: 24e6 });
   expect([...report.embedded.keys()]).not.toContain('../secret.png');
   expect(report.notes).toContain(
     '2 pictures are left out, to keep the page small or because their files are not there.',
@@ -99,8 +99,12 @@ test('a folder without an evaluation, or with a foreign one, is refused', async 
   const empty = path.join(folder, 'pictures');
   expect(await rgi('report', empty)).toMatchObject({
     code: 2,
-    err: `error: ${path.join(empty, 'results.json')} does not exist: name the folder that 'rgi evaluate' wrote (its --out).\n`,
+    err: `error: ${empty} holds neither results.json nor manifest.json: name what 'rgi evaluate', 'rgi detect' or 'rgi restore' wrote (its --out).\n`,
   });
   writeFileSync(path.join(empty, 'results.json'), '{"format":1}');
   expect((await rgi('report', empty)).err).toContain('is no evaluation of this version');
+  writeFileSync(path.join(empty, 'manifest.json'), '{"format":2}');
+  expect((await rgi('report', empty)).err).toContain(
+    "is no manifest of 'rgi detect' or 'rgi restore' of this version.",
+  );
 });

@@ -1,0 +1,138 @@
+/** What `rgi detect` wrote, for the page: verdicts, scores against the threshold, maps on the policy's one scale. */
+import { z } from 'zod';
+import type { Chart } from '../chart.ts';
+import type { RunPicture, RunReport } from '../run-page.ts';
+import type { PictureUse } from './embed.ts';
+
+export const detectSchema = z.looseObject({
+  format: z.literal(1),
+  kind: z.literal('detect'),
+  complete: z.boolean(),
+  policy: z.looseObject({
+    name: z.string(),
+    thresholds: z.object({ pixel: z.number(), image: z.number() }),
+    falseAlarms: z.object({ pixel: z.number(), image: z.number() }),
+  }),
+  generator: z.looseObject({ file: z.string() }),
+  notes: z.array(z.string()),
+});
+
+export const resultSchema = z.looseObject({
+  name: z.string(),
+  path: z.string(),
+  sha256: z.string().optional(),
+  status: z.enum(['done', 'failed']),
+  message: z.string().optional(),
+  score: z.number().optional(),
+  defective: z.boolean().optional(),
+  defects: z.array(z.looseObject({ area: z.number() })).optional(),
+  markedShare: z.number().optional(),
+  seconds: z.number().optional(),
+  files: z.array(z.string()).optional(),
+});
+
+type Manifest = z.infer<typeof detectSchema>;
+type Result = z.infer<typeof resultSchema>;
+
+export interface Run {
+  readonly report: Omit<RunReport, 'embedded'>;
+  readonly uses: readonly PictureUse[];
+}
+
+export function detectionRun(name: string, manifest: Manifest, results: readonly Result[]): Run {
+  const { policy, generator, notes, complete, ...rest } = manifest;
+  // The oddest first: what is left out of a page that would be too large is good.
+  const done = results.filter((one) => one.status === 'done').sort((a, b) => scoreOf(b) - scoreOf(a));
+  const defective = done.filter((one) => one.defective).length;
+  const pictures = done.map(pictureOf);
+  const percent = (rate: number) => `${Number((100 * rate).toPrecision(3))} %`;
+  return {
+    report: {
+      title: `Detection: ${name}`,
+      complete,
+      facts: [
+        ['What', `${defective} of ${done.length} pictures are defective`],
+        [
+          'Threshold of a picture',
+          `score ${policy.thresholds.image.toPrecision(3)} (${percent(policy.falseAlarms.image)} of good pictures are above it)`,
+        ],
+        [
+          'Threshold of a pixel',
+          `${policy.thresholds.pixel.toPrecision(3)} (${percent(policy.falseAlarms.pixel)} of good pixels are above it)`,
+        ],
+        ['Policy', policy.name],
+        ['Generator', generator.file],
+      ],
+      about:
+        'The score is the largest value of the anomaly map; regions are those above the threshold of a pixel. All maps are drawn on one scale.',
+      columns: [
+        { key: 'score', label: 'Score', digits: 2 },
+        { key: 'regions', label: 'Regions', digits: 0 },
+        { key: 'marked', label: 'Marked (%)', digits: 2 },
+        { key: 'seconds', label: 'Seconds', digits: 2 },
+      ],
+      pictures,
+      charts: [scoreChart(done, policy.thresholds.image)],
+      notes,
+      failed: results.flatMap((one) =>
+        one.status === 'failed' ? [{ file: one.path, reason: one.message ?? 'It could not be examined.' }] : [],
+      ),
+      settings: [
+        ['Policy', policy],
+        ['Model and run', { generator, ...rest }],
+      ],
+    },
+    uses: done.flatMap(usesOf),
+  };
+}
+
+function scoreOf({ score }: Result): number {
+  return score ?? Number.NEGATIVE_INFINITY;
+}
+
+function pictureOf(result: Result): RunPicture {
+  const { name, path, defective = false, defects, markedShare, score, seconds, message, files = [] } = result;
+  const file = (kind: string) => files.find((one) => one === `${name}.${kind}`) ?? '';
+  return {
+    name,
+    state: defective ? 'defective' : 'good',
+    marked: defective,
+    ...(message ? { message } : {}),
+    values: {
+      score,
+      regions: defects?.length,
+      marked: markedShare === undefined ? undefined : 100 * markedShare,
+      seconds,
+    },
+    thumbs: [
+      { file: path, caption: 'input', alt: `${name} as it was given` },
+      { file: file('overlay.png'), caption: 'found', alt: `${name} with what was found outlined` },
+      {
+        file: file('map.png'),
+        caption: 'map',
+        alt: `${name}: anomaly map, brighter is odder, one scale for all pictures`,
+      },
+      { file: file('mask.png'), caption: 'mask', alt: `${name}: the pixels above the threshold, in white` },
+    ],
+  };
+}
+
+function usesOf({ name, path, sha256, files = [] }: Result): PictureUse[] {
+  const own = (kind: string) => files.filter((one) => one === `${name}.${kind}`);
+  return [
+    ...(sha256 === undefined ? [] : [{ file: path, sha256 }]),
+    ...[...own('overlay.png'), ...own('map.png')].map((file) => ({ file })),
+    ...own('mask.png').map((file) => ({ file, lossless: true })),
+  ];
+}
+
+function scoreChart(done: readonly Result[], threshold: number): Chart {
+  const scores = done.flatMap(({ score }) => (score === undefined ? [] : [score]));
+  return {
+    title: 'Scores, the oddest picture first',
+    xLabel: 'rank of the picture',
+    yLabel: 'score',
+    series: [{ label: 'pictures', style: 0, points: scores.map((score, i) => [i + 1, score] as const) }],
+    reference: { label: 'defective above', y: threshold },
+  };
+}

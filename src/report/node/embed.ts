@@ -1,0 +1,70 @@
+/** Picture files made small, as data URLs, up to a number of bytes. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { RgiError } from '../../errors.ts';
+import { compactPicture } from '../../images/node/compact.ts';
+
+/** A picture is shown once per use, and embedded as often. */
+export interface PictureUse {
+  /** In the folder; elsewhere only if its bytes are known. */
+  readonly file: string;
+  /** Masks lose nothing. */
+  readonly lossless?: boolean;
+  readonly sha256?: string;
+}
+
+export interface EmbeddedFiles {
+  readonly embedded: ReadonlyMap<string, string>;
+  /** What is to be said of them. */
+  readonly notes: readonly string[];
+}
+
+/** Data URLs by file, in the order of their uses until they come to `limit` bytes; what is no picture is left out. */
+export async function embed(folder: string, uses: readonly PictureUse[], limit: number): Promise<EmbeddedFiles> {
+  const embedded = new Map<string, string>();
+  let spent = 0;
+  const refused = new Set<string>();
+  for (const use of uses) {
+    const { file } = use;
+    if (refused.has(file)) continue;
+    const url = embedded.get(file) ?? (await dataUrl(folder, use));
+    if (url === undefined || spent + url.length > limit) {
+      refused.add(file);
+      embedded.delete(file);
+      continue;
+    }
+    spent += url.length;
+    embedded.set(file, url);
+  }
+  return {
+    embedded,
+    notes: [
+      ...(embedded.size > 0
+        ? ['The pictures in this page are compressed (WebP); the files in the folder are exact.']
+        : []),
+      ...(refused.size > 0
+        ? [`${refused.size} pictures are left out, to keep the page small or because their files are not there.`]
+        : []),
+    ],
+  };
+}
+
+/** Records may come from anywhere: of files outside of the folder only those are read whose hash they know. */
+async function dataUrl(folder: string, { file, lossless = false, sha256 }: PictureUse): Promise<string | undefined> {
+  const inside = path.resolve(folder, file);
+  const within = inside.startsWith(`${path.resolve(folder)}${path.sep}`);
+  const place = sha256 === undefined ? inside : path.resolve(file);
+  try {
+    if (sha256 === undefined ? !within : (await hashOfFile(place)) !== sha256) return undefined;
+    return `data:image/webp;base64,${Buffer.from(await compactPicture(place, { lossless })).toString('base64')}`;
+  } catch (error) {
+    if (error instanceof RgiError) return undefined;
+    throw error;
+  }
+}
+
+async function hashOfFile(file: string): Promise<string | undefined> {
+  const bytes = await readFile(file).catch(() => undefined);
+  return bytes && createHash('sha256').update(bytes).digest('hex');
+}

@@ -1,0 +1,50 @@
+/** The folder of `rgi detect` or `rgi restore` as what its page needs. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { RgiError } from '../../errors.ts';
+import type { RunReport } from '../run-page.ts';
+import { detectionRun, detectSchema, resultSchema } from './detect-run.ts';
+import { embed } from './embed.ts';
+import type { ReadOptions } from './read.ts';
+import { restorationRun, restoreSchema } from './restore-run.ts';
+
+const MANIFEST = 'manifest.json';
+const LINES = 'results.jsonl';
+
+/** Undefined where the folder has no manifest; throws `input` where it is of no run that is known. */
+export async function readRun(folder: string, { title, limit }: ReadOptions): Promise<RunReport | undefined> {
+  const file = path.join(folder, MANIFEST);
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const manifest = jsonOf(text);
+  const name = path.basename(path.resolve(folder));
+  const detected = detectSchema.safeParse(manifest);
+  const restored = restoreSchema.safeParse(manifest);
+  const run = detected.success
+    ? detectionRun(name, detected.data, await resultLines(path.join(folder, LINES)))
+    : restored.success
+      ? restorationRun(name, restored.data)
+      : undefined;
+  if (!run) {
+    throw new RgiError('input', `${file} is no manifest of 'rgi detect' or 'rgi restore' of this version.`, { file });
+  }
+  const { embedded, notes } = await embed(folder, run.uses, limit);
+  return { ...run.report, title: title ?? run.report.title, notes: [...run.report.notes, ...notes], embedded };
+}
+
+/** Lines that are no results (a torn last one) are left out. */
+async function resultLines(file: string) {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => {
+    const result = resultSchema.safeParse(jsonOf(line));
+    return result.success ? [result.data] : [];
+  });
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,125 @@
+/** What `rgi restore` wrote, for the page: what was found and filled, and how the searches went. */
+import { z } from 'zod';
+import { historyCharts } from '../curves.ts';
+import type { RunPicture } from '../run-page.ts';
+import type { Run } from './detect-run.ts';
+import type { PictureUse } from './embed.ts';
+
+const imageSchema = z.looseObject({
+  name: z.string(),
+  path: z.string(),
+  sha256: z.string().optional(),
+  status: z.enum(['done', 'failed']),
+  message: z.string(),
+  code: z.string().optional(),
+  loss: z.number().nullish(),
+  steps: z.number().optional(),
+  seconds: z.number().optional(),
+  maskedShare: z.number().optional(),
+  history: z
+    .object({
+      step: z.array(z.number()),
+      loss: z.array(z.number().nullable()),
+      masked: z.array(z.number().nullable()),
+    })
+    .optional(),
+  files: z.array(z.string()).optional(),
+});
+
+export const restoreSchema = z.looseObject({
+  format: z.literal(1),
+  complete: z.boolean(),
+  options: z.looseObject({ method: z.string().optional() }),
+  method: z.unknown(),
+  generator: z.looseObject({ file: z.string().optional() }),
+  versions: z.record(z.string(), z.string()),
+  device: z.string(),
+  notes: z.array(z.string()),
+  images: z.array(imageSchema),
+});
+
+type Manifest = z.infer<typeof restoreSchema>;
+type Picture = z.infer<typeof imageSchema>;
+
+export function restorationRun(name: string, manifest: Manifest): Run {
+  const { images, options, method, generator, versions, device, notes, complete } = manifest;
+  const done = images.filter((one) => one.status === 'done');
+  const label = options.method ?? 'method';
+  const histories = done.flatMap(({ history }) => (history ? [history] : []));
+  const numbers = (values: readonly (number | null)[]) => values.map((value) => value ?? Number.NaN);
+  return {
+    report: {
+      title: `Restoration: ${name}`,
+      complete,
+      facts: [
+        ['What', `${done.length} of ${images.length} pictures restored`],
+        ['Method', label],
+        ['Generator', generator.file],
+        ['Device', device],
+      ],
+      about:
+        'Masked is the share of the picture that was found corrupted (or was given as such). Residuals are drawn on one scale.',
+      columns: [
+        { key: 'masked', label: 'Masked (%)', digits: 1 },
+        { key: 'loss', label: 'Loss', digits: 1 },
+        { key: 'steps', label: 'Steps', digits: 0 },
+        { key: 'seconds', label: 'Seconds', digits: 1 },
+      ],
+      pictures: done.map(pictureOf),
+      charts: historyCharts(
+        histories.map(({ step, loss, masked }) => ({
+          method: label,
+          told: false,
+          history: { step, loss: numbers(loss), masked: numbers(masked) },
+        })),
+        [label],
+      ),
+      notes,
+      failed: images.flatMap(({ status, path, message }) =>
+        status === 'failed' ? [{ file: path, reason: message }] : [],
+      ),
+      settings: [
+        ['Options', options],
+        ['The method as it was resolved', method],
+        ['Generator', generator],
+        ['Versions', { ...versions, device }],
+      ],
+    },
+    uses: done.flatMap(usesOf),
+  };
+}
+
+function pictureOf({ name, path, message, code, loss, steps, seconds, maskedShare, files = [] }: Picture): RunPicture {
+  const file = (kind: string) => files.find((one) => one === `${name}.${kind}`) ?? '';
+  return {
+    name,
+    state: message,
+    marked: code === 'diverged',
+    values: {
+      masked: maskedShare === undefined ? undefined : 100 * maskedShare,
+      loss: loss ?? undefined,
+      steps,
+      seconds,
+    },
+    thumbs: [
+      { file: path, caption: 'input', alt: `${name} as it was given` },
+      { file: file('restored.png'), caption: 'restored', alt: `${name} restored` },
+      { file: file('composite.png'), caption: 'composite', alt: `${name}, the found region filled` },
+      { file: file('mask.png'), caption: 'mask', alt: `${name}: the mask that was found, in white` },
+      {
+        file: file('residual.png'),
+        caption: 'residual',
+        alt: `${name}: residual, brighter is larger, one scale for all`,
+      },
+    ],
+  };
+}
+
+function usesOf({ name, path, sha256, files = [] }: Picture): PictureUse[] {
+  const own = (kind: string) => files.filter((one) => one === `${name}.${kind}`);
+  return [
+    ...(sha256 === undefined ? [] : [{ file: path, sha256 }]),
+    ...['restored.png', 'composite.png', 'residual.png'].flatMap(own).map((file) => ({ file })),
+    ...own('mask.png').map((file) => ({ file, lossless: true })),
+  ];
+}
