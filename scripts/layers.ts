@@ -20,6 +20,7 @@ export const LAYERS: readonly string[] = [
   'inversion',
   'datasets',
   'gan',
+  'detect',
   'evaluate',
   'report',
   'index',
@@ -28,7 +29,11 @@ export const LAYERS: readonly string[] = [
 ];
 
 /** Where node: modules may be imported; all else is the core, which runs in a browser. */
-const NODE_SIDE = [/^src\/(runtime|images|datasets|gan|evaluate|report)\/node\//, /^src\/cli\//, /^src\/node\.ts$/];
+const NODE_SIDE = [
+  /^src\/(runtime|images|datasets|gan|detect|evaluate|report)\/node\//,
+  /^src\/cli\//,
+  /^src\/node\.ts$/,
+];
 
 /** Packages that only some folders may import. */
 const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readonly rule: string }[] = [

@@ -1,4 +1,4 @@
-/** Sorting millions of scores: least-significant-digit radix sort of the numbers' bit patterns. */
+/** Sorting millions of scores: least-significant-digit radix sort of the numbers' bit patterns; quantiles of what is sorted. */
 import { RgiError } from '../errors.ts';
 
 /**
@@ -70,4 +70,12 @@ function float64Keys(values: ArrayLike<number>): Uint32Array[] {
 function checked(value: number, i: number): number {
   if (Number.isNaN(value)) throw new RgiError('input', `The score at position ${i} is not a number (NaN).`);
   return value;
+}
+
+/** Quantile p in [0,1] of values in rising order, linear between the order statistics (type 7 of Hyndman and Fan 1996). */
+export function quantile(sorted: ArrayLike<number>, p: number): number {
+  const at = p * (sorted.length - 1);
+  const low = Math.floor(at);
+  const high = Math.min(low + 1, sorted.length - 1);
+  return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
 }

@@ -2,6 +2,7 @@
  * What is said of many pictures: mean, median, and how far chance alone could have moved either (95 % intervals of a
  * seeded percentile bootstrap over the pictures, Efron 1979). Values that are no number (no score there) are left out.
  */
+import { quantile } from '../arrays/sort.ts';
 import { type Random, randomFrom } from '../random.ts';
 
 export type Interval = readonly [low: number, high: number];
@@ -61,14 +62,6 @@ export function pairedDifference(
     options,
   );
   return summary && { n: summary.n, median: summary.median, interval: summary.medianInterval };
-}
-
-/** Quantile p in [0,1] of values in rising order, linear between the order statistics (type 7 of Hyndman and Fan 1996). */
-export function quantile(sorted: ArrayLike<number>, p: number): number {
-  const at = p * (sorted.length - 1);
-  const low = Math.floor(at);
-  const high = Math.min(low + 1, sorted.length - 1);
-  return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
 }
 
 function bootstrap(sorted: readonly number[], options: BootstrapOptions): { mean: Interval; median: Interval } {

@@ -1,6 +1,7 @@
 /** Curves of a case: how the searches went, and how scores separate good from defective. */
+
+import { quantile } from '../arrays/sort.ts';
 import type { Result, TrialRecord } from '../evaluate/record.ts';
-import { quantile } from '../evaluate/statistics.ts';
 import { type Chart, lineChart, type Series } from './chart.ts';
 import type { Html } from './html.ts';
 

@@ -1,6 +1,7 @@
 /** Summaries against closed forms. */
 import { expect, test } from 'vitest';
-import { pairedDifference, quantile, summarise } from '../../src/evaluate/statistics.ts';
+import { quantile } from '../../src/arrays/sort.ts';
+import { pairedDifference, summarise } from '../../src/evaluate/statistics.ts';
 import { randomFrom } from '../../src/random.ts';
 
 test('quantiles are linear between the order statistics, as numpy has them', () => {

@@ -1,11 +1,11 @@
 /** What maps are worth, the truth being known: of all pixels together, and of the pictures' scores. */
 import { connectedComponents } from '../../arrays/components.ts';
+import { quantile } from '../../arrays/sort.ts';
 import { aupro } from '../../metrics/aupro.ts';
 import { dice } from '../../metrics/overlap.ts';
 import { auroc, averagePrecision, oracleDice, paperDice } from '../../metrics/ranking.ts';
 import type { MetricName } from '../metrics.ts';
 import type { Curve, Pooled } from '../record.ts';
-import { quantile } from '../statistics.ts';
 
 /** One test picture, scored. */
 export interface Scored {

@@ -1,0 +1,188 @@
+/**
+ * Calibration: from good pictures alone, how a product is to be examined. Everything is measured on pictures that the
+ * generator has not learnt from, since those that it has are reached too well. Ways of examining are compared on defects drawn
+ * on such pictures (`synthetic.ts`); thresholds are set on the pictures as they are.
+ */
+import { RgiError } from '../errors.ts';
+import { type Image, shapeOf } from '../images/image.ts';
+import { gaussianBlur } from '../images/resize.ts';
+import type { Generator, LatentLaw } from '../inversion/generator.ts';
+import type { Graph } from '../onnx/graph.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type Candidate, type Compared, candidatesOf, compare } from './candidates.ts';
+import { imageScore } from './defects.ts';
+import { crossFitted, type Restored, residualsOf, statisticsOf } from './folds.ts';
+import { latentLength } from './inverter.ts';
+import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
+import { openRestorer } from './restorer.ts';
+import { evenly, squares } from './sampling.ts';
+import { residualScale } from './scale.ts';
+import { withDefects } from './synthetic.ts';
+import { pixelThreshold, scoreThreshold } from './thresholds.ts';
+
+export interface CalibrationJob {
+  readonly name: string;
+  readonly generator: Generator;
+  readonly encoder?: Graph;
+  /** The law of the latents: a Gaussian prior goes with a normal one only. */
+  readonly law: LatentLaw;
+  readonly form: PolicySettings['form'];
+  /** Tiles: pictures were made so many times smaller before they came here. */
+  readonly scale: number;
+  /** Pixels from tile to tile; default half a tile. */
+  readonly stride?: number;
+  /**
+   * Good pictures [1,C,H,W] that the generator has not learnt from, in the order of their names: of its size for the form
+   * 'object', of any for 'tiles'.
+   */
+  readonly unseen: readonly Image[];
+  readonly falseAlarms: PolicySettings['falseAlarms'];
+  readonly steps?: number;
+  readonly seed: number;
+  /** Goes into the policy: where the pictures are from. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+export interface CalibrationHooks {
+  readonly onProgress?: (share: number, what: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Calibration {
+  readonly policy: Policy;
+  /** What was compared, best first. */
+  readonly compared: readonly Compared[];
+  readonly notes: readonly string[];
+}
+
+/** Fewer good pictures say nothing about a rate. */
+export const FEWEST_PICTURES = 8;
+
+/** Below this, the threshold of pictures is a continuation more than a measurement. */
+const FEW_PICTURES = 30;
+
+/** Pictures that ways of examining are compared on, and whose residuals give the scale. */
+const COMPARED_ON = 24;
+const PILOTS = 8;
+/** The side of what is compared, of large pictures. */
+const LARGEST_SIDE = 192;
+
+/** With an encoder's start few steps are enough; without, more, and several starts. */
+const STEPS = { started: 100, drawn: 400 } as const;
+const STARTS = 4;
+
+export async function calibrate(
+  job: CalibrationJob,
+  runtime: Runtime,
+  hooks: CalibrationHooks = {},
+): Promise<Calibration> {
+  checkPolicyName(job.name);
+  const { unseen, generator, encoder, form, scale, seed } = job;
+  if (unseen.length < FEWEST_PICTURES) {
+    throw new RgiError(
+      'input',
+      `${unseen.length} good pictures that the generator has not learnt from are too few to calibrate on; ${FEWEST_PICTURES} are needed, ${FEW_PICTURES} are better.`,
+    );
+  }
+  const say = hooks.onProgress ?? (() => {});
+  const stride = job.stride ?? Math.max(1, generator.height >> 1);
+  const steps = job.steps ?? (encoder ? STEPS.started : STEPS.drawn);
+  const restoreWith = async (
+    settings: PolicySettings['inversion'],
+    images: readonly Image[],
+    onDone?: (share: number) => void,
+  ): Promise<Restored[]> => {
+    const options = { generator, encoder, form, stride, settings, signal: hooks.signal };
+    const restorer = await openRestorer(options, runtime);
+    try {
+      const restored = await restorer.restore(images, onDone);
+      return images.map((image, i) => ({ image, restored: restored[i] }));
+    } finally {
+      await restorer.dispose();
+    }
+  };
+
+  const sample = squares(evenly(unseen, COMPARED_ON), form === 'tiles' ? LARGEST_SIDE : undefined, seed);
+  const pilots = evenly(sample, PILOTS);
+  const plain = { thresholdGrey: UNMASKED_GREY, steps, starts: STARTS };
+  say(0, 'residuals of good pictures');
+  const { absolute } = residualScale(await restoreWith({ ...plain, prior: 0 }, pilots));
+  // sum|r|/b + |z|^2/2, residuals being Laplace with mean size b, times b: the prior's weight is b times the length of z.
+  const unit = job.law === 'normal' ? absolute * latentLength(generator) : 0;
+
+  const drawn = withDefects(sample, seed);
+  const compared: Compared[] = [];
+  const strengths = unit > 0 ? PRIOR_STRENGTHS : [0];
+  const side = Math.min(shapeOf(sample[0]).height, shapeOf(sample[0]).width);
+  const candidates: readonly Candidate[] = candidatesOf(form, form === 'object' ? Math.max(1, side / 128) : 1);
+  for (const [i, strength] of strengths.entries()) {
+    const about = (share: number) => say((0.9 * (i + share)) / strengths.length, 'comparing ways of examining');
+    const prior = strength * unit;
+    about(0);
+    const { gross } = residualScale(await restoreWith({ ...plain, prior }, pilots));
+    const settings = { thresholdGrey: gross, prior, steps, starts: STARTS };
+    const good = await restoreWith(settings, sample, (share) => about(0.1 + 0.45 * share));
+    const bad = await restoreWith(
+      settings,
+      drawn.map((one) => one.image),
+      (share) => about(0.55 + 0.45 * share),
+    );
+    const truth = drawn.map((one) => one.mask);
+    compared.push(...compare(candidates, good, bad, truth).map((one) => ({ ...one, strength, inversion: settings })));
+  }
+  compared.sort((a, b) => b.score - a.score);
+  const [best] = compared;
+
+  const all = await restoreWith(best.inversion, unseen, (share) => say(0.9 + 0.1 * share, 'thresholds'));
+  const residuals = residualsOf(all, best.candidate.blur);
+  const maps = crossFitted(residuals, best.candidate.perPixel).map((map) =>
+    gaussianBlur(map, best.candidate.smoothing),
+  );
+  const scores = maps.map((map) => imageScore(map.data));
+  const pixel = pixelThreshold(
+    maps.map((map) => map.data),
+    job.falseAlarms.pixel,
+  );
+  const image = scoreThreshold(scores, job.falseAlarms.image);
+  const policy: Policy = {
+    format: 1,
+    name: job.name,
+    form,
+    scale,
+    stride,
+    inversion: best.inversion,
+    evidence: { blur: best.candidate.blur, smoothing: best.candidate.smoothing },
+    statistics: statisticsOf(residuals, best.candidate.perPixel),
+    thresholds: { pixel, image },
+    falseAlarms: job.falseAlarms,
+    leastArea: leastArea(best.candidate),
+    displayHigh: Math.max(3 * pixel, 1.5 * image),
+    calibration: {
+      pictures: unseen.length,
+      unseen: unseen.length,
+      seed,
+      perPixel: best.candidate.perPixel,
+      priorStrength: best.strength,
+      drawnDefects: best.measured,
+      ...job.facts,
+    },
+  };
+  const notes =
+    unseen.length < FEW_PICTURES
+      ? [
+          `Only ${unseen.length} good pictures were left to set thresholds on: the rate of pictures called defective by mistake is rough.`,
+        ]
+      : [];
+  return { policy, compared, notes };
+}
+
+/** A residual that no pixel of a picture has: nothing is masked. */
+const UNMASKED_GREY = 255;
+
+/** Times the prior that goes with the residuals being independent, which they are not: larger ones draw less detail. */
+const PRIOR_STRENGTHS = [1, 5, 25, 125];
+
+/** Smaller than the smoothing's own footprint nothing is resolved. */
+function leastArea({ blur, smoothing }: Candidate): number {
+  return Math.max(2, Math.round(Math.PI * (blur ** 2 + smoothing ** 2)));
+}

@@ -1,0 +1,83 @@
+/** Ways of examining that calibration chooses among, by how well they find drawn defects. */
+import { type Image, type Mask, shapeOf } from '../images/image.ts';
+import { gaussianBlur } from '../images/resize.ts';
+import { aupro } from '../metrics/aupro.ts';
+import { auroc, averagePrecision } from '../metrics/ranking.ts';
+import { imageScore } from './defects.ts';
+import { crossFitted, type Restored, residualsOf } from './folds.ts';
+import type { InversionSettings } from './inverter.ts';
+
+export interface Candidate {
+  /** Statistics of each pixel, or of all alike. */
+  readonly perPixel: boolean;
+  /** Pixels (sigma), before and after residuals are compared with those of good pictures. */
+  readonly blur: number;
+  readonly smoothing: number;
+}
+
+export interface Measured {
+  readonly pixelAp: number;
+  readonly aupro: number;
+  readonly imageAuroc: number;
+}
+
+export interface Compared {
+  readonly candidate: Candidate;
+  readonly measured: Measured;
+  /** The mean of what was measured. */
+  readonly score: number;
+  readonly strength: number;
+  readonly inversion: InversionSettings;
+}
+
+const BLURS = [0.7, 1.4];
+const SMOOTHINGS = [0, 1.5];
+
+/** `unit`: pixels that stand for one of a picture of 128. A texture has no fixed places: its pixels are all alike. */
+export function candidatesOf(form: 'object' | 'tiles', unit: number): Candidate[] {
+  return (form === 'object' ? [true, false] : [false]).flatMap((perPixel) =>
+    BLURS.flatMap((blur) =>
+      SMOOTHINGS.map((smoothing) => ({ perPixel, blur: blur * unit, smoothing: smoothing * unit })),
+    ),
+  );
+}
+
+/** Each candidate on good pictures and the same ones with defects drawn on them; all of one size. */
+export function compare(
+  candidates: readonly Candidate[],
+  good: readonly Restored[],
+  bad: readonly Restored[],
+  truth: readonly Mask[],
+): Pick<Compared, 'candidate' | 'measured' | 'score'>[] {
+  const { height, width } = shapeOf(good[0].image);
+  const labels = joined(truth);
+  const raw = new Map<string, [Image[], Image[]]>();
+  return candidates.map((candidate) => {
+    const { blur, perPixel, smoothing } = candidate;
+    const key = `${blur} ${perPixel}`;
+    const maps = raw.get(key) ?? crossFitted(residualsOf(good, blur), perPixel, residualsOf(bad, blur));
+    raw.set(key, maps);
+    const [clean, defective] = maps.map((list) => list.map((map) => gaussianBlur(map, smoothing)));
+    const scores = joined(defective);
+    const measured = {
+      pixelAp: averagePrecision(labels, scores),
+      aupro: aupro(labels, scores, height, width),
+      imageAuroc: auroc(
+        [...clean.map(() => 0), ...defective.map(() => 1)],
+        [...clean, ...defective].map((map) => imageScore(map.data)),
+      ),
+    };
+    const score = (measured.pixelAp + measured.aupro + measured.imageAuroc) / 3;
+    return { candidate, measured, score };
+  });
+}
+
+function joined(maps: readonly Image[]): Float32Array {
+  const all = new Float32Array(maps.reduce((sum, map) => sum + map.data.length, 0));
+  let offset = 0;
+  for (const { data } of maps) {
+    all.set(data, offset);
+    offset += data.length;
+  }
+  return all;
+}

@@ -1,0 +1,61 @@
+/** From an anomaly map to found defects: a mask, and each region's box, area and peak. */
+import { connectedComponents } from '../arrays/components.ts';
+import { type Box, type Image, type Mask, shapeOf } from '../images/image.ts';
+import { fillHoles, removeSmall } from '../images/morphology.ts';
+
+export interface Defect extends Box {
+  /** Pixels of the region. */
+  readonly area: number;
+  /** The map's largest value in it, and where. */
+  readonly peak: number;
+  readonly at: { readonly y: number; readonly x: number };
+}
+
+/** A picture is as odd as its oddest pixel. */
+export function imageScore(map: ArrayLike<number>): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < map.length; i++) if (map[i] > most) most = map[i];
+  return most;
+}
+
+/** Holes of up to this share of a region's least area are filled: a defect's calm middle is part of it. */
+const HOLES = 4;
+
+/** The regions (8-connected) of a map [1,1,H,W] above `threshold` of at least `leastArea` pixels, oddest first. */
+export function findDefects(map: Image, threshold: number, leastArea: number): { mask: Mask; defects: Defect[] } {
+  const { height, width } = shapeOf(map);
+  const above = { ...map, data: map.data.map((v) => (v > threshold ? 1 : 0)) };
+  const mask = fillHoles(removeSmall(above, leastArea), HOLES * leastArea);
+  const { labels, sizes, count } = connectedComponents(mask.data, height, width);
+  const bounds = Array.from({ length: count }, () => ({
+    top: height,
+    left: width,
+    bottom: -1,
+    right: -1,
+    peak: Number.NEGATIVE_INFINITY,
+    at: 0,
+  }));
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i] === 0) continue;
+    const own = bounds[labels[i] - 1];
+    const [y, x] = [Math.floor(i / width), i % width];
+    own.top = Math.min(own.top, y);
+    own.bottom = Math.max(own.bottom, y);
+    own.left = Math.min(own.left, x);
+    own.right = Math.max(own.right, x);
+    if (map.data[i] > own.peak) {
+      own.peak = map.data[i];
+      own.at = i;
+    }
+  }
+  const defects = bounds.map(({ top, left, bottom, right, peak, at }, k) => ({
+    top,
+    left,
+    height: bottom - top + 1,
+    width: right - left + 1,
+    area: sizes[k + 1],
+    peak,
+    at: { y: Math.floor(at / width), x: at % width },
+  }));
+  return { mask, defects: defects.sort((a, b) => b.peak - a.peak) };
+}

@@ -1,0 +1,82 @@
+/** A folder of good pictures as calibration wants them: at the working size, those that the generator has learnt from apart. */
+import { z } from 'zod';
+import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
+import { type BrokenPicture, loadFolder } from '../../datasets/node/folder.ts';
+import { DIGEST_LENGTH, pictureDigest } from '../../gan/node/files.ts';
+import type { Image } from '../../images/image.ts';
+import type { Generator } from '../../inversion/generator.ts';
+import type { Model } from '../../onnx/graph.ts';
+import { float32 } from '../../onnx/tensor.ts';
+
+/** How a model was trained, where `rgi train` has written it. */
+export interface TrainingSource {
+  readonly kind: 'object' | 'crops';
+  readonly scale: number;
+  /** Digests of the pictures it has learnt from. */
+  readonly seen: ReadonlySet<string>;
+}
+
+const trainingSchema = z.looseObject({
+  source: z.looseObject({ kind: z.enum(['object', 'crops']), scale: z.number().min(1), seen: z.string() }),
+});
+
+export function trainingSource({ metadata }: Pick<Model, 'metadata'>): TrainingSource | undefined {
+  try {
+    const parsed = trainingSchema.safeParse(JSON.parse(metadata.get('rgi.training') ?? 'null'));
+    if (!parsed.success) return undefined;
+    const { kind, scale, seen } = parsed.data.source;
+    const digests = seen.match(new RegExp(`.{${DIGEST_LENGTH}}`, 'g')) ?? [];
+    return { kind, scale, seen: new Set(digests) };
+  } catch {
+    return undefined;
+  }
+}
+
+export interface GoodPictures {
+  readonly folder: string;
+  /** Pictures [1,C,H,W] in [-1,1] in the order of their names. */
+  readonly unseen: readonly Image[];
+  /** How many were left out since the generator has learnt from them. */
+  readonly learnt: number;
+  readonly broken: readonly BrokenPicture[];
+}
+
+export interface GoodPicturesOptions {
+  readonly form: 'object' | 'tiles';
+  readonly scale: number;
+  readonly limit?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Reads `folder` as training does: the same cuts, the same bytes. */
+export async function loadGoodPictures(
+  folder: string,
+  generator: Generator,
+  source: TrainingSource | undefined,
+  { form, scale, ...options }: GoodPicturesOptions,
+): Promise<GoodPictures> {
+  const kind = form === 'object' ? 'object' : 'crops';
+  const loaded = await loadFolder(folder, {
+    ...options,
+    kind,
+    scale,
+    size: generator.height,
+    channels: generator.channels,
+  });
+  const { pictures } = loaded.dataset;
+  const fresh = pictures.filter((picture) => !source?.seen.has(pictureDigest(picture)));
+  return {
+    folder: loaded.folder,
+    unseen: fresh.map((picture) => imageOf(picture, loaded.dataset)),
+    learnt: pictures.length - fresh.length,
+    broken: loaded.broken,
+  };
+}
+
+function imageOf({ data, height, width }: StoredPicture, { channels }: Dataset): Image {
+  return float32(
+    Float32Array.from(data, (v) => v / 127.5 - 1),
+    [1, channels, height, width],
+  );
+}

@@ -1,0 +1,103 @@
+/**
+ * A policy is what `calibrate` finds out from good pictures and `examine` uses: how pictures are inverted, what their
+ * residuals are compared with, and from where on something counts as a defect. It belongs to one generator.
+ */
+import { z } from 'zod';
+import { RgiError } from '../errors.ts';
+import type { Image } from '../images/image.ts';
+import { float32Data, type Tensor } from '../onnx/tensor.ts';
+
+/** What the residuals of good pictures are like: `standardise` of `evidence.ts` says how these are used. */
+export interface Statistics {
+  /** Mean residual [1,C,H,W]; [1,C,1,1] where all pixels are alike. */
+  readonly location: Image;
+  /** The lower triangle, row by row, of a matrix that makes residuals white: [1,C(C+1)/2,H,W], or [...,1,1]. */
+  readonly whitening: Image;
+}
+
+const share = z.number().gt(0).lt(1);
+const positive = z.number().positive();
+
+/** The part of a policy that is written into the model file (`rgi.policies`). */
+const settingsSchema = z.object({
+  format: z.literal(1),
+  /** Whole objects at the generator's size, or tiles of a texture or large picture at its own (divided by `scale`). */
+  form: z.enum(['object', 'tiles']),
+  scale: z.number().min(1),
+  /** Pixels from one tile to the next. */
+  stride: z.number().int().positive(),
+  inversion: z.object({
+    /** Residual, in grey levels, at which a pixel is masked: lambda (CONTRACT, Masks). */
+    thresholdGrey: positive,
+    /** Weight of the Gaussian prior, mean(z^2)/2. */
+    prior: z.number().nonnegative(),
+    steps: z.number().int().positive(),
+    /** Searches per picture, where no encoder gives the start. */
+    starts: z.number().int().positive(),
+  }),
+  evidence: z.object({
+    /** Width (sigma, pixels) by which residuals are smoothed before they are compared with those of good pictures. */
+    blur: z.number().nonnegative(),
+    /** Width by which the map is smoothed afterwards. */
+    smoothing: z.number().nonnegative(),
+  }),
+  thresholds: z.object({ pixel: positive, image: positive }),
+  /** The rates that the thresholds were set for: of good pixels above, and of good pictures called defective. */
+  falseAlarms: z.object({ pixel: share, image: share }),
+  /** Found regions of fewer pixels are left out. */
+  leastArea: z.number().int().nonnegative(),
+  /** The value that is drawn white; 0 is black. */
+  displayHigh: positive,
+  /** What it was made from. */
+  calibration: z.looseObject({ pictures: z.number(), unseen: z.number() }),
+});
+
+export type PolicySettings = z.infer<typeof settingsSchema>;
+
+export interface Policy extends PolicySettings {
+  readonly name: string;
+  readonly statistics: Statistics;
+}
+
+export const POLICY_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/i;
+
+/** Throws `usage` for a name that could not stand in a file. */
+export function checkPolicyName(name: string): void {
+  if (!POLICY_NAME.test(name))
+    throw new RgiError(
+      'usage',
+      `The policy name '${name}' cannot be used: letters, digits, - and _ are allowed, up to 40.`,
+    );
+}
+
+/** Settings read back from a file; undefined where they are not what they should be. */
+export function parseSettings(value: unknown): PolicySettings | undefined {
+  const parsed = settingsSchema.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+}
+
+export function settingsOf({ name: _name, statistics: _statistics, ...settings }: Policy): PolicySettings {
+  return settings;
+}
+
+/** Statistics as named arrays, and back; undefined where an array is missing or of another shape. */
+export function statisticsArrays({ location, whitening }: Statistics): Map<string, Tensor> {
+  return new Map([
+    ['location', location],
+    ['whitening', whitening],
+  ]);
+}
+
+export function statisticsFrom(arrays: ReadonlyMap<string, Tensor>): Statistics | undefined {
+  const [location, whitening] = [arrays.get('location'), arrays.get('whitening')];
+  const fits = (tensor: Tensor | undefined) => tensor?.type === 'float32' && tensor.dims.length === 4;
+  if (!location || !whitening || !fits(location) || !fits(whitening)) return undefined;
+  const channels = location.dims[1];
+  if (whitening.dims[1] !== (channels * (channels + 1)) / 2) return undefined;
+  if (location.dims.slice(2).join() !== whitening.dims.slice(2).join()) return undefined;
+  return { location: asImage(location), whitening: asImage(whitening) };
+}
+
+function asImage(tensor: Tensor): Image {
+  return { type: 'float32', dims: tensor.dims, data: float32Data(tensor) };
+}

@@ -1,0 +1,31 @@
+/** How large the residuals of good pictures are. */
+import { quantile } from '../arrays/sort.ts';
+import { shapeOf } from '../images/image.ts';
+import type { Restored } from './folds.ts';
+
+/** The rate at which pixels of good pictures may be masked, and the range of the threshold in grey levels. */
+const MASKED = 0.01;
+const LEAST_GREY = 4;
+const MOST_GREY = 255;
+
+export interface ResidualScale {
+  /** Mean |r|, in units of [-1,1]. */
+  readonly absolute: number;
+  /** The residual (mean |r| of a pixel's channels), in grey levels, that one pixel in a hundred exceeds. */
+  readonly gross: number;
+}
+
+export function residualScale(pictures: readonly Restored[]): ResidualScale {
+  const { channels } = shapeOf(pictures[0].image);
+  const perPixel = pictures.map(({ image, restored }) => {
+    const plane = image.data.length / channels;
+    const sizes = new Float32Array(plane);
+    for (let i = 0; i < image.data.length; i++)
+      sizes[i % plane] += Math.abs(image.data[i] - restored.data[i]) / channels;
+    return sizes;
+  });
+  const all = Float32Array.from(perPixel.flatMap((sizes) => [...sizes])).sort();
+  const absolute = all.reduce((sum, v) => sum + v, 0) / all.length;
+  const gross = Math.min(MOST_GREY, Math.max(LEAST_GREY, 127.5 * quantile(all, 1 - MASKED)));
+  return { absolute, gross };
+}

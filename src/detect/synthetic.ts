@@ -1,0 +1,87 @@
+/**
+ * Defects drawn on good pictures, of no kind in particular: scratches, stains and specks that are lighter or darker, of a
+ * colour that occurs elsewhere, or filled with another place. They serve to choose among ways of examining; no threshold
+ * is set by them.
+ */
+import { type Image, type Mask, shapeOf } from '../images/image.ts';
+import { drawRegion, type Region } from '../images/regions.ts';
+import { gaussianBlur } from '../images/resize.ts';
+import { float32, zeros } from '../onnx/tensor.ts';
+import { type Random, randomFrom } from '../random.ts';
+
+const SHAPES: readonly Region[] = [
+  { kind: 'scratches', count: 1 },
+  { kind: 'stains', count: 1, radius: [0.01, 0.03] },
+  { kind: 'stains', count: 1, radius: [0.03, 0.08] },
+  { kind: 'dust', count: 2 },
+];
+
+/** A change below this, in units of [-1,1], is none: eight grey levels. */
+const VISIBLE = 8 / 127.5;
+
+/** One or two defects on each picture [1,C,H,W], with their masks; picture i depends on (seed, i) alone. */
+export function withDefects(images: readonly Image[], seed: number): { image: Image; mask: Mask }[] {
+  return images.map((image, i) => {
+    const random = randomFrom((seed ^ Math.imul(i + 1, 0x7feb352d)) >>> 0);
+    const { height, width } = shapeOf(image);
+    let current = image;
+    const mask = zeros('float32', [1, 1, height, width]);
+    // Two tries more: what is drawn may happen to look like what was there.
+    for (let wanted = 1 + random.integer(2), tries = 0; wanted > 0 && tries < 4; tries++) {
+      const drawn = drawDefect(current, images[random.integer(images.length)], random);
+      let changed = 0;
+      drawn.changed.forEach((v, p) => {
+        if (v > 0) mask.data[p] = 1;
+        changed += v;
+      });
+      current = drawn.image;
+      if (changed > 0) wanted--;
+    }
+    return { image: current, mask };
+  });
+}
+
+function drawDefect(image: Image, other: Image, random: Random): { image: Image; changed: Uint8Array } {
+  const { channels, height, width } = shapeOf(image);
+  const plane = height * width;
+  const region = drawRegion(SHAPES[random.integer(SHAPES.length)], { height, width }, random);
+  const soft = gaussianBlur(float32(region, [1, 1, height, width]), 0.5).data;
+  const fill = fillOf(image, other, random);
+  const opacity = random.uniform() < 0.5 ? 1 : 0.25 + 0.75 * random.uniform();
+  const data = image.data.slice();
+  const changed = new Uint8Array(plane);
+  for (let c = 0; c < channels; c++) {
+    for (let p = 0; p < plane; p++) {
+      const i = c * plane + p;
+      const value = Math.min(1, Math.max(-1, data[i] + opacity * soft[p] * (fill(c, p) - data[i])));
+      if (Math.abs(value - data[i]) > VISIBLE && soft[p] > 0.3) changed[p] = 1;
+      data[i] = value;
+    }
+  }
+  return { image: { ...image, data }, changed };
+}
+
+/** The value of channel c at pixel p that the defect tends to. */
+function fillOf(image: Image, other: Image, random: Random): (c: number, p: number) => number {
+  const { channels, height, width } = shapeOf(image);
+  const plane = height * width;
+  const foreign = shapeOf(other);
+  const area = foreign.height * foreign.width;
+  const kind = random.integer(3);
+  if (kind === 0) {
+    const size = 0.08 * (0.6 / 0.08) ** random.uniform() * (random.uniform() < 0.5 ? -1 : 1);
+    const coloured = random.uniform() < 0.4;
+    const shift = Array.from({ length: channels }, () => size * (coloured ? random.uniform() : 1));
+    return (c, p) => image.data[c * plane + p] + shift[c];
+  }
+  if (kind === 1) {
+    const at = random.integer(area);
+    return (c) => other.data[c * area + at];
+  }
+  const [dy, dx] = [random.integer(foreign.height), random.integer(foreign.width)];
+  return (c, p) => {
+    const y = (Math.floor(p / width) + dy) % foreign.height;
+    const x = ((p % width) + dx) % foreign.width;
+    return other.data[(c * foreign.height + y) * foreign.width + x];
+  };
+}
