@@ -2,6 +2,9 @@
 import { Command, CommanderError } from 'commander';
 import { RgiError } from '../errors.ts';
 import { count, numberIn, repeated } from './arguments.ts';
+import { addCalibrateOptions, type CalibrateFlags, calibrateCommand } from './detect/calibrate.ts';
+import { detectCommand } from './detect/detect.ts';
+import { addDetectOptions as addProductOptions, type DetectFlags as ProductDetectFlags } from './detect/flags.ts';
 import { type DoctorFlags, doctor } from './doctor.ts';
 import { evaluateDetectCommand } from './evaluate/detect.ts';
 import { addDetectOptions, type DetectFlags } from './evaluate/detect-flags.ts';
@@ -50,7 +53,17 @@ function usageSentence(text: string, argv: readonly string[]): string {
   return `${line.charAt(0).toUpperCase()}${line.slice(1)}${/[.?]$/.test(line) ? '' : '.'} ${help}`;
 }
 
-const COMMANDS = ['restore', 'inspect', 'gradcheck', 'doctor', 'evaluate', 'report', 'train'] as const;
+const COMMANDS = [
+  'restore',
+  'calibrate',
+  'detect',
+  'inspect',
+  'gradcheck',
+  'doctor',
+  'evaluate',
+  'report',
+  'train',
+] as const;
 
 function build(io: Io, said: string[], done: (code: ExitCode) => void): Command {
   const program = new Command('rgi')
@@ -70,6 +83,14 @@ function build(io: Io, said: string[], done: (code: ExitCode) => void): Command 
 
   addRestoreOptions(add('restore', 'restores pictures and finds what is corrupted in them')).action(
     async (images: string[], flags: RestoreFlags) => done(await restore(images, flags, io)),
+  );
+
+  addCalibrateOptions(add('calibrate', 'finds out, on good pictures, from where on a product is defective')).action(
+    async (folder: string, flags: CalibrateFlags) => done(await calibrateCommand(folder, flags, io)),
+  );
+
+  addProductOptions(add('detect', 'examines pictures of a product: anomaly maps, defects, verdicts')).action(
+    async (images: string[], flags: ProductDetectFlags) => done(await detectCommand(images, flags, io)),
   );
 
   addRuntimeOptions(addTrainOptions(add('train', 'trains a generator on a folder of good pictures'))).action(

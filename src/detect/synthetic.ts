@@ -1,8 +1,9 @@
 /**
- * Defects drawn on good pictures, of no kind in particular: scratches, stains and specks that are lighter or darker, of a
- * colour that occurs elsewhere, or filled with another place. They serve to choose among ways of examining; no threshold
- * is set by them.
+ * Defects drawn on good pictures: on every second one scratch, stain, pit or crack as they look (`images/defects.ts`), on the
+ * others regions of no kind in particular, lighter or darker, of a colour that occurs elsewhere, or filled with another
+ * place. They serve to choose among ways of examining; no threshold is set by them.
  */
+import { DEFECT_KINDS, drawDefects } from '../images/defects.ts';
 import { type Image, type Mask, shapeOf } from '../images/image.ts';
 import { drawRegion, type Region } from '../images/regions.ts';
 import { gaussianBlur } from '../images/resize.ts';
@@ -22,6 +23,7 @@ const VISIBLE = 8 / 127.5;
 /** One or two defects on each picture [1,C,H,W], with their masks; picture i depends on (seed, i) alone. */
 export function withDefects(images: readonly Image[], seed: number): { image: Image; mask: Mask }[] {
   return images.map((image, i) => {
+    if (i % 2 === 1) return drawDefects(image, DEFECT_KINDS, seed, (i - 1) / 2);
     const random = randomFrom((seed ^ Math.imul(i + 1, 0x7feb352d)) >>> 0);
     const { height, width } = shapeOf(image);
     let current = image;

@@ -7,6 +7,7 @@ import { naturalOrder } from '../../images/node/inputs.ts';
 import { readPicture } from '../../images/node/read.ts';
 import { resize } from '../../images/resize.ts';
 import type { Dataset, StoredPicture } from '../dataset.ts';
+import { workingSize } from '../working-size.ts';
 
 export interface FolderOptions {
   /** Height and width of the pictures handed out: a power of two from 8 on. */
@@ -96,14 +97,8 @@ async function stored(
   }
   const { image } = await readPicture(file, wanted);
   const { height, width } = shapeOf(image);
-  // A picture smaller than the crop is enlarged to it.
-  const factor = Math.max(1 / scale, size / Math.min(height, width));
-  if (factor === 1) return planar(name, image);
-  const smaller = {
-    height: Math.max(size, Math.round(height * factor)),
-    width: Math.max(size, Math.round(width * factor)),
-  };
-  return planar(name, resize(image, smaller, factor < 1 ? 'area' : 'bilinear'));
+  const working = workingSize({ height, width }, { height: size, width: size }, scale);
+  return planar(name, resize(image, working, working.height < height ? 'area' : 'bilinear'));
 }
 
 function planar(name: string, image: Parameters<typeof shapeOf>[0]): StoredPicture {

@@ -1,7 +1,8 @@
 /** A picture to be examined: brought to the working size as in training, and its map brought back to the picture's own size. */
+import { workingSize } from '../../datasets/working-size.ts';
 import { type Image, type Size, shapeOf } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
-import { padTo, type Placement, placementOf, resize } from '../../images/resize.ts';
+import { type Placement, padTo, placementOf, resize } from '../../images/resize.ts';
 import type { Generator } from '../../inversion/generator.ts';
 import type { PolicySettings } from '../policy.ts';
 
@@ -55,13 +56,6 @@ function sizeOf({ height, width }: Size): Size {
   return { height, width };
 }
 
-/** As in training: made `scale` times smaller, but not below a tile. */
-function workingSize(own: Size, tile: Size, scale: number): Size {
-  const factor = Math.max(1 / scale, Math.max(tile.height / own.height, tile.width / own.width));
-  const side = (length: number, least: number) => Math.max(least, Math.round(length * Math.min(1, factor)));
-  return factor >= 1 ? sizeOf(own) : { height: side(own.height, tile.height), width: side(own.width, tile.width) };
-}
-
 /** A map of the working size at the picture's own; 0 where nothing was examined. */
 export function mapAtOwnSize(map: Image, { original, placement }: WorkingPicture): Image {
   const { height, width } = shapeOf(original);
@@ -84,4 +78,3 @@ export function unexaminedShare({ original, placement }: WorkingPicture): number
   const { height, width } = shapeOf(original);
   return 1 - (placement.crop.height * placement.crop.width) / (height * width);
 }
-

@@ -1,0 +1,193 @@
+/**
+ * Detection on files: reads, examines and writes one batch of pictures after another. A broken picture does not stop the
+ * others; each picture's record is written when its files are, so that a run can be gone on with.
+ */
+import { access } from 'node:fs/promises';
+import path from 'node:path';
+import { RgiError } from '../../errors.ts';
+import { colourMap, overlay } from '../../images/colour.ts';
+import { coverage, type Image, shapeOf } from '../../images/image.ts';
+import type { InputFile } from '../../images/node/inputs.ts';
+import { writeMask, writeNpyFile, writePicture } from '../../images/node/write.ts';
+import { float32 } from '../../onnx/tensor.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { type Defect, findDefects } from '../defects.ts';
+import { type Examination, type ExaminerOptions, openExaminer } from '../examiner.ts';
+import type { Policy } from '../policy.ts';
+import { mapAtOwnSize, readForExamination, unexaminedShare, type WorkingPicture } from './pictures.ts';
+
+export interface DetectRecord {
+  readonly name: string;
+  readonly path: string;
+  readonly sha256?: string;
+  readonly status: 'done' | 'failed';
+  /** The sentence of a failure, or what a user should know. */
+  readonly message?: string;
+  /** The map's largest value at the size that is examined; `defective` is whether it is above the image threshold. */
+  readonly score?: number;
+  readonly defective?: boolean;
+  readonly defects?: readonly Defect[];
+  readonly markedShare?: number;
+  readonly width?: number;
+  readonly height?: number;
+  readonly seconds?: number;
+  readonly files?: readonly string[];
+}
+
+export interface DetectJob extends ExaminerOptions {
+  readonly sources: readonly InputFile[];
+  readonly out: string;
+  /** Records of an earlier run of the same settings: pictures with the same bytes and all their files are not done again. */
+  readonly earlier: readonly DetectRecord[];
+  readonly hashOf: (file: string) => Promise<string>;
+}
+
+export interface DetectHooks {
+  /** Each picture's record, in order, when it is finished. */
+  readonly onRecord: (record: DetectRecord, all: readonly DetectRecord[]) => Promise<void>;
+  readonly onProgress?: (done: number, total: number, what: string) => void;
+}
+
+interface Waiting {
+  readonly name: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly picture: WorkingPicture;
+}
+
+export async function detectFiles(
+  job: DetectJob,
+  runtime: Runtime,
+  hooks: DetectHooks,
+): Promise<{ records: readonly DetectRecord[]; interrupted: boolean }> {
+  const { policy, generator, sources, signal } = job;
+  const records: DetectRecord[] = [];
+  const put = async (record: DetectRecord) => {
+    records.push(record);
+    await hooks.onRecord(record, records);
+  };
+  const examiner = await openExaminer(job, runtime);
+  let waiting: Waiting[] = [];
+  const examine = async () => {
+    const batch = waiting;
+    waiting = [];
+    if (batch.length === 0) return;
+    const started = performance.now();
+    const what = batch.length === 1 ? batch[0].name : `${batch[0].name} and ${batch.length - 1} more`;
+    const examined = await examiner.examine(
+      batch.map(({ picture }) => picture.working),
+      (share) => hooks.onProgress?.(records.length + share * batch.length, sources.length, what),
+    );
+    const seconds = (performance.now() - started) / 1000 / batch.length;
+    for (const [i, one] of batch.entries()) {
+      const written = await writeExamination(job.out, one.name, one.picture, examined[i], policy);
+      await put({
+        name: one.name,
+        path: one.path,
+        sha256: one.sha256,
+        status: 'done',
+        ...written,
+        seconds: rounded(seconds),
+      });
+    }
+  };
+  try {
+    for (const source of sources) {
+      signal?.throwIfAborted();
+      try {
+        const sha256 = await job.hashOf(source.path);
+        const before = await finished(job, source, sha256);
+        if (before.length > 0) {
+          await examine();
+          for (const record of before) await put(record);
+          continue;
+        }
+        const pictures = await readForExamination(source.path, generator, policy);
+        for (const [i, picture] of pictures.entries()) {
+          const name = nameOf(source.name, i, pictures.length);
+          waiting.push({ name, path: source.path, sha256, picture });
+          if (waiting.length >= examiner.batch) await examine();
+        }
+      } catch (error) {
+        // One picture that is named alone has its error told as the command's.
+        if (!(error instanceof RgiError) || error.code !== 'input' || sources.length === 1) throw error;
+        await examine();
+        await put({ name: source.name, path: source.path, status: 'failed', message: error.message });
+      }
+    }
+    await examine();
+    return { records, interrupted: false };
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    return { records, interrupted: true };
+  } finally {
+    await examiner.dispose();
+  }
+}
+
+function nameOf(name: string, i: number, total: number): string {
+  return total === 1 ? name : `${name}.${String(i).padStart(String(total - 1).length, '0')}`;
+}
+
+async function writeExamination(
+  folder: string,
+  name: string,
+  picture: WorkingPicture,
+  { map: working, score, defective }: Examination,
+  policy: Policy,
+): Promise<Partial<DetectRecord>> {
+  const map = mapAtOwnSize(working, picture);
+  const { height, width } = shapeOf(map);
+  const { mask, defects } = findDefects(
+    map,
+    policy.thresholds.pixel,
+    areaAtOwnSize(policy.leastArea, working, picture),
+  );
+  const files: string[] = [];
+  const to = (kind: string) => {
+    files.push(`${name}.${kind}`);
+    return path.join(folder, `${name}.${kind}`);
+  };
+  await writeNpyFile(to('map.npy'), float32(map.data, [height, width]));
+  await writePicture(to('map.png'), colourMap(map, 0, policy.displayHigh));
+  await writeMask(to('mask.png'), mask);
+  const channels = picture.original.dims[1];
+  if (channels === 1 || channels === 3) await writePicture(to('overlay.png'), overlay(picture.original, mask));
+  const outside = unexaminedShare(picture);
+  return {
+    score: rounded(score),
+    defective,
+    defects: defects.map((one) => ({ ...one, peak: rounded(one.peak) })),
+    markedShare: coverage(mask.data),
+    width,
+    height,
+    files,
+    ...(outside > 0
+      ? { message: `${(100 * outside).toFixed(0)}% of the picture, outside its central square, was not examined.` }
+      : {}),
+  };
+}
+
+function areaAtOwnSize(area: number, working: Image, { placement }: WorkingPicture): number {
+  const { height, width } = shapeOf(working);
+  return Math.max(1, Math.round((area * placement.crop.height * placement.crop.width) / (height * width)));
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(5));
+}
+
+/** Records of a source that an earlier run finished: the same bytes, and all files are there. */
+async function finished(job: DetectJob, source: InputFile, sha256: string): Promise<DetectRecord[]> {
+  const own = job.earlier.filter(
+    (record) => record.status === 'done' && record.sha256 === sha256 && record.path === source.path,
+  );
+  for (const file of own.flatMap((record) => record.files ?? [])) {
+    const there = await access(path.join(job.out, file)).then(
+      () => true,
+      () => false,
+    );
+    if (!there) return [];
+  }
+  return own;
+}
