@@ -11,7 +11,7 @@ import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Candidate, type Compared, candidatesOf, compare } from './candidates.ts';
 import { imageScore } from './defects.ts';
-import { crossFitted, type Restored, residualsOf, statisticsOf } from './folds.ts';
+import { crossFitted, foldsOf, type Restored, residualsOf, statisticsOf } from './folds.ts';
 import { latentLength } from './inverter.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
 import { openRestorer } from './restorer.ts';
@@ -36,6 +36,10 @@ export interface CalibrationJob {
    * 'object', of any for 'tiles'.
    */
   readonly unseen: readonly Image[];
+  /** The group of each of these, where near-duplicates are known to go together. */
+  readonly groups?: readonly number[];
+  /** Some that it has learnt from, for statistics per pixel. */
+  readonly seen: readonly Image[];
   readonly falseAlarms: PolicySettings['falseAlarms'];
   readonly steps?: number;
   readonly seed: number;
@@ -102,7 +106,17 @@ export async function calibrate(
     }
   };
 
-  const sample = squares(evenly(unseen, COMPARED_ON), form === 'tiles' ? LARGEST_SIDE : undefined, seed);
+  const chosen = evenly(
+    unseen.map((_, i) => i),
+    COMPARED_ON,
+  );
+  const largest = form === 'tiles' ? LARGEST_SIDE : undefined;
+  const sample = squares(
+    chosen.map((i) => unseen[i]),
+    largest,
+    seed,
+  );
+  const seen = form === 'object' ? job.seen : [];
   const pilots = evenly(sample, PILOTS);
   const plain = { thresholdGrey: UNMASKED_GREY, steps, starts: STARTS };
   say(0, 'residuals of good pictures');
@@ -127,17 +141,26 @@ export async function calibrate(
       drawn.map((one) => one.image),
       (share) => about(0.55 + 0.45 * share),
     );
-    const truth = drawn.map((one) => one.mask);
-    compared.push(...compare(candidates, good, bad, truth).map((one) => ({ ...one, strength, inversion: settings })));
+    const comparison = {
+      good,
+      bad,
+      truth: drawn.map((one) => one.mask),
+      seen: await restoreWith(settings, evenly(seen, COMPARED_ON)),
+      folds: foldsOf(chosen.length, job.groups && chosen.map((i) => job.groups![i])),
+    };
+    compared.push(...compare(candidates, comparison).map((one) => ({ ...one, strength, inversion: settings })));
   }
   compared.sort((a, b) => b.score - a.score);
   const [best] = compared;
 
   const all = await restoreWith(best.inversion, unseen, (share) => say(0.9 + 0.1 * share, 'thresholds'));
-  const residuals = residualsOf(all, best.candidate.blur);
-  const maps = crossFitted(residuals, best.candidate.perPixel).map((map) =>
-    gaussianBlur(map, best.candidate.smoothing),
-  );
+  const { perPixel, blur, smoothing } = best.candidate;
+  const residuals = {
+    unseen: residualsOf(all, blur),
+    seen: perPixel ? residualsOf(await restoreWith(best.inversion, seen), blur) : [],
+    folds: foldsOf(unseen.length, job.groups),
+  };
+  const maps = crossFitted(residuals, perPixel)(residuals.unseen).map((map) => gaussianBlur(map, smoothing));
   const scores = maps.map((map) => imageScore(map.data));
   const pixel = pixelThreshold(
     maps.map((map) => map.data),
@@ -151,8 +174,8 @@ export async function calibrate(
     scale,
     stride,
     inversion: best.inversion,
-    evidence: { blur: best.candidate.blur, smoothing: best.candidate.smoothing },
-    statistics: statisticsOf(residuals, best.candidate.perPixel),
+    evidence: { blur, smoothing },
+    statistics: statisticsOf(residuals, perPixel),
     thresholds: { pixel, image },
     falseAlarms: job.falseAlarms,
     leastArea: leastArea(best.candidate),
@@ -161,7 +184,7 @@ export async function calibrate(
       pictures: unseen.length,
       unseen: unseen.length,
       seed,
-      perPixel: best.candidate.perPixel,
+      perPixel,
       priorStrength: best.strength,
       drawnDefects: best.measured,
       ...job.facts,

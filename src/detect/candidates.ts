@@ -42,12 +42,20 @@ export function candidatesOf(form: 'object' | 'tiles', unit: number): Candidate[
   );
 }
 
-/** Each candidate on good pictures and the same ones with defects drawn on them; all of one size. */
+export interface Comparison {
+  /** Unseen pictures, and those with defects drawn on them; all of one size. */
+  readonly good: readonly Restored[];
+  readonly bad: readonly Restored[];
+  readonly truth: readonly Mask[];
+  /** Pictures that the generator has learnt from, for statistics per pixel. */
+  readonly seen: readonly Restored[];
+  readonly folds: readonly number[];
+}
+
+/** How well each candidate finds the drawn defects. */
 export function compare(
   candidates: readonly Candidate[],
-  good: readonly Restored[],
-  bad: readonly Restored[],
-  truth: readonly Mask[],
+  { good, bad, truth, seen, folds }: Comparison,
 ): Pick<Compared, 'candidate' | 'measured' | 'score'>[] {
   const { height, width } = shapeOf(good[0].image);
   const labels = joined(truth);
@@ -55,8 +63,13 @@ export function compare(
   return candidates.map((candidate) => {
     const { blur, perPixel, smoothing } = candidate;
     const key = `${blur} ${perPixel}`;
-    const maps = raw.get(key) ?? crossFitted(residualsOf(good, blur), perPixel, residualsOf(bad, blur));
-    raw.set(key, maps);
+    let maps = raw.get(key);
+    if (!maps) {
+      const unseen = residualsOf(good, blur);
+      const mapsOf = crossFitted({ unseen, seen: residualsOf(seen, blur), folds }, perPixel);
+      maps = [mapsOf(unseen), mapsOf(residualsOf(bad, blur))];
+      raw.set(key, maps);
+    }
     const [clean, defective] = maps.map((list) => list.map((map) => gaussianBlur(map, smoothing)));
     const scores = joined(defective);
     const measured = {

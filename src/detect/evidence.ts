@@ -54,36 +54,26 @@ const LEAST_DEVIATION = 1 / 127.5;
 const SHRINKAGE = 0.1;
 const NEIGHBOURS = 1.5;
 
-export interface StatisticsOptions {
-  /** Statistics of each pixel, or of all pixels alike. */
-  readonly perPixel: boolean;
-  /** Weight of each residual; 1 if not given. */
-  readonly weights?: readonly number[];
-}
-
 /**
  * Mean and covariance of residuals (each [1,C,H,W]). Per pixel, few pictures give unsure covariances: they are averaged over
  * neighbouring pixels and drawn a little towards that of all pixels.
  */
-export function residualStatistics(residuals: readonly Image[], options: StatisticsOptions): Statistics {
+export function residualStatistics(residuals: readonly Image[], perPixel: boolean): Statistics {
   const { channels, height, width } = shapeOf(residuals[0]);
-  const { perPixel, weights = residuals.map(() => 1) } = options;
   const plane = height * width;
   const pairs = (channels * (channels + 1)) / 2;
-  const total = weights.reduce((sum, w) => sum + w, 0);
+  const total = residuals.length;
   const location = zeros('float32', [1, channels, perPixel ? height : 1, perPixel ? width : 1]);
   if (perPixel) {
-    residuals.forEach(({ data }, n) => {
-      for (let i = 0; i < data.length; i++) location.data[i] += (weights[n] * data[i]) / total;
-    });
+    for (const { data } of residuals) for (let i = 0; i < data.length; i++) location.data[i] += data[i] / total;
   }
   const covariance = zeros('float32', [1, pairs, height, width]);
   const mean = new Float64Array(pairs);
   let values = 0;
-  residuals.forEach((residual, n) => {
+  for (const residual of residuals) {
     const own = shapeOf(residual);
     const area = own.height * own.width;
-    values += weights[n] * area;
+    values += area;
     for (let c = 0, pair = 0; c < channels; c++) {
       for (let k = 0; k <= c; k++, pair++) {
         let sum = 0;
@@ -93,12 +83,12 @@ export function residualStatistics(residuals: readonly Image[], options: Statist
             ? (residual.data[a] - location.data[a]) * (residual.data[b] - location.data[b])
             : residual.data[a] * residual.data[b];
           sum += product;
-          if (perPixel) covariance.data[pair * plane + p] += (weights[n] * product) / total;
+          if (perPixel) covariance.data[pair * plane + p] += product / total;
         }
-        mean[pair] += weights[n] * sum;
+        mean[pair] += sum;
       }
     }
-  });
+  }
   for (let pair = 0; pair < pairs; pair++) mean[pair] /= values;
   if (!perPixel) return { location, whitening: float32(whiteningOf(mean, channels), [1, pairs, 1, 1]) };
   const smooth = gaussianBlur(covariance, NEIGHBOURS);

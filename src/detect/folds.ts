@@ -1,6 +1,6 @@
 /**
  * Maps of good pictures by statistics that other good pictures gave: with their own, they would look better than any new
- * one can. The parts are blocks of consecutive names, since neighbours are often near-duplicates.
+ * one can. The parts are the groups that names tell, or blocks of consecutive names: neighbours are often near-duplicates.
  */
 import type { Image } from '../images/image.ts';
 import { residualStatistics, smoothedResidual, standardised } from './evidence.ts';
@@ -12,39 +12,69 @@ export interface Restored {
   readonly restored: Image;
 }
 
+/** Residuals of good pictures of a generator: of those it has not learnt from, and of some that it has. */
+export interface Residuals {
+  readonly unseen: readonly Image[];
+  readonly seen: readonly Image[];
+  /** The part of each unseen picture. */
+  readonly folds: readonly number[];
+}
+
 const FOLDS = 4;
 
 export function residualsOf(pictures: readonly Restored[], blur: number): Image[] {
   return pictures.map(({ image, restored }) => smoothedResidual(image, restored, blur));
 }
 
-export function statisticsOf(residuals: readonly Image[], perPixel: boolean): Statistics {
-  return residualStatistics(residuals, { perPixel });
+/** The part of each of `count` pictures, given the group of each, or none. */
+export function foldsOf(count: number, groups?: readonly number[]): number[] {
+  const present = [...new Set(groups)];
+  if (!groups || present.length < 2) {
+    const folds = Math.min(FOLDS, count);
+    return Array.from({ length: count }, (_, i) => Math.floor((i * folds) / count));
+  }
+  const folds = Math.min(FOLDS, present.length);
+  // Large groups first, each to the part that is smallest so far.
+  const sizes = present.map((group) => groups.filter((other) => other === group).length);
+  const order = present.map((_, i) => i).sort((a, b) => sizes[b] - sizes[a]);
+  const filled = Array.from({ length: folds }, () => 0);
+  const foldOfGroup = new Map<number, number>();
+  for (const i of order) {
+    const fold = filled.indexOf(Math.min(...filled));
+    foldOfGroup.set(present[i], fold);
+    filled[fold] += sizes[i];
+  }
+  return groups.map((group) => foldOfGroup.get(group)!);
 }
 
-/** Which part the picture at each position is in. */
-export function foldOf(position: number, count: number): number {
-  return Math.floor((position * Math.min(FOLDS, count)) / count);
-}
+/** The most by which residuals of seen pictures are taken to be too small. */
+const MOST_RATIO = 4;
 
 /**
- * Raw maps of `residuals`, each by the statistics of those in other parts; and of `others` (each of the picture at the same
- * position) by the same statistics, if given.
+ * Statistics per pixel need many pictures: those that the generator has learnt from serve, too, their residuals enlarged to the
+ * size that those of the others have on average. Of all pixels alike, the unseen pictures are enough.
  */
-export function crossFitted(residuals: readonly Image[], perPixel: boolean): Image[];
-export function crossFitted(
-  residuals: readonly Image[],
-  perPixel: boolean,
-  others: readonly Image[],
-): [Image[], Image[]];
-export function crossFitted(residuals: readonly Image[], perPixel: boolean, others?: readonly Image[]) {
-  const count = residuals.length;
-  const folds = Array.from({ length: Math.min(FOLDS, count) }, (_, fold) =>
-    statisticsOf(
-      residuals.filter((_, i) => foldOf(i, count) !== fold),
-      perPixel,
-    ),
+export function statisticsOf({ unseen, seen }: Pick<Residuals, 'unseen' | 'seen'>, perPixel: boolean): Statistics {
+  if (!perPixel || seen.length === 0) return residualStatistics(unseen, perPixel);
+  const ratio = Math.min(MOST_RATIO, Math.max(1, Math.sqrt(meanSquare(unseen) / Math.max(meanSquare(seen), 1e-12))));
+  const enlarged = seen.map((residual) => ({ ...residual, data: residual.data.map((v) => ratio * v) }));
+  return residualStatistics([...unseen, ...enlarged], perPixel);
+}
+
+function meanSquare(residuals: readonly Image[]): number {
+  let [sum, count] = [0, 0];
+  for (const { data } of residuals) {
+    for (const v of data) sum += v * v;
+    count += data.length;
+  }
+  return sum / count;
+}
+
+/** Raw maps of `pictures` (residuals of the unseen pictures, or of the same with something drawn on them), each by the statistics of the other parts. */
+export function crossFitted(residuals: Residuals, perPixel: boolean): (pictures: readonly Image[]) => Image[] {
+  const { unseen, seen, folds } = residuals;
+  const statistics = Array.from({ length: Math.max(...folds) + 1 }, (_, fold) =>
+    statisticsOf({ unseen: unseen.filter((_, i) => folds[i] !== fold), seen }, perPixel),
   );
-  const maps = (list: readonly Image[]) => list.map((r, i) => standardised(r, folds[foldOf(i, count)]));
-  return others ? [maps(residuals), maps(others)] : maps(residuals);
+  return (pictures) => pictures.map((residual, i) => standardised(residual, statistics[folds[i]]));
 }

@@ -3,7 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { batchOf, type Dataset, orderOf } from '../../src/datasets/dataset.ts';
-import { heldOut, split } from '../../src/datasets/held-out.ts';
+import { groupsOf, heldOut, split } from '../../src/datasets/held-out.ts';
 import { loadFolder } from '../../src/datasets/node/folder.ts';
 import type { Image } from '../../src/images/image.ts';
 import { writePicture } from '../../src/images/node/write.ts';
@@ -129,5 +129,20 @@ describe('pictures held out', () => {
         expect(new Set(positions.filter((p) => p >= 0 && p < count)).size).toBe(held);
       }
     expect(() => heldOut(7, 7, 0)).toThrow('7 pictures cannot spare 7 for measuring; give more pictures.');
+  });
+
+  it('are whole groups where the names tell groups', () => {
+    const names = Array.from({ length: 60 }, (_, i) => `p${Math.floor(i / 10)}_${i % 10}.png`);
+    const pictures = names.map((name) => ({ name, height: 8, width: 8, data: new Uint8Array(64) }));
+    const { train, held } = split({ channels: 1, size: 8, mirror: false, pictures }, 12, 0);
+    const groups = (part: Dataset) => new Set(part.pictures.map((picture) => picture.name.split('_')[0]));
+    expect(held.pictures).toHaveLength(20);
+    expect(groups(held).size).toBe(2);
+    expect(groups(train).size).toBe(4);
+    expect(groupsOf(['000.png', '001.png', '002.png', '003.png', '004.png'])).toBeUndefined();
+    expect(groupsOf(['img_0.png', 'img_1.png', 'img_2.png', 'img_3.png', 'img_4.png'])).toBeUndefined();
+    expect(groupsOf(['a/0.png', 'a/1.png', 'b/0.png', 'c/x 1.png', 'c/x 2.png', 'd-1.png'])).toEqual([
+      0, 0, 1, 2, 2, 3,
+    ]);
   });
 });

@@ -104,6 +104,8 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
         scale,
         stride: flags.stride,
         unseen: good.unseen,
+        groups: good.groups,
+        seen: good.seen,
         falseAlarms: { image: flags.falseAlarms, pixel: flags.pixelFalseAlarms },
         steps: flags.steps,
         seed: flags.seed,
@@ -156,7 +158,7 @@ function notesOf({ source, encoder }: ProductModel, learnt: number): string[] {
       : [
           'The model does not say which pictures it was trained on: if these are among them, thresholds come out too low. Give others.',
         ]),
-    ...(learnt > 0 ? [`${learnt} pictures that the model was trained on are left out.`] : []),
+    ...(learnt > 0 ? [`${learnt} pictures that the model was trained on set no thresholds.`] : []),
     ...(encoder ? [] : ['There is no encoder (--encoder): the search begins at random latents, which takes longer.']),
   ];
 }

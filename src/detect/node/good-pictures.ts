@@ -1,12 +1,14 @@
 /** A folder of good pictures as calibration wants them: at the working size, those that the generator has learnt from apart. */
 import { z } from 'zod';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
+import { groupsOf } from '../../datasets/held-out.ts';
 import { type BrokenPicture, loadFolder } from '../../datasets/node/folder.ts';
 import { DIGEST_LENGTH, pictureDigest } from '../../gan/node/files.ts';
 import type { Image } from '../../images/image.ts';
 import type { Generator } from '../../inversion/generator.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { float32 } from '../../onnx/tensor.ts';
+import { evenly } from '../sampling.ts';
 
 /** How a model was trained, where `rgi train` has written it. */
 export interface TrainingSource {
@@ -36,7 +38,11 @@ export interface GoodPictures {
   readonly folder: string;
   /** Pictures [1,C,H,W] in [-1,1] in the order of their names. */
   readonly unseen: readonly Image[];
-  /** How many were left out since the generator has learnt from them. */
+  /** The group of each of these, where names tell groups. */
+  readonly groups?: readonly number[];
+  /** Some that the generator has learnt from. */
+  readonly seen: readonly Image[];
+  /** How many the generator has learnt from. */
   readonly learnt: number;
   readonly broken: readonly BrokenPicture[];
 }
@@ -48,6 +54,9 @@ export interface GoodPicturesOptions {
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
+
+/** Pictures learnt from that are taken for statistics. */
+const SEEN = 96;
 
 /** Reads `folder` as training does: the same cuts, the same bytes. */
 export async function loadGoodPictures(
@@ -65,11 +74,16 @@ export async function loadGoodPictures(
     channels: generator.channels,
   });
   const { pictures } = loaded.dataset;
-  const fresh = pictures.filter((picture) => !source?.seen.has(pictureDigest(picture)));
+  const isSeen = pictures.map((picture) => source?.seen.has(pictureDigest(picture)) ?? false);
+  const fresh = pictures.filter((_, i) => !isSeen[i]);
+  const learnt = pictures.filter((_, i) => isSeen[i]);
+  const groups = groupsOf(pictures.map((picture) => picture.name))?.filter((_, i) => !isSeen[i]);
   return {
     folder: loaded.folder,
     unseen: fresh.map((picture) => imageOf(picture, loaded.dataset)),
-    learnt: pictures.length - fresh.length,
+    ...(groups ? { groups } : {}),
+    seen: form === 'object' ? evenly(learnt, SEEN).map((picture) => imageOf(picture, loaded.dataset)) : [],
+    learnt: learnt.length,
     broken: loaded.broken,
   };
 }
