@@ -5,6 +5,10 @@
 
 export { readNpy, readNpz, writeNpy, writeNpz } from './arrays/npy.ts';
 export { differentiate, missingRules } from './autodiff/differentiate.ts';
+export { type Calibration, type CalibrationJob, calibrate } from './detect/calibrate.ts';
+export { type Defect, findDefects } from './detect/defects.ts';
+export { type Examination, type Examiner, type ExaminerOptions, openExaminer } from './detect/examiner.ts';
+export type { Policy, PolicySettings, Statistics } from './detect/policy.ts';
 export { type ErrorCode, type ErrorLocation, messageOf, RgiError } from './errors.ts';
 export { composite } from './images/blend.ts';
 export { type Corruption, corrupt, FILLS } from './images/corruptions.ts';

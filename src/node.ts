@@ -1,4 +1,7 @@
 /** The public interface in Node: the core, and what needs Node. */
+export { loadGoodPictures, trainingSource } from './detect/node/good-pictures.ts';
+export { policyNames, readPolicy, writePolicy } from './detect/node/policy-files.ts';
+export { type DetectRecord, detectFiles } from './detect/node/run.ts';
 export { readMask, readPicture } from './images/node/read.ts';
 export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';
