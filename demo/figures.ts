@@ -1,5 +1,5 @@
 /** The few numbers that matter, for the page and for the terminal. */
-import { quantile } from '../src/evaluate/statistics.ts';
+import { quantile } from '../src/arrays/sort.ts';
 import type { InspectionView, RestoredView } from './views.ts';
 
 export interface Figures {

@@ -3,6 +3,8 @@
  * generator has not learnt from, since those that it has are reached too well. Ways of examining are compared on defects drawn
  * on such pictures (`synthetic.ts`); thresholds are set on the pictures as they are.
  */
+
+import { evenly, squares } from '../datasets/sampling.ts';
 import { RgiError } from '../errors.ts';
 import { type Image, shapeOf } from '../images/image.ts';
 import { gaussianBlur } from '../images/resize.ts';
@@ -15,7 +17,6 @@ import { crossFitted, foldsOf, type Restored, residualsOf, statisticsOf } from '
 import { latentLength } from './inverter.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
 import { openRestorer } from './restorer.ts';
-import { evenly, squares } from './sampling.ts';
 import { residualScale } from './scale.ts';
 import { withDefects } from './synthetic.ts';
 import { pixelThreshold, scoreThreshold } from './thresholds.ts';

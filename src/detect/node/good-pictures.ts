@@ -3,12 +3,12 @@ import { z } from 'zod';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
 import { groupsOf } from '../../datasets/held-out.ts';
 import { type BrokenPicture, loadFolder } from '../../datasets/node/folder.ts';
+import { evenly } from '../../datasets/sampling.ts';
 import { DIGEST_LENGTH, pictureDigest } from '../../gan/node/files.ts';
 import type { Image } from '../../images/image.ts';
 import type { Generator } from '../../inversion/generator.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { float32 } from '../../onnx/tensor.ts';
-import { evenly } from '../sampling.ts';
 
 /** How a model was trained, where `rgi train` has written it. */
 export interface TrainingSource {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { batchOf, type Dataset } from '../../datasets/dataset.ts';
 import { heldOutCount, split } from '../../datasets/held-out.ts';
 import { type FolderOptions, loadFolder } from '../../datasets/node/folder.ts';
+import { evenly } from '../../datasets/sampling.ts';
 import type { Image } from '../../images/image.ts';
 import type { DataFacts } from '../record.ts';
 import type { Tell } from './events.ts';
@@ -11,13 +12,16 @@ import { type SourceFacts, sourceFacts } from './files.ts';
 
 export interface RunData {
   readonly train: Dataset;
-  /** The pictures held out, whole or their central squares, [n,C,size,size]. */
+  /** Pictures held out, whole or their central squares, [n,C,size,size]; of many, some are measured on. */
   readonly unseen: Image;
   readonly facts: DataFacts;
   readonly source: SourceFacts;
 }
 
 const SIZE = 64;
+
+/** Measured on at most; what is held out beyond them serves calibration. */
+const MEASURED = 32;
 
 /** What is told of each picture that cannot be used; the others are. Throws `input` where none can. */
 export async function readRunData(
@@ -40,7 +44,7 @@ export async function readRunData(
   const facts: DataFacts = {
     folder: path.basename(loaded.folder),
     pictures: parts.train.pictures.length,
-    held,
+    held: parts.held.pictures.length,
     channels: dataset.channels,
     size: dataset.size,
     kind,
@@ -50,7 +54,7 @@ export async function readRunData(
     fingerprint: fingerprintOf(dataset),
     broken: loaded.broken.length,
   };
-  const unseen = batchOf(parts.held, [...parts.held.pictures.keys()]);
+  const unseen = batchOf(parts.held, evenly([...parts.held.pictures.keys()], MEASURED));
   return { train: parts.train, unseen, facts, source: sourceFacts(options, parts.train) };
 }
 
