@@ -2,7 +2,6 @@
  * A policy is what `calibrate` finds out from good pictures and `examine` uses: how pictures are inverted, what their
  * residuals are compared with, and from where on something counts as a defect. It belongs to one generator.
  */
-import { z } from 'zod';
 import { RgiError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import { float32Data, type Tensor } from '../onnx/tensor.ts';
@@ -15,44 +14,43 @@ export interface Statistics {
   readonly whitening: Image;
 }
 
-const share = z.number().gt(0).lt(1);
-const positive = z.number().positive();
-
 /** The part of a policy that is written into the model file (`rgi.policies`). */
-const settingsSchema = z.object({
-  format: z.literal(1),
+export interface PolicySettings {
+  readonly format: 1;
   /** Whole objects at the generator's size, or tiles of a texture or large picture at its own (divided by `scale`). */
-  form: z.enum(['object', 'tiles']),
-  scale: z.number().min(1),
+  readonly form: 'object' | 'tiles';
+  readonly scale: number;
   /** Pixels from one tile to the next. */
-  stride: z.number().int().positive(),
-  inversion: z.object({
+  readonly stride: number;
+  readonly inversion: {
     /** Residual, in grey levels, at which a pixel is masked: lambda (CONTRACT, Masks). */
-    thresholdGrey: positive,
+    readonly thresholdGrey: number;
     /** Weight of the Gaussian prior, mean(z^2)/2. */
-    prior: z.number().nonnegative(),
-    steps: z.number().int().positive(),
+    readonly prior: number;
+    readonly steps: number;
     /** Searches per picture, where no encoder gives the start. */
-    starts: z.number().int().positive(),
-  }),
-  evidence: z.object({
+    readonly starts: number;
+  };
+  readonly evidence: {
     /** Width (sigma, pixels) by which residuals are smoothed before they are compared with those of good pictures. */
-    blur: z.number().nonnegative(),
+    readonly blur: number;
     /** Width by which the map is smoothed afterwards. */
-    smoothing: z.number().nonnegative(),
-  }),
-  thresholds: z.object({ pixel: positive, image: positive }),
+    readonly smoothing: number;
+  };
+  readonly thresholds: { readonly pixel: number; readonly image: number };
   /** The rates that the thresholds were set for: of good pixels above, and of good pictures called defective. */
-  falseAlarms: z.object({ pixel: share, image: share }),
+  readonly falseAlarms: { readonly pixel: number; readonly image: number };
   /** Found regions of fewer pixels are left out. */
-  leastArea: z.number().int().nonnegative(),
+  readonly leastArea: number;
   /** The value that is drawn white; 0 is black. */
-  displayHigh: positive,
-  /** What it was made from. */
-  calibration: z.looseObject({ pictures: z.number(), unseen: z.number() }),
-});
-
-export type PolicySettings = z.infer<typeof settingsSchema>;
+  readonly displayHigh: number;
+  /** What it was made from; plain JSON. */
+  readonly calibration: {
+    readonly pictures: number;
+    readonly unseen: number;
+    readonly [fact: string]: unknown;
+  };
+}
 
 export interface Policy extends PolicySettings {
   readonly name: string;
@@ -68,12 +66,6 @@ export function checkPolicyName(name: string): void {
       'usage',
       `The policy name '${name}' cannot be used: letters, digits, - and _ are allowed, up to 40.`,
     );
-}
-
-/** Settings read back from a file; undefined where they are not what they should be. */
-export function parseSettings(value: unknown): PolicySettings | undefined {
-  const parsed = settingsSchema.safeParse(value);
-  return parsed.success ? parsed.data : undefined;
 }
 
 export function settingsOf({ name: _name, statistics: _statistics, ...settings }: Policy): PolicySettings {

@@ -12,7 +12,8 @@ import type { Model } from '../../onnx/graph.ts';
 import { withMetadata } from '../../onnx/metadata.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
-import { type Policy, parseSettings, settingsOf, statisticsArrays, statisticsFrom } from '../policy.ts';
+import { type Policy, settingsOf, statisticsArrays, statisticsFrom } from '../policy.ts';
+import { parseSettings } from './policy-schema.ts';
 
 export const POLICIES = 'rgi.policies';
 
