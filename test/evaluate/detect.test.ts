@@ -345,7 +345,7 @@ describe('the protocol', () => {
       "
     `);
     expect(await refused('--methods gausian')).toMatchInlineSnapshot(`
-      "error: The method 'gausian': there is no 'gausian'; the methods are gaussian, pca, autoencoder, f-anogan, rgi, rrgi, yeh, dgp, anogan, invert.
+      "error: The method 'gausian': there is no 'gausian'; the methods are gaussian, pca, autoencoder, f-anogan, rgi, rrgi, yeh, anogan, invert.
       "
     `);
     expect(await refused('--methods autoencoder:steps=none')).toMatchInlineSnapshot(`

@@ -56,7 +56,9 @@ function parseDetector(name: string, seed: number): NamedDetector {
     }
   }
   if (!METHOD_NAMES.some((known) => first.replace(/\+mask$/, '') === known))
-    throw fail(`there is no '${first}'; the methods are ${[...PLAIN, ...METHOD_NAMES].join(', ')}.`);
+    throw fail(
+      `there is no '${first}'; the methods are ${[...PLAIN, ...METHOD_NAMES.filter((one) => !ALWAYS_TOLD.has(one))].join(', ')}.`,
+    );
   if ([...ALWAYS_TOLD].some((told) => first.replace(/\+mask$/, '') === told))
     throw fail('it needs the true mask, which is what is to be found.');
   const recipe = parseRecipe(name, seed);
