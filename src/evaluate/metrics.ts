@@ -115,6 +115,7 @@ export const METRICS = {
     label: 'Dice, oracle',
     digits: 3,
     better: 'higher',
+    short: true,
     about: 'Dice over all pixels at the best single threshold: an oracle, since it reads the truth.',
   },
   image_auroc: {

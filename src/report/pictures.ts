@@ -49,7 +49,9 @@ function methodRow(
   ].join(', ');
   return html`<div class="row"><p><span class="name">${method}</span> <span class="soft">${about}</span></p><div class="thumbs">${[
     thumb(restored, 'restored', `${image} restored by ${method}: ${about}`, embedded),
-    thumb(composite, 'composite', `${image}, the found region filled by ${method}`, embedded),
+    ...(composite === undefined
+      ? []
+      : [thumb(composite, 'composite', `${image}, the found region filled by ${method}`, embedded)]),
     thumb(
       mask,
       told ? 'told mask' : 'found mask',

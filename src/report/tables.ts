@@ -9,7 +9,9 @@ import { type Html, html } from './html.ts';
 /** Methods by case in one metric: what most readers came for. */
 export function overviewTable(results: readonly Result[], metric: MetricName): Html {
   const facts = factsOf(metric);
-  const places = [...new Set(results.map(placeOf))];
+  // Cases of which there is no such number (good pictures have no defects to find) are left out.
+  const scored = results.filter((result) => result.metrics[metric] !== undefined);
+  const places = [...new Set(scored.map(placeOf))];
   const methods = [...new Set(results.map((result) => result.method))];
   const groups = places.map((place) => results.filter((result) => placeOf(result) === place));
   const best = new Set(groups.flatMap((group) => [...bestOf(group, metric, facts.better, facts.digits)]));
