@@ -11,16 +11,23 @@ export interface Figures {
   readonly composite: number;
   readonly iou: number;
   readonly secondsPerPicture: number;
-  readonly pixelAuroc?: number;
+  readonly inspection?: InspectionFigures;
   /** Of the whole demo. */
   readonly seconds: number;
 }
 
-export function figuresOf(
-  items: readonly RestoredView[],
-  seconds: number,
-  inspection?: Pick<InspectionView, 'pixelAuroc'>,
-): Figures {
+export interface InspectionFigures {
+  /** Of all pixels of all pictures together. */
+  readonly pixelAuroc: number;
+  /** Pictures with a defect, and how many of them were called defective. */
+  readonly defects: number;
+  readonly found: number;
+  /** Pictures without, and how many of them were called good. */
+  readonly good: number;
+  readonly passed: number;
+}
+
+export function figuresOf(items: readonly RestoredView[], seconds: number, inspection?: InspectionView): Figures {
   const median = (of: (item: RestoredView) => number) =>
     quantile(
       items.map(of).sort((a, b) => a - b),
@@ -34,8 +41,15 @@ export function figuresOf(
     iou: median((item) => item.iou),
     secondsPerPicture: items.reduce((sum, item) => sum + item.seconds, 0) / items.length,
     seconds,
-    ...inspection,
+    ...(inspection ? { inspection: inspectionFigures(inspection) } : {}),
   };
+}
+
+function inspectionFigures({ items, pixelAuroc }: InspectionView): InspectionFigures {
+  const count = (defect: boolean, defective: boolean) =>
+    items.filter((one) => one.defect === defect && one.defective === defective).length;
+  const [found, passed] = [count(true, true), count(false, false)];
+  return { pixelAuroc, found, defects: found + count(true, false), passed, good: passed + count(false, true) };
 }
 
 export const decibels = (value: number) => value.toFixed(1);

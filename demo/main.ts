@@ -40,6 +40,7 @@ const plan = {
     },
   ],
   search: { index: 0, frames: 8 },
+  inspection: { model: 'bsd-pitting', defective: 8, good: 4 },
   seed: 1,
   out: path.join(root, 'demo-output'),
 };

@@ -43,7 +43,8 @@ ${data.sets.map(({ title, credit }) => html`<p>${title}: ${credit}</p>`)}${data.
 /** Pictures of the top row: the first set's first five. */
 const HEROES = 5;
 
-function band({ sets, figures, inspection }: DemoData): Html {
+function band({ sets, figures }: DemoData): Html {
+  const { inspection } = figures;
   const heroes = sets[0].items.slice(0, HEROES);
   return html`<div class="band"><header>
 <p class="brand">rgi</p>
@@ -56,7 +57,7 @@ function band({ sets, figures, inspection }: DemoData): Html {
 <dl class="numbers">
 <div><dt>median PSNR of the ${figures.pictures} pictures: as given, and G(z)</dt><dd>${decibels(figures.before)} → ${decibels(figures.restored)} dB</dd></div>
 <div><dt>median overlap (IoU) of the masks found with the true ones</dt><dd>${figures.iou.toFixed(2)}</dd></div>
-${inspection && figures.pixelAuroc !== undefined && html`<div><dt>pixel AUROC on ${inspection.items.filter((one) => one.defect).length} drawn defects</dt><dd>${figures.pixelAuroc.toFixed(3)}</dd></div>`}
+${inspection && html`<div><dt>drawn defects found, pixel AUROC ${inspection.pixelAuroc.toFixed(3)}; ${inspection.passed} of ${inspection.good} good pictures passed</dt><dd>${inspection.found} of ${inspection.defects}</dd></div>`}
 <div><dt>for everything on this page, ${figures.secondsPerPicture.toFixed(1)} s per restored picture</dt><dd>${figures.seconds.toFixed(0)} s</dd></div>
 </dl>
 </header></div>`;

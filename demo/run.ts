@@ -9,10 +9,11 @@ import { writeFileAtomic } from '../src/images/node/write.ts';
 import { createRuntime } from '../src/runtime/node/index.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import { decibels, type Figures, figuresOf } from './figures.ts';
-import { openShipped, type ShippedModel } from './models.ts';
+import { type InspectionPlan, inspectSamples } from './inspection.ts';
+import { openShipped } from './models.ts';
 import { demoPage, type RestoredSet } from './page.ts';
 import { type RestoredPicture, type Restorer, restorePictures, restorerOf, wayOf } from './restoration.ts';
-import { pngUrl, type SearchView, viewOf } from './views.ts';
+import { creditOf, inspectionView, pngUrl, type SearchView, viewOf } from './views.ts';
 
 /** What is restored: the i-th picture of a model with the i-th case. */
 export interface DemoSet {
@@ -27,6 +28,7 @@ export interface DemoPlan {
   readonly sets: readonly DemoSet[];
   /** The picture of the first set whose search is shown, and how many steps of it. */
   readonly search: { readonly index: number; readonly frames: number };
+  readonly inspection: InspectionPlan;
   readonly seed: number;
   /** Folder that the page is written to. */
   readonly out: string;
@@ -73,11 +75,18 @@ async function demoOn(runtime: Runtime, plan: DemoPlan, io: Io, elapsed: () => n
     search = await searchView(plan, restorer, restored, sets[0], runtime, io.signal);
     if (!search) return interrupted(tell);
   }
+  tell(`Inspecting ${plan.inspection.defective + plan.inspection.good} samples of '${plan.inspection.model}' ...`);
+  const inspected = await inspectSamples(plan.models, plan.inspection, plan.seed, runtime, {
+    signal: io.signal,
+    onProgress: (share) => line.show(sets.length + share, parts, `inspecting '${plan.inspection.model}'`),
+  });
+  if (!inspected) return interrupted(tell);
+  const inspection = await inspectionView(inspected);
   const items = sets.flatMap((set) => set.items);
-  const figures = figuresOf(items, elapsed());
+  const figures = figuresOf(items, elapsed(), inspection);
   const file = path.resolve(plan.out, 'index.html');
   const machine = `${availableParallelism()} cores (${runtime.device}), Node ${process.versions.node}, ONNX Runtime ${runtime.version}`;
-  await writeFileAtomic(file, await demoPage({ sets, search, figures, machine }));
+  await writeFileAtomic(file, await demoPage({ sets, search, inspection, figures, machine }));
   line.clear();
   for (const text of summaryOf(figures, file)) say(io, text);
   return { exitCode: EXIT.done, file, figures };
@@ -117,14 +126,15 @@ function lineOf({ case: name, psnr, iou, restoration }: RestoredPicture): string
   return `${name.padEnd(10)} ${numbers}, ${restoration.seconds.toFixed(1)} s`;
 }
 
-function creditOf({ licence, name }: ShippedModel): string {
-  const { name: terms, attribution } = licence ?? {};
-  return `${attribution ? `${attribution}. ` : ''}${terms ?? 'see the model card'} (models/${name}/README.md)`;
-}
-
-function summaryOf({ pictures, before, restored, iou, secondsPerPicture, seconds }: Figures, file: string): string[] {
+function summaryOf(figures: Figures, file: string): string[] {
+  const { pictures, before, restored, iou, secondsPerPicture, seconds, inspection } = figures;
   return [
     `Restored ${pictures} pictures: median PSNR ${decibels(before)} -> ${decibels(restored)} dB, mask IoU ${iou.toFixed(2)}, ${secondsPerPicture.toFixed(1)} s each.`,
+    ...(inspection
+      ? [
+          `Found ${inspection.found} of ${inspection.defects} drawn defects, passed ${inspection.passed} of ${inspection.good} good samples; pixel AUROC ${inspection.pixelAuroc.toFixed(3)}.`,
+        ]
+      : []),
     `Everything took ${seconds.toFixed(0)} s.`,
     `Open ${file}`,
   ];

@@ -38,6 +38,7 @@ main>section>h2{border-top:0;margin-top:3rem;font-size:1.55rem;letter-spacing:-.
 @media (prefers-color-scheme:dark){.pair::after{background-color:#1f6d8f}}
 .numbersline{margin:.7rem 0 0;font-size:.86rem;color:var(--soft);display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 .6rem;font-variant-numeric:tabular-nums}.numbersline span{white-space:nowrap}.numbersline b{color:var(--text);font-weight:650}
 .verdict{font-size:.78rem;font-weight:700;padding:.12rem .6rem;border-radius:99px;border:1.5px solid;white-space:nowrap}.verdict.good{color:var(--good)}.verdict.bad{color:var(--bad)}
+.wrong{color:var(--bad);font-weight:650}
 .film{list-style:none;display:grid;grid-auto-flow:column;grid-auto-columns:minmax(7rem,1fr);gap:.7rem;overflow-x:auto;padding:.3rem .2rem .8rem;margin:1rem 0}
 .film img+img{margin-top:.4rem}.film span{display:block;font-size:.78rem;color:var(--soft);text-align:center;margin-top:.3rem}
 .film:focus-visible{outline:3px solid var(--strong);outline-offset:2px}

@@ -1,7 +1,12 @@
 /** What the demo found, as what its page shows: pictures as data URLs, numbers, short words. */
 import { thinned } from '../src/evaluate/record.ts';
+import { colourMap, overlay } from '../src/images/colour.ts';
+import type { DefectKind } from '../src/images/defects.ts';
 import { type Image, maskToImage } from '../src/images/image.ts';
 import { encodePng } from '../src/images/node/write.ts';
+import { float32 } from '../src/onnx/tensor.ts';
+import type { Inspection } from './inspection.ts';
+import type { ShippedModel } from './models.ts';
 import type { RestoredPicture } from './restoration.ts';
 
 export interface RestoredView {
@@ -26,8 +31,8 @@ export interface InspectedView {
   readonly title: string;
   /** Was a defect drawn? */
   readonly defect: boolean;
-  readonly verdict: 'good' | 'defective';
-  /** The picture's score, and the score from which it counts as defective. */
+  readonly defective: boolean;
+  /** The picture's score, and the score above which it counts as defective. */
   readonly score: number;
   readonly threshold: number;
   readonly pictures: Readonly<Record<'input' | 'overlay' | 'map' | 'mask' | 'trueMask', string>>;
@@ -36,8 +41,10 @@ export interface InspectedView {
 export interface InspectionView {
   readonly items: readonly InspectedView[];
   readonly pixelAuroc: number;
-  /** The colours of the maps, from least to most. */
+  /** The colours of the maps, from the least value (0) to `high`. */
   readonly scale: string;
+  readonly high: number;
+  readonly pixelThreshold: number;
   readonly credit: string;
 }
 
@@ -73,6 +80,51 @@ export async function viewOf(picture: RestoredPicture): Promise<RestoredView> {
     steps,
     history: thinned(history),
   };
+}
+
+const DEFECT_TITLES: Readonly<Record<DefectKind, string>> = {
+  scratch: 'A scratch',
+  stain: 'A stain',
+  pit: 'A pit',
+  crack: 'A crack',
+};
+
+export async function inspectionView({ policy, pictures, pixelAuroc, ...model }: Inspection): Promise<InspectionView> {
+  const { thresholds, displayHigh: high } = policy;
+  const views = pictures.map(
+    async ({ defect, defective, score, input, map, mask, trueMask }): Promise<InspectedView> => ({
+      title: defect ? DEFECT_TITLES[defect] : 'Nothing wrong',
+      defect: defect !== undefined,
+      defective,
+      score,
+      threshold: thresholds.image,
+      pictures: {
+        input: await pngUrl(input),
+        overlay: await pngUrl(overlay(input, mask)),
+        map: await pngUrl(colourMap(map, 0, high)),
+        mask: await pngUrl(maskToImage(mask)),
+        trueMask: await pngUrl(maskToImage(trueMask)),
+      },
+    }),
+  );
+  const ramp = float32(
+    Float32Array.from({ length: 256 }, (_, i) => i),
+    [1, 1, 1, 256],
+  );
+  return {
+    items: await Promise.all(views),
+    pixelAuroc,
+    scale: await pngUrl(colourMap(ramp, 0, 255)),
+    high,
+    pixelThreshold: thresholds.pixel,
+    credit: creditOf(model),
+  };
+}
+
+/** Whom to name for a model's pictures, and where the terms are. */
+export function creditOf({ licence, name }: Pick<ShippedModel, 'licence' | 'name'>): string {
+  const { name: terms, attribution } = licence ?? {};
+  return `${attribution ? `${attribution}. ` : ''}${terms ?? 'see the model card'} (models/${name}/README.md)`;
 }
 
 /** Clipped to [-1,1], as a PNG in a data URL, at its own size: the page enlarges it. */

@@ -1,0 +1,102 @@
+/**
+ * The second half of the demo: defects are drawn on some of a generator's own samples (the photographs that it learnt from may
+ * not be shipped), and all of them are examined by the policy that was shipped with it.
+ */
+import { openProduct } from '../src/cli/detect/model.ts';
+import { findDefects } from '../src/detect/defects.ts';
+import { type Examination, openExaminer } from '../src/detect/examiner.ts';
+import { readPolicy } from '../src/detect/node/policy-files.ts';
+import type { Policy } from '../src/detect/policy.ts';
+import { DEFECT_KINDS, type DefectKind, drawDefects } from '../src/images/defects.ts';
+import { clip, type Image, imageAt, imagesOf, type Mask } from '../src/images/image.ts';
+import type { Generator } from '../src/inversion/generator.ts';
+import { auroc } from '../src/metrics/ranking.ts';
+import { encodeModel } from '../src/onnx/encode.ts';
+import { zeros } from '../src/onnx/tensor.ts';
+import { randomFrom } from '../src/random.ts';
+import type { Runtime } from '../src/runtime/runtime.ts';
+import { licenceOf, type ShippedModel, shippedFile } from './models.ts';
+import type { Hooks } from './restoration.ts';
+
+export interface InspectedPicture extends Examination {
+  /** Absent: nothing was drawn on it. */
+  readonly defect?: DefectKind;
+  readonly input: Image;
+  readonly trueMask: Mask;
+  readonly mask: Mask;
+}
+
+export interface Inspection extends Pick<ShippedModel, 'name' | 'licence'> {
+  readonly policy: Policy;
+  readonly pictures: readonly InspectedPicture[];
+  /** Of all pixels of all pictures together. */
+  readonly pixelAuroc: number;
+  readonly seconds: number;
+}
+
+export interface InspectionPlan {
+  readonly model: string;
+  /** Pictures with a defect, the kinds in turn, and pictures without. */
+  readonly defective: number;
+  readonly good: number;
+}
+
+/** Standard deviation of the noise added to every sample, as a camera does: two grey levels. */
+const CAMERA_NOISE = 2 / 127.5;
+
+/** Undefined if aborted. */
+export async function inspectSamples(
+  models: string,
+  plan: InspectionPlan,
+  seed: number,
+  runtime: Runtime,
+  { onProgress, signal }: Hooks = {},
+): Promise<Inspection | undefined> {
+  const file = shippedFile(models, plan.model);
+  const { generator, encoder, model } = await openProduct(runtime, { generator: file });
+  const policy = await readPolicy(file, model);
+  const clean = await samplesOf(generator, plan.defective + plan.good, seed, runtime);
+  const drawn = drawDefects(clean, DEFECT_KINDS, seed);
+  const inputs = imagesOf(clean).map((image, i) => (i < plan.defective ? imageAt(drawn.image, i) : image));
+  const started = performance.now();
+  // All in one batch: they are few.
+  const examiner = await openExaminer({ generator, encoder, policy, batch: inputs.length, signal }, runtime);
+  let examined: Examination[];
+  try {
+    examined = await examiner.examine(inputs, onProgress);
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  } finally {
+    await examiner.dispose();
+  }
+  const seconds = (performance.now() - started) / 1000;
+  const pictures = examined.map((one, i): InspectedPicture => {
+    const { mask } = findDefects(one.map, policy.thresholds.pixel, policy.leastArea);
+    const input = inputs[i];
+    if (i >= plan.defective) return { ...one, input, mask, trueMask: zeros('float32', mask.dims) };
+    return { ...one, input, mask, defect: DEFECT_KINDS[i % DEFECT_KINDS.length], trueMask: imageAt(drawn.mask, i) };
+  });
+  return { name: plan.model, ...licenceOf(model), policy, pictures, pixelAuroc: pixelAurocOf(pictures), seconds };
+}
+
+function pixelAurocOf(pictures: readonly InspectedPicture[]): number {
+  const all = (of: (picture: InspectedPicture) => Image) => pictures.flatMap((picture) => [...of(picture).data]);
+  return auroc(
+    all((picture) => picture.trueMask),
+    all((picture) => picture.map),
+  );
+}
+
+/** Samples of random latents, with the noise of a camera, in [-1,1]. */
+async function samplesOf(generator: Generator, count: number, seed: number, runtime: Runtime): Promise<Image> {
+  const random = randomFrom(seed);
+  const latents = await generator.draw(count, random);
+  const session = await runtime.session(encodeModel(generator.graph));
+  try {
+    const made = (await session.run(latents, [generator.output])).get(generator.output) as Image;
+    return clip({ ...made, data: made.data.map((v) => v + CAMERA_NOISE * random.normal()) });
+  } finally {
+    await session.dispose();
+  }
+}
