@@ -6,7 +6,7 @@ import type { InspectedView, InspectionView } from './views.ts';
 export function inspectionSection({ items, scale, high, pixelThreshold }: InspectionView): Html {
   return html`<section aria-labelledby="inspection"><h2 id="inspection">Defects found, knowing only good parts</h2>
 <p class="intro">The generator has seen photographs of good spindles only. These are its own samples with a little camera noise, since the photographs may not be shipped; this program drew defects on some of them. What the generator cannot explain is odd. The thresholds were set on good photographs, before there was any defect.</p>
-<p class="scale"><span>0</span><img src="${scale}" alt="Colours of the anomaly maps, from dark to bright"><span>${high.toFixed(1)} and more; the mask begins at ${pixelThreshold.toFixed(1)}</span></p>
+<p class="scale"><span>0</span><img src="${scale}" alt="Colours of the anomaly maps, from dark to bright"><span>${high.toFixed(1)} and more. Marked from ${pixelThreshold.toFixed(1)} on.</span></p>
 <ul class="pieces">${items.map(card)}</ul></section>
 `;
 }
@@ -17,7 +17,7 @@ function card({ title, defect, defective, score, threshold, pictures }: Inspecte
     : html`<span class="verdict good">\u2713 good</span>`;
   return html`<li class="piece"><h3>${title}${badge}</h3>
 <div class="pair">${figure(pictures.input, 'inspected', `${title}: the picture that is inspected`)}${figure(pictures.overlay, 'found', `${title}: the picture with what was found in red`)}</div>
-<div class="trio">${figure(pictures.map, 'anomaly map', `${title}: the anomaly map, brighter is odder`)}${maskFigure(pictures.mask, 'mask found', `${title}: the mask that was found, in white`)}${maskFigure(pictures.trueMask, 'truth', `${title}: where the defect was drawn, in white`)}</div>
-<p class="numbersline"><span>score <b>${score.toFixed(1)}</b> of ${threshold.toFixed(1)}</span>${defect !== defective && html`<span class="wrong">${defect ? 'missed' : 'false alarm'}</span>`}</p></li>
+<div class="trio">${figure(pictures.map, 'map', `${title}: the anomaly map, brighter is odder`)}${maskFigure(pictures.mask, 'mask', `${title}: the mask that was found, in white`)}${maskFigure(pictures.trueMask, 'truth', `${title}: where the defect was drawn, in white`)}</div>
+<p class="numbersline"><span>score <b>${score.toFixed(1)}</b>, limit ${threshold.toFixed(1)}</span>${defect !== defective && html`<span class="wrong">${defect ? 'missed' : 'false alarm'}</span>`}</p></li>
 `;
 }
