@@ -5,6 +5,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DemoPlan, runDemo } from '../../demo/run.ts';
 import type { Io } from '../../src/cli/io.ts';
+import { writePolicy } from '../../src/detect/node/policy-files.ts';
+import type { Policy } from '../../src/detect/policy.ts';
 import { exportNetwork } from '../../src/gan/export.ts';
 import { clip, type Image, imagesOf } from '../../src/images/image.ts';
 import { writePicture } from '../../src/images/node/write.ts';
@@ -13,31 +15,16 @@ import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { tinyGenerator } from '../support/tiny.ts';
 
-const SIZE = 16;
 const LATENT = 4;
 let folder: string;
 let plan: DemoPlan;
 
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'rgi-demo-'));
-  for (const [name, channels] of [
-    ['colour', 3],
-    ['grey', 1],
-  ] as const) {
-    const place = path.join(folder, 'models', name);
-    mkdirSync(path.join(place, 'pictures'), { recursive: true });
-    const graph = tinyGenerator(channels, SIZE, LATENT);
-    const licence = { name: 'CC BY 4.0', attribution: 'Drawn by <nobody>' };
-    const facts = { channels, size: SIZE, latent: LATENT, training: {}, licence };
-    const bytes = exportNetwork(graph, 'generator', facts);
-    writeFileSync(path.join(place, 'generator.onnx'), bytes);
-    const session = await nodeRuntime().session(bytes);
-    const z = float32(randomFrom(9).normals(3 * LATENT), [3, LATENT]);
-    const made = (await session.run(new Map([['z', z]]))).get('image') as Image;
-    await session.dispose();
-    for (const [i, image] of imagesOf(clip(made)).entries())
-      await writePicture(path.join(place, 'pictures', `${i}.png`), image);
-  }
+  await makeModel('colour', 3, 16, 3);
+  await makeModel('grey', 1, 16, 3);
+  await makeModel('product', 3, 32, 0);
+  await writePolicy(path.join(folder, 'models', 'product', 'generator.onnx'), POLICY);
   plan = {
     models: path.join(folder, 'models'),
     sets: [
@@ -45,10 +32,52 @@ beforeAll(async () => {
       { model: 'grey', title: 'Grey', cases: ['irregular', 'strips'] },
     ],
     search: { index: 1, frames: 3 },
+    inspection: { model: 'product', defective: 4, good: 2 },
     seed: 1,
     out: path.join(folder, 'out'),
   };
 });
+
+/** A tiny generator, and some of its own pictures. */
+async function makeModel(name: string, channels: number, size: number, pictures: number): Promise<void> {
+  const place = path.join(folder, 'models', name);
+  mkdirSync(path.join(place, 'pictures'), { recursive: true });
+  const graph = tinyGenerator(channels, size, LATENT);
+  const licence = { name: 'CC BY 4.0', attribution: 'Drawn by <nobody>' };
+  const bytes = exportNetwork(graph, 'generator', { channels, size, latent: LATENT, training: {}, licence });
+  writeFileSync(path.join(place, 'generator.onnx'), bytes);
+  if (pictures === 0) return;
+  const session = await nodeRuntime().session(bytes);
+  const z = float32(randomFrom(9).normals(pictures * LATENT), [pictures, LATENT]);
+  const made = (await session.run(new Map([['z', z]]))).get('image') as Image;
+  await session.dispose();
+  for (const [i, image] of imagesOf(clip(made)).entries())
+    await writePicture(path.join(place, 'pictures', `${i}.png`), image);
+}
+
+/** Residuals are counted in pairs of grey levels: the noise that the demo adds has one, a defect four and more. */
+const POLICY: Policy = {
+  name: 'default',
+  format: 1,
+  form: 'object',
+  scale: 1,
+  stride: 16,
+  inversion: { thresholdGrey: 25, prior: 0, steps: 300, starts: 4 },
+  evidence: { blur: 0, smoothing: 0 },
+  thresholds: { pixel: 6, image: 8 },
+  falseAlarms: { pixel: 0.01, image: 0.01 },
+  leastArea: 1,
+  displayHigh: 12,
+  calibration: { pictures: 10, unseen: 10 },
+  statistics: {
+    location: float32(new Float32Array(3), [1, 3, 1, 1]),
+    // The identity's lower triangle, in units of two grey levels.
+    whitening: float32(
+      [1, 0, 1, 0, 0, 1].map((v) => (v * 127.5) / 2),
+      [1, 6, 1, 1],
+    ),
+  },
+};
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -70,7 +99,10 @@ test('pictures of the generator come back, without a mask; the figures say so, a
   const { exitCode, figures, file } = await runDemo(plan, io);
   expect(exitCode).toBe(0);
   expect(figures!.pictures).toBe(5);
-  for (const value of Object.values(figures!)) expect(value).toSatisfy(Number.isFinite);
+  const { inspection, ...numbers } = figures!;
+  for (const value of Object.values(numbers)) expect(value).toSatisfy(Number.isFinite);
+  expect(inspection).toEqual({ pixelAuroc: expect.any(Number), found: 4, defects: 4, passed: 2, good: 2 });
+  expect(inspection!.pixelAuroc).toBeGreaterThan(0.95);
   // 8 bits of the truth are 59 dB; what was given is far from it.
   expect(figures!.restored).toBeGreaterThan(35);
   expect(figures!.before).toBeLessThan(25);
