@@ -55,10 +55,16 @@ test('a card is made from the metadata and the record of the training', () => {
       step: 100,
       seconds: 7500,
       coverage: { median: 31.26, worst: 20.04 },
+      block: { median: 24.56 },
     };
     const facts = { channels: 3, size: 8, latent: 4, training };
     writeFileSync(path.join(folder, 'generator.onnx'), exportNetwork(tinyGenerator(3, 8, 4), 'generator', facts));
-    const points = Array.from({ length: 20 }, (_, i) => ({ step: 5 * (i + 1), median: 12 + i, worst: 10 + i }));
+    const points = Array.from({ length: 20 }, (_, i) => ({
+      step: 5 * (i + 1),
+      median: 12 + i,
+      worst: 10 + i,
+      block: 8 + i,
+    }));
     const record = { command: 'rgi train FOLDER --out x.onnx', coverage: points, losses: [], events: [] };
     writeFileSync(path.join(folder, 'training.json'), JSON.stringify(record));
     const card = modelCard(folder);
@@ -66,7 +72,8 @@ test('a card is made from the metadata and the record of the training', () => {
     expect(card).toContain('| time | 2 h 5 min');
     expect(card).toContain('31.3 dB PSNR (median), 20.0 dB (worst)');
     expect(card).toContain('| step | 5 | 20 | 30 | 45 | 60 | 75 | 85 | 100 |\n');
-    expect(card).toContain('| median | 12.0 | 15.0 | 17.0 | 20.0 | 23.0 | 26.0 | 28.0 | 31.0 |\n');
+    expect(card).toContain('| whole, median | 12.0 | 15.0 | 17.0 | 20.0 | 23.0 | 26.0 | 28.0 | 31.0 |\n');
+    expect(card).toContain('24.6 dB (median)');
     expect(card).toContain('```sh\nrgi train FOLDER --out x.onnx\n```');
     expect(card).toContain('"Personas" by Draftbit');
   } finally {
