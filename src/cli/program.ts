@@ -17,6 +17,7 @@ import type { Io } from './io.ts';
 import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
 import { addGeneratorOptions, addRestoreOptions, addRuntimeOptions, type RestoreFlags } from './restore/flags.ts';
+import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { VERSION } from './version.ts';
 
@@ -62,6 +63,7 @@ const COMMANDS = [
   'doctor',
   'evaluate',
   'report',
+  'theory',
   'train',
 ] as const;
 
@@ -153,6 +155,10 @@ function build(io: Io, said: string[], done: (code: ExitCode) => void): Command 
   addDetectOptions(
     evaluate.command('detect').description('finds annotated defects, having learnt from good pictures alone'),
   ).action(async (data: string, flags: DetectFlags) => done(await evaluateDetectCommand(data, flags, io)));
+
+  addTheoryOptions(add('theory', 'the theorems of RGI as an experiment: do its errors vanish with lambda?')).action(
+    async (flags: TheoryFlags) => done(await theoryCommand(flags, io)),
+  );
 
   add('report', 'makes one self-contained page of a run: tables, curves, pictures')
     .argument('<folder>', "what 'rgi evaluate', 'rgi detect' or 'rgi restore' wrote (its --out)")

@@ -33,8 +33,11 @@ export type MaskForm =
   | { readonly form: 'given' }
   /** a variable with its own Adam: 'free' is unconstrained (the reference), 'clipped' is kept in [0,1] */
   | { readonly form: 'free' | 'clipped'; readonly shared: boolean; readonly initial: number }
-  /** the closed-form minimiser at each step (DESIGN section 2); shared by the channels or one per channel */
-  | { readonly form: 'exact'; readonly shared: boolean };
+  /**
+   * the closed-form minimiser at each step (DESIGN section 2); shared by the channels or one per channel. `binary`: over
+   * M in {0,1} instead of [0,1], which makes RGI the truncated loss min(rho(r), lambda)
+   */
+  | { readonly form: 'exact'; readonly shared: boolean; readonly binary?: boolean };
 
 export interface Prior {
   /** 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2 */

@@ -1,7 +1,7 @@
 /** Emits the objective: masked losses per image, the mask's closed forms, the penalty on the mask. */
 import { RgiError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
-import type { Formulation, LossTerm } from './formulation.ts';
+import type { Formulation, LossTerm, MaskForm, PixelTerm } from './formulation.ts';
 
 export interface ObjectiveInputs {
   /** target and restoration, [N,C,H,W] */
@@ -59,20 +59,24 @@ function scaled(b: GraphBuilder, value: Value, factor: number): Value {
 
 /** Sum of rho(e) per image, [N]. */
 function pixelLoss(b: GraphBuilder, term: LossTerm, e: Value): Value {
+  if (term.kind === 'feature') throw new RgiError('usage', 'A feature term has no pixel loss.');
+  return b.ReduceSum(rho(b, term, e), IMAGE_AXES, false);
+}
+
+/** The loss of each residual, its weight left out. */
+function rho(b: GraphBuilder, term: PixelTerm, e: Value): Value {
   switch (term.kind) {
     case 'l2':
-      return b.ReduceSum(b.Mul(e, e), IMAGE_AXES, false);
+      return b.Mul(e, e);
     case 'l1':
-      return b.ReduceSum(b.Abs(e), IMAGE_AXES, false);
+      return b.Abs(e);
     case 'huber': {
       // q = min(|e|, delta): q^2/2 + delta*(|e| - q)
       const magnitude = b.Abs(e);
       const q = b.Min(magnitude, b.scalar(term.delta));
       const linear = b.Mul(b.Sub(magnitude, q), b.scalar(term.delta));
-      return b.ReduceSum(b.Add(b.Mul(b.Mul(q, q), b.scalar(0.5)), linear), IMAGE_AXES, false);
+      return b.Add(b.Mul(b.Mul(q, q), b.scalar(0.5)), linear);
     }
-    case 'feature':
-      throw new RgiError('usage', 'A feature term has no pixel loss.');
   }
 }
 
@@ -125,7 +129,7 @@ function emitMask(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveIn
     }
     case 'exact': {
       const size = (form.shared ? 1 : channels) * height * width;
-      const keep = emitExactKeep(b, formulation, inputs, residual, form.shared, size);
+      const keep = emitExactKeep(b, formulation, inputs, residual, form, size);
       const mask = b.Sub(one, keep);
       return { keep, mask, penalised: { mask, size }, detached: new Set([keep]) };
     }
@@ -138,6 +142,7 @@ function emitMask(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveIn
  *   squared:   k = min(1, lambda / (2 sum r^2))
  *   absolute:  k = 1 where sum |r| <= lambda, else 0
  *   Huber:     see `huberKeep`
+ *   any, over M in {0,1}:  k = 1 where sum rho(r) <= lambda, else 0
  * Feature terms have no part in it: with them M is the minimiser for the pixel term alone.
  */
 function emitExactKeep(
@@ -145,7 +150,7 @@ function emitExactKeep(
   formulation: Formulation,
   inputs: ObjectiveInputs,
   residual: Value,
-  shared: boolean,
+  { shared, binary }: MaskForm & { form: 'exact' },
   size: number,
 ): Value {
   const pixelTerms = formulation.loss.filter((term) => term.kind !== 'feature');
@@ -162,6 +167,7 @@ function emitExactKeep(
   const scale = inputs.termScales[formulation.loss.indexOf(term)];
   const lambda = scale === undefined ? fixed : b.Div(fixed, scale);
   const overChannels = (value: Value): Value => (shared && channels > 1 ? b.ReduceSum(value, [1], true) : value);
+  if (binary) return b.Cast(b.LessOrEqual(overChannels(rho(b, term, residual)), lambda), 'float32');
   switch (term.kind) {
     case 'l2': {
       // lambda / max(lambda, 2 r^2): the same, and safe at r = 0

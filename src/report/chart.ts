@@ -9,6 +9,8 @@ export interface Series {
   readonly points: readonly (readonly [x: number, y: number])[];
   /** Which of the eight line styles; the same method has the same one everywhere. */
   readonly style: number;
+  /** A range around the line (quartiles), drawn as a band: low and high at x. */
+  readonly band?: readonly (readonly [x: number, low: number, high: number])[];
 }
 
 export interface Chart {
@@ -17,6 +19,7 @@ export interface Chart {
   readonly yLabel: string;
   readonly series: readonly Series[];
   readonly scale?: 'linear' | 'log';
+  readonly xScale?: 'linear' | 'log';
   /** Fixed axes, for rates. */
   readonly xRange?: readonly [number, number];
   readonly yRange?: readonly [number, number];
@@ -33,20 +36,28 @@ const DASHES = ['', '7 4', '2 3', '9 3 2 3', '12 4', '4 2', '1 4', '10 2 2 2 2 2
 /** A figure with title, chart, key and table of values; undefined where there is nothing to draw. */
 export function lineChart(chart: Chart): Html | undefined {
   const log = chart.scale === 'log';
+  const logX = chart.xScale === 'log';
   const series = chart.series
     .map((one) => ({
       ...one,
-      points: one.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y) && (!log || y > 0)),
+      points: one.points.filter(([x, y]) => [x, y].every(Number.isFinite) && (!log || y > 0) && (!logX || x > 0)),
+      band: one.band?.filter(([x, low, high]) => [x, low, high].every(Number.isFinite) && (!log || low > 0)),
     }))
     .filter((one) => one.points.length > 0);
   if (series.length === 0) return undefined;
   const xs = series.flatMap((one) => one.points.map(([x]) => x));
-  const ys = series.flatMap((one) => one.points.map(([, y]) => y)).concat(chart.reference ? [chart.reference.y] : []);
+  const ys = series
+    .flatMap((one) => [...one.points.map(([, y]) => y), ...(one.band ?? []).flatMap(([, low, high]) => [low, high])])
+    .concat(chart.reference ? [chart.reference.y] : []);
   const xRange = chart.xRange ?? [minOf(xs), maxOf(xs)];
   const yTicks = log ? logTicks(minOf(ys), maxOf(ys)) : linearTicks(...(chart.yRange ?? [minOf(ys), maxOf(ys)]));
-  const xTicks = linearTicks(...xRange).filter((t) => t >= xRange[0] - 1e-9 && t <= xRange[1] + 1e-9);
+  const xTicks = (logX ? logTicks : linearTicks)(...xRange).filter(
+    (t) => t >= xRange[0] - 1e-9 && t <= xRange[1] + 1e-9,
+  );
   const yRange: [number, number] = [Math.min(yTicks[0], minOf(ys)), Math.max(yTicks[yTicks.length - 1], maxOf(ys))];
-  const x = scaleTo(xRange, [SIZE.left, SIZE.width - SIZE.right]);
+  const position = (x: number) => (logX ? Math.log10(x) : x);
+  const along = scaleTo([position(xRange[0]), position(xRange[1])], [SIZE.left, SIZE.width - SIZE.right]);
+  const x = (value: number) => along(position(value));
   const value = (y: number) => (log ? Math.log10(y) : y);
   const y = scaleTo([value(yRange[0]), value(yRange[1])], [SIZE.height - SIZE.bottom, SIZE.top]);
   const at = (number: number) => number.toFixed(1);
@@ -63,7 +74,12 @@ export function lineChart(chart: Chart): Html | undefined {
     const shapes = one.points
       .filter((_, i) => i % every === Math.floor(every / 2) || one.points.length === 1)
       .map(([a, b]) => mark(one.style, x(a), y(value(b))));
-    return html`<g class="s${one.style % STYLES}"><path class="line" d="${path}" stroke-dasharray="${DASHES[one.style % STYLES]}"/>${shapes}</g>`;
+    const range = one.band ?? [];
+    const band = [
+      ...range.map(([a, , high]) => `${at(x(a))},${at(y(value(high)))}`),
+      ...range.toReversed().map(([a, low]) => `${at(x(a))},${at(y(value(low)))}`),
+    ].join(' ');
+    return html`<g class="s${one.style % STYLES}">${band !== '' && html`<polygon class="band" points="${band}"/>`}<path class="line" d="${path}" stroke-dasharray="${DASHES[one.style % STYLES]}"/>${shapes}</g>`;
   });
   const level = chart.reference;
   const reference =

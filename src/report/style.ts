@@ -45,7 +45,7 @@ figure{margin:0}
 .chart svg:not([aria-hidden]){width:100%;height:auto;display:block}
 .chart text{font-size:12.5px;fill:var(--soft)}
 .grid{stroke:var(--rule)}.reference{stroke:var(--text);stroke-dasharray:3 3}
-.line{fill:none;stroke:var(--ink);stroke-width:2}.mark{fill:var(--ink);stroke:var(--ink);stroke-width:1.4}.mark.open{fill:var(--paper)}
+.band{fill:var(--ink);opacity:.14}.line{fill:none;stroke:var(--ink);stroke-width:2}.mark{fill:var(--ink);stroke:var(--ink);stroke-width:1.4}.mark.open{fill:var(--paper)}
 .key{list-style:none;display:flex;flex-wrap:wrap;gap:.1rem 1.2rem;padding:0;margin:.4rem 0;font-size:.88rem}.key svg{vertical-align:-1px;margin-right:.45rem}
 details{margin:.5rem 0}summary{cursor:pointer;color:var(--soft)}
 .tools{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;margin:.8rem 0}

@@ -1,0 +1,180 @@
+/** `rgi theory`: its options; opens the generator, runs the experiments, writes the page. */
+import path from 'node:path';
+import type { Command } from 'commander';
+import { RgiError } from '../errors.ts';
+import { findPictures } from '../evaluate/node/layouts.ts';
+import { type Image, stackImages } from '../images/image.ts';
+import { readPicture } from '../images/node/read.ts';
+import type { Generator } from '../inversion/generator.ts';
+import { createRuntime } from '../runtime/node/index.ts';
+import { findInvariance } from '../theory/measure.ts';
+import { knownCells, runTheory } from '../theory/node/run.ts';
+import { PATH, planOf } from '../theory/plan.ts';
+import { type Cell, EXPERIMENTS, type Experiment, type Theory } from '../theory/record.ts';
+import { prepare } from '../theory/setting.ts';
+import { spreadOf } from '../theory/summary.ts';
+import { count, list, numberIn, oneOf } from './arguments.ts';
+import { commandLine } from './evaluate/flags.ts';
+import { EXIT, type ExitCode } from './failures.ts';
+import { type Io, printJson, say } from './io.ts';
+import { type GeneratorFlags, openGeneratorFile } from './networks.ts';
+import { progressLine } from './progress.ts';
+import { checkFolder } from './restore/command.ts';
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from './restore/flags.ts';
+import { sha256Of, VERSION } from './version.ts';
+
+export interface TheoryFlags extends GeneratorFlags, RuntimeFlags {
+  readonly out: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly steps: number;
+  readonly starts: number;
+  readonly pool: number;
+  readonly experiments?: readonly Experiment[];
+  readonly pictures?: string;
+  readonly resume?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const EXAMPLES = `
+Experiments (--experiments, with commas between them; default: all):
+  path       Theorems 1 and 2: random z*, G(z*) corrupted with a known mask, lambda lowered towards 0
+  fraction   10% to 90% corrupted          weak      corruption that hardly differs from G(z*)
+  gap        clean pictures off the manifold by a smooth field; pictures: by nature (--pictures)
+  relatives  least squares, least absolute, Huber (Winsorised), truncated squares, bounded Huber beside RGI
+  tuning     R-RGI on such pictures, against the number of steps in which the weights move
+
+Examples:
+  rgi train faces/ --out lin.onnx --architecture linear && rgi theory --generator lin.onnx --out theory
+  rgi theory --generator faces.onnx --out theory --count 32 --pictures faces/test
+  rgi theory --generator faces.onnx --out theory --experiments path,relatives
+
+Files written to --out: theory.html (the page), theory.json (every number and setting), theory.csv (the same, long).`;
+
+export function addTheoryOptions(command: Command): Command {
+  const experiment = oneOf(EXPERIMENTS);
+  command
+    .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
+    .requiredOption('-o, --out <folder>', 'where the page and the numbers go')
+    .option('--count <count>', 'latents z* of the theorems; the other experiments take shares of them', count, 24)
+    .option(
+      '--seed <number>',
+      'seed of the latents, corruptions and starts',
+      numberIn({ integer: true, from: 0, to: 2 ** 31 }),
+      0,
+    )
+    .option('--steps <count>', `steps at each of the ${PATH.length} thresholds`, count, 100)
+    .option(
+      '--starts <count>',
+      'searches per picture beside the one that begins at z*',
+      numberIn({ integer: true, from: 1, to: 31 }),
+      3,
+    )
+    .option('--pool <count>', 'random latents the starts are chosen from', count, 1000)
+    .option('--experiments <names>', 'which (see below)', (text: string, before?: readonly Experiment[]) =>
+      list(text, before).map(experiment),
+    )
+    .option('--pictures <folder>', 'clean pictures of the domain: off the manifold by nature')
+    .option('--resume', 'take over what an earlier run finished')
+    .optionsGroup('Generator:');
+  addGeneratorOptions(command);
+  command.optionsGroup('Running:');
+  return addRuntimeOptions(command)
+    .option('--json', 'print theory.json on stdout')
+    .option('-q, --quiet', 'say nothing but errors')
+    .addHelpText('after', EXAMPLES);
+}
+
+export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCode> {
+  const experiments = flags.experiments ?? EXPERIMENTS;
+  if (flags.experiments?.includes('pictures') && flags.pictures === undefined) {
+    throw new RgiError('usage', "The experiment 'pictures' needs --pictures, a folder of clean pictures.");
+  }
+  await checkFolder(flags.out);
+  const known = await knownCells(flags.out, flags.resume ?? false);
+  const started = performance.now();
+  const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
+  try {
+    const { generator, law, notes } = await openGeneratorFile(runtime, flags);
+    const wanted = Math.max(1, Math.ceil(flags.count / 3));
+    const pictures = flags.pictures === undefined ? undefined : await load(flags.pictures, generator, wanted);
+    const plans = planOf({ count: flags.count, pictures: pictures?.dims[0] ?? 0, experiments });
+    const { seed, steps, starts, pool } = flags;
+    const invariance = await findInvariance(generator, runtime, seed + 5);
+    const setting = await prepare({ generator, invariance, pictures, seed, steps, starts, pool }, flags.count, runtime);
+    const settings = {
+      generator: {
+        file: flags.generator,
+        sha256: await sha256Of(flags.generator),
+        latents: generator.latents,
+        law,
+        inputs: flags.input ?? [],
+        image: [generator.channels, generator.height, generator.width],
+      },
+      count: flags.count,
+      seed,
+      steps,
+      starts,
+      pool,
+      path: PATH,
+      ...(flags.pictures === undefined ? {} : { pictures: flags.pictures }),
+    };
+    // The number of latents is a cell's own: the same command with more of them keeps what does not depend on it.
+    const { count: _, ...description } = settings;
+    const theory = (cells: readonly Cell[], complete: boolean): Theory => ({
+      format: 1,
+      complete,
+      command: commandLine(['theory'], { ...flags }),
+      versions: { rgi: VERSION, onnxruntime: runtime.version, node: process.versions.node },
+      device: runtime.device,
+      settings,
+      invariance,
+      notes,
+      seconds: Math.round((performance.now() - started) / 1000),
+      cells,
+    });
+    const quiet = flags.quiet ?? false;
+    if (!quiet) for (const note of [...notes, invariance.sentence]) say(io, `note: ${note}`);
+    const progress = progressLine(io, quiet);
+    const job = { folder: flags.out, plans, setting, description, known, theory };
+    const made = await runTheory(job, runtime, {
+      signal: io.signal,
+      onProgress: (done, total, what) => progress.show(done, total, what),
+      onCell(cell, what) {
+        progress.clear();
+        if (!quiet) say(io, `${what}: ${describe(cell)}`);
+      },
+    });
+    progress.clear();
+    if (flags.json) printJson(io, made);
+    if (!made.complete) {
+      say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
+      return EXIT.interrupted;
+    }
+    if (!quiet) say(io, path.join(flags.out, 'theory.html'));
+    return EXIT.done;
+  } finally {
+    await runtime.dispose();
+  }
+}
+
+function describe(cell: Cell): string {
+  const grey = (errors: readonly { readonly rms: number }[]) =>
+    `${(spreadOf(errors.map((e) => e.rms))?.median ?? Number.NaN).toPrecision(3)} grey levels`;
+  if (cell.kind === 'tuning') {
+    const [first, last] = [cell.points[0], cell.points[cell.points.length - 1]];
+    return `RMS ${grey(first.errors)}, after ${last.weightSteps} steps of the weights ${grey(last.errors)}`;
+  }
+  const last = cell.points[cell.points.length - 1];
+  return `RMS ${grey(last.search)} at the last threshold`;
+}
+
+/** The first pictures of a folder, as the generator takes them. */
+async function load(folder: string, { channels, height, width }: Generator, wanted: number): Promise<Image> {
+  const { files } = await findPictures(folder);
+  const read = files
+    .slice(0, wanted)
+    .map((file) => readPicture(file.path, { channels, size: { height, width }, fit: 'cover', grey: 'luma' }));
+  return stackImages((await Promise.all(read)).map((picture) => picture.image));
+}

@@ -1,0 +1,169 @@
+/** The experiments as data: which corruption, which clean pictures, which estimator, how many pictures. */
+import type { Corruption } from '../images/corruptions.ts';
+import type { EstimatorName } from './estimators.ts';
+import type { Experiment, GapKind, PathExperiment } from './record.ts';
+
+/** Thresholds in grey levels, halved from half the range to one level: the path of lambda towards 0. */
+export const PATH: readonly number[] = [128, 64, 32, 16, 8, 4, 2, 1];
+
+/** Steps of the weights after which R-RGI is looked at. */
+export const WEIGHT_STEPS: readonly number[] = [0, 10, 25, 50, 100, 200, 400];
+
+export interface PathPlan {
+  readonly kind: 'path';
+  readonly experiment: PathExperiment;
+  readonly case: string;
+  readonly corruption: Corruption;
+  readonly estimator: EstimatorName;
+  readonly level?: number;
+  /** A smooth field of so many grey levels is added to the clean pictures. */
+  readonly gap?: number;
+  /** Given pictures in place of G(z*). */
+  readonly pictures?: boolean;
+  readonly count: number;
+  /** Is there a search that begins at z*? */
+  readonly fromTruth: boolean;
+}
+
+export interface TuningPlan {
+  readonly kind: 'tuning';
+  readonly experiment: 'tuning';
+  readonly case: string;
+  readonly corruption: Corruption;
+  readonly gap: GapKind;
+  readonly level: number;
+  readonly told: boolean;
+  readonly count: number;
+}
+
+export type Plan = PathPlan | TuningPlan;
+
+/** The paper's values N(-1,1) in three kinds of region. */
+const CASES: Readonly<Record<string, Corruption>> = {
+  block: { region: { kind: 'block', share: 0.25 } },
+  random: { region: { kind: 'random', share: 0.49 } },
+  irregular: { region: { kind: 'irregular' } },
+};
+
+const FRACTIONS = [0.1, 0.3, 0.5, 0.7, 0.9];
+const DEVIATIONS = [4, 8, 16, 32, 64];
+const GAPS = [0, 2, 4, 8, 16];
+const TUNED_GAPS: readonly (readonly [GapKind, number])[] = [
+  ['smooth', 4],
+  ['smooth', 16],
+  ['weights', 0.02],
+  ['weights', 0.1],
+];
+
+export interface PlanOptions {
+  /** Latents z* of the theorems; the other experiments take shares of them. */
+  readonly count: number;
+  /** Clean pictures that were given. */
+  readonly pictures: number;
+  readonly experiments: readonly Experiment[];
+}
+
+/** All cells, in the order in which they are run. */
+export function planOf({ count, pictures, experiments }: PlanOptions): Plan[] {
+  const few = Math.max(1, Math.ceil(count / 3));
+  const path = (part: Omit<PathPlan, 'kind' | 'fromTruth'> & { fromTruth?: boolean }): PathPlan => ({
+    kind: 'path',
+    fromTruth: true,
+    ...part,
+  });
+  const all: Plan[] = [
+    ...Object.entries(CASES).flatMap(([name, corruption]) =>
+      (['rgi-l2', 'rgi-l1'] as const).map((estimator) =>
+        path({ experiment: 'path', case: name, corruption, estimator, count }),
+      ),
+    ),
+    ...FRACTIONS.map((level) =>
+      path({
+        experiment: 'fraction',
+        case: 'random',
+        corruption: { region: { kind: 'random', share: level } },
+        estimator: 'rgi-l1',
+        level,
+        count: few,
+      }),
+    ),
+    ...DEVIATIONS.map((level) =>
+      path({
+        experiment: 'weak',
+        case: 'block',
+        corruption: { ...CASES.block, fill: { kind: 'deviation', mean: 0, deviation: level / 127.5 } },
+        estimator: 'rgi-l1',
+        level,
+        count: few,
+      }),
+    ),
+    ...GAPS.map((level) =>
+      path({
+        experiment: 'gap',
+        case: 'random',
+        corruption: CASES.random,
+        estimator: 'rgi-l1',
+        level,
+        gap: level,
+        count: few,
+      }),
+    ),
+    ...(pictures > 0
+      ? (['block', 'random'] as const).map((name) =>
+          path({
+            experiment: 'pictures',
+            case: name,
+            corruption: CASES[name],
+            estimator: 'rgi-l1',
+            pictures: true,
+            count: pictures,
+            fromTruth: false,
+          }),
+        )
+      : []),
+    ...(['block', 'random'] as const).flatMap((name) =>
+      RELATIVES.map((estimator) =>
+        path({
+          experiment: 'relatives',
+          case: name,
+          corruption: CASES[name],
+          estimator,
+          count: Math.max(1, Math.ceil(count / 2)),
+          fromTruth: false,
+        }),
+      ),
+    ),
+    ...TUNED_GAPS.flatMap(([gap, level]) =>
+      [false, true].map(
+        (told): TuningPlan => ({
+          kind: 'tuning',
+          experiment: 'tuning',
+          case: 'block',
+          corruption: CASES.block,
+          gap,
+          level,
+          told,
+          count: Math.max(1, Math.ceil(count / 6)),
+        }),
+      ),
+    ),
+  ];
+  return all.filter((plan) => experiments.includes(plan.experiment));
+}
+
+/** RGI with squares and with absolute values are on the path of the theorems already, on the same pictures and more. */
+const RELATIVES: readonly EstimatorName[] = ['squares', 'absolute', 'huber', 'truncated', 'rgi-huber'];
+
+/** What a cell is called in progress lines and tables. */
+export function nameOf(plan: Plan): string {
+  const level = plan.level === undefined ? '' : ` ${plan.level}`;
+  const how = plan.kind === 'tuning' ? `${plan.gap}${plan.told ? ', mask given' : ''}` : plan.estimator;
+  return `${plan.experiment}${level}, ${plan.case}, ${how}`;
+}
+
+/** A cell's share of the whole, in steps of one search. */
+export function workOf(plan: Plan, { steps, starts }: { readonly steps: number; readonly starts: number }): number {
+  // A step of the weights costs about as much as four of z alone; before them comes a search of about a thousand steps.
+  if (plan.kind === 'tuning') return plan.count * (1000 + 4 * WEIGHT_STEPS[WEIGHT_STEPS.length - 1]);
+  return plan.count * PATH.length * steps * (starts + (plan.fromTruth ? 1 : 0));
+}

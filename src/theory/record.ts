@@ -1,0 +1,111 @@
+/** The numbers of the experiments, as plain data: what `theory.json` holds. */
+import type { EstimatorName } from './estimators.ts';
+
+/**
+ * path: the theorems, along thresholds towards 0. fraction, weak, gap, pictures: where their assumptions break (too much
+ * corrupted; corruption that hardly differs from G(z*); clean pictures off the manifold). relatives: other M-estimators.
+ */
+export type PathExperiment = 'path' | 'fraction' | 'weak' | 'gap' | 'pictures' | 'relatives';
+
+/** tuning: R-RGI against the number of steps in which the generator's weights move. */
+export type Experiment = PathExperiment | 'tuning';
+
+export const EXPERIMENTS: readonly Experiment[] = [
+  'path',
+  'fraction',
+  'weak',
+  'gap',
+  'pictures',
+  'relatives',
+  'tuning',
+];
+
+/** Errors of one restored picture; lengths in grey levels (1/127.5 of the unit). */
+export interface Errors {
+  /** What was minimised, at its end. */
+  readonly objective: number;
+  /** ||z - z*|| / ||z*||, both scaled to one length where only the direction counts; null without a z*. */
+  readonly z: number | null;
+  /** RMS of G(z) - clean: whole, where corrupted, where not (null where there are no such pixels); PSNR of the clipped G(z). */
+  readonly rms: number;
+  readonly rmsInside: number | null;
+  readonly rmsOutside: number | null;
+  readonly psnr: number | null;
+  /** Of M > 1/2 against the truth M*, and the mean of |M - M*|; null without a mask. */
+  readonly mask: MaskErrors | null;
+}
+
+export interface MaskErrors {
+  readonly iou: number;
+  /** Share of the sound pixels that are masked, of the corrupted that are not. */
+  readonly falsePositives: number;
+  readonly misses: number;
+  readonly distance: number;
+}
+
+/** One threshold: the errors of every picture, from the chosen starts (the lowest objective) and from z*. */
+export interface Point {
+  readonly grey: number;
+  readonly lambda: number;
+  readonly search: readonly Errors[];
+  readonly truth?: readonly Errors[];
+}
+
+export interface PathCell {
+  readonly kind: 'path';
+  readonly key: string;
+  readonly experiment: PathExperiment;
+  readonly case: string;
+  readonly estimator: EstimatorName;
+  /** The share corrupted, the deviation or the gap in grey levels. */
+  readonly level?: number;
+  readonly points: readonly Point[];
+}
+
+/** R-RGI on one kind of gap: the errors of every picture after so many steps of the weights. */
+export interface TuningCell {
+  readonly kind: 'tuning';
+  readonly key: string;
+  readonly experiment: 'tuning';
+  readonly case: string;
+  readonly gap: GapKind;
+  readonly level: number;
+  /** RMS of the clean pictures to the G(z*) they were made from, grey levels: median. */
+  readonly gapGrey: number;
+  /** Was the true mask given? */
+  readonly told: boolean;
+  readonly points: readonly TuningPoint[];
+}
+
+/** smooth: a smooth random field is added to G(z*). weights: G(z*) is made by a G with perturbed weights. */
+export type GapKind = 'smooth' | 'weights';
+
+export interface TuningPoint {
+  readonly weightSteps: number;
+  readonly errors: readonly Errors[];
+  /** RMS of G(z) to the corrupted values where corrupted: overfitting shows as its fall. */
+  readonly toCorruption: readonly number[];
+}
+
+export type Cell = PathCell | TuningCell;
+
+/** Which of z can be found at all. */
+export interface Invariance {
+  /** G(2z) = G(z): only z's direction counts. */
+  readonly scale: boolean;
+  readonly sentence: string;
+}
+
+export interface Theory {
+  readonly format: 1;
+  readonly complete: boolean;
+  readonly command: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly device: string;
+  /** Everything the numbers depend on. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly invariance: Invariance;
+  readonly notes: readonly string[];
+  readonly seconds: number;
+  readonly cells: readonly Cell[];
+}

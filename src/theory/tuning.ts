@@ -1,0 +1,113 @@
+/**
+ * R-RGI against the number of steps in which the weights move, on clean pictures that G cannot make. Our default's search
+ * comes first; then the weights are freed at a constant rate, and looked at on the way: as they follow the picture, they
+ * may also follow the corruption (the mask shrinks, G(z) nears the corrupted values).
+ */
+import { corrupt } from '../images/corruptions.ts';
+import type { Image } from '../images/image.ts';
+import type { Method } from '../inversion/method.ts';
+import { FAST_WEIGHTS, rrgi } from '../inversion/methods/rrgi.ts';
+import { reuse } from '../inversion/reuse.ts';
+import { createSolver } from '../inversion/solver.ts';
+import { rows } from '../inversion/starts.ts';
+import { trainableWeights } from '../passes/trainable.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { errorsOf, imagesOf, rmsGrey, rowsOf, truthAt } from './measure.ts';
+import { type TuningPlan, WEIGHT_STEPS, workOf } from './plan.ts';
+import type { Errors, TuningCell } from './record.ts';
+import { type CellHooks, type Setting, withPerturbedWeights, withSmoothGap } from './setting.ts';
+
+/** Undefined if aborted. */
+export async function tune(
+  plan: TuningPlan,
+  key: string,
+  setting: Setting,
+  runtime: Runtime,
+  hooks: CellHooks,
+): Promise<TuningCell | undefined> {
+  const { generator, seed } = setting;
+  const picked = Array.from({ length: plan.count }, (_, i) => i);
+  const onManifold = rows(setting.clean, picked);
+  const latents = rowsOf(setting.latents, picked);
+  const clean =
+    plan.gap === 'smooth'
+      ? withSmoothGap(onManifold, plan.level, seed + 3)
+      : await imagesOf(withPerturbedWeights(generator, plan.level, seed + 4), latents, runtime);
+  const { image, mask } = corrupt(clean, plan.corruption, seed + 1);
+  const method = constantly(
+    rrgi({
+      preset: 'fast',
+      channels: generator.channels,
+      masked: plan.told,
+      weights: trainableWeights(generator.graph),
+      weightSteps: WEIGHT_STEPS[WEIGHT_STEPS.length - 1],
+      pool: setting.pool,
+      seed: seed + 2,
+    }),
+  );
+  const shared = reuse();
+  const points = WEIGHT_STEPS.map((weightSteps) => ({
+    weightSteps,
+    errors: [] as Errors[],
+    toCorruption: [] as number[],
+  }));
+  const whole = workOf(plan, setting);
+  for (const index of picked) {
+    const truth = truthAt(clean, mask, latents, index);
+    const one = rows(image, [index]);
+    const solver = createSolver(generator, method, runtime, { reuse: shared, signal: hooks.signal });
+    const look = async (at: number) => {
+      const { image: made, mask: soft, latents: z, loss } = await solver.finish();
+      const found = { objective: loss[0], image: made as Image, mask: soft as Image | undefined, latents: z };
+      points[at].errors.push(errorsOf(found, truth, setting.invariance));
+      points[at].toCorruption.push(rmsGrey(found.image, one, truth.mask, 1) ?? 0);
+    };
+    try {
+      await solver.init(one, plan.told ? truth.mask : undefined);
+      for (let stage = 0; ; stage++) {
+        const last = stage === method.stages.length - 1;
+        for (let step = 0; !solver.terminate() || last; step++) {
+          if (hooks.signal?.aborted) return undefined;
+          if (last) {
+            const at = WEIGHT_STEPS.indexOf(step);
+            if (at >= 0) await look(at);
+            if (step === WEIGHT_STEPS[WEIGHT_STEPS.length - 1]) break;
+          }
+          await solver.step();
+        }
+        if (last || !(await solver.advance())) break;
+      }
+    } finally {
+      await solver.dispose();
+    }
+    hooks.onProgress?.((whole * (index + 1)) / plan.count);
+  }
+  const distances = picked.map((i) => rmsGrey(rows(clean, [i]), rows(onManifold, [i])) ?? 0).sort((a, b) => a - b);
+  return {
+    kind: 'tuning',
+    key,
+    experiment: 'tuning',
+    case: plan.case,
+    gap: plan.gap,
+    level: plan.level,
+    gapGrey: distances[distances.length >> 1],
+    told: plan.told,
+    points,
+  };
+}
+
+/** The last stage with rates that do not fall, so that its points do not depend on how long it was planned. */
+function constantly(method: Method): Method {
+  const last = method.stages[method.stages.length - 1];
+  const { lambda } = last.controls(0);
+  const constant = {
+    ...last,
+    controls: () => ({
+      lambda,
+      latentRate: FAST_WEIGHTS.latentRate,
+      maskRate: 0,
+      weightRates: [FAST_WEIGHTS.rate],
+    }),
+  };
+  return { ...method, stages: [...method.stages.slice(0, -1), constant] };
+}
