@@ -99,7 +99,8 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
     const { generator, law, notes } = await openGeneratorFile(runtime, flags);
     const wanted = Math.max(1, Math.ceil(flags.count / 3));
     const pictures = flags.pictures === undefined ? undefined : await load(flags.pictures, generator, wanted);
-    const plans = planOf({ count: flags.count, pictures: pictures?.dims[0] ?? 0, experiments });
+    const given = pictures && { folder: flags.pictures!, count: pictures.dims[0] };
+    const plans = planOf({ count: flags.count, pictures: given, experiments });
     const { seed, steps, starts, pool } = flags;
     const invariance = await findInvariance(generator, runtime, seed + 5);
     const setting = await prepare({ generator, invariance, pictures, seed, steps, starts, pool }, flags.count, runtime);
@@ -118,10 +119,7 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
       starts,
       pool,
       path: PATH,
-      ...(flags.pictures === undefined ? {} : { pictures: flags.pictures }),
     };
-    // The number of latents is a cell's own: the same command with more of them keeps what does not depend on it.
-    const { count: _, ...description } = settings;
     const theory = (cells: readonly Cell[], complete: boolean): Theory => ({
       format: 1,
       complete,
@@ -137,7 +135,7 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
     const quiet = flags.quiet ?? false;
     if (!quiet) for (const note of [...notes, invariance.sentence]) say(io, `note: ${note}`);
     const progress = progressLine(io, quiet);
-    const job = { folder: flags.out, plans, setting, description, known, theory };
+    const job = { folder: flags.out, plans, setting, description: settings, known, theory };
     const made = await runTheory(job, runtime, {
       signal: io.signal,
       onProgress: (done, total, what) => progress.show(done, total, what),

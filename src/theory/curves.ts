@@ -6,17 +6,18 @@ import type { Errors, PathCell, Point, TuningCell } from './record.ts';
 import { lowestOf, spreadOf, standingOf } from './summary.ts';
 
 /** Errors below are drawn here: a logarithm needs a floor, and single precision ends near it. */
-export const FLOOR = 1e-4;
+const FLOOR = 1e-4;
 
-export const THRESHOLD = 'threshold, grey levels (lambda falls to the left)';
+const THRESHOLD = 'threshold, grey levels (lambda falls to the left)';
 
 type Measure = (errors: Errors) => number | null | undefined;
 
+const floored = (value: number | null) => (value === null ? null : Math.max(FLOOR, value));
+
 export const MEASURES = {
-  rms: (errors: Errors) => Math.max(FLOOR, errors.rms),
-  inside: (errors: Errors) => errors.rmsInside && Math.max(FLOOR, errors.rmsInside),
-  outside: (errors: Errors) => errors.rmsOutside && Math.max(FLOOR, errors.rmsOutside),
-  z: (errors: Errors) => errors.z && Math.max(FLOOR, errors.z),
+  rms: (errors: Errors) => floored(errors.rms),
+  inside: (errors: Errors) => floored(errors.rmsInside),
+  z: (errors: Errors) => floored(errors.z),
   distance: (errors: Errors) => errors.mask?.distance,
   iou: (errors: Errors) => errors.mask?.iou,
   misses: (errors: Errors) => errors.mask?.misses,

@@ -58,6 +58,7 @@ function theorems(cells: readonly PathCell[]): Html | undefined {
     ]);
     return html`<h3>${caseName(name)}</h3>${charts([
       alongThresholds('Error of the image', 'RMS, grey levels', lines, MEASURES.rms, { scale: 'log' }),
+      alongThresholds('Error where corrupted', 'RMS, grey levels', lines, MEASURES.inside, { scale: 'log' }),
       alongThresholds('Error of z', '||z - z*|| / ||z*||', lines, MEASURES.z, { scale: 'log' }),
       alongThresholds('Error of the mask', '||M - M*||, mean over the pixels', lines, MEASURES.distance),
       standingChart(own),

@@ -18,8 +18,8 @@ export interface PathPlan {
   readonly level?: number;
   /** A smooth field of so many grey levels is added to the clean pictures. */
   readonly gap?: number;
-  /** Given pictures in place of G(z*). */
-  readonly pictures?: boolean;
+  /** The folder of given pictures, in place of G(z*). */
+  readonly pictures?: string;
   readonly count: number;
   /** Is there a search that begins at z*? */
   readonly fromTruth: boolean;
@@ -58,8 +58,8 @@ const TUNED_GAPS: readonly (readonly [GapKind, number])[] = [
 export interface PlanOptions {
   /** Latents z* of the theorems; the other experiments take shares of them. */
   readonly count: number;
-  /** Clean pictures that were given. */
-  readonly pictures: number;
+  /** Clean pictures that were given, and their folder. */
+  readonly pictures?: { readonly folder: string; readonly count: number };
   readonly experiments: readonly Experiment[];
 }
 
@@ -108,15 +108,15 @@ export function planOf({ count, pictures, experiments }: PlanOptions): Plan[] {
         count: few,
       }),
     ),
-    ...(pictures > 0
+    ...(pictures
       ? (['block', 'random'] as const).map((name) =>
           path({
             experiment: 'pictures',
             case: name,
             corruption: CASES[name],
             estimator: 'rgi-l1',
-            pictures: true,
-            count: pictures,
+            pictures: pictures.folder,
+            count: pictures.count,
             fromTruth: false,
           }),
         )

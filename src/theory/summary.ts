@@ -18,8 +18,8 @@ export function spreadOf(values: readonly (number | null | undefined)[]): Spread
   return { n: sorted.length, median: at(0.5), low: at(0.25), high: at(0.75) };
 }
 
-/** Two objectives closer than this share count as equal. */
-const EQUAL = 1e-3;
+/** Two searches whose errors differ by more than this, in grey levels, ended in different minima. */
+const APART = 0.5;
 
 /** Per picture the lower of two minima: where the search ended, and where the descent from z* did. What the theorems speak of. */
 export function lowestOf({ search, truth }: Point): readonly Errors[] {
@@ -28,17 +28,18 @@ export function lowestOf({ search, truth }: Point): readonly Errors[] {
 }
 
 export interface Standing {
-  /** Share of the pictures whose search ended above the minimum next to z*: not global. */
+  /** Share of the pictures whose search ended in another minimum than the descent from z*, and a higher one: not global. */
   readonly trapped: number;
-  /** Share whose search ended below it: z* is not where the objective is least. */
+  /** Share whose search ended in another and lower one: z* is not where the objective is least. */
   readonly elsewhere: number;
 }
 
 /** Undefined where no search began at z*. */
 export function standingOf({ search, truth }: Point): Standing | undefined {
   if (!truth) return undefined;
-  const share = (test: (a: number, b: number) => boolean) =>
-    search.filter((errors, i) => test(errors.objective, truth[i].objective)).length / search.length;
-  const above = (a: number, b: number) => a > b + EQUAL * Math.abs(b) + 1e-6;
-  return { trapped: share(above), elsewhere: share((a, b) => above(b, a)) };
+  const apart = search.map((errors, i) =>
+    Math.abs(errors.rms - truth[i].rms) > APART ? Math.sign(errors.objective - truth[i].objective) : 0,
+  );
+  const share = (sign: number) => apart.filter((one) => one === sign).length / apart.length;
+  return { trapped: share(1), elsewhere: share(-1) };
 }

@@ -428,4 +428,16 @@ export const WRONG_USES: readonly WrongUse[] = [
     code: 2,
     says: 'error: missing.png does not exist.',
   },
+  {
+    title: 'An experiment mistyped',
+    line: 'theory --generator @g.onnx --out @o --experiments pathe',
+    code: 2,
+    says: "error: Option '--experiments <names>' argument 'pathe' is invalid. Did you mean 'path'? It is one of path, fraction, weak, gap, pictures, relatives, tuning. See 'rgi theory --help'.",
+  },
+  {
+    title: 'Pictures wanted, none given',
+    line: 'theory --generator @g.onnx --out @o --experiments pictures',
+    code: 2,
+    says: "error: The experiment 'pictures' needs --pictures, a folder of clean pictures.",
+  },
 ];

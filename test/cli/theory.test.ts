@@ -1,0 +1,67 @@
+/** `rgi theory` on a tiny generator: what it writes, resuming, interruption. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Theory } from '../../src/theory/record.ts';
+import { type Bench, makeBench } from './bench.ts';
+
+let bench: Bench;
+beforeAll(async () => {
+  bench = await makeBench();
+});
+afterAll(() => bench.remove());
+
+const SMALL = '--generator @g.onnx --count 2 --steps 3 --starts 2 --pool 25';
+const theoryOf = (folder: string) => JSON.parse(readFileSync(bench.file(`${folder}/theory.json`), 'utf8')) as Theory;
+
+describe('rgi theory', () => {
+  test('writes every number, the same as a table, and a page without scripts', async () => {
+    const said = await bench.rgi(`theory ${SMALL} --out @t --experiments path,gap --json --quiet`);
+    expect(said).toMatchObject({ code: 0, err: '' });
+    const theory = theoryOf('t');
+    expect(JSON.parse(said.out)).toEqual(theory);
+    expect(theory.complete).toBe(true);
+    // Three regions with two losses, and five gaps, which take a third of the latents.
+    expect(theory.cells.map((cell) => cell.points.length)).toEqual(new Array(11).fill(8));
+    const rows = readFileSync(bench.file('t/theory.csv'), 'utf8').trim().split('\n');
+    expect(rows).toHaveLength(1 + 8 * 2 * (6 * 2 + 5));
+    expect(new Set(rows.map((row) => row.split(',').length)).size).toBe(1);
+    const page = readFileSync(bench.file('t/theory.html'), 'utf8');
+    expect(page).toContain('Theorems 1 and 2');
+    expect(page).toContain('Off the manifold');
+    expect(page).not.toMatch(/<script|NaN|undefined|Infinity/);
+    // A second run is the same, cell for cell.
+    await bench.rgi(`theory ${SMALL} --out @again --experiments gap --quiet`);
+    const gaps = theory.cells.filter((cell) => cell.experiment === 'gap');
+    expect(theoryOf('again').cells).toEqual(gaps);
+  });
+
+  test('goes on from what is there with --resume, and then only', async () => {
+    const before = theoryOf('t');
+    // Were it computed again, the mark would be lost.
+    const marked = { ...before, cells: before.cells.slice(0, 1).map((cell) => ({ ...cell, case: 'kept' })) };
+    writeFileSync(bench.file('t/theory.json'), JSON.stringify(marked));
+    expect((await bench.rgi(`theory ${SMALL} --out @t`)).code).toBe(2);
+    expect((await bench.rgi(`theory ${SMALL} --out @t --experiments path --resume --quiet`)).code).toBe(0);
+    const cells = theoryOf('t').cells;
+    expect(cells).toHaveLength(6);
+    expect(cells[0].case).toBe('kept');
+    expect(cells[1]).toEqual(before.cells[1]);
+  });
+
+  test('interrupted, it writes what is done, says how to go on, and exits with 3', async () => {
+    const said = await bench.rgi(`theory ${SMALL} --out @stopped`, AbortSignal.abort());
+    expect(said.code).toBe(3);
+    expect(said.err).toContain('Interrupted; the same command with --resume goes on where it stopped.');
+    expect(theoryOf('stopped')).toMatchObject({ complete: false, cells: [] });
+    expect(readFileSync(bench.file('stopped/theory.html'), 'utf8')).toContain('Not complete');
+  });
+
+  test('takes pictures of the domain', async () => {
+    const said = await bench.rgi(`theory ${SMALL} --out @p --experiments pictures --pictures @pictures`);
+    expect(said.code).toBe(0);
+    const [cell] = theoryOf('p').cells;
+    expect(cell.experiment).toBe('pictures');
+    expect(cell.kind === 'path' && cell.points[0].search[0].z).toBeNull();
+    expect(existsSync(bench.file('p/theory.csv'))).toBe(true);
+  });
+});
