@@ -14,7 +14,7 @@ import { type Cell, EXPERIMENTS, type Experiment, type Theory } from '../theory/
 import { prepare } from '../theory/setting.ts';
 import { spreadOf } from '../theory/summary.ts';
 import { count, list, numberIn, oneOf } from './arguments.ts';
-import { commandLine } from './evaluate/flags.ts';
+import { commandLine } from './evaluate/common.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { type Io, printJson, say } from './io.ts';
 import { type GeneratorFlags, openGeneratorFile } from './networks.ts';

@@ -1,6 +1,7 @@
 /** The page of the experiments: what was tried, the theorems' curves, where they break, R-RGI, the relatives, the settings. */
 import { selfContained } from '../report/document.ts';
 import { type Html, html } from '../report/html.ts';
+import { factList, settingBlock } from '../report/shell.ts';
 import { STYLE } from '../report/style.ts';
 import { againstLevel, alongThresholds, type Line, MEASURES, standingChart, tuningCharts } from './curves.ts';
 import { ESTIMATORS, type EstimatorName } from './estimators.ts';
@@ -29,7 +30,7 @@ export function theoryPage(theory: Theory): Promise<string> {
 <main id="main">
 ${intro(theory)}
 ${shown.map(([id, title, content]) => html`<section aria-labelledby="${id}"><h2 id="${id}">${title}</h2>${content}</section>`)}
-<section aria-labelledby="settings"><h2 id="settings">Settings, to repeat it</h2><pre>${theory.command}</pre><details><summary>All settings</summary><pre>${JSON.stringify({ ...theory.settings, versions: theory.versions, device: theory.device, seconds: theory.seconds }, null, 2)}</pre></details></section>
+<section aria-labelledby="settings"><h2 id="settings">Settings, to repeat it</h2><pre>${theory.command}</pre>${settingBlock('All settings', { ...theory.settings, versions: theory.versions, device: theory.device, seconds: theory.seconds })}</section>
 </main>
 <footer><p>Made by rgi ${theory.versions.rgi ?? ''}. theory.json and theory.csv hold the numbers of every picture.</p></footer>`;
   return selfContained({ title: TITLE, style: STYLE, body });
@@ -37,7 +38,16 @@ ${shown.map(([id, title, content]) => html`<section aria-labelledby="${id}"><h2 
 
 function facts({ settings, invariance, notes }: Theory): Html {
   const generator = settings.generator as { readonly file: string; readonly image: readonly number[] };
-  return html`<dl class="facts"><dt>Generator</dt><dd>${generator.file}, ${generator.image.join(' x ')}</dd><dt>Latents</dt><dd>${String(settings.count)}, seed ${String(settings.seed)}</dd><dt>Search</dt><dd>${String(settings.starts)} starts out of ${String(settings.pool)}, ${String(settings.steps)} steps at each threshold</dd><dt>Errors of z</dt><dd>${invariance.sentence}</dd>${notes.map((note) => html`<dt>Note</dt><dd>${note}</dd>`)}</dl>`;
+  return factList([
+    ['Generator', `${generator.file}, ${generator.image.join(' x ')}`],
+    ['Latents', `${String(settings.count)}, seed ${String(settings.seed)}`],
+    [
+      'Search',
+      `${String(settings.starts)} starts out of ${String(settings.pool)}, ${String(settings.steps)} steps at each threshold`,
+    ],
+    ['Errors of z', invariance.sentence],
+    ...notes.map((note) => ['Note', note] as const),
+  ]);
 }
 
 function intro({ settings }: Theory): Html {

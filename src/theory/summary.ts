@@ -1,5 +1,5 @@
 /** What is said of many pictures: medians and quartiles of an error; how far the search is from the lowest minimum known. */
-import { quantile } from '../evaluate/statistics.ts';
+import { quantile } from '../arrays/sort.ts';
 import type { Errors, Point } from './record.ts';
 
 export interface Spread {
