@@ -24,8 +24,8 @@ interface TrainingFacts {
   readonly step: number;
   readonly seconds: number;
   readonly coverage: { readonly median: number; readonly worst: number };
-  /** Of whole pictures whose central quarter was hidden from the inversion. */
-  readonly block: { readonly median: number };
+  /** Of whole pictures whose central quarter was hidden from the inversion; not measured for older models. */
+  readonly block?: { readonly median: number };
   readonly explained?: number;
 }
 
@@ -46,13 +46,12 @@ export function modelCard(folder: string): string {
       'coverage',
       `held-out pictures are reached by plain inversion with ${facts.coverage.median.toFixed(1)} dB PSNR (median), ${facts.coverage.worst.toFixed(1)} dB (worst)`,
     ],
-    [
+    ...optional(
       'a hidden quarter',
-      `the same pictures, their central quarter hidden: ${facts.block.median.toFixed(1)} dB (median)`,
-    ],
-    ...(facts.explained === undefined
-      ? []
-      : ([['explained', `${(100 * facts.explained).toFixed(1)} % of the pictures' variance`]] as [string, string][])),
+      facts.block,
+      ({ median }) => `of the same pictures: ${median.toFixed(1)} dB (median)`,
+    ),
+    ...optional('explained', facts.explained, (share) => `${(100 * share).toFixed(1)} % of the pictures' variance`),
     ...policyRow(metadata.get('rgi.policies')),
   ];
   return `# ${subject.title}
@@ -91,6 +90,11 @@ ${licence(subject)}
 `;
 }
 
+/** The row of what not every model has. */
+function optional<T>(name: string, value: T | undefined, say: (value: T) => string): [string, string][] {
+  return value === undefined ? [] : [[name, say(value)]];
+}
+
 /** Steps times the pictures of a step; linear models see each picture once. */
 function dataSeen({ settings, step }: TrainingFacts): string {
   const { samples, reconstructions } = settings as { samples?: number; reconstructions?: number };
@@ -120,13 +124,13 @@ function coverageTable({ coverage }: TrainingRecord, architecture: string): stri
   );
   const row = (label: string, of: (point: CoveragePoint) => number) =>
     `| ${label} | ${shown.map((point) => of(point).toFixed(1)).join(' | ')} |`;
-  return `While it was trained, dB PSNR of the held-out pictures by plain inversion; where the mean of the first two rows was best is what was kept.
+  const measured = shown.every((point) => point.block !== undefined);
+  return `While it was trained, dB PSNR of the held-out pictures by plain inversion; ${measured ? 'where the mean of the first two rows is largest' : 'what was best'} was kept.
 
 | step | ${shown.map((point) => point.step).join(' | ')} |
 | --- | ${shown.map(() => '---').join(' | ')} |
 ${row('whole, median', (point) => point.median)}
-${row('a quarter hidden, median', (point) => point.block)}
-${row('whole, worst', (point) => point.worst)}
+${measured ? `${row('a quarter hidden, median', (point) => point.block)}\n` : ''}${row('whole, worst', (point) => point.worst)}
 
 `;
 }
