@@ -77,14 +77,19 @@ function heldGroups(groups: readonly number[], held: number, seed: number): numb
   return groups.flatMap((group, position) => (chosen.has(group) ? [position] : []));
 }
 
+/** Positions, rising, of at least `held` pictures of these names: whole groups where names tell groups, else blocks. */
+export function heldOutOf(names: readonly string[], held: number, seed: number): number[] {
+  const groups = held > 0 ? groupsOf(names) : undefined;
+  return (groups && heldGroups(groups, held, seed)) ?? heldOut(names.length, held, seed);
+}
+
 /**
  * The dataset in two, both in their order: at least `held` pictures held out (more where groups are kept together), and the
  * others for training.
  */
 export function split(dataset: Dataset, held: number, seed: number): { train: Dataset; held: Dataset } {
-  const count = dataset.pictures.length;
-  const groups = held > 0 ? groupsOf(dataset.pictures.map((picture) => picture.name)) : undefined;
-  const out = new Set((groups && heldGroups(groups, held, seed)) ?? heldOut(count, held, seed));
+  const names = dataset.pictures.map((picture) => picture.name);
+  const out = new Set(heldOutOf(names, held, seed));
   const part = (inside: boolean): Dataset => ({
     ...dataset,
     pictures: dataset.pictures.filter((_, i) => out.has(i) === inside),

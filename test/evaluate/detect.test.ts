@@ -345,7 +345,7 @@ describe('the protocol', () => {
       "
     `);
     expect(await refused('--methods gausian')).toMatchInlineSnapshot(`
-      "error: The method 'gausian': there is no 'gausian'; the methods are gaussian, pca, autoencoder, f-anogan, rgi, rrgi, yeh, anogan, invert.
+      "error: The method 'gausian': there is no 'gausian'; the methods are gaussian, pca, autoencoder, f-anogan, policy, rgi, rrgi, yeh, anogan, invert.
       "
     `);
     expect(await refused('--methods autoencoder:steps=none')).toMatchInlineSnapshot(`
@@ -367,7 +367,7 @@ describe('the protocol', () => {
     expect(
       (await refused('--methods f-anogan --generator @g.onnx --encoder @d.onnx')).replaceAll(root, 'ROOT'),
     ).toMatchInlineSnapshot(`
-      "error: ROOT/d.onnx must make one latent of 4 numbers of pictures [N, 1, 16, 16]; it makes [N, 1] of [N, 1, 16, 16].
+      "error: ROOT/d.onnx does not map the generator's pictures to its latent.
       "
     `);
     expect(await refused('--methods pca')).toMatchInlineSnapshot(`

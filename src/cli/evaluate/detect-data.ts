@@ -1,15 +1,20 @@
 /** Pictures of a detection set, brought to one size: good ones to learn from and to set thresholds on, and those to test. */
-import { heldOut, heldOutCount } from '../../datasets/held-out.ts';
+import { heldOutCount, heldOutOf } from '../../datasets/held-out.ts';
+import { storedPicture } from '../../datasets/node/folder.ts';
+import { evenly } from '../../datasets/sampling.ts';
+import type { TrainingSource } from '../../detect/node/good-pictures.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { GOOD } from '../../evaluate/detect/results.ts';
 import type { TestPicture } from '../../evaluate/detect/trial.ts';
 import type { DetectionSet, Sample } from '../../evaluate/node/detection-layouts.ts';
 import { hashOf } from '../../evaluate/node/store.ts';
+import { pictureDigest } from '../../gan/node/files.ts';
 import { type Image, stackImages, toGrey } from '../../images/image.ts';
 import { type Picture, type ReadOptions, readMask, readPicture } from '../../images/node/read.ts';
 import { place } from '../../images/resize.ts';
 import { sha256Of } from '../version.ts';
 import type { DetectFlags } from './detect-flags.ts';
+import type { PictureShape } from './detectors.ts';
 
 const DEFAULT_SIZE = 128;
 
@@ -25,7 +30,8 @@ export interface LoadedSet {
 
 export async function loadSet(
   set: DetectionSet,
-  generator: { readonly channels: number; readonly height: number; readonly width: number } | undefined,
+  shape: PictureShape | undefined,
+  source: TrainingSource | undefined,
   flags: DetectFlags,
 ): Promise<LoadedSet> {
   const failed: { file: string; reason: string }[] = [];
@@ -39,22 +45,21 @@ export async function loadSet(
     }
   };
   const side = flags.size ?? DEFAULT_SIZE;
-  const channels = generator?.channels ?? (await readPicture(set.train[0].path)).source.channels;
+  const channels = shape?.channels ?? (await readPicture(set.train[0].path)).source.channels;
   const options: ReadOptions = {
     channels,
-    size: generator ? { height: generator.height, width: generator.width } : { height: side, width: side },
+    size: shape?.size ?? { height: side, width: side },
     fit: flags.fit,
     grey: flags.grey,
   };
-  const good: { image: Image; sha256: string }[] = [];
-  for (const { path: file } of evenly(set.train, flags.learn)) {
+  const good: { name: string; image: Image; sha256: string }[] = [];
+  for (const { name, path: file } of evenly(set.train, flags.learn ?? set.train.length)) {
     const image = await survive(file, async () => (await readPicture(file, options)).image);
-    if (image) good.push({ image, sha256: await sha256Of(file) });
+    if (image) good.push({ name, image, sha256: await sha256Of(file) });
   }
-  const heldCount = Math.min(flags.held ?? heldOutCount(good.length), Math.floor(good.length / 2));
-  if (heldCount < 1)
+  if (good.length < 2)
     throw new RgiError('input', `${set.name} has ${good.length} good pictures; at least two are needed.`);
-  const held = new Set(heldOut(good.length, heldCount, flags.seed));
+  const { held, notes } = heldPositions(good, source, flags);
   const counts = new Map<string, number>();
   const test: TestPicture[] = [];
   for (const sample of set.test) {
@@ -72,7 +77,7 @@ export async function loadSet(
     held: stackImages(good.filter((_, i) => held.has(i)).map((one) => one.image)),
     test,
     failed,
-    notes: masksNote(test, set.about),
+    notes: [...notes, ...masksNote(test, set.about)],
     hash: hashOf(good.map((one) => one.sha256)),
   };
 }
@@ -89,10 +94,34 @@ function masksNote(test: readonly TestPicture[], layout: string): string[] {
   ];
 }
 
-/** At most `count` of them, evenly taken. */
-function evenly<T>(all: readonly T[], count = all.length): readonly T[] {
-  if (count >= all.length) return all;
-  return Array.from({ length: count }, (_, i) => all[Math.floor((i * all.length) / count)]);
+/** Fewer unseen pictures than this set no threshold. */
+const LEAST_UNSEEN = 8;
+
+/**
+ * Which good pictures set the thresholds: those that the generator has not learnt from, if its file says so; else whole groups
+ * or blocks of names, by the rule of `rgi train`.
+ */
+function heldPositions(
+  good: readonly { readonly name: string; readonly image: Image }[],
+  source: TrainingSource | undefined,
+  { held, seed }: DetectFlags,
+): { held: ReadonlySet<number>; notes: string[] } {
+  const unseen = good.flatMap(({ name, image }, i) =>
+    source?.seen.has(pictureDigest(storedPicture(name, image))) ? [] : [i],
+  );
+  if (held === undefined && unseen.length >= LEAST_UNSEEN && unseen.length < good.length)
+    return { held: new Set(unseen), notes: [] };
+  const wanted = Math.min(held ?? heldOutCount(good.length), Math.floor(good.length / 2));
+  const names = good.map(({ name }) => name);
+  const positions = heldOutOf(names, wanted, seed);
+  const known = source ? positions.filter((i) => !unseen.includes(i)).length : 0;
+  const notes =
+    known > 0
+      ? [
+          `The generator has learnt from ${known} of the ${positions.length} pictures that set the thresholds: its own are too low.`,
+        ]
+      : [];
+  return { held: new Set(positions), notes };
 }
 
 async function readSample(sample: Sample, options: ReadOptions, labels: boolean): Promise<TestPicture> {

@@ -27,6 +27,8 @@ Methods that need no generator, and that any other must beat:
 Methods of a generator (--generator), whose residual is the map, written as for 'rgi evaluate inpaint':
   rgi  rgi:paper-detect  rrgi  rrgi:paper-detect  anogan  anogan:rgi  invert  rgi:threshold=15
   f-anogan       the encoder's answer, scored by residual and discriminator features (f-anogan:kappa=0.5); no search
+What 'rgi detect' does with a generator that 'rgi calibrate' has seen, its thresholds too:
+  policy         or policy:NAME
 
 Examples:
   rgi evaluate detect bottle/ --out floors
@@ -35,8 +37,8 @@ Examples:
   rgi report table
 
 The threshold behind 'Dice, calibrated' is set on good training pictures that are kept from learning (--held): so that
-their pixels exceed it at the rate --false-alarm. No test picture has a part in it. They are blocks of consecutive names,
-the same that 'rgi train' holds out of this folder with the same seed: its generator has not seen them either.
+their pixels exceed it at the rate --false-alarm. No test picture has a part in it. They are those that the generator has
+not learnt from, if its file says so; else whole groups or blocks of consecutive names, since neighbours are alike.
 
 Files written to --out: results.json, results.csv, results.md, records.jsonl, maps/ (float, smoothed), learnt/, pictures/.
 Data sets: MVTec AD (train/good, test/DEFECT, ground_truth/DEFECT), BTAD (train/ok, test/ko, ground_truth/ko), VisA
@@ -62,7 +64,7 @@ export function addDetectOptions(command: Command): Command {
         )
         .option(
           '--held <count>',
-          'good pictures kept from learning, to set the threshold (default: a twentieth, 8 to 32)',
+          'good pictures kept from learning, to set the threshold (default: an eighth, 8 to 64)',
           count,
         )
         .option('--learn <count>', 'at most so many good pictures, evenly taken (default: all)', count)

@@ -1,4 +1,5 @@
 /** `rgi evaluate detect`: reads the set, resolves the methods, runs the protocol, writes the tables. */
+import { trainingSource } from '../../detect/node/good-pictures.ts';
 import { parseDetectors } from '../../evaluate/detect/methods.ts';
 import { type DetectJob, evaluateDetect } from '../../evaluate/node/detect.ts';
 import { findDetectionSet } from '../../evaluate/node/detection-layouts.ts';
@@ -10,7 +11,7 @@ import { checkFolder } from '../restore/command.ts';
 import { commandLine, type Head, reporter } from './common.ts';
 import { loadSet } from './detect-data.ts';
 import { DETECT_METHODS, type DetectFlags } from './detect-flags.ts';
-import { candidateOf, checkNeeds, openDetectModel } from './detectors.ts';
+import { candidateOf, checkNeeds, openDetectModel, pictureShape } from './detectors.ts';
 
 export async function evaluateDetectCommand(data: string, given: DetectFlags, io: Io): Promise<ExitCode> {
   const flags = { ...given, methods: given.methods ?? DETECT_METHODS };
@@ -25,7 +26,8 @@ export async function evaluateDetectCommand(data: string, given: DetectFlags, io
     const model = await openDetectModel(runtime, named, flags);
     const candidates = [];
     for (const one of named) candidates.push(await candidateOf(one, runtime, model, flags));
-    const loaded = await loadSet(set, model?.opened.generator, flags);
+    const shape = await pictureShape(named, model);
+    const loaded = await loadSet(set, shape, model && trainingSource(model.opened.model), flags);
     const description = {
       data: loaded.hash,
       size: loaded.good.dims.slice(1),

@@ -1,13 +1,17 @@
 /** The detectors an evaluation names, on the networks that go with them. */
+import { encoderFits, inversionBatch } from '../../detect/inverter.ts';
+import { readPolicy } from '../../detect/node/policy-files.ts';
+import { settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
 import type { Detector } from '../../evaluate/detect/detector.ts';
 import type { NamedDetector } from '../../evaluate/detect/methods.ts';
-import { autoencoderDetector, checkEncoder, fanoganDetector } from '../../evaluate/detect/networks.ts';
+import { autoencoderDetector, fanoganDetector } from '../../evaluate/detect/networks.ts';
 import { gaussianDetector, pcaDetector } from '../../evaluate/detect/plain.ts';
+import { productDetector } from '../../evaluate/detect/product.ts';
 import { searchDetector } from '../../evaluate/detect/search.ts';
 import type { Candidate, LearnContext } from '../../evaluate/node/detect.ts';
 import { type AutoencoderSettings, trainAutoencoder } from '../../gan/autoencoder.ts';
-import type { Image } from '../../images/image.ts';
+import type { Image, Size } from '../../images/image.ts';
 import { batchSize } from '../../inversion/restore.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
@@ -24,6 +28,11 @@ import type { DetectFlags } from './detect-flags.ts';
 const PLAIN_BATCH = 32;
 /** f-AnoGAN's, whose discriminator may stand in the graph once per picture. */
 const FANOGAN_BATCH = 8;
+
+export interface PictureShape {
+  readonly channels: number;
+  readonly size?: Size;
+}
 
 export interface OpenedModel {
   readonly opened: OpenedGenerator;
@@ -57,7 +66,32 @@ export function checkNeeds(named: readonly NamedDetector[], generator: string | 
 }
 
 function needsGenerator({ kind }: NamedDetector): boolean {
-  return kind === 'search' || kind === 'f-anogan';
+  return kind === 'search' || kind === 'f-anogan' || kind === 'policy';
+}
+
+/**
+ * What pictures must be: of the generator's size, unless a policy examines tiles of larger ones. Throws `usage` where both are
+ * asked for.
+ */
+export async function pictureShape(
+  named: readonly NamedDetector[],
+  model: OpenedModel | undefined,
+): Promise<PictureShape | undefined> {
+  if (!model) return undefined;
+  const { channels, height, width } = model.opened.generator;
+  const forms = new Map<string, 'object' | 'tiles'>();
+  for (const one of named.filter(needsGenerator)) {
+    const policy = one.kind === 'policy' ? await readPolicy(model.file, model.opened.model, one.policy) : undefined;
+    forms.set(one.name, policy?.form ?? 'object');
+  }
+  const [tiles] = [...forms].find(([, form]) => form === 'tiles') ?? [];
+  const [whole] = [...forms].find(([, form]) => form === 'object') ?? [];
+  if (tiles === undefined) return { channels, size: { height, width } };
+  if (whole === undefined) return { channels };
+  throw new RgiError(
+    'usage',
+    `The method '${tiles}' examines pictures by tiles, '${whole}' takes whole ones of the generator's size: evaluate them apart.`,
+  );
 }
 
 export async function candidateOf(
@@ -89,6 +123,8 @@ export async function candidateOf(
     }
     case 'f-anogan':
       return fanoganCandidate(named, runtime, model!, flags);
+    case 'policy':
+      return productCandidate(named, runtime, model!, flags);
     case 'search': {
       const { opened, networks, description } = model!;
       const { generator } = opened;
@@ -135,29 +171,63 @@ function graphOf(bytes: Uint8Array | undefined): Graph | undefined {
 async function fanoganCandidate(
   { name, kappa }: NamedDetector & { kind: 'f-anogan' },
   runtime: Runtime,
-  { opened, networks, file, description }: OpenedModel,
+  model: OpenedModel,
   flags: DetectFlags,
 ): Promise<Candidate> {
+  const { opened, networks, description } = model;
+  const { generator } = opened;
   const fail = (what: string) => new RgiError('usage', `The method '${name}' needs ${what}`);
   const layer = networks.layers.at(-1);
   const { critic } = networks.contestant;
   if (!critic || layer === undefined)
     throw fail('a discriminator with activations, whose features it compares: give it with --discriminator.');
-  const encoderFile = flags.encoder ?? (await companionOf('encoder', opened.model, file));
-  if (encoderFile === undefined)
+  const encoder = await encoderOf(model, flags);
+  if (encoder === undefined)
     throw fail("an encoder, from pictures to latents: give it with --encoder ('rgi train' makes one).");
-  const encoder = (await openModel(encoderFile)).graph;
-  const { generator } = opened;
-  checkEncoder(encoder, generator, encoderFile);
-  const networksUsed = {
-    encoder: { file: encoderFile, sha256: await sha256Of(encoderFile) },
-    others: networks.described,
-  };
+  const networksUsed = { encoder: encoder.described, others: networks.described };
   return {
     name,
     description: { kind: 'f-anogan', kappa, layer, generator: description, networks: networksUsed },
     batch: FANOGAN_BATCH,
     walks: false,
-    learn: async () => fanoganDetector({ generator, encoder, critic, layer, kappa }, runtime),
+    learn: async () => fanoganDetector({ generator, encoder: encoder.graph, critic, layer, kappa }, runtime),
   };
+}
+
+/** What `rgi detect` does with the model. */
+async function productCandidate(
+  { name, policy: asked }: NamedDetector & { kind: 'policy' },
+  runtime: Runtime,
+  model: OpenedModel,
+  flags: DetectFlags,
+): Promise<Candidate> {
+  const { opened, file, description } = model;
+  const { generator } = opened;
+  const policy = await readPolicy(file, opened.model, asked);
+  const encoder = await encoderOf(model, flags);
+  const described = { kind: 'policy', policy: settingsOf(policy), encoder: encoder?.described };
+  return {
+    name,
+    description: { ...described, generator: description },
+    batch: flags.batch ?? inversionBatch(generator),
+    walks: false,
+    learn: async () => productDetector({ generator, encoder: encoder?.graph, policy, batch: flags.batch }, runtime),
+  };
+}
+
+/** The encoder that is named, or the generator's companion. */
+async function encoderOf(
+  { opened, file }: OpenedModel,
+  flags: DetectFlags,
+): Promise<{ readonly graph: Graph; readonly described: unknown } | undefined> {
+  const own = flags.latent === undefined ? await companionOf('encoder', opened.model, file) : undefined;
+  const encoderFile = flags.encoder ?? own;
+  if (encoderFile === undefined) return undefined;
+  const { graph } = await openModel(encoderFile);
+  if (!encoderFits(opened.generator, graph)) {
+    throw new RgiError('model', `${encoderFile} does not map the generator's pictures to its latent.`, {
+      file: encoderFile,
+    });
+  }
+  return { graph, described: { file: encoderFile, sha256: await sha256Of(encoderFile) } };
 }

@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, RgiError } from '../../errors.ts';
-import { isGreyInColour, shapeOf, toPixels } from '../../images/image.ts';
+import { type Image, isGreyInColour, shapeOf, toPixels } from '../../images/image.ts';
 import { naturalOrder } from '../../images/node/inputs.ts';
 import { readPicture } from '../../images/node/read.ts';
 import { resize } from '../../images/resize.ts';
@@ -93,15 +93,16 @@ async function stored(
   const wanted = { channels, grey: 'luma' as const };
   if (kind === 'object') {
     const { image } = await readPicture(file, { ...wanted, size: { height: size, width: size }, fit: 'cover' });
-    return planar(name, image);
+    return storedPicture(name, image);
   }
   const { image } = await readPicture(file, wanted);
   const { height, width } = shapeOf(image);
   const working = workingSize({ height, width }, { height: size, width: size }, scale);
-  return planar(name, resize(image, working, working.height < height ? 'area' : 'bilinear'));
+  return storedPicture(name, resize(image, working, working.height < height ? 'area' : 'bilinear'));
 }
 
-function planar(name: string, image: Parameters<typeof shapeOf>[0]): StoredPicture {
+/** A picture [1,C,H,W] in [-1,1] in 8 bits. */
+export function storedPicture(name: string, image: Image): StoredPicture {
   const { channels, height, width } = shapeOf(image);
   const pixels = toPixels({ ...image, dims: [1, channels, height, width] });
   const plane = height * width;

@@ -22,6 +22,8 @@ export interface Found {
 export type Search = Pick<Restoration, 'code' | 'loss' | 'steps' | 'history'>;
 
 export interface Detector {
+  /** The threshold that it brings, for maps that are as they should be: neither smoothed nor calibrated here. */
+  readonly threshold?: number;
   /** Undefined if it was aborted. */
   find(images: Image, signal?: AbortSignal): Promise<Found | undefined>;
   /** How the search for one picture [1,C,H,W] goes, in about `count` pictures; absent where nothing is searched. */
@@ -31,6 +33,11 @@ export interface Detector {
 
 /** Maps are smoothed by so many pixels (at 128 pixels; in proportion at other sizes) before anything is read off them. */
 export const SMOOTHING = 1.5;
+
+/** The maps of a detector as they are read: smoothed, unless it brings its own threshold. */
+export function mapsOf(detector: Detector, maps: Image): Image {
+  return detector.threshold === undefined ? smoothed(maps) : maps;
+}
 
 export function smoothed(maps: Image): Image {
   const { height, width } = shapeOf(maps);

@@ -1,6 +1,7 @@
 /**
  * Detectors by name. Those that need no generator: `gaussian`, `pca:COUNT`, `autoencoder[:ssim][:steps=N][:latent=N]`; of a
- * generator, its encoder and its discriminator: `f-anogan[:kappa=N]`; of a generator: any recipe (`rgi`, `anogan`, ...).
+ * generator, its encoder and its discriminator: `f-anogan[:kappa=N]`; of a calibrated generator: `policy[:NAME]`, what
+ * `rgi detect` does; of a generator: any recipe (`rgi`, `anogan`, ...).
  */
 import { RgiError } from '../../errors.ts';
 import { AUTOENCODER, type AutoencoderSettings } from '../../gan/autoencoder.ts';
@@ -12,10 +13,11 @@ export type NamedDetector = { readonly name: string } & (
   | { readonly kind: 'pca'; readonly components: number }
   | { readonly kind: 'autoencoder'; readonly settings: AutoencoderSettings }
   | { readonly kind: 'f-anogan'; readonly kappa: number }
+  | { readonly kind: 'policy'; readonly policy?: string }
   | { readonly kind: 'search'; readonly recipe: Recipe }
 );
 
-const PLAIN = ['gaussian', 'pca', 'autoencoder', 'f-anogan'] as const;
+const OWN = ['gaussian', 'pca', 'autoencoder', 'f-anogan', 'policy'] as const;
 
 /** Weight of f-AnoGAN's features, as in its authors' code. */
 const KAPPA = 1;
@@ -49,6 +51,9 @@ function parseDetector(name: string, seed: number): NamedDetector {
         settings: { ...AUTOENCODER, ...autoencoderSettings(rest, fail(about)), seed },
       };
     }
+    case 'policy':
+      if (rest.length > 1) throw fail('write policy, or policy:NAME.');
+      return { name, kind: 'policy', ...(rest.length === 1 ? { policy: rest[0] } : {}) };
     case 'f-anogan': {
       const kappa = rest.length === 0 ? KAPPA : numberOf(rest[0], 'kappa');
       if (rest.length > 1 || kappa === undefined || kappa < 0) throw fail('write f-anogan, or f-anogan:kappa=NUMBER.');
@@ -57,7 +62,7 @@ function parseDetector(name: string, seed: number): NamedDetector {
   }
   if (!METHOD_NAMES.some((known) => first.replace(/\+mask$/, '') === known))
     throw fail(
-      `there is no '${first}'; the methods are ${[...PLAIN, ...METHOD_NAMES.filter((one) => !ALWAYS_TOLD.has(one))].join(', ')}.`,
+      `there is no '${first}'; the methods are ${[...OWN, ...METHOD_NAMES.filter((one) => !ALWAYS_TOLD.has(one))].join(', ')}.`,
     );
   if ([...ALWAYS_TOLD].some((told) => first.replace(/\+mask$/, '') === told))
     throw fail('it needs the true mask, which is what is to be found.');

@@ -1,5 +1,4 @@
 /** Detectors that look once: an autoencoder, and f-AnoGAN's encoder with its generator and discriminator. */
-import { RgiError } from '../../errors.ts';
 import { type Image, residualMap, shapeOf } from '../../images/image.ts';
 import type { Critic } from '../../inversion/critic.ts';
 import type { Generator } from '../../inversion/generator.ts';
@@ -7,7 +6,7 @@ import { GraphBuilder } from '../../onnx/builder.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { appendGraph } from '../../onnx/merge.ts';
-import { float32Data, sizeOf } from '../../onnx/tensor.ts';
+import { float32Data } from '../../onnx/tensor.ts';
 import type { Runtime, Session } from '../../runtime/runtime.ts';
 import type { Detector } from './detector.ts';
 
@@ -67,9 +66,7 @@ function fanoganGraph({ generator, encoder, critic, layer, kappa }: FanoganJob, 
   const encoded = appendGraph(b, encoder, 'encoder/', new Map([[encoder.inputs[0].name, x]]));
   const code = encoded.get(encoder.outputs[0].name)!;
   const [latent] = latents;
-  // Encoders give [N, length]; the latent of a convolutional generator is [N, length, 1, 1].
-  const z = b.Reshape(code, [count, ...latent.dims]);
-  const y = appendGraph(b, graph, 'generator/', new Map([[latent.name, z]])).get(output)!;
+  const y = appendGraph(b, graph, 'generator/', new Map([[latent.name, code]])).get(output)!;
   b.node('Identity', [y], {}, ['restored']);
   const meanSquare = (p: string, q: string) => {
     const difference = b.node('Flatten', [b.Sub(p, q)], { axis: 1 })[0];
@@ -80,27 +77,4 @@ function fanoganGraph({ generator, encoder, critic, layer, kappa }: FanoganJob, 
   b.node('Identity', [score], {}, ['score']);
   const info = (name: string, shape: readonly number[]) => ({ name, type: 'float32' as const, dims: shape });
   return b.graph('f-anogan', [info('image', dims)], [info('restored', dims), info('score', [count])]);
-}
-
-/** Throws `model` where an encoder does not fit its generator. */
-export function checkEncoder(encoder: Graph, generator: Generator, file: string): void {
-  const { latents, channels, height, width, batch } = generator;
-  const fits = (dims: readonly (number | string)[], wanted: readonly number[]) =>
-    dims.length === wanted.length && dims.every((dim, axis) => typeof dim !== 'number' || dim === wanted[axis]);
-  const [input] = encoder.inputs;
-  const picture = [channels, height, width];
-  if (latents.length !== 1 || batch !== 'any') {
-    throw new RgiError('model', `${file}: an encoder serves a generator of one latent and any batch only.`, { file });
-  }
-  const length = sizeOf(latents[0].dims);
-  const made = encoder.outputs[0]?.dims.slice(1) ?? [];
-  const long = made.every((dim) => typeof dim === 'number') && sizeOf(made as number[]) === length;
-  if (encoder.inputs.length !== 1 || !fits(input.dims.slice(1), picture) || !long) {
-    const shape = (dims: readonly (number | string)[] = []) => `[N, ${dims.join(', ')}]`;
-    throw new RgiError(
-      'model',
-      `${file} must make one latent of ${length} numbers of pictures ${shape(picture)}; it makes ${shape(made)} of ${shape(input?.dims.slice(1))}.`,
-      { file },
-    );
-  }
 }

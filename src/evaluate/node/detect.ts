@@ -6,7 +6,7 @@ import path from 'node:path';
 import { type Image, imageAt, stackImages } from '../../images/image.ts';
 import { writeNpyFile } from '../../images/node/write.ts';
 import { float32 } from '../../onnx/tensor.ts';
-import { type Detector, findAll, smoothed } from '../detect/detector.ts';
+import { type Detector, findAll, mapsOf } from '../detect/detector.ts';
 import { byCase, describeMethodResults, resultsOf } from '../detect/results.ts';
 import { calibratedThreshold } from '../detect/score.ts';
 import { detectRecord, type TestPicture } from '../detect/trial.ts';
@@ -171,12 +171,11 @@ async function calibrated(
   onDone: (newly: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<number | undefined> {
-  const found = detector && (await findAll(detector, job.held, batch, { onDone, signal }));
+  if (!detector || detector.threshold !== undefined) return detector?.threshold;
+  const found = await findAll(detector, job.held, batch, { onDone, signal });
   if (!found || signal?.aborted) return undefined;
-  return calibratedThreshold(
-    found.map((map) => smoothed(map).data),
-    job.falseAlarm,
-  );
+  const maps = found.map((map) => mapsOf(detector, map).data);
+  return calibratedThreshold(maps, job.falseAlarm);
 }
 
 /** A test picture, and what is to be kept of its trial. */
@@ -216,7 +215,7 @@ async function tried(
   for (const [i, planned] of members.entries()) {
     const { picture, index, wanted, mapFile } = planned;
     const { image, truth } = picture;
-    const map = smoothed(imageAt(found.maps, i)).data;
+    const map = mapsOf(detector, imageAt(found.maps, i)).data;
     const mask = map.map((value) => (value > threshold ? 1 : 0));
     const stem = `${String(index).padStart(4, '0')}-${slug(picture.name.replace(/\.[^.]*$/, ''))}`;
     const restored = found.restored && imageAt(found.restored, i);

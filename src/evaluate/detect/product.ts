@@ -1,0 +1,40 @@
+/** `rgi detect` itself as a detector: the generator with a policy that `rgi calibrate` stored in it. */
+import { workingSize } from '../../datasets/working-size.ts';
+import { type Examiner, type ExaminerOptions, openExaminer } from '../../detect/examiner.ts';
+import { type Image, imagesOf, shapeOf, stackImages } from '../../images/image.ts';
+import { resize } from '../../images/resize.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import type { Detector } from './detector.ts';
+
+export type ProductJob = Pick<ExaminerOptions, 'generator' | 'encoder' | 'policy' | 'batch'>;
+
+/** Whole objects are examined as they are; for tiles a picture is first made the policy's `scale` times smaller. */
+export function productDetector(job: ProductJob, runtime: Runtime): Detector {
+  const { policy, generator } = job;
+  const working = (image: Image): Image => {
+    if (policy.form === 'object') return image;
+    const size = workingSize(shapeOf(image), generator, policy.scale);
+    return resize(image, size, size.height < shapeOf(image).height ? 'area' : 'bilinear');
+  };
+  let opened: Promise<Examiner> | undefined;
+  return {
+    threshold: policy.thresholds.pixel,
+    async find(images, signal) {
+      const { height, width } = shapeOf(images);
+      opened ??= openExaminer({ ...job, signal }, runtime);
+      try {
+        const examined = await (await opened).examine(imagesOf(images).map(working));
+        const back = (image: Image) => resize(image, { height, width }, 'bilinear');
+        return {
+          maps: stackImages(examined.map(({ map }) => back(map))),
+          restored: stackImages(examined.map(({ restored }) => back(restored))),
+          scores: examined.map(({ score }) => score),
+        };
+      } catch (error) {
+        if (signal?.aborted) return undefined;
+        throw error;
+      }
+    },
+    dispose: async () => (await opened)?.dispose(),
+  };
+}
