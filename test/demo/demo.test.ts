@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type DemoPlan, runDemo } from '../../demo/run.ts';
+import { browse, chromium } from '../../scripts/chromium.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { writePolicy } from '../../src/detect/node/policy-files.ts';
 import type { Policy } from '../../src/detect/policy.ts';
@@ -62,7 +63,7 @@ const POLICY: Policy = {
   form: 'object',
   scale: 1,
   stride: 16,
-  inversion: { thresholdGrey: 25, prior: 0, steps: 300, starts: 4 },
+  inversion: { thresholdGrey: 25, prior: 0, steps: 100, starts: 4 },
   evidence: { blur: 0, smoothing: 0 },
   thresholds: { pixel: 6, image: 8 },
   falseAlarms: { pixel: 0.01, image: 0.01 },
@@ -111,7 +112,7 @@ test('pictures of the generator come back, without a mask; the figures say so, a
   const again = await runDemo(plan, quietIo().io);
   const { seconds: _, secondsPerPicture: __, ...same } = figures!;
   expect(again.figures).toMatchObject(same);
-});
+}, 300_000);
 
 test('the page needs nothing from elsewhere, runs no script, and names every picture', () => {
   const page = readFileSync(path.join(plan.out, 'index.html'), 'utf8');
@@ -127,6 +128,15 @@ test('the page needs nothing from elsewhere, runs no script, and names every pic
   expect(page.includes('Colour &amp; co')).toBe(true);
   expect(page.includes('Drawn by &lt;nobody&gt;. CC BY 4.0')).toBe(true);
   expect(page.includes('NaN')).toBe(false);
+});
+
+test.skipIf(!chromium)('on a phone nothing sticks out', () => {
+  const frame = `<!doctype html><title>-</title><iframe width="375" height="3000" src="out/index.html"></iframe>
+<script>onload = () => { document.title = document.querySelector('iframe').contentDocument.documentElement.scrollWidth; };</script>`;
+  const outer = path.join(folder, 'outer.html');
+  writeFileSync(outer, frame);
+  const dom = browse(folder, outer, '--dump-dom', '--allow-file-access-from-files', '--virtual-time-budget=3000');
+  expect(Number(dom.match(/<title>(.*?)<\/title>/)![1])).toBe(375);
 });
 
 test('interrupted, it says so, exits with 3 and leaves no page', async () => {

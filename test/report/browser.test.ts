@@ -1,15 +1,13 @@
 /** The page in headless Chromium, where there is one: it draws, its script runs under its policy, it fits a phone. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { browse, chromium } from '../../scripts/chromium.ts';
 import { escapeHtml } from '../../src/report/html.ts';
 import { reportPage } from '../../src/report/page.ts';
 import { madeReport } from './made.ts';
-
-const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 
 describe.skipIf(!chromium)('in Chromium', () => {
   let folder: string;
@@ -21,25 +19,12 @@ describe.skipIf(!chromium)('in Chromium', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  const browse = (file: string, ...flags: string[]) =>
-    execFileSync(
-      chromium!,
-      [
-        '--headless',
-        '--no-sandbox',
-        '--disable-gpu',
-        '--hide-scrollbars',
-        `--user-data-dir=${folder}/profile`,
-        ...flags,
-        `file://${folder}/${file}`,
-      ],
-      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 50_000 },
-    );
+  const open = (file: string, ...flags: string[]) => browse(folder, path.join(folder, file), ...flags);
 
   /** Mean brightness, 0 to 255, of the page's left margin and how many distinct colours there are. */
   async function shot(name: string, ...flags: string[]) {
     const file = path.join(folder, `${name}.png`);
-    browse('report.html', `--screenshot=${file}`, '--window-size=1000,1400', ...flags);
+    open('report.html', `--screenshot=${file}`, '--window-size=1000,1400', ...flags);
     const { data, info } = await sharp(file).removeAlpha().raw().toBuffer({ resolveWithObject: true });
     const colours = new Set<number>();
     for (let i = 0; i < data.length; i += info.channels)
@@ -78,7 +63,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
       document.title = JSON.stringify(result);`;
     const outer = `<!doctype html><title>-</title><iframe width="375" height="3000" srcdoc="${escapeHtml(page)}"></iframe><script>onload = () => {${driver}}</script>`;
     writeFileSync(path.join(folder, 'outer.html'), outer);
-    const dom = browse('outer.html', '--dump-dom', '--virtual-time-budget=3000');
+    const dom = open('outer.html', '--dump-dom', '--virtual-time-budget=3000');
     const title = dom
       .match(/<title>([\s\S]*?)<\/title>/)![1]
       .replaceAll('&lt;', '<')
@@ -97,7 +82,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
   test('without a script every step of a search is there', () => {
     const still = page.replace(/<script>[\s\S]*<\/script>/, '');
     writeFileSync(path.join(folder, 'still.html'), still);
-    const dom = browse('still.html', '--dump-dom');
+    const dom = open('still.html', '--dump-dom');
     expect(dom.match(/<span>step \d+<\/span>/g)).toHaveLength(18);
     expect(dom).not.toContain('class="tools"');
   });
