@@ -30,8 +30,12 @@ export interface RunReport {
   readonly complete: boolean;
   /** What the table's columns are, in a sentence or two. */
   readonly about: string;
+  /** What a picture's state is called. */
+  readonly stateLabel: string;
   readonly columns: readonly Column[];
+  /** In an order whose name is `order`. */
   readonly pictures: readonly RunPicture[];
+  readonly order: string;
   readonly charts: readonly Chart[];
   readonly notes: readonly string[];
   readonly failed: readonly { readonly file: string; readonly reason: string }[];
@@ -60,16 +64,16 @@ ${run.settings.map(([title, value]) => settingBlock(title, value))}
   return pageOf(run.title, body);
 }
 
-function listOf({ about, columns, pictures }: RunReport): Html {
+function listOf({ about, stateLabel, columns, pictures }: RunReport): Html {
   return table({
     name: 'Pictures',
     about,
-    head: ['Picture', ...columns.map((column) => column.label), 'State'].map(
+    head: ['Picture', stateLabel, ...columns.map((column) => column.label)].map(
       (label) => html`<th scope="col">${label}</th>`,
     ),
     rows: pictures.map(
       ({ name, state, marked, values }) =>
-        html`<tr><th scope="row">${name}</th>${columns.map(({ key, digits }) => numberCell(values[key], digits))}<td>${marked ? html`<strong>${state}</strong>` : state}</td></tr>`,
+        html`<tr><th scope="row">${name}</th><td>${marked ? html`<strong>${state}</strong>` : state}</td>${columns.map(({ key, digits }) => numberCell(values[key], digits))}</tr>`,
     ),
   });
 }
@@ -80,11 +84,11 @@ function numberCell(value: number | undefined, digits: number): Html {
 }
 
 /** A card per picture; undefined where no picture can be shown. */
-function cardsOf({ columns, pictures, embedded }: RunReport): Html | undefined {
+function cardsOf({ columns, pictures, order, embedded }: RunReport): Html | undefined {
   const shown = pictures.filter(({ thumbs }) => thumbs.some(({ file }) => embedded.has(file)));
   if (shown.length === 0) return undefined;
   const sorts = columns.map(({ key, label }) => ({ key, name: label }));
-  return html`<ul class="cards" data-sorts="${JSON.stringify(sorts)}">${shown.map(
+  return html`<ul class="cards" data-sorts="${JSON.stringify(sorts)}" data-order="${order}">${shown.map(
     ({ name, state, marked, message, values, thumbs }) => {
       const numbers = columns.flatMap(({ key, label, digits }) =>
         values[key] === undefined ? [] : [`${label.toLowerCase()} ${values[key].toFixed(digits)}`],

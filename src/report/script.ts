@@ -38,7 +38,7 @@ for (const list of all('.cards[data-sorts]')) {
   const label = document.createElement('label');
   label.textContent = 'Order of the pictures: ';
   const select = document.createElement('select');
-  const choices = [{ name: 'as in the set' }];
+  const choices = [{ name: list.dataset.order || 'as in the set' }];
   for (const { key, name } of sorts) choices.push({ key, sign: 1, name: name + ', lowest first' }, { key, sign: -1, name: name + ', highest first' });
   choices.forEach((choice, i) => select.add(new Option(choice.name, String(i))));
   label.append(select);

@@ -40,7 +40,7 @@ th button{font:inherit;color:inherit;background:none;border:0;padding:0;cursor:p
 th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending] button::after{content:" \\2193"}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.2rem;margin:1rem 0}
 figure{margin:0}
-.chart{background:var(--paper);border:1px solid var(--rule);border-radius:6px;padding:.8rem;min-width:0}
+.chart{background:var(--paper);border:1px solid var(--rule);border-radius:6px;padding:.8rem;min-width:0;max-width:44rem}
 .chart figcaption{font-weight:600;margin-bottom:.4rem}
 .chart svg:not([aria-hidden]){width:100%;height:auto;display:block}
 .chart text{font-size:12.5px;fill:var(--soft)}

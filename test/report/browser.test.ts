@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { browse, chromium } from '../../scripts/chromium.ts';
 import { escapeHtml } from '../../src/report/html.ts';
 import { reportPage } from '../../src/report/page.ts';
-import { madeReport } from './made.ts';
+import { runPage } from '../../src/report/run-page.ts';
+import { HOSTILE, madeReport, madeRun } from './made.ts';
 
 describe.skipIf(!chromium)('in Chromium', () => {
   let folder: string;
@@ -20,6 +21,13 @@ describe.skipIf(!chromium)('in Chromium', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const open = (file: string, ...flags: string[]) => browse(folder, path.join(folder, file), ...flags);
+
+  const titleOf = (dom: string) =>
+    dom
+      .match(/<title>([\s\S]*?)<\/title>/)![1]
+      .replaceAll('&lt;', '<')
+      .replaceAll('&gt;', '>')
+      .replaceAll('&amp;', '&');
 
   /** Mean brightness, 0 to 255, of the page's left margin and how many distinct colours there are. */
   async function shot(name: string, ...flags: string[]) {
@@ -64,12 +72,7 @@ describe.skipIf(!chromium)('in Chromium', () => {
     const outer = `<!doctype html><title>-</title><iframe width="375" height="3000" srcdoc="${escapeHtml(page)}"></iframe><script>onload = () => {${driver}}</script>`;
     writeFileSync(path.join(folder, 'outer.html'), outer);
     const dom = open('outer.html', '--dump-dom', '--virtual-time-budget=3000');
-    const title = dom
-      .match(/<title>([\s\S]*?)<\/title>/)![1]
-      .replaceAll('&lt;', '<')
-      .replaceAll('&gt;', '>')
-      .replaceAll('&amp;', '&');
-    const result = JSON.parse(title);
+    const result = JSON.parse(titleOf(dom));
     expect(result.width).toBeLessThanOrEqual(375);
     expect(result.before).toEqual(['rgi', 'rgi:paper', 'yeh+mask']);
     expect(result.rising).toEqual(['yeh+mask', 'rgi:paper', 'rgi']);
@@ -77,6 +80,28 @@ describe.skipIf(!chromium)('in Chromium', () => {
     expect(result.falling).toEqual(result.cards.toReversed());
     expect(result.steps).toEqual(['step 200', 'step 200', 'step 200']);
     expect(result.firstSteps).toEqual(['step 10', 'step 10', 'step 10']);
+  });
+
+  test('the page of a run: pictures ordered by score, on a phone nothing sticks out', async () => {
+    const run = await runPage(madeRun());
+    const driver = `
+      const page = document.querySelector('iframe').contentDocument;
+      const cards = () => [...page.querySelector('.cards').children].map((card) => card.querySelector('h4').textContent);
+      const select = page.querySelector('select');
+      const result = { width: page.documentElement.scrollWidth, first: select.options[0].text, cards: cards() };
+      select.value = '1';
+      select.dispatchEvent(new Event('change'));
+      result.rising = cards();
+      document.title = JSON.stringify(result);`;
+    const outer = `<!doctype html><title>-</title><iframe width="375" height="3000" srcdoc="${escapeHtml(run)}"></iframe><script>onload = () => {${driver}}</script>`;
+    writeFileSync(path.join(folder, 'run.html'), outer);
+    const dom = open('run.html', '--dump-dom', '--virtual-time-budget=3000');
+    expect(JSON.parse(titleOf(dom))).toEqual({
+      width: 375,
+      first: 'the oddest first',
+      cards: ['b.png', 'a.png', HOSTILE],
+      rising: [HOSTILE, 'a.png', 'b.png'],
+    });
   });
 
   test('without a script every step of a search is there', () => {

@@ -2,6 +2,7 @@
 import { aggregate } from '../../src/evaluate/aggregate.ts';
 import type { Results, TrialRecord } from '../../src/evaluate/record.ts';
 import type { ReportInput } from '../../src/report/page.ts';
+import type { RunReport } from '../../src/report/run-page.ts';
 
 /** A grey pixel. */
 export const PIXEL =
@@ -94,5 +95,35 @@ export function madeReport(trials = madeTrials()): ReportInput {
     trials,
     embedded: new Map(files.map((file) => [file, PIXEL])),
     notes: [],
+  };
+}
+
+/** A made-up detection run, the oddest picture first. */
+export function madeRun(): RunReport {
+  const pictures = ['b.png', 'a.png', HOSTILE].map((name, i) => ({
+    name,
+    state: i === 0 ? 'defective' : 'good',
+    marked: i === 0,
+    values: { score: 9 - i },
+    thumbs: ['input', 'found', 'map', 'mask'].map((caption) => ({
+      file: 'pixel',
+      caption,
+      alt: `${name}, ${caption}`,
+    })),
+  }));
+  return {
+    title: 'Detection: parts',
+    facts: [['What', '1 of 3 pictures are defective']],
+    complete: true,
+    about: 'Scores.',
+    stateLabel: 'Verdict',
+    columns: [{ key: 'score', label: 'Score', digits: 2 }],
+    pictures,
+    order: 'the oddest first',
+    charts: [],
+    notes: [],
+    failed: [],
+    settings: [['Policy', { name: 'default' }]],
+    embedded: new Map([['pixel', PIXEL]]),
   };
 }

@@ -21,6 +21,7 @@ export interface SearchJob {
 
 export function searchDetector({ scoredBy, ...job }: SearchJob, runtime: Runtime): Detector {
   const shared = { ...job, reuse: reuse() };
+  const masks = job.method.stages.some((stage) => stage.formulation.mask.form !== 'none');
   return {
     async find(images, signal) {
       const made: { residual: Image; restored: Image; softMask: Image; search: Search }[] = [];
@@ -35,7 +36,7 @@ export function searchDetector({ scoredBy, ...job }: SearchJob, runtime: Runtime
       return {
         maps: stackImages(made.map((one) => one.residual)),
         restored: stackImages(made.map((one) => one.restored)),
-        softMasks: stackImages(made.map((one) => one.softMask)),
+        ...(masks ? { softMasks: stackImages(made.map((one) => one.softMask)) } : {}),
         searches: made.map((one) => one.search),
         ...(scoredBy === 'loss' ? { scores: made.map((one) => one.search.loss) } : {}),
       };

@@ -65,6 +65,8 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
       ],
       about:
         'The score is the largest value of the anomaly map; regions are those above the threshold of a pixel. All maps are drawn on one scale.',
+      stateLabel: 'Verdict',
+      order: 'the oddest first',
       columns: [
         { key: 'score', label: 'Score', digits: 2 },
         { key: 'regions', label: 'Regions', digits: 0 },

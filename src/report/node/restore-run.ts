@@ -59,6 +59,8 @@ export function restorationRun(name: string, manifest: Manifest): Run {
       ],
       about:
         'Masked is the share of the picture that was found corrupted (or was given as such). Residuals are drawn on one scale.',
+      stateLabel: 'How the search ended',
+      order: 'as given',
       columns: [
         { key: 'masked', label: 'Masked (%)', digits: 1 },
         { key: 'loss', label: 'Loss', digits: 1 },
