@@ -57,7 +57,7 @@ export function addTheoryOptions(command: Command): Command {
   command
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
     .requiredOption('-o, --out <folder>', 'where the page and the numbers go')
-    .option('--count <count>', 'latents z* of the theorems; the other experiments take shares of them', count, 24)
+    .option('--count <count>', 'latents z* of the theorems; the other experiments take shares of them', count, 20)
     .option(
       '--seed <number>',
       'seed of the latents, corruptions and starts',

@@ -28,9 +28,10 @@ export function lowestOf({ search, truth }: Point): readonly Errors[] {
 }
 
 export interface Standing {
-  /** Share of the pictures whose search ended in another minimum than the descent from z*, and a higher one: not global. */
+  /** Share of the pictures whose search ended elsewhere than the descent from z*, and higher: in a local minimum, or in a
+   * flat valley that was not followed to its end. */
   readonly trapped: number;
-  /** Share whose search ended in another and lower one: z* is not where the objective is least. */
+  /** Share whose search ended elsewhere and lower: z* is not where the objective is least. */
   readonly elsewhere: number;
 }
 

@@ -13,6 +13,7 @@ interface Column {
 const COLUMNS: readonly Column[] = [
   { head: 'RMS, grey', of: (e) => e.rms },
   { head: 'corrupted part', of: (e) => e.rmsInside },
+  { head: 'sound part', of: (e) => e.rmsOutside },
   { head: 'PSNR, dB', of: (e) => e.psnr },
   { head: 'z', of: (e) => e.z },
   { head: 'mask IoU', of: (e) => e.mask?.iou },
