@@ -21,7 +21,7 @@ export function theoryPage(theory: Theory): Promise<string> {
     ['gap', 'Off the manifold', gaps(of('gap'))],
     ['pictures', 'Pictures that were given', pictures(of('pictures'))],
     ['relatives', 'Other M-estimators', relatives(of('relatives'), of('path'))],
-    ['tuning', 'R-RGI: the gap closed, the corruption fitted', tuning(theory)],
+    ['tuning', 'R-RGI: is the gap closed, is the corruption fitted?', tuning(theory)],
   ];
   const shown = sections.filter(([, , content]) => content !== undefined);
   const body = html`<a class="skip" href="#main">To the results</a>
