@@ -78,7 +78,11 @@ export function standingChart(cells: readonly PathCell[]): Html | undefined {
     if (rising.length === 0) return [];
     const name = ESTIMATORS[cell.estimator].label;
     return [
-      { label: `${name}: above (trapped, or still on the way)`, style: 2 * i, points: rising.map((p) => [p.grey, p.trapped]) },
+      {
+        label: `${name}: above (trapped, or still on the way)`,
+        style: 2 * i,
+        points: rising.map((p) => [p.grey, p.trapped]),
+      },
       { label: `${name}: below (z* is not least)`, style: 2 * i + 1, points: rising.map((p) => [p.grey, p.elsewhere]) },
     ];
   });
