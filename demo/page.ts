@@ -6,7 +6,7 @@ import { decibels, type Figures } from './figures.ts';
 import { inspectionSection } from './inspection-section.ts';
 import { figure, maskFigure } from './parts.ts';
 import { DEMO_STYLE } from './style.ts';
-import type { InspectionView, RestoredView, SearchView } from './views.ts';
+import type { InspectedView, InspectionView, RestoredView, SearchView } from './views.ts';
 
 export interface RestoredSet {
   readonly name: string;
@@ -40,20 +40,22 @@ ${data.sets.map(({ title, credit }) => html`<p>${title}: ${credit}</p>`)}${data.
   return selfContained({ title: 'rgi: pictures restored, defects found', style: DEMO_STYLE, body });
 }
 
-/** Pictures of the top row: the first set's first five. */
+/** Pictures of the top row; where defects were found the last of them is one, that which lies on the cut best. */
 const HEROES = 5;
 
-function band({ sets, figures }: DemoData): Html {
+function band({ sets, figures, inspection: inspected }: DemoData): Html {
   const { inspection } = figures;
-  const heroes = sets[0].items.slice(0, HEROES);
-  return html`<div class="band"><header>
+  const off = ({ across }: InspectedView) => Math.abs(across - 0.55);
+  const [found] = (inspected?.items ?? []).filter((one) => one.defect && one.defective).sort((a, b) => off(a) - off(b));
+  const heroes = sets[0].items
+    .slice(0, found ? HEROES - 1 : HEROES)
+    .map(({ title, pictures }) => split(title, ['given', pictures.input], ['restored', pictures.composite]));
+  if (found) heroes.push(split(found.title, ['inspected', found.pictures.input], ['found', found.pictures.overlay]));
+  return html`<div class="stage"><header>
 <p class="brand">rgi</p>
 <h1>Restored, without being told what is broken.</h1>
 <p class="lead">A generator knows what good pictures look like. rgi searches for the one that explains most of what it was given. What it cannot explain is broken: that is the mask, and nobody had to draw it.</p>
-<ul class="heroes">${heroes.map(
-    ({ title, pictures }) =>
-      html`<li><div class="split" tabindex="0" role="img" aria-label="${title}: left the picture as it was given, right as it was restored. All of it is below."><img src="${pictures.input}" alt=""><span class="seam"></span><img class="mended" src="${pictures.composite}" alt=""></div><span aria-hidden="true"><span>given</span><span>restored</span></span></li>`,
-  )}</ul>
+<ul class="heroes">${heroes}</ul>
 <dl class="numbers">
 <div><dt>median PSNR of the ${figures.pictures} pictures: as given, and G(z)</dt><dd>${decibels(figures.before)} → ${decibels(figures.restored)} dB</dd></div>
 <div><dt>median overlap (IoU) of the masks found with the true ones</dt><dd>${figures.iou.toFixed(2)}</dd></div>
@@ -61,6 +63,15 @@ ${inspection && html`<div><dt>drawn defects found, pixel AUROC ${inspection.pixe
 <div><dt>for everything on this page, ${figures.secondsPerPicture.toFixed(1)} s per restored picture</dt><dd>${figures.seconds.toFixed(0)} s</dd></div>
 </dl>
 </header></div>`;
+}
+
+/** A picture cut in two: before on the left, after on the right; all of it comes forward where it is pointed at. */
+function split(
+  title: string,
+  [left, before]: readonly [string, string],
+  [right, after]: readonly [string, string],
+): Html {
+  return html`<li><div class="split" tabindex="0" role="img" aria-label="${title}: on the left ${left}, on the right ${right}. All of it is below."><img src="${before}" alt=""><span class="seam"></span><img class="mended" src="${after}" alt=""></div><span aria-hidden="true"><span>${left}</span><span>${right}</span></span></li>`;
 }
 
 function setSection({ name, title, items }: RestoredSet, i: number): Html {

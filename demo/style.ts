@@ -8,11 +8,11 @@ const cut = (slide: number, edge = 0) =>
 export const DEMO_STYLE = `${STYLE}
 :root{--good:#1a7f4b;--bad:#b3261e;--band:#0d1b24;--band-soft:#a9c0cc;--accent:#7fd1f0}
 @media (prefers-color-scheme:dark){:root{--good:#5fd39a;--bad:#ff8a80}}
-.band{background:radial-gradient(120% 90% at 15% 0,#1d4255 0,transparent 60%),radial-gradient(90% 80% at 95% 20%,#3a2a52 0,transparent 55%),var(--band);color:#f4f8fa;padding:2.6rem 0 2.2rem}
-.band header{padding-bottom:0}
-.band .brand{margin:0;font-weight:700;letter-spacing:.04em;color:var(--accent)}
-.band h1{font-size:clamp(1.75rem,4.6vw,3.1rem);line-height:1.08;letter-spacing:-.02em;margin:.5rem 0 .8rem;max-width:22ch;text-wrap:balance}
-.band .lead{font-size:1.08rem;color:var(--band-soft);max-width:44rem;margin:0 0 1.8rem}
+.stage{background:radial-gradient(120% 90% at 15% 0,#1d4255 0,transparent 60%),radial-gradient(90% 80% at 95% 20%,#3a2a52 0,transparent 55%),var(--band);color:#f4f8fa;padding:2.6rem 0 2.2rem}
+.stage header{padding-bottom:0}
+.stage .brand{margin:0;font-weight:700;letter-spacing:.04em;color:var(--accent)}
+.stage h1{font-size:clamp(1.75rem,4.6vw,3.1rem);line-height:1.08;letter-spacing:-.02em;margin:.5rem 0 .8rem;max-width:22ch;text-wrap:balance}
+.stage .lead{font-size:1.08rem;color:var(--band-soft);max-width:44rem;margin:0 0 1.8rem}
 .heroes{list-style:none;display:grid;grid-template-columns:repeat(5,minmax(0,1fr));gap:1rem;margin:0;padding:0}
 .split{position:relative;display:block;aspect-ratio:1;overflow:hidden;border-radius:14px;background:#fff;box-shadow:0 8px 28px #0007}
 .split img{position:absolute;inset:0;width:100%;height:100%;display:block}
@@ -46,7 +46,7 @@ main>section>h2{border-top:0;margin-top:3rem;font-size:1.55rem;letter-spacing:-.
 .pixels img,img.pixels{image-rendering:pixelated}
 main .charts{grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr))}
 @media (max-width:56rem){.heroes{grid-template-columns:repeat(6,minmax(0,1fr));gap:.8rem}.heroes li{grid-column:span 2}.heroes li:nth-child(4),.heroes li:nth-child(5){grid-column:span 3}}
-@media (max-width:40rem){.band{padding:1.4rem 0 1.6rem}.heroes{grid-template-columns:1fr 1fr}.heroes li{grid-column:auto!important}.heroes li:first-child{grid-column:span 2!important}.numbers{grid-template-columns:1fr 1fr}.numbers dd{font-size:1.3rem}.piece{padding:.8rem}}
+@media (max-width:40rem){.stage{padding:1.4rem 0 1.6rem}.heroes{grid-template-columns:1fr 1fr}.heroes li{grid-column:auto!important}.heroes li:first-child{grid-column:span 2!important}.numbers{grid-template-columns:1fr 1fr}.numbers dd{font-size:1.3rem}.piece{padding:.8rem}}
 @media (prefers-reduced-motion:reduce){.split .seam,.split .mended{animation:none;transition:none}}
-@media print{.band{background:none;color:#000;padding:0}.band .lead,.numbers dt,.heroes li>span{color:#333}}
+@media print{.stage{background:none;color:#000;padding:0}.stage .lead,.numbers dt,.heroes li>span{color:#333}}
 `;

@@ -2,7 +2,7 @@
 import { thinned } from '../src/evaluate/record.ts';
 import { colourMap, overlay } from '../src/images/colour.ts';
 import type { DefectKind } from '../src/images/defects.ts';
-import { type Image, maskToImage } from '../src/images/image.ts';
+import { type Image, type Mask, maskToImage } from '../src/images/image.ts';
 import { encodePng } from '../src/images/node/write.ts';
 import { float32 } from '../src/onnx/tensor.ts';
 import type { Inspection } from './inspection.ts';
@@ -35,6 +35,8 @@ export interface InspectedView {
   /** The picture's score, and the score above which it counts as defective. */
   readonly score: number;
   readonly threshold: number;
+  /** How far across the picture the middle of the mask found lies, 0 to 1. */
+  readonly across: number;
   readonly pictures: Readonly<Record<'input' | 'overlay' | 'map' | 'mask' | 'trueMask', string>>;
 }
 
@@ -98,6 +100,7 @@ export async function inspectionView({ policy, pictures, pixelAuroc, ...model }:
       defective,
       score,
       threshold: thresholds.image,
+      across: acrossOf(mask),
       pictures: {
         input: await pngUrl(input),
         overlay: await pngUrl(overlay(input, mask)),
@@ -119,6 +122,12 @@ export async function inspectionView({ policy, pictures, pixelAuroc, ...model }:
     pixelThreshold: thresholds.pixel,
     credit: creditOf(model),
   };
+}
+
+function acrossOf({ data, dims }: Mask): number {
+  const width = dims[3];
+  const columns = [...data.keys()].filter((i) => data[i] > 0).map((i) => i % width);
+  return columns.reduce((sum, x) => sum + (x + 0.5) / width, 0) / Math.max(1, columns.length);
 }
 
 /** Whom to name for a model's pictures, and where the terms are. */
