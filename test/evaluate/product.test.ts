@@ -76,6 +76,7 @@ beforeAll(async () => {
   const training = JSON.stringify({ source: { kind: 'object', scale: 1, seen: seen.join('') } });
   writeFileSync(file('part.onnx'), encodeModel(productGraph(), new Map([['rgi.training', training]])));
   await writePolicy(file('part.onnx'), POLICY);
+  await writePolicy(file('part.onnx'), { ...POLICY, name: 'tiles', form: 'tiles' });
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -99,10 +100,23 @@ test('its maps are those of rgi detect, its threshold is the policy’s', async 
   expect(settings).toMatchObject({ held: 10, learnt: 10 });
 });
 
+test('pictures larger than the generator’s are examined by tiles', async () => {
+  const line = 'evaluate detect @set --generator @part.onnx --threads 1 --size 24 --methods policy:tiles --out @tiles';
+  expect(await rgi(`${line} --quiet`)).toEqual({ code: 0, err: '' });
+  const { results, settings } = JSON.parse(readFileSync(file('tiles/results.json'), 'utf8')) as Results;
+  expect(settings).toMatchObject({ size: [1, 24, 24] });
+  expect(results[0].metrics.pixel_auroc).toMatchObject({ n: 2 });
+});
+
 test('what cannot be is said', async () => {
   const line = 'evaluate detect @set --out @never';
   expect((await rgi(`${line} --methods policy:strict --generator @part.onnx`)).err).toMatchInlineSnapshot(`
-    "error: part.onnx has no policy 'strict'; it has 'default'. 'rgi calibrate GOOD_FOLDER --generator part.onnx --name strict' makes one.
+    "error: part.onnx has no policy 'strict'; it has 'default', 'tiles'. 'rgi calibrate GOOD_FOLDER --generator part.onnx --name strict' makes one.
+    "
+  `);
+  const mixed = '--methods policy:tiles,rgi --generator @part.onnx --threads 1';
+  expect((await rgi(`${line} ${mixed}`)).err).toMatchInlineSnapshot(`
+    "error: The method 'policy:tiles' examines pictures by tiles, 'rgi' takes whole ones of the generator's size: evaluate them apart.
     "
   `);
   expect((await rgi(`${line} --methods policy`)).err).toMatchInlineSnapshot(`

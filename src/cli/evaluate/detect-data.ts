@@ -24,7 +24,7 @@ export interface LoadedSet {
   readonly test: readonly TestPicture[];
   readonly failed: readonly { readonly file: string; readonly reason: string }[];
   readonly notes: readonly string[];
-  /** Of all that is learnt from. */
+  /** Of the good pictures, and which of them set thresholds. */
   readonly hash: string;
 }
 
@@ -78,7 +78,7 @@ export async function loadSet(
     test,
     failed,
     notes: [...notes, ...masksNote(test, set.about)],
-    hash: hashOf(good.map((one) => one.sha256)),
+    hash: hashOf(good.map((one, i) => [one.sha256, held.has(i)])),
   };
 }
 

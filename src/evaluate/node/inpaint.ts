@@ -111,7 +111,7 @@ async function recordsOf(
   signal: AbortSignal | undefined,
 ): Promise<TrialRecord[] | undefined> {
   const keys = members.map((picture, i) => keyOf(job, setting, contestant, picture, first + i));
-  const earlier = keys.map((key, i) => usable(store.find(key), first + i, job));
+  const earlier = keys.map((key, i) => usable(store.find(key), first + i, members[i], job));
   if (earlier.every((record) => record !== undefined)) return earlier;
   if (signal?.aborted) return undefined;
   onProgress(0);
@@ -173,9 +173,14 @@ function keyOf(
 }
 
 /** An earlier record, if it has the pictures that are now asked for. */
-function usable(record: TrialRecord | undefined, index: number, job: InpaintJob): TrialRecord | undefined {
-  if (index < job.keep && !record?.pictures) return undefined;
-  if (index < Math.min(job.keep, job.snapshots) && !record?.snapshots) return undefined;
+function usable(
+  record: TrialRecord | undefined,
+  index: number,
+  { image }: LoadedPicture,
+  job: InpaintJob,
+): TrialRecord | undefined {
+  const shown = index < job.keep && drawable(image);
+  if (shown && (!record?.pictures || (index < job.snapshots && !record.snapshots))) return undefined;
   return record;
 }
 
