@@ -9,13 +9,13 @@ import { ADAM, type Formulation } from '../src/inversion/formulation.ts';
 import type { Generator } from '../src/inversion/generator.ts';
 import { STEP } from '../src/inversion/names.ts';
 import { type CompiledStep, compileStep } from '../src/inversion/step.ts';
-import { GraphBuilder } from '../src/onnx/builder.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { float32, scalar, sizeOf, type Tensor, zeros } from '../src/onnx/tensor.ts';
 import { adamCorrections } from '../src/optim/adam.ts';
 import { randomFrom } from '../src/random.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
-import { evaluatorOf, type Runtime } from '../src/runtime/runtime.ts';
+import { evaluatorOf } from '../src/runtime/runtime.ts';
+import { matmulRate, processorClock, wallClock } from './clocks.ts';
 import { forwardFlops, generatorGraph, imageSize, NETWORKS, type Network } from './networks.ts';
 
 interface Case {
@@ -32,14 +32,6 @@ const CASES: readonly Case[] = [false, true].flatMap((theta): Case[] => [
 
 const WARM_UP = 3;
 const RATES = { latent: 0.1, mask: 0.01, weights: 1e-5 };
-
-/** Milliseconds so far: of the wall, or of this process's processors (for a machine that others use too; one thread). */
-type Clock = () => number;
-const wallClock: Clock = () => performance.now();
-const processorClock: Clock = () => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
 
 /** `step [--json] [--case NETWORK,BATCH,THETA] [--seconds S] [--cpu-time]`: all six cases, or the one given. */
 export async function step(args: readonly string[]): Promise<void> {
@@ -187,36 +179,6 @@ function feedsOf(compiled: CompiledStep, t: number): Map<string, Tensor> {
     [STEP.correction2, scalar(correction2)],
   ];
   return new Map(all.filter(([name]) => stepInputs.has(name)));
-}
-
-/** GFLOP/s of a 2048^3 MatMul, the best of several. */
-async function matmulRate(runtime: Runtime, clock: Clock): Promise<number> {
-  const side = 2048;
-  const dims = [side, side];
-  const b = new GraphBuilder();
-  const inputs = ['a', 'b'].map((name) => ({ name: b.reserve(name), type: 'float32' as const, dims }));
-  // The sum keeps the 16 MB of the product from being copied out, which is not part of the rate.
-  const sum = b.ReduceSum(b.Slice(b.MatMul('a', 'b'), [0], [1], [0]), undefined, false);
-  const model = encodeModel(b.graph('matmul', inputs, [{ name: sum, type: 'float32', dims: [] }]));
-  const session = await runtime.session(model);
-  const random = randomFrom(3);
-  const matrix = () =>
-    float32(
-      Float32Array.from({ length: side * side }, () => random.uniform() - 0.5),
-      dims,
-    );
-  const feeds = new Map([
-    ['a', matrix()],
-    ['b', matrix()],
-  ]);
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 10; i++) {
-    const start = clock();
-    await session.run(feeds);
-    if (i > 1) best = Math.min(best, clock() - start);
-  }
-  await session.dispose();
-  return (2 * side ** 3) / best / 1e6;
 }
 
 function rounded(value: number, digits: number): number {
