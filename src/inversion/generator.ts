@@ -33,6 +33,8 @@ export interface Generator {
   readonly width: number;
   /** The batch sizes it accepts: any, or the one baked into it. */
   readonly batch: number | 'any';
+  /** Image to latent, of a generator that was trained beside one: gives one of several starts. */
+  readonly encoder?: Graph;
   /** Draws `count` sets of latents (each [count, ...dims]). */
   draw(count: number, random: Random): Promise<Map<string, Tensor>>;
 }

@@ -1,0 +1,81 @@
+/**
+ * A start from an encoder, for pictures that are corrupted where nobody has said: what the generator cannot explain of a
+ * picture is replaced by what it makes in its place, and the picture is encoded again (expectation-maximisation for missing
+ * values: Dempster, Laird and Rubin 1977; for a linear generator it is the least-squares fit of the rest).
+ */
+import { clip, type Image } from '../images/image.ts';
+import { encodeModel } from '../onnx/encode.ts';
+import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { Generator } from './generator.ts';
+import { grossThresholds } from './noise.ts';
+
+/** Enough for the fit to settle; each costs one pass of both networks. */
+const ROUNDS = 10;
+
+/** Residuals below this, in grey levels, are no reason to distrust a pixel. */
+const LEAST_GREY = 25;
+
+/** One latent per image of `images` [n,C,H,W]; `keep` [n,1,H,W] tells the pixels to trust (1), where they are known. */
+export async function encodedStarts(
+  generator: Generator,
+  images: Tensor,
+  runtime: Runtime,
+  keep?: Tensor,
+): Promise<Map<string, Tensor>> {
+  const encoder = generator.encoder!;
+  const encode = await runtime.session(encodeModel(encoder));
+  const make = await runtime.session(encodeModel(generator.graph));
+  const [{ name: latent }] = generator.latents;
+  const known = clip(images as Image);
+  try {
+    let filled: Tensor = keep ? masked(known, zerosLike(known), float32Data(keep)) : known;
+    for (let round = 0; ; round++) {
+      const { name: input } = encoder.inputs[0];
+      const { name: output } = encoder.outputs[0];
+      const z = (await encode.run(new Map([[input, filled]]), [output])).get(output)!;
+      if (round === ROUNDS) return new Map([[latent, z]]);
+      const made = (await make.run(new Map([[latent, z]]), [generator.output])).get(generator.output)!;
+      filled = masked(known, made, keep ? float32Data(keep) : trusted(images, made));
+    }
+  } finally {
+    await encode.dispose();
+    await make.dispose();
+  }
+}
+
+function zerosLike({ dims, data }: Image): Image {
+  return float32(new Float32Array(data.length), dims);
+}
+
+/** Pixels whose residual is no larger than the picture's own scale of residuals calls for: 1. */
+function trusted(x: Tensor, y: Tensor): Float32Array {
+  const [n, channels, height, width] = x.dims;
+  const plane = height * width;
+  const [a, b] = [float32Data(x), float32Data(y)];
+  const keep = new Float32Array(n * plane);
+  grossThresholds(x, y).forEach((grey, i) => {
+    const limit = (Math.max(LEAST_GREY, grey) / 127.5) * channels;
+    for (let p = 0; p < plane; p++) {
+      let sum = 0;
+      for (let c = 0; c < channels; c++) {
+        const at = (i * channels + c) * plane + p;
+        sum += Math.abs(a[at] - b[at]);
+      }
+      keep[i * plane + p] = sum <= limit ? 1 : 0;
+    }
+  });
+  return keep;
+}
+
+/** x where `keep` is above one half, else y. */
+function masked(x: Image, y: Tensor, keep: Float32Array): Image {
+  const [, channels, height, width] = x.dims;
+  const plane = height * width;
+  const other = float32Data(y);
+  const data = x.data.map((value, i) => {
+    const pixel = Math.floor(i / (channels * plane)) * plane + (i % plane);
+    return keep[pixel] > 0.5 ? value : other[i];
+  });
+  return float32(data, x.dims);
+}
