@@ -20,6 +20,7 @@ import { EXIT, type ExitCode } from './failures.ts';
 import { type Io, printJson, say } from './io.ts';
 import { fixedInputs, type GeneratorFlags, openGeneratorFile } from './networks.ts';
 import type { RuntimeFlags } from './restore/flags.ts';
+import { licenceLine, trainingLines } from './training-facts.ts';
 import { sha256Of } from './version.ts';
 
 export interface InspectFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
@@ -168,6 +169,9 @@ function describe(
     const more = weightNames.length > SHOWN_WEIGHTS ? [`and ${weightNames.length - SHOWN_WEIGHTS} more (--json)`] : [];
     row('--weights', ...weightNames.slice(0, SHOWN_WEIGHTS), ...more);
   }
+  row('trained', ...trainingLines(metadata));
+  const licence = licenceLine(metadata);
+  if (licence) row('licence', licence);
   row('metadata', ...Object.entries(metadata).map(([key, value]) => `${key} = ${shortened(value)}`));
   row('notes', ...facts.notes);
   return `${lines.join('\n')}\n`;

@@ -94,17 +94,6 @@ function methodOf(generator: Generator, settings: InversionSettings, started: bo
   });
 }
 
-/** Does an encoder's output fit the generator's only latent? */
-export function encoderFits(generator: Generator, encoder: Graph): boolean {
-  const { latents, channels, height, width } = generator;
-  const [input] = encoder.inputs;
-  const [output] = encoder.outputs;
-  if (latents.length !== 1 || encoder.inputs.length !== 1 || !output) return false;
-  const same = (dims: readonly (number | string)[], wanted: readonly number[]) =>
-    dims.length === wanted.length + 1 && wanted.every((d, i) => typeof dims[i + 1] !== 'number' || dims[i + 1] === d);
-  return same(input.dims, [channels, height, width]) && same(output.dims, latents[0].dims);
-}
-
 /** Numbers in one picture's latents, averaged over the latents: what turns a deviation of residuals into a prior's weight. */
 export function latentLength({ latents }: Generator): number {
   return latents.reduce((sum, { dims }) => sum + sizeOf(dims), 0) / latents.length;

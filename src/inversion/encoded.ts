@@ -5,6 +5,7 @@
  */
 import { clip, type Image } from '../images/image.ts';
 import { encodeModel } from '../onnx/encode.ts';
+import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Generator } from './generator.ts';
@@ -15,6 +16,31 @@ const ROUNDS = 10;
 
 /** Residuals below this, in grey levels, are no reason to distrust a pixel. */
 const LEAST_GREY = 25;
+
+/**
+ * The `drawn` latents, `count` per image side by side, with the encoder's in place of each image's last. An encoder is one
+ * opinion: the other starts stay.
+ */
+export async function withEncodedStart(
+  generator: Generator,
+  drawn: ReadonlyMap<string, Tensor>,
+  count: number,
+  images: Tensor,
+  runtime: Runtime,
+  keep?: Tensor,
+): Promise<Map<string, Tensor>> {
+  const encoded = await encodedStarts(generator, images, runtime, keep);
+  return new Map(
+    [...drawn].map(([name, own]) => {
+      const start = float32Data(encoded.get(name)!);
+      const data = float32Data(own).slice();
+      const each = start.length / images.dims[0];
+      for (let i = 0; i < images.dims[0]; i++)
+        data.set(start.subarray(i * each, (i + 1) * each), ((i + 1) * count - 1) * each);
+      return [name, float32(data, own.dims)];
+    }),
+  );
+}
 
 /** One latent per image of `images` [n,C,H,W]; `keep` [n,1,H,W] tells the pixels to trust (1), where they are known. */
 export async function encodedStarts(
@@ -78,4 +104,15 @@ function masked(x: Image, y: Tensor, keep: Float32Array): Image {
     return keep[pixel] > 0.5 ? value : other[i];
   });
   return float32(data, x.dims);
+}
+
+/** Does an encoder's output fit the generator's only latent? */
+export function encoderFits(generator: Generator, encoder: Graph): boolean {
+  const { latents, channels, height, width } = generator;
+  const [input] = encoder.inputs;
+  const [output] = encoder.outputs;
+  if (latents.length !== 1 || encoder.inputs.length !== 1 || !output) return false;
+  const same = (dims: readonly (number | string)[], wanted: readonly number[]) =>
+    dims.length === wanted.length + 1 && wanted.every((d, i) => typeof dims[i + 1] !== 'number' || dims[i + 1] === d);
+  return same(input.dims, [channels, height, width]) && same(output.dims, latents[0].dims);
 }

@@ -1,10 +1,10 @@
 /** Runs a method on a batch of images: init, step, terminate, finish over a state that is plain data. */
 import { RgiError } from '../errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
-import { float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
+import { float32Data, type Tensor } from '../onnx/tensor.ts';
 import { evaluatorOf, type Loop, type Runtime, type Session } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
-import { encodedStarts } from './encoded.ts';
+import { withEncodedStart } from './encoded.ts';
 import { renderFeeds, stepFeeds } from './feeds.ts';
 import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
@@ -162,7 +162,8 @@ export function createSolver(
     const { starts: count } = stage();
     if (method.start.distance.kind !== 'loss') {
       const drawn = await chooseStarts(generator, images, method.start, count, runtime, shared);
-      return generator.encoder && count > 1 ? withEncoded(drawn, count) : drawn;
+      if (!generator.encoder || count === 1) return drawn;
+      return withEncodedStart(generator, drawn, count, images, runtime, shared.keep);
     }
     // The first stage's own loss as the distance of starts.
     const batch = poolBatch(generator);
@@ -179,22 +180,6 @@ export function createSolver(
     } finally {
       await session.dispose();
     }
-  }
-
-  /** The encoder's start in place of the last of each image's `count`. */
-  async function withEncoded(drawn: Map<string, Tensor>, count: number): Promise<Map<string, Tensor>> {
-    const encoded = await encodedStarts(generator, images, runtime, method.needsMask ? keep : undefined);
-    const merged = (own: Tensor, start: Tensor) => {
-      const result = rows(
-        own,
-        Array.from({ length: own.dims[0] }, (_, i) => i),
-      );
-      const each = sizeOf(start.dims.slice(1));
-      for (let i = 0; i < start.dims[0]; i++)
-        result.data.set(float32Data(start).subarray(i * each, (i + 1) * each), ((i + 1) * count - 1) * each);
-      return result;
-    };
-    return new Map([...drawn].map(([name, own]) => [name, merged(own, encoded.get(name)!)]));
   }
 
   /** Image, soft mask and loss of the current state, and that state. */

@@ -43,6 +43,18 @@ it('train --architecture linear writes a generator and its encoder in seconds, a
   const model = readModel(await readFile(out));
   expect(JSON.parse(model.metadata.get('rgi.latent')!)).toEqual({ input: 'z', shape: [3], law: 'normal' });
   expect(Object.keys(JSON.parse(model.metadata.get('rgi.companions')!))).toEqual(['encoder']);
+
+  const picture = path.join(folder, 'good', '0.png');
+  const restored = path.join(folder, 'restored');
+  const search = ['restore', picture, '--generator', out, '--fit', 'stretch', '--steps', '8', '--out', restored];
+  const found = await rgi(...search);
+  expect(found.code).toBe(0);
+  expect(found.err).toContain('note: The encoder linear.encoder.onnx gives one of the starts.');
+  const without = await rgi(...search, '--encoder', 'none');
+  expect(without.err).not.toContain('encoder');
+  const told = await rgi('inspect', out);
+  expect(told.out).toMatch(/'z' \[3\], N\(0,1\) \(the file says so\)/);
+  expect(told.out).toMatch(/trained {5}by rgi train: linear, 12 pictures of 'good', 8 held out/);
 }, 120_000);
 
 it('train: wrong uses are one sentence and exit code 2', async () => {
@@ -50,6 +62,8 @@ it('train: wrong uses are one sentence and exit code 2', async () => {
   const cases: [string[], RegExp][] = [
     [['train', good, '--out', 'x.pt'], /give a file name ending in \.onnx/],
     [['train', good, '--out', 'x.onnx', '--size', '48'], /one of 32, 64, 128, 256/],
+    [['train', good, '--out', 'x.onnx', '--scale', '2'], /--scale has no use without --crops/],
+    [['train', good, '--out', 'x.onnx', '--architecture', 'linear', '--steps', '9'], /--steps has no use with/],
     [['train', path.join(folder, 'none'), '--out', 'x.onnx'], /is not a folder/],
     [['train', good], /required option.*--out/i],
   ];

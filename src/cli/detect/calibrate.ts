@@ -7,13 +7,14 @@ import { checkPolicyName, settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import { choice, count, numberIn } from '../arguments.ts';
+import type { EncoderFlags } from '../encoder.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
-import { openProduct, type ProductFlags, type ProductModel } from './model.ts';
+import { openProduct, type ProductModel } from './model.ts';
 
-export interface CalibrateFlags extends ProductFlags, RuntimeFlags {
+export interface CalibrateFlags extends EncoderFlags, RuntimeFlags {
   readonly name: string;
   readonly falseAlarms: number;
   readonly pixelFalseAlarms: number;

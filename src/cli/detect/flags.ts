@@ -2,10 +2,10 @@
 import type { Command } from 'commander';
 import { DEFAULT_POLICY } from '../../detect/node/policy-files.ts';
 import { count } from '../arguments.ts';
+import type { EncoderFlags } from '../encoder.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
-import type { ProductFlags } from './model.ts';
 
-export interface DetectFlags extends ProductFlags, RuntimeFlags {
+export interface DetectFlags extends EncoderFlags, RuntimeFlags {
   readonly out: string;
   readonly policy: string;
   readonly batch?: number;

@@ -8,6 +8,7 @@ import { addEvaluateOptions, type EvaluateFlags } from './common.ts';
 
 export interface InpaintFlags extends EvaluateFlags {
   readonly generator: string;
+  readonly encoder?: string;
   readonly cases?: readonly string[];
   readonly count: number;
   readonly dataLayout: Layout;
@@ -61,7 +62,11 @@ export function addInpaintOptions(command: Command): Command {
           `corruptions, with commas between them (see below; default: ${INPAINT_CASES.join(',')})`,
           list,
         )
-        .option('--count <count>', 'at most so many pictures', count, 100),
+        .option('--count <count>', 'at most so many pictures', count, 100)
+        .option(
+          '--encoder <file>',
+          "gives one of several starts (default: the generator's companion); 'none' for none",
+        ),
     data: (data) => data.addOption(choice('--data-layout <name>', 'how the data is laid out', LAYOUTS, 'auto')),
   }).addHelpText('after', EXAMPLES);
 }

@@ -9,6 +9,8 @@ import { parseRecipes } from '../../evaluate/recipes.ts';
 import { imageAt } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { openEncoder } from '../encoder.ts';
 import type { ExitCode } from '../failures.ts';
 import type { Io } from '../io.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../networks.ts';
@@ -28,7 +30,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
   const store = await openStore(flags.out, flags.resume ?? false);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
-    const opened = await openGeneratorFile(runtime, flags);
+    const { opened, encoder } = await openWithEncoder(runtime, flags);
     const networks = await openCritics(runtime, opened, flags);
     const contestants = recipes.map((recipe) => resolve(recipe, opened, networks));
     const { pictures, failed } = await load(set, opened, flags);
@@ -44,6 +46,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
         range: flags.range ?? opened.facts.image?.range,
         layout: flags.layout ?? opened.facts.image?.layout,
         image: [generator.channels, generator.height, generator.width],
+        ...(encoder ? { encoder: await sha256Of(encoder.file) } : {}),
       },
       fit: flags.fit,
       grey: flags.grey,
@@ -86,6 +89,13 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
   } finally {
     await runtime.dispose();
   }
+}
+
+/** With the encoder, which gives one of the starts where a method has several, as `rgi restore` does it. */
+async function openWithEncoder(runtime: Runtime, flags: InpaintFlags) {
+  const opened = await openGeneratorFile(runtime, flags);
+  const encoder = await openEncoder(opened, flags);
+  return { encoder, opened: { ...opened, generator: { ...opened.generator, encoder: encoder?.graph } } };
 }
 
 /** The first pictures of the set that can be used; the others are named. Throws where there are none. */

@@ -10,6 +10,7 @@ import { FAST } from '../../inversion/methods/rgi.ts';
 import { type RestoreJob, tunesWeights } from '../../inversion/restore.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { openEncoder } from '../encoder.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { companionOf } from '../metadata.ts';
@@ -48,11 +49,16 @@ async function restoreOn(
   io: Io,
 ): Promise<ExitCode> {
   const opened = await openGeneratorFile(runtime, flags);
-  const { generator } = opened;
   const critic = await criticFor(runtime, opened, options, flags);
   const method = buildMethod(options, contextOf(opened, flags, critic));
   checkUse(method, options, flags, critic);
-  const notes = [...opened.notes, ...critic.notes];
+  const encoder = takesEncoder(method) ? await openEncoder(opened, flags) : undefined;
+  const generator = { ...opened.generator, encoder: encoder?.graph };
+  const notes = [
+    ...opened.notes,
+    ...critic.notes,
+    ...(encoder ? [`The encoder ${path.basename(encoder.file)} gives one of the starts.`] : []),
+  ];
   const job: Omit<RestoreJob, 'images' | 'masks'> = {
     generator,
     method,
@@ -88,6 +94,7 @@ async function restoreOn(
     },
     discriminator: await described(critic.discriminator),
     features: await described(critic.features, critic.layers),
+    encoder: await described(encoder?.file),
   };
   const key = keyOf(run);
   const earlier = flags.resume ? await earlierRecords(flags.out, key) : [];
@@ -227,10 +234,17 @@ function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, c
       `${name} has no use for a discriminator${unless(['criticPrior', 'featureWeight'])}leave --discriminator out.`,
     );
   }
+  if (flags.encoder !== undefined && flags.encoder !== 'none' && !takesEncoder(method))
+    throw fail(`${name} begins with one start, which is drawn: leave --encoder out.`);
   if (flags.features !== undefined && !usesFeatures(method))
     throw fail(`${name} compares no features${unless(['featureWeight'])}leave --features out.`);
   if (flags.saveGenerator && !tunesWeights(method))
     throw fail(`${name} tunes no weights: leave --save-generator out, or take --method rrgi.`);
+}
+
+/** One of several starts that compete may be an encoder's. */
+function takesEncoder({ stages, start }: Method): boolean {
+  return stages[0].starts > 1 && start.distance.kind !== 'loss';
 }
 
 async function described(file: string | undefined, layers?: readonly string[]) {

@@ -21,6 +21,7 @@ export interface RuntimeFlags {
 export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags {
   readonly out: string;
   readonly mask?: string;
+  readonly encoder?: string;
   readonly discriminator?: string;
   readonly features?: string;
   readonly fit: Fit;
@@ -118,6 +119,7 @@ export function addRestoreOptions(command: Command): Command {
       choice('--recipe <name>', 'whose settings of yeh, dgp, anogan (default: original)', ['original', 'rgi'] as const),
     )
     .option('--mask <path>', 'masks, white = corrupted: a file for all pictures, or a folder with one for each')
+    .option('--encoder <file>', "gives one of several starts (default: the generator's companion); 'none' for none")
     .option('--discriminator <file>', "the discriminator, for priors and features; 'none' for not even its companion")
     .option('--features <file>', 'another network whose layers are compared (a VGG; default: the discriminator)')
     .option('--feature-layers <names>', 'its values that are compared (default: its activations)', list)

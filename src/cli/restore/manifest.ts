@@ -24,6 +24,7 @@ export interface RunDescription {
   /** The method as it was resolved: formulation, steps, first and last controls of each stage. */
   readonly method: unknown;
   readonly generator: unknown;
+  readonly encoder: unknown;
   readonly discriminator: unknown;
   readonly features: unknown;
 }
@@ -67,7 +68,7 @@ export const RESIDUAL_SCALE = {
 
 export function keyOf(run: RunDescription): string {
   // Where a network lies does not matter, its hash does.
-  const parts = [run.options, run.method, run.generator, run.discriminator, run.features];
+  const parts = [run.options, run.method, run.generator, run.discriminator, run.features, run.encoder];
   return sha256OfText(JSON.stringify(parts, (name, value: unknown) => (name === 'file' ? undefined : value)));
 }
 
