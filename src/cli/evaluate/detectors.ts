@@ -1,5 +1,5 @@
 /** The detectors an evaluation names, on the networks that go with them. */
-import { encoderFits, inversionBatch } from '../../detect/inverter.ts';
+import { inversionBatch } from '../../detect/inverter.ts';
 import { readPolicy } from '../../detect/node/policy-files.ts';
 import { settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
@@ -12,6 +12,7 @@ import { searchDetector } from '../../evaluate/detect/search.ts';
 import type { Candidate, LearnContext } from '../../evaluate/node/detect.ts';
 import { type AutoencoderSettings, trainAutoencoder } from '../../gan/autoencoder.ts';
 import type { Image, Size } from '../../images/image.ts';
+import { encoderFits } from '../../inversion/encoded.ts';
 import { batchSize } from '../../inversion/restore.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
