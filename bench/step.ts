@@ -4,9 +4,11 @@
  * Nominal GFLOP/s count the unmodified network, forward and backward; the ratio is to a 2048^3 MatMul on ONNX Runtime,
  * the best of timings before and after the case. `../shared/peers/pytorch_step.py` is the PyTorch peer.
  */
+
 import { spawn } from 'node:child_process';
 import { ADAM, type Formulation } from '../src/inversion/formulation.ts';
 import type { Generator } from '../src/inversion/generator.ts';
+import { LAW_MOMENTS } from '../src/inversion/latent-law.ts';
 import { STEP } from '../src/inversion/names.ts';
 import { type CompiledStep, compileStep } from '../src/inversion/step.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
@@ -132,6 +134,7 @@ function generatorOf(net: Network): Generator {
     graph: generatorGraph(net),
     output: 'image',
     latents: [{ name: 'z', dims: [net.z, 1, 1] }],
+    moments: new Map([['z', LAW_MOMENTS.normal]]),
     channels: 3,
     height: size,
     width: size,

@@ -1,14 +1,13 @@
 /**
  * Our default way to the minimum: the exact mask, graduated non-convexity (lambda starts large, where nothing is masked,
- * and is lowered to its target), several starts of which the best goes on, and a falling learning rate.
+ * and is lowered to its target), several starts of which the best goes on, and a falling learning rate. Absolute error finds the
+ * region and the start; squared error, in which what a generator cannot make weighs as in the scores, finishes.
  */
 import {
   ADAM,
-  type Controls,
   type Formulation,
   type LossTerm,
   lambdaOf,
-  type MaskForm,
   type PixelTerm,
   type Prior,
   type Reduction,
@@ -18,19 +17,22 @@ import type { StartRule } from './starts.ts';
 
 export interface ContinuationOptions {
   readonly channels: number;
-  readonly loss: PixelTerm;
+  /** The pixel losses of the competition and of what follows. */
+  readonly first: PixelTerm;
+  readonly last: PixelTerm;
   /** Further terms of L_rec: features. */
   readonly extraLoss: readonly LossTerm[];
   readonly reduction: Reduction;
-  /** lambda at the end of the path */
-  readonly lambda: number;
-  /** May a picture's own residuals keep lambda above that? Not where the user chose it. */
+  /** Where the mask starts at the end of the path (`lambdaOf`). */
+  readonly thresholdGrey: number;
+  /** May a picture's own residuals keep the threshold above that? Not where the user chose it. */
   readonly adaptive: boolean;
   /** The true mask is given: the same search as the mask-free one, its oracle. */
   readonly masked: boolean;
   readonly steps: number;
   readonly starts: number;
   readonly latentRate: number;
+  readonly coherence: number;
   readonly priors: readonly Prior[];
 }
 
@@ -41,40 +43,43 @@ const FIRST_THRESHOLD_GREY = 127.5;
 const COMPETITION = 1 / 4;
 
 export function continuation(options: ContinuationOptions): Stage[] {
-  const { loss, channels, reduction } = options;
-  const first = Math.max(options.lambda, lambdaOf(FIRST_THRESHOLD_GREY, loss, channels, reduction));
-  const mask: MaskForm = options.masked ? { form: 'given' } : { form: 'exact', shared: true };
-  const formulation: Formulation = {
+  const { first, last, channels, reduction, thresholdGrey } = options;
+  const lambda = (grey: number, loss: PixelTerm) => lambdaOf(grey, loss, channels, reduction);
+  const formulation = (loss: PixelTerm, coherence: number): Formulation => ({
     loss: [loss, ...options.extraLoss],
     reduction,
-    mask,
+    mask: options.masked ? { form: 'given' } : { form: 'exact', shared: true, coherence },
     priors: options.priors,
     optimiser: ADAM,
     weightGroups: [],
-  };
+  });
   const early = Math.ceil(options.steps * COMPETITION);
   const late = options.steps - early;
-  const controls = (t: number, latentRate: number): Controls => ({
-    lambda: geometric(first, options.lambda, t / early),
-    latentRate,
-    maskRate: 0,
-    weightRates: [],
-  });
+  const from = lambda(Math.max(thresholdGrey, FIRST_THRESHOLD_GREY), first);
+  const still = { maskRate: 0, weightRates: [] };
   return [
     {
       name: 'compete',
-      formulation,
+      formulation: formulation(first, 0),
       steps: early,
       starts: options.starts,
-      controls: (t) => controls(t, options.latentRate),
+      controls: (t) => ({
+        ...still,
+        lambda: geometric(from, lambda(thresholdGrey, first), t / early),
+        latentRate: options.latentRate,
+      }),
     },
     {
       name: 'refine',
-      formulation,
+      formulation: formulation(last, options.coherence),
       steps: late,
       starts: 1,
-      lambdaOfThreshold: options.adaptive ? (grey) => lambdaOf(grey, loss, channels, reduction) : undefined,
-      controls: (t) => controls(early + t, options.latentRate * cosineDecay(t / late)),
+      lambdaOfThreshold: options.adaptive ? (grey) => lambda(grey, last) : undefined,
+      controls: (t) => ({
+        ...still,
+        lambda: lambda(thresholdGrey, last),
+        latentRate: options.latentRate * cosineDecay(t / late),
+      }),
       // Only below half the rate is a standstill an end.
       terminate: (progress) => convergedAfter(late / 2, Math.max(FEWEST_COMPARED, Math.ceil(late / 12)), progress),
     },
@@ -92,19 +97,23 @@ export function cosineDecay(progress: number): number {
   return floor + (1 - floor) * (0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, progress)));
 }
 
-/** The share of itself by which the loss has to fall, from one window of steps to the next, for the search to go on. */
+/** The share of L_rec by which the objective has to fall, from one window of steps to the next, for the search to go on. */
 const LEAST_FALL = 3e-5;
 const FEWEST_COMPARED = 20;
 
 /**
- * 'converged' where the mean loss of the last `window` steps is no lower than that of the window before, both after step
+ * 'converged' where the mean loss of the last `window` steps is hardly lower than that of the window before, both after step
  * `from`. While the rate falls, so does the loss of a search that still swings about its minimum: it is not stopped.
  */
-export function convergedAfter(from: number, window: number, { step, loss }: Progress): ResultCode | undefined {
+export function convergedAfter(
+  from: number,
+  window: number,
+  { step, loss, fidelity }: Progress,
+): ResultCode | undefined {
   if (step < from + 2 * window) return undefined;
   const mean = (end: number) => loss.slice(end - window, end).reduce((a, c) => a + c, 0) / window;
-  const before = mean(step - window);
-  return mean(step) >= before - LEAST_FALL * Math.abs(before) ? 'converged' : undefined;
+  // Not of the objective: that is all lambda*||M||_1 where the kept pixels fit exactly.
+  return mean(step - window) - mean(step) <= LEAST_FALL * fidelity ? 'converged' : undefined;
 }
 
 /** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */

@@ -35,13 +35,17 @@ export type MaskForm =
   | { readonly form: 'free' | 'clipped'; readonly shared: boolean; readonly initial: number }
   /**
    * the closed-form minimiser at each step (DESIGN section 2); shared by the channels or one per channel. `binary`: over
-   * M in {0,1} instead of [0,1], which makes RGI the truncated loss min(rho(r), lambda)
+   * M in {0,1} instead of [0,1], which makes RGI the truncated loss min(rho(r), lambda). A shared one may be made coherent
+   * (`coherence.ts`): 0 for independent pixels, below 1
    */
-  | { readonly form: 'exact'; readonly shared: boolean; readonly binary?: boolean };
+  | { readonly form: 'exact'; readonly shared: boolean; readonly binary?: boolean; readonly coherence?: number };
 
 export interface Prior {
-  /** 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2 */
-  readonly kind: 'critic' | 'logistic' | 'gaussian';
+  /**
+   * 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2;
+   * 'latent': -log p(z), weighed against the picture's likelihood (`latent-prior.ts`)
+   */
+  readonly kind: 'critic' | 'logistic' | 'gaussian' | 'latent';
   readonly weight: number;
 }
 
@@ -94,6 +98,15 @@ export function lambdaOf(
       ? channels * t * Math.min(t, loss.delta)
       : lambdaOfThreshold(thresholdGrey, loss.kind, channels);
   return (loss.weight * unit) / (reduction === 'mean' ? channels : 1);
+}
+
+/** The inverse of `lambdaOf`. */
+export function greyOf(lambda: number, loss: PixelTerm, channels: number, reduction: Reduction = 'sum'): number {
+  const one = lambdaOf(1, loss, channels, reduction);
+  if (loss.kind === 'l1') return lambda / one;
+  // lambda grows with the square of the threshold, for Huber's loss up to delta only.
+  const square = Math.sqrt(lambda / one);
+  return loss.kind === 'huber' && square > 127.5 * loss.delta ? lambda / (one * 127.5 * loss.delta) : square;
 }
 
 /** Controls that stay the same at every step. */

@@ -7,6 +7,7 @@ import { sizeOf } from '../onnx/tensor.ts';
 import type { Critic } from './critic.ts';
 import type { Formulation } from './formulation.ts';
 import type { Generator } from './generator.ts';
+import { latentEnergy } from './latent-prior.ts';
 import { STEP } from './names.ts';
 import { emitObjective, type Objective } from './objective.ts';
 
@@ -46,7 +47,7 @@ export function forwardGraph(generator: Generator, formulation: Formulation, bat
   const losses = [
     objective.fidelity,
     ...(objective.penalty ? [objective.penalty] : []),
-    ...priors(b, generator, y, formulation, batch, critic),
+    ...priors(b, generator, y, formulation, batch, objective, critic),
   ];
   const loss = losses.reduce((a, c) => b.Add(a, c));
   const total = b.ReduceSum(loss, undefined, false);
@@ -96,10 +97,12 @@ function priors(
   image: Value,
   formulation: Formulation,
   batch: number,
+  { noise }: Objective,
   critic?: Critic,
 ): Value[] {
   return formulation.priors.map((prior) => {
     const weight = b.scalar(prior.weight);
+    if (prior.kind === 'latent') return b.Mul(latentEnergy(b, generator, batch, noise!), weight);
     if (prior.kind === 'gaussian') {
       const means = generator.latents.map((latent) => {
         const flat = b.Reshape(latent.name, [batch, sizeOf(latent.dims)]);

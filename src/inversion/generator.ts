@@ -10,11 +10,11 @@ import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import { withoutDeadCode } from '../passes/dead-code.ts';
 import { withFrozenDraws } from '../passes/draws.ts';
 import { retie } from '../passes/tied.ts';
-import type { Random } from '../random.ts';
+import { type Random, randomFrom } from '../random.ts';
 import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
+import { drawLatent, LAW_MOMENTS, type LatentLaw, type Moments, momentsOf } from './latent-law.ts';
 
-/** normal: N(0,1); uniform: U(-1,1); unit: U[0,1), as the reference's pool of starts. */
-export type LatentLaw = 'normal' | 'uniform' | 'unit';
+export type { LatentLaw } from './latent-law.ts';
 
 export interface Latent {
   readonly name: string;
@@ -28,6 +28,8 @@ export interface Generator {
   /** Name of the image output: float32 [N,C,H,W] in about [-1,1]. */
   readonly output: string;
   readonly latents: readonly Latent[];
+  /** Of each latent's numbers, by name: what their prior knows of them. */
+  readonly moments: ReadonlyMap<string, Moments>;
   readonly channels: number;
   readonly height: number;
   readonly width: number;
@@ -94,8 +96,31 @@ export async function openGenerator(
   const [, channels, height, width] = image.dims;
   const facts = { output, channels, height, width, batch };
   if (!cut)
-    return { ...facts, graph: whole, latents: inputs, draw: async (count, random) => drawInputs(count, random) };
+    return {
+      ...facts,
+      graph: whole,
+      latents: inputs,
+      moments: new Map(inputs.map(({ name }) => [name, LAW_MOMENTS[law]])),
+      draw: async (count, random) => drawInputs(count, random),
+    };
 
+  const drawn = async (count: number, random: Random): Promise<Map<string, Tensor>> => {
+    const parts: Map<string, Tensor>[] = [];
+    const size = batch === 'any' ? count : batch;
+    for (let from = 0; from < count; from += size) {
+      const inputs = drawInputs(size, random);
+      parts.push(new Map([...(await runOnce(runtime, reader, inputs)), ...inputs]));
+    }
+    return new Map(
+      cut.inputs.map(({ name }) => [
+        name,
+        joined(
+          parts.map((part) => part.get(name)!),
+          count,
+        ),
+      ]),
+    );
+  };
   const latents = cut.inputs.map((input) => {
     const value = probe.get(input.name) ?? values.get(input.name)!;
     if (value.dims[0] !== first) {
@@ -112,25 +137,13 @@ export async function openGenerator(
     ...facts,
     graph: { ...cut, inputs: known },
     latents,
-    draw: async (count, random) => {
-      const parts: Map<string, Tensor>[] = [];
-      const size = batch === 'any' ? count : batch;
-      for (let from = 0; from < count; from += size) {
-        const drawn = drawInputs(size, random);
-        parts.push(new Map([...(await runOnce(runtime, reader, drawn)), ...drawn]));
-      }
-      return new Map(
-        latents.map(({ name }) => [
-          name,
-          joined(
-            parts.map((part) => part.get(name)!),
-            count,
-          ),
-        ]),
-      );
-    },
+    moments: new Map([...(await drawn(SAMPLE, randomFrom(0)))].map(([name, values]) => [name, momentsOf(values)])),
+    draw: drawn,
   };
 }
+
+/** Draws from which the moments of an inner value are estimated. */
+const SAMPLE = 64;
 
 const zeroRandom: Random = {
   uniform: () => 0.5,
@@ -139,16 +152,6 @@ const zeroRandom: Random = {
   sample: () => new Uint32Array(),
   normals: (count) => new Float32Array(count),
 };
-
-function drawLatent(dims: readonly number[], law: LatentLaw, random: Random): Tensor {
-  const size = sizeOf(dims);
-  const draws: Record<LatentLaw, () => number> = {
-    normal: random.normal,
-    uniform: () => 2 * random.uniform() - 1,
-    unit: random.uniform,
-  };
-  return float32(Float32Array.from({ length: size }, draws[law]), dims);
-}
 
 /** The first `count` rows of `parts`, one after the other. */
 function joined(parts: readonly Tensor[], count: number): Tensor {

@@ -25,7 +25,9 @@ export const RESULT_SENTENCES: Readonly<Record<ResultCode, string>> = {
 /** What one image's search looks like so far. */
 export interface Progress {
   readonly step: number;
+  /** The objective at each step, and L_rec at the last. */
   readonly loss: readonly number[];
+  readonly fidelity: number;
 }
 
 export interface Stage {

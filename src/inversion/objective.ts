@@ -1,6 +1,7 @@
 /** Emits the objective: masked losses per image, the mask's closed forms, the penalty on the mask. */
 import { RgiError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
+import { coherentLambda } from './coherence.ts';
 import type { Formulation, LossTerm, MaskForm, PixelTerm } from './formulation.ts';
 
 export interface ObjectiveInputs {
@@ -24,6 +25,8 @@ export interface Objective {
   readonly fidelity: Value;
   /** lambda*||M||_1 per image, [N]; absent where M is not penalised */
   readonly penalty?: Value;
+  /** The scale of the kept residuals for the latents' prior, [N]; absent without such a prior. */
+  readonly noise?: Value;
   /** M, [N,1|C,H,W]; absent where nothing is masked */
   readonly mask?: Value;
   /** values no gradient may pass through: the exact mask's gradient vanishes by the envelope theorem */
@@ -34,7 +37,7 @@ const IMAGE_AXES = [1, 2, 3];
 
 export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveInputs): Objective {
   const residual = b.Sub(inputs.x, inputs.y);
-  const { keep, mask, penalised, detached } = emitMask(b, formulation, inputs, residual);
+  const { keep, mask, penalised, detached: constants } = emitMask(b, formulation, inputs, residual);
   const [, channels, height, width] = inputs.dims;
   const mean = formulation.reduction === 'mean';
   const masked = (image: Value): Value => (keep === undefined ? image : b.Mul(keep, image));
@@ -47,10 +50,30 @@ export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs:
     return scale === undefined ? weighted : b.Mul(weighted, scale);
   });
   const fidelity = fidelities.reduce((a, c) => b.Add(a, c));
-  if (!penalised) return { fidelity, mask, detached };
+  const noise = formulation.priors.some((prior) => prior.kind === 'latent')
+    ? noiseOf(b, formulation, inputs.dims, fidelities, keep)
+    : undefined;
+  const detached = noise === undefined ? constants : new Set([...constants, noise]);
+  if (!penalised) return { fidelity, noise, mask, detached };
   const norm = b.ReduceSum(b.Abs(penalised.mask), IMAGE_AXES, false);
   const penalty = b.Mul(b.Reshape(inputs.lambda, [inputs.dims[0]]), scaled(b, norm, mean ? 1 / penalised.size : 1));
-  return { fidelity, penalty, mask, detached };
+  return { fidelity, penalty, noise, mask, detached };
+}
+
+/** v or b/2 of `latent-prior.ts`, [N]: the pixel loss per kept value. (Huber's is halved, and takes the place of v/2.) */
+function noiseOf(
+  b: GraphBuilder,
+  { loss, reduction }: Formulation,
+  [, channels, height, width]: readonly number[],
+  fidelities: readonly Value[],
+  keep?: Value,
+): Value {
+  const at = loss.findIndex((term) => term.kind !== 'feature');
+  if (at < 0) throw new RgiError('usage', 'The prior of the latents is weighed against a pixel loss: add one.');
+  const all = reduction === 'mean' ? 1 : channels * height * width;
+  const perValue = scaled(b, fidelities[at], (loss[at].kind === 'l1' ? 0.5 : 1) / all);
+  // A fully masked picture says nothing, and leaves the latents to their prior.
+  return keep === undefined ? perValue : b.Div(perValue, b.Max(b.ReduceMean(keep, IMAGE_AXES, false), b.scalar(1e-6)));
 }
 
 function scaled(b: GraphBuilder, value: Value, factor: number): Value {
@@ -143,14 +166,15 @@ function emitMask(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveIn
  *   absolute:  k = 1 where sum |r| <= lambda, else 0
  *   Huber:     see `huberKeep`
  *   any, over M in {0,1}:  k = 1 where sum rho(r) <= lambda, else 0
- * Feature terms have no part in it: with them M is the minimiser for the pixel term alone.
+ * With a coherent mask lambda is each pixel's own. Feature terms have no part in it: with them M is the minimiser for the
+ * pixel term alone.
  */
 function emitExactKeep(
   b: GraphBuilder,
   formulation: Formulation,
   inputs: ObjectiveInputs,
   residual: Value,
-  { shared, binary }: MaskForm & { form: 'exact' },
+  { shared, binary, coherence = 0 }: MaskForm & { form: 'exact' },
   size: number,
 ): Value {
   const pixelTerms = formulation.loss.filter((term) => term.kind !== 'feature');
@@ -165,25 +189,19 @@ function emitExactKeep(
   const reduction = formulation.reduction === 'mean' ? (channels * height * width) / size : 1;
   const fixed = scaled(b, inputs.lambda, reduction / term.weight);
   const scale = inputs.termScales[formulation.loss.indexOf(term)];
-  const lambda = scale === undefined ? fixed : b.Div(fixed, scale);
+  const common = scale === undefined ? fixed : b.Div(fixed, scale);
   const overChannels = (value: Value): Value => (shared && channels > 1 ? b.ReduceSum(value, [1], true) : value);
-  if (binary) return b.Cast(b.LessOrEqual(overChannels(rho(b, term, residual)), lambda), 'float32');
-  switch (term.kind) {
-    case 'l2': {
-      // lambda / max(lambda, 2 r^2): the same, and safe at r = 0
-      const twice = b.Mul(overChannels(b.Mul(residual, residual)), b.scalar(2));
-      return b.Div(lambda, b.Max(twice, lambda));
-    }
-    case 'l1':
-      return b.Cast(b.LessOrEqual(overChannels(b.Abs(residual)), lambda), 'float32');
-    case 'huber':
-      return b.Reshape(
-        huberKeep(b, residual, lambda, term.delta, shared ? inputs.dims : [batch, 1, channels * height, width]),
-        [batch, shared ? 1 : channels, height, width],
-      );
-    default:
-      throw new RgiError('usage', 'The exact mask needs a pixel loss.');
-  }
+  const cost = overChannels(rho(b, term, residual));
+  const keepOf = (lambda: Value): Value => {
+    if (binary || term.kind === 'l1') return b.Cast(b.LessOrEqual(cost, lambda), 'float32');
+    // lambda / max(lambda, 2 r^2): the same, and safe at r = 0
+    if (term.kind === 'l2') return b.Div(lambda, b.Max(b.Mul(cost, b.scalar(2)), lambda));
+    const dims = shared ? inputs.dims : [batch, 1, channels * height, width];
+    const keep = huberKeep(b, residual, b.Reshape(lambda, [batch, 1, 1, -1]), term.delta, dims);
+    return b.Reshape(keep, [batch, shared ? 1 : channels, height, width]);
+  };
+  if (coherence === 0) return keepOf(common);
+  return keepOf(coherentLambda(b, common, coherence, inputs.dims, keepOf));
 }
 
 /**

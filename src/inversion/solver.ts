@@ -265,7 +265,9 @@ export function createSolver(
       report.loss.forEach((loss, i) => {
         if (codes[i] !== undefined) return;
         losses[i].push(loss);
-        codes[i] = Number.isFinite(loss) ? stage().terminate?.({ step: stepIndex, loss: losses[i] }) : 'diverged';
+        codes[i] = Number.isFinite(loss)
+          ? stage().terminate?.({ step: stepIndex, loss: losses[i], fidelity: report.fidelity[i] })
+          : 'diverged';
       });
       return report;
     },

@@ -22,14 +22,15 @@ function target(options: MethodOptions, more: Partial<MethodContext> = {}) {
 }
 
 describe('what an option means', () => {
-  it('the default: absolute error, exact mask shared by the channels, summed, 25 grey levels', () => {
-    const { loss, mask, reduction, lambda } = target({ method: 'rgi' });
-    expect({ loss, mask, reduction }).toEqual({
-      loss: [{ kind: 'l1', weight: 1 }],
-      mask: { form: 'exact', shared: true },
+  it('the default: squared error in the end, coherent exact mask, the law of z, summed, 32 grey levels', () => {
+    const { loss, mask, priors, reduction, lambda } = target({ method: 'rgi' });
+    expect({ loss, mask, priors, reduction }).toEqual({
+      loss: [{ kind: 'l2', weight: 1 }],
+      mask: { form: 'exact', shared: true, coherence: 0.8 },
+      priors: [{ kind: 'latent', weight: 1 }],
       reduction: 'sum',
     });
-    expect(lambda).toBeCloseTo((3 * 25) / 127.5, 10);
+    expect(lambda).toBeCloseTo(2 * 3 * (32 / 127.5) ** 2, 10);
   });
 
   it.each([

@@ -69,15 +69,17 @@ describe('the starts are the best of the pool', () => {
 describe('the path of our default', () => {
   const stages = continuation({
     channels: 3,
-    loss: { kind: 'l1', weight: 1 },
+    first: { kind: 'l1', weight: 1 },
+    last: { kind: 'l2', weight: 1 },
     extraLoss: [],
     reduction: 'sum',
-    lambda: 0.3,
+    thresholdGrey: 25.5,
     adaptive: false,
     masked: false,
     steps: 400,
     starts: 4,
     latentRate: 0.1,
+    coherence: 0.5,
     priors: [],
   });
 
@@ -85,8 +87,9 @@ describe('the path of our default', () => {
     const [compete, refine] = stages;
     expect([compete.steps, compete.starts, refine.steps, refine.starts]).toEqual([100, 4, 300, 1]);
     expect(compete.controls(0).lambda).toBeCloseTo(3, 10);
-    expect(compete.controls(50).lambda).toBeCloseTo(Math.sqrt(3 * 0.3), 10);
-    expect(refine.controls(0).lambda).toBeCloseTo(0.3, 10);
+    expect(compete.controls(50).lambda).toBeCloseTo(Math.sqrt(3 * 0.6), 10);
+    // 2 C t^2: absolute error to begin with, squared at the end, the same threshold
+    expect(refine.controls(0).lambda).toBeCloseTo(2 * 3 * 0.2 ** 2, 10);
     expect(refine.controls(0).latentRate).toBeCloseTo(0.1, 10);
     expect(refine.controls(300).latentRate).toBeCloseTo(0.0002, 10);
   });
@@ -103,9 +106,12 @@ describe('the path of our default', () => {
     const flat = loss(() => 5);
     const falling = loss((t) => 5 - t * 1e-3);
     const swinging = loss((t) => 5 + (1 + (t % 7)) * (1 - t / 300));
-    expect(convergedAfter(100, 25, { step: 149, loss: flat.slice(0, 149) })).toBeUndefined();
-    expect(convergedAfter(100, 25, { step: 150, loss: flat.slice(0, 150) })).toBe('converged');
-    expect(convergedAfter(100, 25, { step: 300, loss: falling })).toBeUndefined();
-    expect(convergedAfter(100, 28, { step: 300, loss: swinging })).toBeUndefined();
+    expect(convergedAfter(100, 25, { step: 149, loss: flat.slice(0, 149), fidelity: 4 })).toBeUndefined();
+    expect(convergedAfter(100, 25, { step: 150, loss: flat.slice(0, 150), fidelity: 4 })).toBe('converged');
+    expect(convergedAfter(100, 25, { step: 300, loss: falling, fidelity: 4 })).toBeUndefined();
+    // An exact fit goes on where all the rest of the objective is the mask's.
+    const exact = loss((t) => 5 + 1e-5 * 0.99 ** t);
+    expect(convergedAfter(100, 25, { step: 300, loss: exact, fidelity: exact[299] - 5 })).toBeUndefined();
+    expect(convergedAfter(100, 28, { step: 300, loss: swinging, fidelity: 4 })).toBeUndefined();
   });
 });

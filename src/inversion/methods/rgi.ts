@@ -1,13 +1,15 @@
 /**
  * RGI (Mou et al., ICLR 2023): min over z and M of  L_rec((1-M)*x, (1-M)*G(z)) + lambda*||M||_1.
  * The released code follows the gradient in M with an Adam of its own (presets `paper...`); our default takes the exact
- * minimiser over M at every step and lowers lambda to its target (`continuation.ts`).
+ * minimiser over M at every step, lowers lambda to its target, and knows the law of z (`continuation.ts`, `coherence.ts`,
+ * `latent-prior.ts`).
  */
 import { continuation, robustStart } from '../continuation.ts';
 import {
   ADAM,
   constantControls,
   type Formulation,
+  greyOf,
   type LossTerm,
   lambdaOf,
   type MaskForm,
@@ -41,37 +43,47 @@ export interface RgiOptions {
   readonly seed?: number;
   /** Is a discriminator given? Without, the paper's critic term is off. */
   readonly critic?: boolean;
+  /** How much a pixel's neighbours say about its mask, 0 to 1 (default preset). */
+  readonly coherence?: number;
   readonly priors?: readonly Prior[];
 }
 
-/** Numbers of our default, chosen on latents of the shared generators that no figure is reported on. */
-export const FAST = { thresholdGrey: 25, steps: 600, starts: 4, pool: 1000, latentRate: 0.1 } as const;
+/** Numbers of our default, chosen on latents and pictures that no figure is reported on. */
+export const FAST = {
+  thresholdGrey: 32,
+  coherence: 0.8,
+  steps: 600,
+  starts: 4,
+  pool: 1000,
+  latentRate: 0.1,
+} as const;
 
 export function rgi(options: RgiOptions): Method {
   return options.preset === 'fast' ? fast(options) : paper(options, options.preset);
 }
 
 function fast(options: RgiOptions): Method {
-  const loss: PixelTerm = options.loss ?? { kind: 'l1', weight: 1 };
-  const reduction = options.reduction ?? 'sum';
-  const seed = options.seed ?? 0;
+  const { channels, loss, lambda, reduction = 'sum', masked = false } = options;
+  const last: PixelTerm = loss ?? { kind: 'l2', weight: 1 };
+  const given = lambda === undefined ? options.thresholdGrey : greyOf(lambda, last, channels, reduction);
   return {
     name: 'rgi',
-    needsMask: options.masked ?? false,
-    start: robustStart(options.channels, options.pool ?? FAST.pool, seed),
+    needsMask: masked,
+    start: robustStart(channels, options.pool ?? FAST.pool, options.seed ?? 0),
     stages: continuation({
-      channels: options.channels,
-      loss,
+      channels,
+      first: loss ?? { kind: 'l1', weight: 1 },
+      last,
       extraLoss: options.extraLoss ?? [],
       reduction,
-      lambda:
-        options.lambda ?? lambdaOf(options.thresholdGrey ?? FAST.thresholdGrey, loss, options.channels, reduction),
-      adaptive: !options.masked && options.lambda === undefined && options.thresholdGrey === undefined,
-      masked: options.masked ?? false,
+      thresholdGrey: given ?? FAST.thresholdGrey,
+      adaptive: !masked && given === undefined,
+      masked,
       steps: options.steps ?? FAST.steps,
       starts: options.starts ?? FAST.starts,
       latentRate: options.latentRate ?? FAST.latentRate,
-      priors: options.priors ?? [],
+      coherence: options.coherence ?? FAST.coherence,
+      priors: options.priors ?? [{ kind: 'latent', weight: 1 }],
     }),
   };
 }

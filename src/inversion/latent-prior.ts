@@ -1,0 +1,34 @@
+/**
+ * Maximum a posteriori for the latents: -log p(z) of z ~ N(mean, deviation^2) beside the likelihood of the picture. What a
+ * hole hides is decided by the latents that the rest of the picture leaves open, and those by their prior.
+ *
+ * With residuals of scale v (mean square) or b (mean absolute), the likelihood of n independent values is
+ *
+ *     sum r^2 / 2v + |z|^2/2  ~  sum r^2 + v |z|^2        sum |r| / b + |z|^2/2  ~  sum |r| + b |z|^2 / 2
+ *
+ * so that no weight has to be set: v and b are measured on the kept residuals at each step, and a picture that the generator
+ * can make exactly ends without a prior. But what a generator cannot make is no independent noise: it is wrong in whole
+ * patches. A picture counts as `MEASUREMENTS` independent values, whatever its size; both terms are scaled accordingly.
+ */
+import type { GraphBuilder, Value } from '../onnx/builder.ts';
+import { sizeOf } from '../onnx/tensor.ts';
+import type { Generator } from './generator.ts';
+
+/** Independent values in a picture's misfit, in order of magnitude: patches of a tenth of its side, in colour and grey. */
+const MEASUREMENTS = 128;
+
+/** The prior's term per image, [N]; `noise` [N] is the likelihood's v, or b/2, and no gradient passes through it. */
+export function latentEnergy(b: GraphBuilder, generator: Generator, batch: number, noise: Value): Value {
+  const { latents, moments, channels, height, width } = generator;
+  const energies = latents.map(({ name, dims }) => {
+    const { mean, deviation } = moments.get(name)!;
+    const deviations = b.Div(b.Sub(name, b.constant(mean)), b.constant(deviation));
+    const flat = b.Reshape(deviations, [batch, sizeOf(dims)]);
+    return b.ReduceSum(b.Mul(flat, flat), [1], false);
+  });
+  const weight = Math.max(1, (channels * height * width) / MEASUREMENTS);
+  return b.Mul(
+    b.Mul(noise, b.scalar(weight)),
+    energies.reduce((a, c) => b.Add(a, c)),
+  );
+}
