@@ -1,7 +1,7 @@
 /**
  * Corruption comes in regions: a pixel among masked ones is masked sooner, one among trusted ones later (an Ising model on
- * the mask, minimised by iterated conditional modes: Besag 1986). Between independent pixels, half of them corrupted, it
- * is neutral.
+ * the mask, minimised by iterated conditional modes: Besag 1986). Where the neighbours disagree it is neutral: the cube below
+ * keeps the chance of independent corruption out.
  */
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 
@@ -14,7 +14,7 @@ const SWEEPS = 3;
 /**
  * lambda of each pixel, [N,1,H,W], from the image's `lambda` [N,1,1,1]:
  *
- *     lambda_i = lambda (1 + coherence (2 k_i - 1)),   k_i = the share of i's neighbours that are kept
+ *     lambda_i = lambda (1 + coherence (2 k_i - 1)^3),   k_i = the share of i's neighbours that are kept
  *
  * `keepOf` gives the mask's minimiser 1-M for a lambda; a neighbour is kept where that is at least one half.
  */
@@ -25,17 +25,19 @@ export function coherentLambda(
   [, , height, width]: readonly number[],
   keepOf: (lambda: Value) => Value,
 ): Value {
-  const side = 2 * RADIUS + 1;
-  const bell = Array.from({ length: side }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / DEVIATION) ** 2));
+  const size = 2 * RADIUS + 1;
+  const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / DEVIATION) ** 2));
   const kernel = bell.flatMap((row, i) => bell.map((column, j) => (i === RADIUS && j === RADIUS ? 0 : row * column)));
-  const weights = b.floats(kernel, [1, 1, side, side]);
+  const weights = b.floats(kernel, [1, 1, size, size]);
   const around = (value: Value) => b.Conv(value, weights, undefined, { pads: [RADIUS, RADIUS, RADIUS, RADIUS] });
   const all = around(b.floats(new Float32Array(height * width).fill(1), [1, 1, height, width]));
   let own = lambda;
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const kept = b.Cast(b.GreaterOrEqual(keepOf(own), b.scalar(0.5)), 'float32');
-    const near = b.Div(around(kept), all);
-    own = b.Mul(lambda, b.Add(b.Mul(near, b.scalar(2 * coherence)), b.scalar(1 - coherence)));
+    // -1 among masked pixels, 1 among kept ones
+    const side = b.Sub(b.Mul(b.Div(around(kept), all), b.scalar(2)), b.scalar(1));
+    const agreed = b.Mul(b.Mul(side, side), side);
+    own = b.Mul(lambda, b.Add(b.Mul(agreed, b.scalar(coherence)), b.scalar(1)));
   }
   return own;
 }

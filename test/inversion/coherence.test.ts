@@ -56,7 +56,7 @@ function reference(r: ArrayLike<number>, keepOf: (r: number, lambda: number) => 
           all += weight;
         }
       }
-      return lambda * (1 + COHERENCE * ((2 * near) / all - 1));
+      return lambda * (1 + COHERENCE * ((2 * near) / all - 1) ** 3);
     });
   }
   return own.map((l, i) => 1 - keepOf(r[i], l));

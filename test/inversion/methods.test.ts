@@ -46,6 +46,15 @@ describe('what an option means', () => {
     expect(lambdaOf(20, mean.loss[0] as Parameters<typeof lambdaOf>[1], 3, 'mean')).toBeCloseTo(lambda / 3, 10);
   });
 
+  it("a weight of the latents' prior replaces the default one; another prior does not", () => {
+    expect(target({ method: 'rgi', latentPrior: 0 }).priors).toEqual([]);
+    expect(target({ method: 'rgi', latentPrior: 2 }).priors).toEqual([{ kind: 'gaussian', weight: 2 }]);
+    expect(target({ method: 'rgi', criticPrior: 2 }).priors).toEqual([
+      { kind: 'latent', weight: 1 },
+      { kind: 'critic', weight: 2 },
+    ]);
+  });
+
   it('the paper: its settings, free or clipped mask, lambda as given', () => {
     expect(target({ method: 'rgi', preset: 'paper' })).toMatchObject({
       loss: [{ kind: 'l2', weight: 1 }],

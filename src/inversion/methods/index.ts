@@ -9,7 +9,7 @@ import { layerGroups } from '../weight-groups.ts';
 import { anogan } from './anogan.ts';
 import { dgp } from './dgp.ts';
 import { invert } from './invert.ts';
-import { rgi } from './rgi.ts';
+import { LATENT_PRIOR, rgi } from './rgi.ts';
 import { rrgi } from './rrgi.ts';
 import { yeh } from './yeh.ts';
 
@@ -161,7 +161,7 @@ function rgiOptions(options: MethodOptions, context: MethodContext) {
     maskRate: options.maskRate,
     seed: options.seed,
     critic: context.critic,
-    priors: priorsOf(options),
+    priors: priorsOf(options, preset),
   };
 }
 
@@ -196,9 +196,11 @@ function maskOf(options: MethodOptions): MaskForm | undefined {
   return { form: options.maskForm, shared: false, initial: options.preset === 'paper-detect' ? 0 : 1 };
 }
 
-function priorsOf(options: MethodOptions): Prior[] | undefined {
+/** A weight chosen for the latents' prior takes the place of the default preset's own, which needs none. */
+function priorsOf(options: MethodOptions, preset: Preset): Prior[] | undefined {
   if (options.latentPrior === undefined && options.criticPrior === undefined) return undefined;
   return [
+    ...(options.latentPrior === undefined && preset === 'fast' ? [LATENT_PRIOR] : []),
     ...(options.latentPrior ? [{ kind: 'gaussian' as const, weight: options.latentPrior }] : []),
     ...(options.criticPrior ? [{ kind: 'critic' as const, weight: options.criticPrior }] : []),
   ];

@@ -58,6 +58,9 @@ export const FAST = {
   latentRate: 0.1,
 } as const;
 
+/** Our default's prior of the latents. */
+export const LATENT_PRIOR: Prior = { kind: 'latent', weight: 1 };
+
 export function rgi(options: RgiOptions): Method {
   return options.preset === 'fast' ? fast(options) : paper(options, options.preset);
 }
@@ -83,7 +86,7 @@ function fast(options: RgiOptions): Method {
       starts: options.starts ?? FAST.starts,
       latentRate: options.latentRate ?? FAST.latentRate,
       coherence: options.coherence ?? FAST.coherence,
-      priors: options.priors ?? [{ kind: 'latent', weight: 1 }],
+      priors: options.priors ?? [LATENT_PRIOR],
     }),
   };
 }
