@@ -204,7 +204,9 @@ function usesCritic(method: Method): boolean {
 }
 
 function usesScore(method: Method): boolean {
-  return method.stages.some((stage) => stage.formulation.priors.some((prior) => prior.kind !== 'gaussian'));
+  return method.stages.some((stage) =>
+    stage.formulation.priors.some((prior) => prior.kind === 'critic' || prior.kind === 'logistic'),
+  );
 }
 
 function usesFeatures(method: Method): boolean {
