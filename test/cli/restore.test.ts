@@ -51,7 +51,9 @@ const manifestIn = (folder: string) => JSON.parse(readFileSync(path.join(folder,
 describe('what is written', () => {
   test('five pictures and a manifest; the corrupted rows are found and filled', async () => {
     const to = results();
-    const said = await bench.rgi(`restore @pictures/b.npy --generator @g.onnx --out ${to.word} ${FAST} --seed 3 --threshold 20`);
+    const said = await bench.rgi(
+      `restore @pictures/b.npy --generator @g.onnx --out ${to.word} ${FAST} --seed 3 --threshold 20`,
+    );
     expect(said).toMatchObject({ code: 0, out: '' });
     expect(to.files()).toEqual([
       'b.composite.png',
