@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { openEncoder } from '../src/cli/encoder.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../src/cli/networks.ts';
 import { RgiError } from '../src/errors.ts';
 import type { Image } from '../src/images/image.ts';
@@ -34,6 +35,7 @@ export function licenceOf({ metadata }: Pick<Model, 'metadata'>): Pick<ShippedMo
 export async function openShipped(folder: string, name: string, runtime: Runtime): Promise<ShippedModel> {
   const file = shippedFile(folder, name);
   const opened = await openGeneratorFile(runtime, { generator: file });
+  const encoder = await openEncoder(opened, { generator: file });
   const place = path.join(folder, name, 'pictures');
   const files = existsSync(place) ? (await readdir(place)).filter((one) => one.endsWith('.png')).sort() : [];
   const { channels } = opened.generator;
@@ -43,5 +45,7 @@ export async function openShipped(folder: string, name: string, runtime: Runtime
       image: (await readPicture(path.join(place, one), { channels, size: opened.generator })).image,
     })),
   );
-  return { ...opened, name, pictures, ...licenceOf(opened.model) };
+  // As `rgi restore` does it: the encoder gives one of the starts.
+  const generator = { ...opened.generator, encoder: encoder?.graph };
+  return { ...opened, generator, name, pictures, ...licenceOf(opened.model) };
 }
