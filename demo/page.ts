@@ -49,7 +49,7 @@ function band({ sets, figures, inspection: inspected }: DemoData): Html {
   const [found] = (inspected?.items ?? []).filter((one) => one.defect && one.defective).sort((a, b) => off(a) - off(b));
   const heroes = sets[0].items
     .slice(0, found ? HEROES - 1 : HEROES)
-    .map(({ title, pictures }) => split(title, ['given', pictures.input], ['restored', pictures.composite]));
+    .map(({ title, pictures }) => split(title, ['given', pictures.input], ['restored', pictures.restored]));
   if (found) heroes.push(split(found.title, ['inspected', found.pictures.input], ['found', found.pictures.overlay]));
   return html`<div class="stage"><header>
 <p class="brand">rgi</p>
@@ -57,7 +57,7 @@ function band({ sets, figures, inspection: inspected }: DemoData): Html {
 <p class="lead">A generator knows what good pictures look like. rgi searches for the one that explains most of what it was given. What it cannot explain is broken: that is the mask, and nobody had to draw it.</p>
 <ul class="heroes">${heroes}</ul>
 <dl class="numbers">
-<div><dt>median PSNR of the ${figures.pictures} pictures: as given, and G(z)</dt><dd>${decibels(figures.before)} → ${decibels(figures.restored)} dB</dd></div>
+<div><dt>median PSNR of the ${figures.pictures} pictures, as given and restored</dt><dd>${decibels(figures.before)} → ${decibels(figures.restored)} dB</dd></div>
 <div><dt>median overlap (IoU) of the masks found with the true ones</dt><dd>${figures.iou.toFixed(2)}</dd></div>
 ${inspection && html`<div><dt>drawn defects found, pixel AUROC ${inspection.pixelAuroc.toFixed(3)}; ${inspection.passed} of ${inspection.good} good pictures passed</dt><dd>${inspection.found} of ${inspection.defects}</dd></div>`}
 <div><dt>for everything on this page, ${figures.secondsPerPicture.toFixed(1)} s per restored picture</dt><dd>${figures.seconds.toFixed(0)} s</dd></div>
@@ -77,7 +77,7 @@ function split(
 function setSection({ name, title, items }: RestoredSet, i: number): Html {
   const intro =
     i === 0
-      ? html`<p class="intro">Each picture is broken in another way. The method is always the same, with no setting and no mask. Under each pair: the mask that was found (white), the generator's picture G(z), and the true picture, which was not shown to it.</p>`
+      ? html`<p class="intro">Each picture is broken in another way. The method is always the same, with no setting and no mask. Restored is what the generator makes, G(z). Below: the mask that was found (white), the given picture with only that region filled in, and the true picture, which was not shown to it.</p>`
       : undefined;
   return html`<section aria-labelledby="${name}"><h2 id="${name}">${title}</h2>${intro}
 <ul class="pieces">${items.map(piece)}</ul></section>
@@ -86,8 +86,8 @@ function setSection({ name, title, items }: RestoredSet, i: number): Html {
 
 function piece({ title, pictures, psnr, iou }: RestoredView): Html {
   return html`<li class="piece"><h3>${title}</h3>
-<div class="pair">${figure(pictures.input, 'given', `${title}: the picture as it was given`)}${figure(pictures.composite, 'restored', `${title}: the picture with the found region filled`)}</div>
-<div class="trio">${maskFigure(pictures.mask, 'mask found', `${title}: the mask that was found, in white`)}${figure(pictures.restored, 'G(z)', `${title}: the picture that the generator makes`)}${figure(pictures.truth, 'truth', `${title}: the true picture`)}</div>
+<div class="pair">${figure(pictures.input, 'given', `${title}: the picture as it was given`)}${figure(pictures.restored, 'restored', `${title}: the picture as the generator makes it`)}</div>
+<div class="trio">${maskFigure(pictures.mask, 'mask found', `${title}: the mask that was found, in white`)}${figure(pictures.composite, 'filled in', `${title}: the given picture with only the found region filled`)}${figure(pictures.truth, 'truth', `${title}: the true picture`)}</div>
 <p class="numbersline"><span>${decibels(psnr.before)} → <b>${decibels(psnr.restored)} dB</b></span><span>mask IoU <b>${iou.toFixed(2)}</b></span></p></li>
 `;
 }
@@ -126,7 +126,7 @@ function curves(sets: readonly RestoredSet[]): Html {
     },
   ]);
   return html`<section aria-labelledby="curves"><h2 id="curves">Curves of the searches</h2>
-<p class="intro">The threshold of the mask is lowered while the search goes on, so the loss falls even where the picture does not change; at the end the mask is about as large as what is broken.</p>
+<p class="intro">The threshold of the mask is lowered while the search goes on. The searches begin with absolute errors and end with squared ones, which is the step in the loss; at the end the mask should be as large as what is broken.</p>
 <div class="charts">${charts.flatMap((chart) => lineChart(chart) ?? [])}</div></section>
 `;
 }
