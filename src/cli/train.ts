@@ -140,6 +140,10 @@ async function trainNetwork(
   tell.done();
   if (flags.json) printJson(io, summaryOf(result));
   else if (!flags.quiet) for (const line of linesOf(result)) say(io, line);
+  if (!result.written) {
+    say(io, 'error: The best models could not be written (see above): make room, and train again.');
+    return EXIT.unusable;
+  }
   return result.ended === 'done' ? EXIT.done : EXIT.interrupted;
 }
 
@@ -234,9 +238,9 @@ function eventsTo(io: Io, flags: TrainFlags): { event: (event: RunEvent) => void
   };
 }
 
-function summaryOf({ ended, record, files, page }: RunResult) {
+function summaryOf({ ended, record, files, written, page }: RunResult) {
   const { settings, data, seconds, coverage, events } = record;
-  return { ended, files, page, seconds, data, coverage, events, settings };
+  return { ended, files, written, page, seconds, data, coverage, events, settings };
 }
 
 function linesOf({ ended, record, files, page }: RunResult): string[] {

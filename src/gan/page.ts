@@ -1,5 +1,5 @@
 /** The page of a training run: samples, reconstructions of unseen pictures, curves, settings; one file without scripts. */
-import type { RunRecord } from './record.ts';
+import { bestOf, type RunRecord } from './record.ts';
 
 export interface PagePictures {
   /** PNG as data URLs. */
@@ -18,15 +18,17 @@ export function trainingPage(title: string, record: RunRecord, pictures: PagePic
   const { settings, data, losses, coverage, events } = record;
   const step = Math.max(0, ...losses.map((p) => p.step));
   const last = coverage.at(-1);
+  const kept = bestOf(coverage);
   const curve = (label: string, name: keyof (typeof losses)[number]): Curve => ({
     label,
     points: losses.flatMap((p) => (p[name] === undefined ? [] : [[p.step, p[name]] as const])),
   });
   const decibels = (mse: number) => 10 * Math.log10(4 / Math.max(mse, 1e-12));
-  const rebuilt = curve('reconstruction while training (dB)', 'reconstruction');
+  const rebuilt = curve('training pictures (dB)', 'reconstruction');
   const quality: Curve[] = [
     { label: 'coverage, median (dB)', points: coverage.map((p) => [p.step, p.median]) },
     { label: 'coverage, worst (dB)', points: coverage.map((p) => [p.step, p.worst]) },
+    { label: 'hidden centre (dB)', points: coverage.map((p) => [p.step, p.block]) },
     { ...rebuilt, points: rebuilt.points.map(([x, y]) => [x, decibels(y)]) },
   ];
   const critics = [curve('discriminator', 'discriminator'), curve('generator', 'adversarial')];
@@ -38,6 +40,8 @@ export function trainingPage(title: string, record: RunRecord, pictures: PagePic
       'Coverage',
       last ? `${last.median.toFixed(1)} dB (median), ${last.worst.toFixed(1)} dB (worst)` : 'not yet measured',
     ],
+    ['Hidden centre', last ? `${last.block.toFixed(1)} dB (median)` : 'not yet measured'],
+    ['Models of step', kept ? `${kept.step}, the best mean of the two medians` : 'none yet'],
     ['Generator', `${settings.architecture}, ${data.channels} x ${data.size} x ${data.size}, z of ${settings.latent}`],
   ];
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -49,7 +53,7 @@ svg{width:100%;height:auto;background:#fff;border:1px solid #e7e5e4}pre{overflow
 <h1>${escaped(title)}</h1>
 <dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>
 <h2>Samples</h2><p>The generator's pictures of random latents, always the same ones.</p><img alt="samples" src="${pictures.samples}">
-<h2>Unseen pictures and what the generator reaches</h2><p>Upper rows: good pictures it was not trained on. Lower rows: its nearest, found by plain inversion.</p><img alt="reconstructions" src="${pictures.reconstructions}">
+<h2>Unseen pictures and what the generator reaches</h2><p>Upper rows: good pictures it was not trained on. Lower rows: its nearest, found by plain inversion. Coverage is the PSNR between the two; hidden centre is the same with the middle quarter of the upper picture not shown to the search.</p><img alt="reconstructions" src="${pictures.reconstructions}">
 <h2>Quality</h2>${chart(quality, settings.steps)}
 <h2>Adversarial losses</h2>${chart(critics, settings.steps)}
 ${events.length ? `<h2>Events</h2><ul>${events.map((e) => `<li>${escaped(e)}</li>`).join('')}</ul>` : ''}
@@ -79,7 +83,7 @@ function chart(curves: readonly Curve[], steps: number): string {
   const paths = shown.map(({ label, points }, i) => {
     const path = points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(' ');
     const colour = COLOURS[i % COLOURS.length];
-    return `<polyline fill="none" stroke="${colour}" stroke-width="1.8" points="${path}"/><text x="${LEFT + 8 + i * 260}" y="16" fill="${colour}">${escaped(label)}</text>`;
+    return `<polyline fill="none" stroke="${colour}" stroke-width="1.8" points="${path}"/><text x="${LEFT + 8 + i * 220}" y="16" fill="${colour}">${escaped(label)}</text>`;
   });
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" font-size="12" fill="#78716c">${[...lines, ...marks, ...paths].join('')}</svg>`;
 }

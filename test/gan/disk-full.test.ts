@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { batchOf } from '../../src/datasets/dataset.ts';
 import { trainFolder } from '../../src/gan/node/run.ts';
+import { bestOf } from '../../src/gan/record.ts';
 import { writePicture } from '../../src/images/node/write.ts';
 import { runtime, stripes, tinySettings } from './support.ts';
 
@@ -38,7 +39,11 @@ it('a full disk is said and survived; what could be written before stays, and no
   const out = path.join(folder, 'model.onnx');
   let measurements = 0;
   disk.refuses = (file) => measurements === 2 && file.startsWith(path.join(folder, 'model'));
-  const { ended, record } = await trainFolder(
+  const {
+    ended,
+    record,
+    written: models,
+  } = await trainFolder(
     {
       folder: path.join(folder, 'pictures'),
       out,
@@ -53,6 +58,8 @@ it('a full disk is said and survived; what could be written before stays, and no
     runtime,
   );
   expect(ended).toBe('done');
+  // Whether the second measurement was the better one, the record says.
+  expect(models).toBe(bestOf(record.coverage)?.step === 3);
   expect(record.events.length).toBeGreaterThan(0);
   for (const said of record.events)
     expect(said).toMatch(

@@ -46,17 +46,20 @@ export async function trainingLoop({
   const log = runLog(settings, data.facts, before);
   let sound = await trainer.save();
   let savedAt = 0;
+  let written = true;
 
   const note = (text: string): void => {
     log.event(text);
     tell({ kind: 'note', text });
   };
   /** A full disk, say, is told and survived. */
-  const survive = async (write: () => Promise<unknown>): Promise<void> => {
+  const survive = async (write: () => Promise<unknown>): Promise<boolean> => {
     try {
       await write();
+      return true;
     } catch (error) {
       note(`${messageOf(error)} The training goes on; what was last written stays.`);
+      return false;
     }
   };
 
@@ -108,7 +111,7 @@ export async function trainingLoop({
     const graphs = { generator: generator.graph, discriminator: discriminator.graph, encoder: encoder?.graph };
     const training = trainingFacts({ settings, source: data.source }, data.facts, log.record().seconds, point);
     const facts = factsOf(data.facts, settings.latent, training, options.licence);
-    await survive(() => writeModels(graphs, facts, files, options.half));
+    written = await survive(() => writeModels(graphs, facts, files, options.half));
   };
 
   const isOver = () =>
@@ -138,12 +141,8 @@ export async function trainingLoop({
   const done = trainer.done >= steps;
   if (!done) await checkpoint();
   const ended = done ? 'done' : 'interrupted';
-  return {
-    ended,
-    record: log.record(),
-    files: modelFilesOf(files, settings.reconstruction === 'encoder'),
-    page: files.page,
-  };
+  const models = modelFilesOf(files, settings.reconstruction === 'encoder');
+  return { ended, record: log.record(), files: models, written, page: files.page };
 }
 
 function isFiniteLosses(losses: StepLosses): boolean {

@@ -33,5 +33,7 @@ export interface RunResult {
   readonly ended: 'done' | 'interrupted';
   readonly record: RunRecord;
   readonly files: readonly string[];
+  /** Could the models of the best measurement be written? */
+  readonly written: boolean;
   readonly page: string;
 }
