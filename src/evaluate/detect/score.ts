@@ -76,6 +76,8 @@ export function paperScores(truth: Float32Array, map: Float32Array): Partial<Rec
 }
 
 const POINTS = 80;
+/** Where AUPRO's curve ends. */
+const PRO_LIMIT = 0.3;
 
 /** ROC and PRO at thresholds that are evenly spaced quantiles of the good pixels, dense where few are above. */
 export function curvesOf(truth: Float32Array, scores: Float32Array, height: number, width: number): Curve[] {
@@ -91,12 +93,13 @@ export function curvesOf(truth: Float32Array, scores: Float32Array, height: numb
     for (let i = 0; i < plane; i++) if (labels[i]) own[labels[i]][filled[labels[i]]++] = scores[start + i];
     for (const region of own.slice(1)) regions.push(region.sort());
   }
-  const rates = Array.from({ length: POINTS }, (_, i) => (i / (POINTS - 1)) ** 3);
+  const cubes = Array.from({ length: POINTS }, (_, i) => (i / (POINTS - 1)) ** 3);
+  const rates = [...cubes, PRO_LIMIT].sort((a, b) => a - b);
   const thresholds = rates.map((rate) => quantile(negatives, 1 - rate));
   const above = (sorted: Float32Array, t: number) => shareAbove(sorted, t);
   const x = thresholds.map((t) => above(negatives, t));
   const overlaps = thresholds.map((t) => regions.reduce((sum, region) => sum + above(region, t), 0) / regions.length);
-  const within = x.flatMap((rate, i) => (rate <= 0.3 ? [i] : []));
+  const within = x.flatMap((rate, i) => (rate <= PRO_LIMIT ? [i] : []));
   const short = (values: readonly number[]) => values.map((v) => Number(v.toPrecision(5)));
   return [
     { kind: 'roc', x: short([...x, 1]), y: short([...thresholds.map((t) => above(positives, t)), 1]) },
