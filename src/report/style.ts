@@ -63,6 +63,7 @@ input[type=range]{width:min(24rem,100%);accent-color:var(--strong)}
 .thumbs figcaption,.frames span{font-size:.74rem;color:var(--soft);line-height:1.3}
 .frames{list-style:none;display:flex;flex-wrap:wrap;gap:.5rem;padding:0;margin:.2rem 0 0}
 .frames li{width:8.5rem}.frames .pair{display:grid;grid-template-columns:1fr 1fr;gap:.2rem}
+.live{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr));gap:.3rem .8rem}.live>.tools,.live>h4{grid-column:1/-1}
 .live .frames li{display:none;width:100%}.live .frames li.now{display:block}
 pre{overflow-x:auto;background:var(--paper);border:1px solid var(--rule);border-radius:6px;padding:.8rem;font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere}
 footer{color:var(--soft);padding-top:2rem;padding-bottom:2rem;font-size:.9rem}

@@ -1,5 +1,6 @@
 /** The protocol of restoration on files: every case, method and picture once; what earlier runs finished is taken over. */
 import path from 'node:path';
+import { quantile } from '../../arrays/sort.ts';
 import { colourMap } from '../../images/colour.ts';
 import { type Image, stackImages } from '../../images/image.ts';
 import { writeMask, writePicture } from '../../images/node/write.ts';
@@ -147,7 +148,13 @@ async function recordsOf(
 function describe(own: readonly TrialRecord[]): string {
   const [{ case: name, method }] = own;
   const values = own.map((record) => record.metrics.psnr).filter((value) => typeof value === 'number');
-  const median = values.sort((a, b) => a - b)[(values.length - 1) >> 1];
+  const median =
+    values.length > 0
+      ? quantile(
+          values.sort((a, b) => a - b),
+          0.5,
+        )
+      : undefined;
   const seconds = own.reduce((sum, record) => sum + record.seconds, 0) / own.length;
   return `${name}, ${method}: ${own.length} pictures, median PSNR ${median?.toFixed(2) ?? '-'} dB, ${seconds.toFixed(2)} s each`;
 }
