@@ -367,7 +367,7 @@ describe('the protocol', () => {
     expect(
       (await refused('--methods f-anogan --generator @g.onnx --encoder @d.onnx')).replaceAll(root, 'ROOT'),
     ).toMatchInlineSnapshot(`
-      "error: ROOT/d.onnx does not map the generator's pictures to its latent.
+      "error: ROOT/d.onnx does not map the generator's pictures to its latent; give --encoder none.
       "
     `);
     expect(await refused('--methods pca')).toMatchInlineSnapshot(`

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { parseCases } from '../../src/evaluate/cases.ts';
 import { parseRecipe, parseRecipes } from '../../src/evaluate/recipes.ts';
+import { FAST } from '../../src/inversion/methods/rgi.ts';
 
 const sentence = (make: () => unknown) => {
   try {
@@ -17,7 +18,7 @@ test('a name resolves to the options of its method', () => {
     name: 'rgi',
     told: false,
     options: { method: 'rgi', seed: 7 },
-    thresholdGrey: 25,
+    thresholdGrey: FAST.thresholdGrey,
   });
   expect(parseRecipe('rrgi:paper').options).toEqual({ method: 'rrgi', preset: 'paper', seed: 0 });
   expect(parseRecipe('rgi:paper:lambda=0.1:steps=500').options).toMatchObject({

@@ -69,7 +69,10 @@ export function addDetectOptions(command: Command): Command {
         )
         .option('--learn <count>', 'at most so many good pictures, evenly taken (default: all)', count)
         .option('--count <count>', 'at most so many test pictures of each kind', count)
-        .option('--encoder <file>', "pictures to latents, for f-anogan (default: the generator's companion)"),
+        .option(
+          '--encoder <file>',
+          "pictures to latents: f-anogan's, and one of several starts (default: the generator's companion); 'none' for none",
+        ),
     data: (data) =>
       data
         .option(

@@ -12,14 +12,12 @@ import { searchDetector } from '../../evaluate/detect/search.ts';
 import type { Candidate, LearnContext } from '../../evaluate/node/detect.ts';
 import { type AutoencoderSettings, trainAutoencoder } from '../../gan/autoencoder.ts';
 import type { Image, Size } from '../../images/image.ts';
-import { encoderFits } from '../../inversion/encoded.ts';
 import { batchSize } from '../../inversion/restore.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
-import { openModel } from '../../runtime/node/model-file.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { companionOf } from '../metadata.ts';
+import { openEncoder } from '../encoder.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../networks.ts';
 import { sha256Of } from '../version.ts';
 import { type Networks, openCritics, resolve } from './contestants.ts';
@@ -51,10 +49,19 @@ export async function openDetectModel(
   if (!named.some(needsGenerator) || flags.generator === undefined) return undefined;
   const file = flags.generator;
   const withGenerator = { ...flags, generator: file };
-  const opened = await openGeneratorFile(runtime, withGenerator);
+  const alone = await openGeneratorFile(runtime, withGenerator);
+  const encoder = await openEncoder(alone, withGenerator);
+  const opened = { ...alone, generator: { ...alone.generator, encoder: encoder?.graph } };
   const networks = await openCritics(runtime, opened, withGenerator);
   const { latents } = opened.generator;
-  return { opened, networks, file, description: { file, sha256: await sha256Of(file), latents, law: opened.law } };
+  const description = {
+    file,
+    sha256: await sha256Of(file),
+    latents,
+    law: opened.law,
+    ...(encoder ? { encoder: await sha256Of(encoder.file) } : {}),
+  };
+  return { opened, networks, file, description };
 }
 
 export function checkNeeds(named: readonly NamedDetector[], generator: string | undefined): void {
@@ -123,7 +130,7 @@ export async function candidateOf(
       };
     }
     case 'f-anogan':
-      return fanoganCandidate(named, runtime, model!, flags);
+      return fanoganCandidate(named, runtime, model!);
     case 'policy':
       return productCandidate(named, runtime, model!, flags);
     case 'search': {
@@ -169,29 +176,26 @@ function graphOf(bytes: Uint8Array | undefined): Graph | undefined {
   }
 }
 
-async function fanoganCandidate(
+function fanoganCandidate(
   { name, kappa }: NamedDetector & { kind: 'f-anogan' },
   runtime: Runtime,
-  model: OpenedModel,
-  flags: DetectFlags,
-): Promise<Candidate> {
-  const { opened, networks, description } = model;
+  { opened, networks, description }: OpenedModel,
+): Candidate {
   const { generator } = opened;
   const fail = (what: string) => new RgiError('usage', `The method '${name}' needs ${what}`);
   const layer = networks.layers.at(-1);
   const { critic } = networks.contestant;
   if (!critic || layer === undefined)
     throw fail('a discriminator with activations, whose features it compares: give it with --discriminator.');
-  const encoder = await encoderOf(model, flags);
+  const { encoder } = generator;
   if (encoder === undefined)
     throw fail("an encoder, from pictures to latents: give it with --encoder ('rgi train' makes one).");
-  const networksUsed = { encoder: encoder.described, others: networks.described };
   return {
     name,
-    description: { kind: 'f-anogan', kappa, layer, generator: description, networks: networksUsed },
+    description: { kind: 'f-anogan', kappa, layer, generator: description, networks: networks.described },
     batch: FANOGAN_BATCH,
     walks: false,
-    learn: async () => fanoganDetector({ generator, encoder: encoder.graph, critic, layer, kappa }, runtime),
+    learn: async () => fanoganDetector({ generator, encoder, critic, layer, kappa }, runtime),
   };
 }
 
@@ -205,30 +209,11 @@ async function productCandidate(
   const { opened, file, description } = model;
   const { generator } = opened;
   const policy = await readPolicy(file, opened.model, asked);
-  const encoder = await encoderOf(model, flags);
-  const described = { kind: 'policy', policy: settingsOf(policy), encoder: encoder?.described };
   return {
     name,
-    description: { ...described, generator: description },
+    description: { kind: 'policy', policy: settingsOf(policy), generator: description },
     batch: flags.batch ?? inversionBatch(generator),
     walks: false,
-    learn: async () => productDetector({ generator, encoder: encoder?.graph, policy, batch: flags.batch }, runtime),
+    learn: async () => productDetector({ generator, encoder: generator.encoder, policy, batch: flags.batch }, runtime),
   };
-}
-
-/** The encoder that is named, or the generator's companion. */
-async function encoderOf(
-  { opened, file }: OpenedModel,
-  flags: DetectFlags,
-): Promise<{ readonly graph: Graph; readonly described: unknown } | undefined> {
-  const own = flags.latent === undefined ? await companionOf('encoder', opened.model, file) : undefined;
-  const encoderFile = flags.encoder ?? own;
-  if (encoderFile === undefined) return undefined;
-  const { graph } = await openModel(encoderFile);
-  if (!encoderFits(opened.generator, graph)) {
-    throw new RgiError('model', `${encoderFile} does not map the generator's pictures to its latent.`, {
-      file: encoderFile,
-    });
-  }
-  return { graph, described: { file: encoderFile, sha256: await sha256Of(encoderFile) } };
 }
