@@ -102,7 +102,7 @@ export async function train(folder: string, flags: TrainFlags, io: Io): Promise<
   } catch (error) {
     if (!io.signal.aborted || error !== io.signal.reason) throw error;
     tell.done();
-    say(io, 'Stopped before the first step: nothing was written.');
+    say(io, 'Stopped before the first step; no file was changed.');
     return EXIT.interrupted;
   } finally {
     tell.done();

@@ -20,6 +20,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 async function rgi(...argv: string[]) {
+  return rgiUntil(new AbortController().signal, ...argv);
+}
+
+async function rgiUntil(signal: AbortSignal, ...argv: string[]) {
   const out: string[] = [];
   const err: string[] = [];
   const io = {
@@ -27,7 +31,7 @@ async function rgi(...argv: string[]) {
     err: (text: string) => err.push(text),
     terminal: false,
     colour: false,
-    signal: new AbortController().signal,
+    signal,
     worker: false,
   };
   const code = await run(argv, io);
@@ -72,4 +76,11 @@ it('train: wrong uses are one sentence and exit code 2', async () => {
     expect(code).toBe(2);
     expect(err).toMatch(message);
   }
+});
+
+it('train, interrupted while it reads the pictures, says that no file was changed, and exits 3', async () => {
+  const argv = ['train', path.join(folder, 'good'), '--out', path.join(folder, 'never.onnx')];
+  const { code, err } = await rgiUntil(AbortSignal.abort(), ...argv);
+  expect(code).toBe(3);
+  expect(err).toBe('Stopped before the first step; no file was changed.\n');
 });
