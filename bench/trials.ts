@@ -32,12 +32,21 @@ export async function onManifold(generator: Generator, count: number, seed: numb
 }
 
 /** The first `count` pictures of a folder of the shared data, resized to the generator's size. */
-export async function sharedPictures(folder: string, generator: Generator, count: number): Promise<Image> {
-  const directory = path.join(SHARED, 'data', folder);
+export function sharedPictures(folder: string, generator: Generator, count: number): Promise<Image> {
+  return folderPictures(path.join(SHARED, 'data', folder), generator, count);
+}
+
+/** `count` pictures of a folder from number `first` on, by name, resized to the generator's size. */
+export async function folderPictures(
+  directory: string,
+  generator: Generator,
+  count: number,
+  first = 0,
+): Promise<Image> {
   const files = readdirSync(directory)
     .filter((file) => file.endsWith('.png'))
     .sort()
-    .slice(0, count);
+    .slice(first, first + count);
   const { channels, height, width } = generator;
   const pictures = await Promise.all(
     files.map((file) => readPicture(path.join(directory, file), { channels, size: { height, width }, fit: 'cover' })),

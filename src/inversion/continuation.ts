@@ -1,13 +1,14 @@
 /**
  * Our default way to the minimum: the exact mask, graduated non-convexity (lambda starts large, where nothing is masked,
  * and is lowered to its target), several starts of which the best goes on, and a falling learning rate. Absolute error finds the
- * region and the start; squared error, in which what a generator cannot make weighs as in the scores, finishes.
+ * region and the start; squared error, in which what a generator cannot make weighs as in the scores, refines.
  */
 import {
   ADAM,
   type Formulation,
   type LossTerm,
   lambdaOf,
+  type MaskForm,
   type PixelTerm,
   type Prior,
   type Reduction,
@@ -39,49 +40,53 @@ export interface ContinuationOptions {
 /** Residual at which the path begins to mask: half the range of the image, more than any good start leaves behind. */
 const FIRST_THRESHOLD_GREY = 127.5;
 
-/** Share of the steps in which several starts compete, and lambda falls. */
-const COMPETITION = 1 / 4;
+/** Shares of the steps: several starts compete and lambda falls; the best is refined. The rest is for what is almost exact. */
+const SHARES = [1 / 4, 3 / 8];
+
+/** Kept residuals (RMS) of so few grey levels are no misfit of the generator: the picture is one of its own. */
+const FITTED_GREY = 4;
+
+/** The rate of the fit begins at this share of the refinement's. */
+const FIT_RATE = 0.5;
 
 export function continuation(options: ContinuationOptions): Stage[] {
-  const { first, last, channels, reduction, thresholdGrey } = options;
+  const { first, last, channels, reduction, thresholdGrey, coherence, latentRate } = options;
   const lambda = (grey: number, loss: PixelTerm) => lambdaOf(grey, loss, channels, reduction);
-  const formulation = (loss: PixelTerm, coherence: number): Formulation => ({
+  const formulation = (loss: PixelTerm, mask: Partial<MaskForm>): Formulation => ({
     loss: [loss, ...options.extraLoss],
     reduction,
-    mask: options.masked ? { form: 'given' } : { form: 'exact', shared: true, coherence },
+    mask: options.masked ? { form: 'given' } : { ...mask, form: 'exact', shared: true },
     priors: options.priors,
     optimiser: ADAM,
     weightGroups: [],
   });
-  const early = Math.ceil(options.steps * COMPETITION);
-  const late = options.steps - early;
+  const [early, middle] = SHARES.map((share) => Math.ceil(options.steps * share));
+  const late = Math.max(0, options.steps - early - middle);
   const from = lambda(Math.max(thresholdGrey, FIRST_THRESHOLD_GREY), first);
   const still = { maskRate: 0, weightRates: [] };
+  /** A falling rate; only below half of it is a standstill an end. */
+  const falling = (name: string, steps: number, rate: number, made: Formulation): Stage => ({
+    name,
+    formulation: made,
+    steps,
+    starts: 1,
+    lambdaOfThreshold: options.adaptive ? (grey) => lambda(grey, last) : undefined,
+    controls: (t) => ({ ...still, lambda: lambda(thresholdGrey, last), latentRate: rate * cosineDecay(t / steps) }),
+    terminate: (progress) => convergedAfter(steps / 2, Math.max(FEWEST_COMPARED, Math.ceil(steps / 12)), progress),
+  });
   return [
     {
       name: 'compete',
-      formulation: formulation(first, 0),
+      formulation: formulation(first, {}),
       steps: early,
       starts: options.starts,
-      controls: (t) => ({
-        ...still,
-        lambda: geometric(from, lambda(thresholdGrey, first), t / early),
-        latentRate: options.latentRate,
-      }),
+      controls: (t) => ({ ...still, lambda: geometric(from, lambda(thresholdGrey, first), t / early), latentRate }),
     },
+    falling('refine', middle, latentRate, formulation(last, { coherence })),
     {
-      name: 'refine',
-      formulation: formulation(last, options.coherence),
-      steps: late,
-      starts: 1,
-      lambdaOfThreshold: options.adaptive ? (grey) => lambda(grey, last) : undefined,
-      controls: (t) => ({
-        ...still,
-        lambda: lambda(thresholdGrey, last),
-        latentRate: options.latentRate * cosineDecay(t / late),
-      }),
-      // Only below half the rate is a standstill an end.
-      terminate: (progress) => convergedAfter(late / 2, Math.max(FEWEST_COMPARED, Math.ceil(late / 12)), progress),
+      // An image that is all but fitted is fitted faster in absolute error, which does not tire of small residuals.
+      ...falling('fit', late, FIT_RATE * latentRate, formulation(first, { coherence, loss: last })),
+      isWanted: (misfitGrey) => misfitGrey < FITTED_GREY,
     },
   ];
 }

@@ -36,9 +36,15 @@ export type MaskForm =
   /**
    * the closed-form minimiser at each step (DESIGN section 2); shared by the channels or one per channel. `binary`: over
    * M in {0,1} instead of [0,1], which makes RGI the truncated loss min(rho(r), lambda). A shared one may be made coherent
-   * (`coherence.ts`): 0 for independent pixels, below 1
+   * (`coherence.ts`): 0 for independent pixels, below 1. `loss`: the pixel loss that it minimises, if not the formulation's
    */
-  | { readonly form: 'exact'; readonly shared: boolean; readonly binary?: boolean; readonly coherence?: number };
+  | {
+      readonly form: 'exact';
+      readonly shared: boolean;
+      readonly binary?: boolean;
+      readonly coherence?: number;
+      readonly loss?: PixelTerm;
+    };
 
 export interface Prior {
   /**

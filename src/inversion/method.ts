@@ -39,6 +39,11 @@ export interface Stage {
    * from then on lambda does not fall below what they call for (`noise.ts`).
    */
   lambdaOfThreshold?(thresholdGrey: number): number;
+  /**
+   * Is this stage of use for an image whose kept residuals have this RMS, in grey levels? Others stand still in it; it is left
+   * out where it is of use for none.
+   */
+  isWanted?(misfitGrey: number): boolean;
   /** Searches per image run side by side; the best by loss go on to the next stage. */
   readonly starts: number;
   /** The numbers of step t = 0, 1, ... of this stage. */

@@ -174,10 +174,10 @@ function emitExactKeep(
   formulation: Formulation,
   inputs: ObjectiveInputs,
   residual: Value,
-  { shared, binary, coherence = 0 }: MaskForm & { form: 'exact' },
+  { shared, binary, coherence = 0, loss }: MaskForm & { form: 'exact' },
   size: number,
 ): Value {
-  const pixelTerms = formulation.loss.filter((term) => term.kind !== 'feature');
+  const pixelTerms = loss ? [loss] : formulation.loss.filter((term) => term.kind !== 'feature');
   if (pixelTerms.length !== 1) {
     throw new RgiError(
       'usage',

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
 import type { Generator } from './generator.ts';
 import type { Method, ResultCode } from './method.ts';
+import { misfits } from './noise.ts';
 import { type Reuse, reuse } from './reuse.ts';
 import { runMethod, type StepReport } from './solver.ts';
 import { rows } from './starts.ts';
@@ -43,6 +44,8 @@ export interface Restoration {
   readonly softMask: Mask;
   /** Root mean square over the channels of x - G(z), in units of [-1,1], [1,1,H,W]. */
   readonly residual: Image;
+  /** Root mean square of the residuals outside the mask, in grey levels: how far the picture is from what the generator makes. */
+  readonly misfit: number;
   readonly latents: ReadonlyMap<string, Tensor>;
   /** What was added to each tuned weight (see `withWeightChanges`). */
   readonly weightChanges: ReadonlyMap<string, Tensor>;
@@ -63,9 +66,9 @@ export interface RestoreHooks {
 /** Searches that share one graph by default: enough to fill the cores, little enough to stay in the caches. */
 const SEARCHES = 16;
 
-/** How many steps a method makes, for progress. */
+/** How many steps a method makes for every picture, for progress. */
 export function plannedSteps(method: Method): number {
-  return method.stages.reduce((sum, stage) => sum + stage.steps, 0);
+  return method.stages.reduce((sum, stage) => sum + (stage.isWanted ? 0 : stage.steps), 0);
 }
 
 /** Does the method change the generator's weights, for each picture anew? */
@@ -122,6 +125,7 @@ export async function* restoreImages(
         mask,
         softMask,
         residual,
+        misfit: misfits(x, made, mask)[0],
         latents: new Map([...inversion.latents].map(([name, z]) => [name, rows(z, [i])])),
         weightChanges: weightChanges(job.generator, inversion.weights),
         code: inversion.codes[i],

@@ -10,8 +10,9 @@ import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
 import type { Method, ResultCode, Stage } from './method.ts';
 import { STEP } from './names.ts';
-import { grossThresholds } from './noise.ts';
+import { grossThresholds, misfits } from './noise.ts';
 import type { Reuse } from './reuse.ts';
+import { bestSearches, wantedStages } from './searches.ts';
 import { chooseStarts, type LatentCost, poolBatch, rows } from './starts.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
 import { type CompiledStep, compileStep } from './step.ts';
@@ -62,7 +63,7 @@ export interface Solver {
   step(): Promise<StepReport>;
   /** True when the current stage has ended. */
   terminate(): boolean;
-  /** Goes to the next stage with the best searches; false if there is none. */
+  /** Goes to the next stage that is of use with the best searches; false if there is none. */
   advance(): Promise<boolean>;
   finish(): Promise<Inversion>;
   save(): Promise<SolverState>;
@@ -275,17 +276,27 @@ export function createSolver(
     async advance() {
       if (stageIndex + 1 >= method.stages.length) return false;
       const { tensors, made, loss } = await render();
-      const toLambda = method.stages[stageIndex + 1].lambdaOfThreshold;
-      if (toLambda) {
-        const best = rows(made.get(STEP.image)!, bestSearches(loss, images.dims[0], 1));
-        floors = grossThresholds(images, best).map(toLambda);
+      const chosen = bestSearches(loss, images.dims[0], 1);
+      const best = rows(made.get(STEP.image)!, chosen);
+      const mask = made.get(STEP.softMask);
+      const wanted = wantedStages(method, mask && misfits(images, best, rows(mask, chosen)), images.dims[0]);
+      const next = wanted.findIndex((image, i) => i > stageIndex && image.includes(true));
+      if (next < 0) {
+        codes = codes.map((code) => code ?? 'step-limit');
+        return false;
       }
+      const { lambdaOfThreshold, starts: count } = method.stages[next];
+      if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
+      const before = chosen.map((search) => codes[search] ?? 'step-limit');
       await loop!.dispose();
       loop = undefined;
       earlierSteps += stepIndex;
-      stageIndex++;
-      const latents = latentsOf(tensors, bestSearches(loss, images.dims[0], stage().starts));
+      stageIndex = next;
+      const latents = latentsOf(tensors, bestSearches(loss, images.dims[0], count));
       await enter((step) => initialTensors(step, latents));
+      before.forEach((code, image) => {
+        if (!wanted[next][image]) codes.fill(code, image * count, (image + 1) * count);
+      });
       return true;
     },
     async finish() {
@@ -322,14 +333,4 @@ function runForward(
   inputs: ReadonlyMap<string, Tensor>,
 ): Promise<Map<string, Tensor>> {
   return session.run(new Map(compiled.renderInputs.map((name) => [name, state.get(name) ?? inputs.get(name)!])));
-}
-
-/** For each of n images the `count` searches of least loss, as indices into all searches; NaN counts as worst. */
-function bestSearches(loss: Float32Array, n: number, count: number): number[] {
-  const perImage = loss.length / n;
-  return Array.from({ length: n }, (_, image) => {
-    const own = Array.from({ length: perImage }, (_, j) => image * perImage + j);
-    const cost = (i: number) => (Number.isFinite(loss[i]) ? loss[i] : Number.POSITIVE_INFINITY);
-    return own.sort((a, b) => cost(a) - cost(b)).slice(0, count);
-  }).flat();
 }

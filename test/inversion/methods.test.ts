@@ -22,8 +22,10 @@ function target(options: MethodOptions, more: Partial<MethodContext> = {}) {
 }
 
 describe('what an option means', () => {
-  it('the default: squared error in the end, coherent exact mask, the law of z, summed, 32 grey levels', () => {
-    const { loss, mask, priors, reduction, lambda } = target({ method: 'rgi' });
+  it('the default: squared error refines, coherent exact mask, the law of z, summed, 32 grey levels', () => {
+    const refine = build({ method: 'rgi' }).stages[1];
+    const { loss, mask, priors, reduction } = refine.formulation;
+    const { lambda } = refine.controls(refine.steps);
     expect({ loss, mask, priors, reduction }).toEqual({
       loss: [{ kind: 'l2', weight: 1 }],
       mask: { form: 'exact', shared: true, coherence: 0.8 },

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { openGenerator } from '../../src/inversion/generator.ts';
 import type { Method } from '../../src/inversion/method.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
+import { isOutside } from '../../src/inversion/noise.ts';
 import { type Restoration, restoreImages } from '../../src/inversion/restore.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -55,5 +56,19 @@ describe('the masks of a restoration', () => {
       expect(softMask.data[p]).toBeCloseTo(Math.max(0, 1 - (THRESHOLD / 127.5 / r) ** 2), 4);
     });
     expect([...mask.data]).toEqual([...softMask.data].map((v) => (v > 0.5 ? 1 : 0)));
+  });
+});
+
+describe('the misfit', () => {
+  test('is that of what the mask keeps; a picture of noise is outside, one of the generator inside', async () => {
+    const {
+      restored: y,
+      mask,
+      misfit,
+    } = await restored(rgi({ preset: 'fast', channels: 3, steps: 30, starts: 1, pool: 25 }));
+    const kept = [...x.data].flatMap((v, i) => (mask.data[i % 64] > 0 ? [] : [(v - y.data[i]) ** 2]));
+    expect(misfit).toBeCloseTo(127.5 * Math.sqrt(kept.reduce((a, v) => a + v, 0) / kept.length), 3);
+    expect(isOutside(misfit, 1 - kept.length / x.data.length)).toBe(true);
+    expect([isOutside(31, 0.5), isOutside(33, 0), isOutside(1, 0.8)]).toEqual([false, true, true]);
   });
 });

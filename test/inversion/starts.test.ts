@@ -84,14 +84,15 @@ describe('the path of our default', () => {
   });
 
   it('lets several starts compete while lambda falls from half the range to its target, then refines the best', () => {
-    const [compete, refine] = stages;
-    expect([compete.steps, compete.starts, refine.steps, refine.starts]).toEqual([100, 4, 300, 1]);
+    const [compete, refine, fit] = stages;
+    expect([compete.steps, compete.starts, refine.steps, refine.starts]).toEqual([100, 4, 150, 1]);
     expect(compete.controls(0).lambda).toBeCloseTo(3, 10);
     expect(compete.controls(50).lambda).toBeCloseTo(Math.sqrt(3 * 0.6), 10);
     // 2 C t^2: absolute error to begin with, squared at the end, the same threshold
     expect(refine.controls(0).lambda).toBeCloseTo(2 * 3 * 0.2 ** 2, 10);
     expect(refine.controls(0).latentRate).toBeCloseTo(0.1, 10);
-    expect(refine.controls(300).latentRate).toBeCloseTo(0.0002, 10);
+    expect(refine.controls(150).latentRate).toBeCloseTo(0.0002, 10);
+    expect([fit.steps, fit.isWanted?.(3), fit.isWanted?.(5)]).toEqual([150, true, false]);
   });
 
   it('is geometric in lambda, half a cosine in the rate', () => {

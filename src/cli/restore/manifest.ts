@@ -7,6 +7,7 @@ import { thinned } from '../../evaluate/record.ts';
 import { coverage } from '../../images/image.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import { type Method, RESULT_SENTENCES } from '../../inversion/method.ts';
+import { isOutside } from '../../inversion/noise.ts';
 import type { Restoration } from '../../inversion/restore.ts';
 import { jsonText } from '../io.ts';
 import { sha256OfText } from '../version.ts';
@@ -42,6 +43,9 @@ export interface ImageRecord {
   readonly steps?: number;
   readonly seconds?: number;
   readonly maskedShare?: number;
+  /** RMS residual of what was kept, in grey levels, and whether that is a picture of the generator's kind. */
+  readonly misfitGrey?: number;
+  readonly domain?: 'inside' | 'outside';
   readonly history?: unknown;
   readonly files?: readonly string[];
   readonly notes?: readonly string[];
@@ -95,6 +99,7 @@ export function recordOf(
   result: Restoration,
   files: readonly string[],
 ): ImageRecord {
+  const maskedShare = coverage(result.mask.data);
   return {
     name: item.name,
     path: item.path,
@@ -105,7 +110,9 @@ export function recordOf(
     loss: result.loss,
     steps: result.steps,
     seconds: Number(result.seconds.toFixed(3)),
-    maskedShare: coverage(result.mask.data),
+    maskedShare,
+    misfitGrey: Number(result.misfit.toFixed(2)),
+    domain: isOutside(result.misfit, maskedShare) ? 'outside' : 'inside',
     history: thinned(result.history, HISTORY_POINTS),
     files,
     notes: item.notes,

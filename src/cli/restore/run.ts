@@ -100,6 +100,11 @@ export async function runPictures(
       const record = recordOf(item, hashes, result, files);
       records.push(record);
       const masked = `${(100 * record.maskedShare!).toFixed(1)}% masked`;
+      if (record.domain === 'outside') {
+        tell(
+          `warning: ${item.name} is hardly a picture of the kind this generator makes: what was kept of it differs by ${record.misfitGrey!.toFixed(0)} grey levels (RMS), ${masked}.`,
+        );
+      }
       tell(`${item.name}: ${masked}, loss ${result.loss.toPrecision(4)}, ${result.seconds.toFixed(1)} s`);
     }
     inverted += i;

@@ -38,7 +38,8 @@ export function rrgi(options: RrgiOptions): Method {
 }
 
 function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
-  const last = base.stages[base.stages.length - 1];
+  const stages = base.stages.filter((stage) => !stage.isWanted);
+  const last = stages[stages.length - 1];
   const steps = options.weightSteps ?? FAST_WEIGHTS.steps;
   const rate = options.weightRate ?? FAST_WEIGHTS.rate;
   const { lambda } = last.controls(last.steps);
@@ -54,7 +55,7 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
       weightRates: [rate * cosineDecay(t / steps)],
     }),
   };
-  return [...base.stages, tune];
+  return [...stages, tune];
 }
 
 function warmFromTheStart(base: Method, options: RrgiOptions, preset: keyof typeof PAPER): Stage[] {

@@ -1,0 +1,110 @@
+/**
+ * What each part of our default adds: it without that part, and what each would reach if told the mask (its oracle), on
+ * pictures of a folder, or on the generator's own. Rows already in --out are not measured again.
+ *
+ *   npm run bench -- ablation --generator faces.onnx [--folder faces/train] [--first 0] [--count 24] [--seed 4242]
+ *     [--cases block,random,irregular,stains,clean] [--variants default,oracle] [--out ablation.jsonl] [--threads 1]
+ */
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { openGeneratorFile } from '../src/cli/networks.ts';
+import { parseCases } from '../src/evaluate/cases.ts';
+import { scoresOf } from '../src/evaluate/inpaint/score.ts';
+import { corrupt } from '../src/images/corruptions.ts';
+import { clip, coverage, type Image, imageAt, type Mask } from '../src/images/image.ts';
+import { type RgiOptions, rgi } from '../src/inversion/methods/rgi.ts';
+import { type Restoration, restoreImages } from '../src/inversion/restore.ts';
+import { zeros } from '../src/onnx/tensor.ts';
+import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
+import { argument, folderPictures, mean, median, onManifold } from './trials.ts';
+
+const ABSOLUTE = { loss: { kind: 'l1', weight: 1 } } as const;
+const NO_PRIOR = { priors: [] };
+const NO_COHERENCE = { coherence: 0 };
+
+/** What is changed of the default. */
+const VARIANTS: Readonly<Record<string, Partial<RgiOptions>>> = {
+  default: {},
+  'without prior': NO_PRIOR,
+  'without coherence': NO_COHERENCE,
+  'absolute error throughout': ABSOLUTE,
+  'squared error throughout': { loss: { kind: 'l2', weight: 1 } },
+  'none of these': { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE, thresholdGrey: 25 },
+  'threshold 25': { thresholdGrey: 25 },
+  'threshold 50': { thresholdGrey: 50 },
+  'one start': { starts: 1 },
+  'half the steps': { steps: 300 },
+};
+
+export async function ablation(args: readonly string[]): Promise<void> {
+  const [file, folder] = [argument(args, 'generator', ''), argument(args, 'folder', '')];
+  const [first, count] = [Number(argument(args, 'first', '0')), Number(argument(args, 'count', '24'))];
+  const [seed, out] = [Number(argument(args, 'seed', '4242')), argument(args, 'out', '')];
+  const wanted = argument(args, 'variants', '');
+  const runtime = nodeRuntime({ threads: Number(argument(args, 'threads', '1')) });
+  const { generator } = await openGeneratorFile(runtime, { generator: file });
+  const clean = clip(
+    folder === ''
+      ? await onManifold(generator, count, seed, runtime)
+      : await folderPictures(folder, generator, count, first),
+  );
+  const known = out !== '' && existsSync(out) ? readFileSync(out, 'utf8').split('\n') : [];
+  for (const name of argument(args, 'cases', 'block,random,irregular,stains,clean').split(',')) {
+    const { image, mask } = corrupted(clean, name, seed);
+    for (const masked of name === 'clean' ? [false] : [false, true]) {
+      for (const [variant, change] of Object.entries(VARIANTS)) {
+        const method = masked ? `${variant}, oracle` : variant;
+        if (wanted !== '' && !wanted.split(',').includes(method)) continue;
+        const key = JSON.stringify({ generator: file, folder, first, n: count, seed, case: name, method });
+        if (known.some((row) => row.startsWith(key.slice(0, -1)))) continue;
+        const built = rgi({ preset: 'fast', channels: generator.channels, masked, ...change });
+        const started = performance.now();
+        const made: Restoration[] = [];
+        const job = { generator, method: built, images: image, masks: masked ? mask : undefined, thresholdGrey: 25 };
+        for await (const restoration of restoreImages({ ...job, batch: 8 }, runtime)) made.push(restoration);
+        const seconds = (performance.now() - started) / 1000 / made.length;
+        const row = JSON.stringify({
+          ...JSON.parse(key),
+          ...summary(made, clean, mask, masked),
+          seconds: digits(seconds),
+        });
+        console.log(row);
+        if (out !== '') appendFileSync(out, `${row}\n`);
+      }
+    }
+  }
+}
+
+function corrupted(clean: Image, name: string, seed: number): { image: Image; mask: Mask } {
+  if (name !== 'clean') return corrupt(clean, parseCases([name])[0].corruption, seed);
+  return { image: clean, mask: zeros('float32', [clean.dims[0], 1, ...clean.dims.slice(2)]) };
+}
+
+/** Medians; of the wrongly masked share of the intact pixels the mean. */
+function summary(made: readonly Restoration[], clean: Image, mask: Mask, told: boolean): Record<string, number | null> {
+  const scores = made.map((restoration, i) => ({
+    ...scoresOf(restoration, { truth: imageAt(clean, i), mask: imageAt(mask, i), told }),
+    steps: restoration.steps,
+  }));
+  const middle = (name: keyof (typeof scores)[number]): number | null => {
+    const values = scores.flatMap((score) => score[name] ?? []);
+    return values.length > 0 ? digits(median(values)) : null;
+  };
+  const intact = made.map(({ mask: found }, i) => {
+    const truth = imageAt(mask, i).data;
+    return coverage(found.data.filter((_, p) => truth[p] < 0.5));
+  });
+  return {
+    psnr: middle('psnr'),
+    ssim: middle('ssim'),
+    psnr_hole: middle('psnr_hole'),
+    psnr_composite: middle('psnr_composite'),
+    iou: middle('mask_iou'),
+    falsely_masked: told ? null : digits(mean(intact), 4),
+    above35: digits(mean(scores.map(({ psnr }) => ((psnr ?? 0) > 35 ? 1 : 0)))),
+    steps: middle('steps'),
+  };
+}
+
+function digits(value: number, count = 3): number {
+  return Number(value.toFixed(count));
+}
