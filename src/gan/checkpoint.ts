@@ -10,7 +10,7 @@ export interface Checkpoint {
   readonly record: RunRecord;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 export function writeCheckpoint({ state, record }: Checkpoint): Uint8Array {
   const { tensors, ...rest } = state;
