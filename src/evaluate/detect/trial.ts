@@ -54,7 +54,8 @@ export function detectRecord(
       ...(annotated ? paperScores(truth, imageAt(softMasks ?? maps, i).data) : {}),
     },
     seconds: Number(seconds.toFixed(4)),
-    score: scores?.[i] ?? imageScore(map),
+    // A search that diverged has no loss to be scored by.
+    score: Number.isFinite(scores?.[i]) ? scores![i] : imageScore(map),
     ...(search
       ? {
           steps: search.steps,
