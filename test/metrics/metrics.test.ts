@@ -206,9 +206,10 @@ describe('ranking', () => {
     const random = randomFrom(3);
     const scores = new Float32Array(n).map(() => random.uniform());
     const labels = new Uint8Array(n).map((_, i) => (scores[i] + random.uniform() > 1.5 ? 1 : 0));
-    const start = performance.now();
+    // The processor's time: others may use the machine.
+    const start = process.cpuUsage();
     const area = auroc(labels, scores);
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(process.cpuUsage(start).user / 1e6).toBeLessThan(10);
     // Positives have density 8 (s - 1/2) on (1/2, 1], all scores density 1; of negatives below s: (s - (s - 1/2)^2 / 2) / (7/8).
     let exact = 0;
     for (let k = 0; k < 1000; k++) {
