@@ -19,10 +19,11 @@ export interface Figures {
 export interface InspectionFigures {
   /** Of all pixels of all pictures together. */
   readonly pixelAuroc: number;
-  /** Pictures with a defect, and how many of them were called defective. */
+  /** Pictures with a defect; how many of them are marked there, and how many are above the limit. */
   readonly defects: number;
+  readonly marked: number;
   readonly found: number;
-  /** Pictures without, and how many of them were called good. */
+  /** Pictures without; how many of them have no mark and are below the limit. */
   readonly good: number;
   readonly passed: number;
 }
@@ -46,10 +47,16 @@ export function figuresOf(items: readonly RestoredView[], seconds: number, inspe
 }
 
 function inspectionFigures({ items, pixelAuroc }: InspectionView): InspectionFigures {
-  const count = (defect: boolean, defective: boolean) =>
-    items.filter((one) => one.defect === defect && one.defective === defective).length;
-  const [found, passed] = [count(true, true), count(false, false)];
-  return { pixelAuroc, found, defects: found + count(true, false), passed, good: passed + count(false, true) };
+  const drawn = items.filter((one) => one.defect);
+  const plain = items.filter((one) => !one.defect);
+  return {
+    pixelAuroc,
+    defects: drawn.length,
+    marked: drawn.filter((one) => one.marked).length,
+    found: drawn.filter((one) => one.defective).length,
+    good: plain.length,
+    passed: plain.filter((one) => !one.marked && !one.defective).length,
+  };
 }
 
 export const decibels = (value: number) => value.toFixed(1);

@@ -24,6 +24,8 @@ export interface InspectedPicture extends Examination {
   readonly input: Image;
   readonly trueMask: Mask;
   readonly mask: Mask;
+  /** Does the mask meet the defect, or without one, is there a mask at all? */
+  readonly marked: boolean;
 }
 
 export interface Inspection extends Pick<ShippedModel, 'name' | 'licence'> {
@@ -73,9 +75,11 @@ export async function inspectSamples(
   const seconds = (performance.now() - started) / 1000;
   const pictures = examined.map((one, i): InspectedPicture => {
     const { mask } = findDefects(one.map, policy.thresholds.pixel, policy.leastArea);
-    const input = inputs[i];
-    if (i >= plan.defective) return { ...one, input, mask, trueMask: zeros('float32', mask.dims) };
-    return { ...one, input, mask, defect: DEFECT_KINDS[i % DEFECT_KINDS.length], trueMask: imageAt(drawn.mask, i) };
+    const own = { ...one, input: inputs[i], mask };
+    if (i >= plan.defective) return { ...own, trueMask: zeros('float32', mask.dims), marked: mask.data.includes(1) };
+    const trueMask = imageAt(drawn.mask, i);
+    const marked = mask.data.some((v, p) => v > 0 && trueMask.data[p] > 0);
+    return { ...own, defect: DEFECT_KINDS[i % DEFECT_KINDS.length], trueMask, marked };
   });
   return { name: plan.model, ...licenceOf(model), policy, pictures, pixelAuroc: pixelAurocOf(pictures), seconds };
 }

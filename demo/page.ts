@@ -46,7 +46,7 @@ const HEROES = 5;
 function band({ sets, figures, inspection: inspected }: DemoData): Html {
   const { inspection } = figures;
   const off = ({ across }: InspectedView) => Math.abs(across - 0.55);
-  const [found] = (inspected?.items ?? []).filter((one) => one.defect && one.defective).sort((a, b) => off(a) - off(b));
+  const [found] = (inspected?.items ?? []).filter((one) => one.defect && one.marked).sort((a, b) => off(a) - off(b));
   const heroes = sets[0].items
     .slice(0, found ? HEROES - 1 : HEROES)
     .map(({ title, pictures }) => split(title, ['given', pictures.input], ['restored', pictures.restored]));
@@ -59,7 +59,7 @@ function band({ sets, figures, inspection: inspected }: DemoData): Html {
 <dl class="numbers">
 <div><dt>median PSNR of the ${figures.pictures} pictures, as given and restored</dt><dd>${decibels(figures.before)} → ${decibels(figures.restored)} dB</dd></div>
 <div><dt>median overlap (IoU) of the masks found with the true ones</dt><dd>${figures.iou.toFixed(2)}</dd></div>
-${inspection && html`<div><dt>drawn defects found, pixel AUROC ${inspection.pixelAuroc.toFixed(3)}; ${inspection.passed} of ${inspection.good} good pictures passed</dt><dd>${inspection.found} of ${inspection.defects}</dd></div>`}
+${inspection && html`<div><dt>drawn defects marked, pixel AUROC ${inspection.pixelAuroc.toFixed(3)}; ${inspection.passed} of ${inspection.good} good pictures passed</dt><dd>${inspection.marked} of ${inspection.defects}</dd></div>`}
 <div><dt>for everything on this page, ${figures.secondsPerPicture.toFixed(1)} s per restored picture</dt><dd>${figures.seconds.toFixed(0)} s</dd></div>
 </dl>
 </header></div>`;

@@ -132,7 +132,7 @@ function summaryOf(figures: Figures, file: string): string[] {
     `Restored ${pictures} pictures: median PSNR ${decibels(before)} -> ${decibels(restored)} dB, mask IoU ${iou.toFixed(2)}, ${secondsPerPicture.toFixed(1)} s each.`,
     ...(inspection
       ? [
-          `Found ${inspection.found} of ${inspection.defects} drawn defects, passed ${inspection.passed} of ${inspection.good} good samples; pixel AUROC ${inspection.pixelAuroc.toFixed(3)}.`,
+          `Marked ${inspection.marked} of ${inspection.defects} drawn defects (${inspection.found} above the limit of a defective picture), passed ${inspection.passed} of ${inspection.good} good samples; pixel AUROC ${inspection.pixelAuroc.toFixed(3)}.`,
         ]
       : []),
     `Everything took ${seconds.toFixed(0)} s.`,

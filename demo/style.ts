@@ -6,8 +6,8 @@ const cut = (slide: number, edge = 0) =>
   `polygon(${58 + slide + edge}% 0,${130 + slide}% 0,${130 + slide}% 100%,${42 + slide + edge}% 100%)`;
 
 export const DEMO_STYLE = `${STYLE}
-:root{--good:#1a7f4b;--bad:#b3261e;--band:#0d1b24;--band-soft:#a9c0cc;--accent:#7fd1f0}
-@media (prefers-color-scheme:dark){:root{--good:#5fd39a;--bad:#ff8a80}}
+:root{--good:#1a7f4b;--bad:#b3261e;--unsure:#8a5300;--band:#0d1b24;--band-soft:#a9c0cc;--accent:#7fd1f0}
+@media (prefers-color-scheme:dark){:root{--good:#5fd39a;--bad:#ff8a80;--unsure:#f0b45c}}
 .stage{background:radial-gradient(120% 90% at 15% 0,#1d4255 0,transparent 60%),radial-gradient(90% 80% at 95% 20%,#3a2a52 0,transparent 55%),var(--band);color:#f4f8fa;padding:2.6rem 0 2.2rem}
 .stage header{padding-bottom:0}
 .stage .brand{margin:0;font-weight:700;letter-spacing:.04em;color:var(--accent)}
@@ -37,7 +37,7 @@ main>section>h2{border-top:0;margin-top:3rem;font-size:1.55rem;letter-spacing:-.
 .pair::after{content:"";position:absolute;left:50%;top:calc(50% - .6rem);width:1.9rem;height:1.9rem;transform:translate(-50%,-50%);border-radius:50%;border:2px solid var(--paper);background:var(--strong) url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' stroke='%23fff' stroke-width='3' stroke-linecap='round' stroke-linejoin='round'%3E%3Cpath d='M5 12h14M13 6l6 6-6 6'/%3E%3C/svg%3E") center/60% no-repeat}
 @media (prefers-color-scheme:dark){.pair::after{background-color:#1f6d8f}}
 .numbersline{margin:.7rem 0 0;font-size:.86rem;color:var(--soft);display:flex;flex-wrap:wrap;justify-content:space-between;gap:0 .6rem;font-variant-numeric:tabular-nums}.numbersline span{white-space:nowrap}.numbersline b{color:var(--text);font-weight:650}
-.verdict{font-size:.78rem;font-weight:700;padding:.12rem .6rem;border-radius:99px;border:1.5px solid;white-space:nowrap}.verdict.good{color:var(--good)}.verdict.bad{color:var(--bad)}
+.verdict{font-size:.78rem;font-weight:700;padding:.12rem .6rem;border-radius:99px;border:1.5px solid;white-space:nowrap}.verdict.good{color:var(--good)}.verdict.bad{color:var(--bad)}.verdict.unsure{color:var(--unsure)}
 .wrong{color:var(--bad);font-weight:650}
 .film{list-style:none;display:grid;grid-auto-flow:column;grid-auto-columns:minmax(7rem,1fr);gap:.7rem;overflow-x:auto;padding:.3rem .2rem .8rem;margin:1rem 0}
 .film img+img{margin-top:.4rem}.film span{display:block;font-size:.78rem;color:var(--soft);text-align:center;margin-top:.3rem}

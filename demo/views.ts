@@ -31,6 +31,8 @@ export interface InspectedView {
   readonly title: string;
   /** Was a defect drawn? */
   readonly defect: boolean;
+  /** Is it marked at all, and is its score above the limit? */
+  readonly marked: boolean;
   readonly defective: boolean;
   /** The picture's score, and the score above which it counts as defective. */
   readonly score: number;
@@ -47,6 +49,8 @@ export interface InspectionView {
   readonly scale: string;
   readonly high: number;
   readonly pixelThreshold: number;
+  /** Share of good photographs above the limit. */
+  readonly falseAlarms: number;
   readonly credit: string;
 }
 
@@ -92,11 +96,12 @@ const DEFECT_TITLES: Readonly<Record<DefectKind, string>> = {
 };
 
 export async function inspectionView({ policy, pictures, pixelAuroc, ...model }: Inspection): Promise<InspectionView> {
-  const { thresholds, displayHigh: high } = policy;
+  const { thresholds, displayHigh: high, falseAlarms } = policy;
   const views = pictures.map(
-    async ({ defect, defective, score, input, map, mask, trueMask }): Promise<InspectedView> => ({
+    async ({ defect, marked, defective, score, input, map, mask, trueMask }): Promise<InspectedView> => ({
       title: defect ? DEFECT_TITLES[defect] : 'Nothing wrong',
       defect: defect !== undefined,
+      marked,
       defective,
       score,
       threshold: thresholds.image,
@@ -120,6 +125,7 @@ export async function inspectionView({ policy, pictures, pixelAuroc, ...model }:
     scale: await pngUrl(colourMap(ramp, 0, 255)),
     high,
     pixelThreshold: thresholds.pixel,
+    falseAlarms: falseAlarms.image,
     credit: creditOf(model),
   };
 }

@@ -102,7 +102,7 @@ test('pictures of the generator come back, without a mask; the figures say so, a
   expect(figures!.pictures).toBe(5);
   const { inspection, ...numbers } = figures!;
   for (const value of Object.values(numbers)) expect(value).toSatisfy(Number.isFinite);
-  expect(inspection).toEqual({ pixelAuroc: expect.any(Number), found: 4, defects: 4, passed: 2, good: 2 });
+  expect(inspection).toEqual({ pixelAuroc: expect.any(Number), defects: 4, marked: 4, found: 4, good: 2, passed: 2 });
   expect(inspection!.pixelAuroc).toBeGreaterThan(0.95);
   // 8 bits of the truth are 59 dB; what was given is far from it.
   expect(figures!.restored).toBeGreaterThan(35);
