@@ -7,17 +7,18 @@
 import { evenly, squares } from '../datasets/sampling.ts';
 import { RgiError } from '../errors.ts';
 import { type Image, shapeOf } from '../images/image.ts';
-import { gaussianBlur } from '../images/resize.ts';
 import type { Generator, LatentLaw } from '../inversion/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Candidate, type Compared, candidatesOf, compare } from './candidates.ts';
 import { imageScore } from './defects.ts';
+import { finishedMap } from './evidence.ts';
 import { crossFitted, foldsOf, type Restored, residualsOf, statisticsOf } from './folds.ts';
 import { latentLength } from './inverter.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
 import { openRestorer } from './restorer.ts';
 import { residualScale } from './scale.ts';
+import { surroundOf } from './surround.ts';
 import { withDefects } from './synthetic.ts';
 import { pixelThreshold, scoreThreshold } from './thresholds.ts';
 
@@ -72,8 +73,12 @@ const PILOTS = 8;
 /** The side of what is compared, of large pictures. */
 const LARGEST_SIDE = 192;
 
+/** Pixels of all good pictures together that thresholds are set on, and pictures restored at a time. */
+const MOST_PIXELS = 2 ** 24;
+const TOGETHER = 32;
+
 /** With an encoder's start few steps are enough; without, more, and several starts. */
-const STEPS = { started: 100, drawn: 400 } as const;
+const STEPS = { started: 50, drawn: 400 } as const;
 const STARTS = 4;
 
 export async function calibrate(
@@ -126,42 +131,55 @@ export async function calibrate(
   const unit = job.law === 'normal' ? absolute * latentLength(generator) : 0;
 
   const drawn = withDefects(sample, seed);
-  const compared: Compared[] = [];
-  const strengths = unit > 0 ? PRIOR_STRENGTHS : [0];
+  const truth = drawn.map((one) => one.mask);
   const side = Math.min(shapeOf(sample[0]).height, shapeOf(sample[0]).width);
   const candidates: readonly Candidate[] = candidatesOf(form, form === 'object' ? Math.max(1, side / 128) : 1);
-  for (const [i, strength] of strengths.entries()) {
-    const about = (share: number) => say((0.9 * (i + share)) / strengths.length, 'comparing ways of examining');
-    const prior = strength * unit;
+  const folds = foldsOf(chosen.length, job.groups && chosen.map((i) => job.groups![i]));
+  const compared: Compared[] = [];
+  let tried = 0;
+  const tryStrength = async (strength: number): Promise<number> => {
+    const begun = Math.min(0.75, 0.25 * tried++);
+    const about = (share: number) => say(0.9 * (begun + 0.25 * share), 'comparing ways of examining');
     about(0);
+    const prior = strength * unit;
     const { gross } = residualScale(await restoreWith({ ...plain, prior }, pilots));
-    const settings = { thresholdGrey: gross, prior, steps, starts: STARTS };
-    const good = await restoreWith(settings, sample, (share) => about(0.1 + 0.45 * share));
+    const inversion = { thresholdGrey: gross, prior, steps, starts: STARTS };
+    const good = await restoreWith(inversion, sample, (share) => about(0.1 + 0.4 * share));
     const bad = await restoreWith(
-      settings,
+      inversion,
       drawn.map((one) => one.image),
-      (share) => about(0.55 + 0.45 * share),
+      (share) => about(0.5 + 0.4 * share),
     );
-    const comparison = {
-      good,
-      bad,
-      truth: drawn.map((one) => one.mask),
-      seen: await restoreWith(settings, evenly(seen, COMPARED_ON)),
-      folds: foldsOf(chosen.length, job.groups && chosen.map((i) => job.groups![i])),
-    };
-    compared.push(...compare(candidates, comparison).map((one) => ({ ...one, strength, inversion: settings })));
-  }
+    const known = await restoreWith(inversion, evenly(seen, COMPARED_ON));
+    const found = compare(candidates, { good, bad, truth, seen: known, folds });
+    compared.push(...found.map((one) => ({ ...one, strength, inversion })));
+    return Math.max(...found.map((one) => one.score));
+  };
+  await climb(unit > 0 ? PRIOR_STRENGTHS : [0], tryStrength);
   compared.sort((a, b) => b.score - a.score);
   const [best] = compared;
 
-  const all = await restoreWith(best.inversion, unseen, (share) => say(0.9 + 0.1 * share, 'thresholds'));
+  const used = evenly(
+    unseen.map((_, i) => i),
+    Math.max(FEWEST_PICTURES, Math.floor(MOST_PIXELS / pixelsOf(unseen[0]))),
+  );
   const { perPixel, blur, smoothing } = best.candidate;
+  // A part at a time: of large pictures only the residuals are kept.
+  const own: Image[] = [];
+  for (let from = 0; from < used.length; from += TOGETHER) {
+    const part = used.slice(from, from + TOGETHER).map((i) => unseen[i]);
+    own.push(...residualsOf(await restoreWith(best.inversion, part), blur));
+    say(0.9 + (0.1 * own.length) / used.length, 'thresholds');
+  }
   const residuals = {
-    unseen: residualsOf(all, blur),
+    unseen: own,
     seen: perPixel ? residualsOf(await restoreWith(best.inversion, seen), blur) : [],
-    folds: foldsOf(unseen.length, job.groups),
+    folds: foldsOf(used.length, job.groups && used.map((i) => job.groups![i])),
   };
-  const maps = crossFitted(residuals, perPixel)(residuals.unseen).map((map) => gaussianBlur(map, smoothing));
+  const raw = crossFitted(residuals, perPixel)(residuals.unseen);
+  const width = best.candidate.surround;
+  const evidence = { blur, ...(width > 0 ? { surround: surroundOf(raw, width) } : {}), smoothing };
+  const maps = raw.map((map) => finishedMap(map, evidence));
   const scores = maps.map((map) => imageScore(map.data));
   const pixel = pixelThreshold(
     maps.map((map) => map.data),
@@ -175,7 +193,7 @@ export async function calibrate(
     scale,
     stride,
     inversion: best.inversion,
-    evidence: { blur, smoothing },
+    evidence,
     statistics: statisticsOf(residuals, perPixel),
     thresholds: { pixel, image },
     falseAlarms: job.falseAlarms,
@@ -183,7 +201,7 @@ export async function calibrate(
     displayHigh: Math.max(3 * pixel, 1.5 * image),
     calibration: {
       pictures: unseen.length,
-      unseen: unseen.length,
+      unseen: used.length,
       seed,
       perPixel,
       priorStrength: best.strength,
@@ -192,9 +210,9 @@ export async function calibrate(
     },
   };
   const notes =
-    unseen.length < FEW_PICTURES
+    used.length < FEW_PICTURES
       ? [
-          `Only ${unseen.length} good pictures were left to set thresholds on: the rate of pictures called defective by mistake is rough.`,
+          `Only ${used.length} good pictures were left to set thresholds on: the rate of pictures called defective by mistake is rough.`,
         ]
       : [];
   return { policy, compared, notes };
@@ -204,9 +222,29 @@ export async function calibrate(
 const UNMASKED_GREY = 255;
 
 /** Times the prior that goes with the residuals being independent, which they are not: larger ones draw less detail. */
-const PRIOR_STRENGTHS = [1, 5, 25, 125];
+const PRIOR_STRENGTHS = [1, 5, 25, 0.2];
+
+/** The first value, then larger ones while they are better; if the second is not, the last one, which is smaller. */
+async function climb(values: readonly number[], scoreOf: (value: number) => Promise<number>): Promise<void> {
+  const larger = values.slice(0, -1);
+  let best = await scoreOf(values[0]);
+  for (const [i, value] of larger.entries()) {
+    if (i === 0) continue;
+    const score = await scoreOf(value);
+    if (score <= best) {
+      if (i === 1) await scoreOf(values[values.length - 1]);
+      return;
+    }
+    best = score;
+  }
+}
 
 /** Smaller than the smoothing's own footprint nothing is resolved. */
 function leastArea({ blur, smoothing }: Candidate): number {
   return Math.max(2, Math.round(Math.PI * (blur ** 2 + smoothing ** 2)));
+}
+
+function pixelsOf(image: Image): number {
+  const { height, width } = shapeOf(image);
+  return height * width;
 }

@@ -1,11 +1,12 @@
 /** Ways of examining that calibration chooses among, by how well they find drawn defects. */
 import { type Image, type Mask, shapeOf } from '../images/image.ts';
-import { gaussianBlur } from '../images/resize.ts';
 import { aupro } from '../metrics/aupro.ts';
 import { auroc, averagePrecision } from '../metrics/ranking.ts';
 import { imageScore } from './defects.ts';
+import { finishedMap } from './evidence.ts';
 import { crossFitted, type Restored, residualsOf } from './folds.ts';
 import type { InversionSettings } from './inverter.ts';
+import { surroundOf } from './surround.ts';
 
 export interface Candidate {
   /** Statistics of each pixel, or of all alike. */
@@ -13,6 +14,8 @@ export interface Candidate {
   /** Pixels (sigma), before and after residuals are compared with those of good pictures. */
   readonly blur: number;
   readonly smoothing: number;
+  /** Sigma of the surroundings that a place is compared with; 0 for none. */
+  readonly surround: number;
 }
 
 export interface Measured {
@@ -32,12 +35,20 @@ export interface Compared {
 
 const BLURS = [0.7, 1.4];
 const SMOOTHINGS = [0, 1.5];
+const SURROUNDS = [0, 8];
 
 /** `unit`: pixels that stand for one of a picture of 128. A texture has no fixed places: its pixels are all alike. */
 export function candidatesOf(form: 'object' | 'tiles', unit: number): Candidate[] {
   return (form === 'object' ? [true, false] : [false]).flatMap((perPixel) =>
     BLURS.flatMap((blur) =>
-      SMOOTHINGS.map((smoothing) => ({ perPixel, blur: blur * unit, smoothing: smoothing * unit })),
+      SMOOTHINGS.flatMap((smoothing) =>
+        SURROUNDS.map((surround) => ({
+          perPixel,
+          blur: blur * unit,
+          smoothing: smoothing * unit,
+          surround: surround * unit,
+        })),
+      ),
     ),
   );
 }
@@ -61,7 +72,7 @@ export function compare(
   const labels = joined(truth);
   const raw = new Map<string, [Image[], Image[]]>();
   return candidates.map((candidate) => {
-    const { blur, perPixel, smoothing } = candidate;
+    const { blur, perPixel, smoothing, surround } = candidate;
     const key = `${blur} ${perPixel}`;
     let maps = raw.get(key);
     if (!maps) {
@@ -70,7 +81,8 @@ export function compare(
       maps = [mapsOf(unseen), mapsOf(residualsOf(bad, blur))];
       raw.set(key, maps);
     }
-    const [clean, defective] = maps.map((list) => list.map((map) => gaussianBlur(map, smoothing)));
+    const evidence = { smoothing, ...(surround > 0 ? { surround: surroundOf(maps[0], surround) } : {}) };
+    const [clean, defective] = maps.map((list) => list.map((map) => finishedMap(map, evidence)));
     const scores = joined(defective);
     const measured = {
       pixelAp: averagePrecision(labels, scores),

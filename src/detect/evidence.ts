@@ -9,6 +9,7 @@ import { type Image, shapeOf } from '../images/image.ts';
 import { gaussianBlur } from '../images/resize.ts';
 import { float32, zeros } from '../onnx/tensor.ts';
 import type { PolicySettings, Statistics } from './policy.ts';
+import { againstSurround } from './surround.ts';
 
 export type EvidenceSettings = PolicySettings['evidence'];
 
@@ -21,7 +22,12 @@ export function smoothedResidual(image: Image, restored: Image, blur: number): I
 /** The anomaly map [1,1,H,W] of one picture. */
 export function anomalyMap(image: Image, restored: Image, statistics: Statistics, settings: EvidenceSettings): Image {
   const residual = smoothedResidual(image, restored, settings.blur);
-  return gaussianBlur(standardised(residual, statistics), settings.smoothing);
+  return finishedMap(standardised(residual, statistics), settings);
+}
+
+/** A raw map in the light of its surroundings, smoothed. */
+export function finishedMap(raw: Image, { surround, smoothing }: Omit<EvidenceSettings, 'blur'>): Image {
+  return gaussianBlur(surround ? againstSurround(raw, surround) : raw, smoothing);
 }
 
 /** |W (r - m)| / sqrt(C) per pixel, W being lower triangular: [1,1,H,W]. */

@@ -34,6 +34,12 @@ export interface PolicySettings {
   readonly evidence: {
     /** Width (sigma, pixels) by which residuals are smoothed before they are compared with those of good pictures. */
     readonly blur: number;
+    /** How maps of good pictures depend on how busy their surroundings (sigma `width`) are; absent where that is left out. */
+    readonly surround?: {
+      readonly width: number;
+      readonly activity: readonly number[];
+      readonly scale: readonly number[];
+    };
     /** Width by which the map is smoothed afterwards. */
     readonly smoothing: number;
   };

@@ -5,6 +5,7 @@
  */
 import { DEFECT_KINDS, drawDefects } from '../images/defects.ts';
 import { type Image, type Mask, shapeOf } from '../images/image.ts';
+import { dilate } from '../images/morphology.ts';
 import { drawRegion, type Region } from '../images/regions.ts';
 import { gaussianBlur } from '../images/resize.ts';
 import { float32, zeros } from '../onnx/tensor.ts';
@@ -14,15 +15,19 @@ const SHAPES: readonly Region[] = [
   { kind: 'scratches', count: 1 },
   { kind: 'stains', count: 1, radius: [0.01, 0.03] },
   { kind: 'stains', count: 1, radius: [0.03, 0.08] },
+  { kind: 'stains', count: 1, radius: [0.06, 0.15] },
   { kind: 'dust', count: 2 },
 ];
 
 /** A change below this, in units of [-1,1], is none: eight grey levels. */
 const VISIBLE = 8 / 127.5;
 
+/** Masks are drawn by hand around a defect: so many pixels more (at 128 pixels) than those that changed. */
+const MARGIN = 1.5;
+
 /** One or two defects on each picture [1,C,H,W], with their masks; picture i depends on (seed, i) alone. */
 export function withDefects(images: readonly Image[], seed: number): { image: Image; mask: Mask }[] {
-  return images.map((image, i) => {
+  const drawn = images.map((image, i): { image: Image; mask: Mask } => {
     if (i % 2 === 1) return drawDefects(image, DEFECT_KINDS, seed, (i - 1) / 2);
     const random = randomFrom((seed ^ Math.imul(i + 1, 0x7feb352d)) >>> 0);
     const { height, width } = shapeOf(image);
@@ -40,6 +45,10 @@ export function withDefects(images: readonly Image[], seed: number): { image: Im
       if (changed > 0) wanted--;
     }
     return { image: current, mask };
+  });
+  return drawn.map(({ image, mask }) => {
+    const { height, width } = shapeOf(mask);
+    return { image, mask: dilate(mask, (MARGIN * Math.min(height, width)) / 128) };
   });
 }
 

@@ -16,7 +16,14 @@ const settingsSchema = z.object({
     steps: z.number().int().positive(),
     starts: z.number().int().positive(),
   }),
-  evidence: z.object({ blur: z.number().nonnegative(), smoothing: z.number().nonnegative() }),
+  evidence: z.object({
+    blur: z.number().nonnegative(),
+    surround: z
+      .object({ width: positive, activity: z.array(z.number()).min(1), scale: z.array(positive).min(1) })
+      .refine(({ activity, scale }) => activity.length === scale.length)
+      .optional(),
+    smoothing: z.number().nonnegative(),
+  }),
   thresholds: z.object({ pixel: positive, image: positive }),
   falseAlarms: z.object({ pixel: share, image: share }),
   leastArea: z.number().int().nonnegative(),
