@@ -4,10 +4,11 @@
  */
 import { clip, type Image } from '../images/image.ts';
 import type { Generator } from '../inversion/generator.ts';
+import { keptSearch } from '../inversion/kept.ts';
 import type { Method } from '../inversion/method.ts';
 import { rgi } from '../inversion/methods/rgi.ts';
 import { reuse } from '../inversion/reuse.ts';
-import { createSolver } from '../inversion/solver.ts';
+import { runMethod } from '../inversion/solver.ts';
 import { rows } from '../inversion/starts.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -41,55 +42,76 @@ export function inversionBatch({ channels, height, width }: Generator): number {
   return Math.min(64, Math.max(8, Math.floor(BATCH_VALUES / (channels * height * width))));
 }
 
-/** Throws `interrupted` (an AbortError) when the signal is. */
+/** Inverting throws the signal's reason when that is aborted. */
 export async function openInverter(options: InverterOptions, runtime: Runtime): Promise<Inverter> {
-  const { generator, encoder, settings, signal } = options;
+  const { generator, encoder } = options;
   const batch = options.batch ?? inversionBatch(generator);
-  const method = methodOf(generator, settings, encoder !== undefined);
-  const shared = reuse();
-  const session = encoder && (await runtime.session(encodeModel(encoder)));
-  const startsOf = async (images: Tensor) => {
-    if (!encoder || !session) return undefined;
-    const [{ name: input }] = encoder.inputs;
-    const [{ name: output }] = encoder.outputs;
-    const z = (await session.run(new Map([[input, images]]), [output])).get(output)!;
-    return new Map([[generator.latents[0].name, z]]);
-  };
+  const search = await (encoder ? encodedSearch(options, encoder, batch, runtime) : drawnSearch(options, runtime));
   return {
     batch,
     async invert(images) {
-      const count = images.dims[0];
+      const last = images.dims[0] - 1;
       const filled = rows(
         images,
-        Array.from({ length: batch }, (_, i) => Math.min(i, count - 1)),
+        Array.from({ length: batch }, (_, i) => Math.min(i, last)),
       );
-      const solver = createSolver(generator, method, runtime, { reuse: shared, signal });
-      try {
-        await solver.init(filled, undefined, await startsOf(filled));
-        do {
-          while (!solver.terminate()) {
-            signal?.throwIfAborted();
-            await solver.step();
-          }
-        } while (await solver.advance());
-        const { image } = await solver.finish();
-        return clip(float32(float32Data(image).subarray(0, images.data.length), images.dims));
-      } finally {
-        await solver.dispose();
-      }
+      const made = float32Data(await search.run(filled));
+      return clip(float32(made.subarray(0, images.data.length), images.dims));
     },
-    dispose: async () => session?.dispose(),
+    dispose: search.dispose,
   };
 }
 
-function methodOf(generator: Generator, settings: InversionSettings, started: boolean): Method {
-  const { thresholdGrey, prior, steps, starts } = settings;
+interface Search {
+  run(images: Image): Promise<Tensor>;
+  dispose(): Promise<void>;
+}
+
+/** From the encoder's answer, on one loop for all batches. */
+async function encodedSearch(
+  { generator, settings, signal }: InverterOptions,
+  encoder: Graph,
+  batch: number,
+  runtime: Runtime,
+): Promise<Search> {
+  const kept = await keptSearch(generator, methodOf(generator, settings, 1), batch, runtime);
+  const session = await runtime.session(encodeModel(encoder));
+  const [{ name: input }] = encoder.inputs;
+  const [{ name: output }] = encoder.outputs;
+  return {
+    async run(images) {
+      const z = (await session.run(new Map([[input, images]]), [output])).get(output)!;
+      return kept.run(images, new Map([[generator.latents[0].name, z]]), signal);
+    },
+    async dispose() {
+      await session.dispose();
+      await kept.dispose();
+    },
+  };
+}
+
+/** From random latents, of which several compete. */
+async function drawnSearch({ generator, settings, signal }: InverterOptions, runtime: Runtime): Promise<Search> {
+  const method = methodOf(generator, settings, settings.starts);
+  const shared = reuse();
+  return {
+    async run(images) {
+      const { image } = await runMethod(generator, method, runtime, images, undefined, { reuse: shared, signal });
+      signal?.throwIfAborted();
+      return image;
+    },
+    dispose: async () => {},
+  };
+}
+
+function methodOf(generator: Generator, settings: InversionSettings, starts: number): Method {
+  const { thresholdGrey, prior, steps } = settings;
   return rgi({
     preset: 'fast',
     channels: generator.channels,
     thresholdGrey,
     steps,
-    starts: started ? 1 : starts,
+    starts,
     priors: prior > 0 ? [{ kind: 'gaussian', weight: prior }] : [],
   });
 }

@@ -80,7 +80,7 @@ describe('three commands', () => {
   });
 
   test('calibrate stores a policy and says what it knows', async () => {
-    const { code, err, out } = await rgi('calibrate @good --generator @part.onnx --steps 30 --json');
+    const { code, err, out } = await rgi('calibrate @good --generator @part.onnx --steps 16 --json');
     expect(code).toBe(0);
     const said = JSON.parse(out) as { form: string; thresholds: { pixel: number; image: number }; notes: string[] };
     expect(said.form).toBe('object');
@@ -153,7 +153,7 @@ describe('three commands', () => {
     expect(time('a.map.npy')).toBe(before[0]);
     expect(time('b.map.npy')).toBeGreaterThan(before[1]);
     expect(existsSync(file('o/b.mask.png'))).toBe(true);
-    await rgi('calibrate @good --generator @part.onnx --steps 20 --name other');
+    await rgi('calibrate @good --generator @part.onnx --steps 8 --name other');
     expect(await rgi('detect @new --generator @part.onnx --out @o --resume --policy other')).toMatchObject({
       code: 2,
       err: 'error: o/manifest.json is of a run with another model, policy or options, which cannot be resumed with these; take another --out, or leave out --resume.\n',
@@ -181,7 +181,7 @@ describe('three commands', () => {
 
   test('by tiles, larger pictures are examined whole, at their own size', async () => {
     const said = await rgi(
-      'calibrate @good --generator @part.onnx --form tiles --stride 8 --steps 20 --name tiles --quiet',
+      'calibrate @good --generator @part.onnx --form tiles --stride 12 --steps 8 --name tiles --quiet',
     );
     expect(said).toMatchObject({ code: 0, err: '' });
     await rgi('detect @new/wide.png --generator @part.onnx --policy tiles --out @o4 --quiet');
