@@ -1,5 +1,5 @@
 /** The linear generator of a folder, on files: no steps, no checkpoint; measured and exported like a trained one. */
-import { batchOf, mixed } from '../../datasets/dataset.ts';
+import { batchOf, type Dataset, mixed } from '../../datasets/dataset.ts';
 import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -15,7 +15,7 @@ export interface LinearRunOptions {
   readonly folder: string;
   readonly out: string;
   readonly data: Partial<FolderOptions>;
-  /** Components; default 32. */
+  /** Components; default 64, of crops 128. */
   readonly latent?: number;
   readonly held?: number;
   readonly seed?: number;
@@ -39,11 +39,12 @@ const MEASURE = { step: 0, steps: 30, blockSteps: 100, pool: 300 };
 
 /** Throws the signal's reason where it is aborted. */
 export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Promise<LinearRunResult> {
-  const { latent = 32, seed = 0, signal, onEvent: tell = () => {} } = options;
+  const { seed = 0, signal, onEvent: tell = () => {} } = options;
   const started = performance.now();
   const data = await readRunData(options.folder, options.data, { held: options.held, seed, signal }, tell);
   const { train, unseen, facts, source } = data;
-  const images = batchOf(train, [...train.pictures.keys()], randomFrom(mixed(seed, 5)));
+  const images = batchOf(train, learntFrom(train, facts.kind), randomFrom(mixed(seed, 5)));
+  const latent = options.latent ?? LATENT[facts.kind];
   const { generator, encoder, eigenvalues, explained } = await fitLinear(images, latent, runtime, seed);
   const components = eigenvalues.length;
   const { point, reached } = await measureNetworks(generator, encoder, unseen, runtime, { ...MEASURE, signal });
@@ -56,4 +57,20 @@ export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Pr
   const samples = await drawSamples(generator, components, seed, runtime);
   await writeSheets(files, 0, samples, unseen, reached);
   return { coverage: point, explained, data: facts, seconds, files: written };
+}
+
+/** Components where nothing is said: an edge may lie anywhere in a crop, which takes more of them. */
+const LATENT = { object: 64, crops: 128 } as const;
+
+/** Values of all crops together, and crops, at most. */
+const CROP_VALUES = 2 ** 25;
+const CROPS = 8192;
+
+/** Each picture once; crops from each as often as there is room for, since one shows little of it. */
+function learntFrom({ pictures, channels, size }: Dataset, kind: DataFacts['kind']): number[] {
+  const each = pictures.map((_, i) => i);
+  if (kind === 'object') return each;
+  const most = Math.min(CROPS, Math.floor(CROP_VALUES / (channels * size ** 2)));
+  const times = Math.max(1, Math.floor(most / pictures.length));
+  return Array.from({ length: times }, () => each).flat();
 }
