@@ -10,11 +10,11 @@ import { type Image, shapeOf } from '../images/image.ts';
 import type { Generator, LatentLaw } from '../inversion/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type Candidate, type Compared, candidatesOf, compare } from './candidates.ts';
+import { type Compared, comparer, firstCandidate, searchCandidates } from './candidates.ts';
 import { imageScore } from './defects.ts';
 import { finishedMap } from './evidence.ts';
 import { crossFitted, foldsOf, type Restored, residualsOf, statisticsOf } from './folds.ts';
-import { latentLength } from './inverter.ts';
+import { type InversionSettings, latentLength } from './inverter.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
 import { openRestorer } from './restorer.ts';
 import { residualScale } from './scale.ts';
@@ -54,10 +54,17 @@ export interface CalibrationHooks {
   readonly signal?: AbortSignal;
 }
 
+/** A way of examining, with the prior and the inversion that it was tried with. */
+export interface Trial extends Compared {
+  /** Times the prior that goes with independent residuals. */
+  readonly strength: number;
+  readonly inversion: InversionSettings;
+}
+
 export interface Calibration {
   readonly policy: Policy;
   /** What was compared, best first. */
-  readonly compared: readonly Compared[];
+  readonly compared: readonly Trial[];
   readonly notes: readonly string[];
 }
 
@@ -133,9 +140,9 @@ export async function calibrate(
   const drawn = withDefects(sample, seed);
   const truth = drawn.map((one) => one.mask);
   const side = Math.min(shapeOf(sample[0]).height, shapeOf(sample[0]).width);
-  const candidates: readonly Candidate[] = candidatesOf(form, form === 'object' ? Math.max(1, side / 128) : 1);
+  const pixels = form === 'object' ? Math.max(1, side / 128) : 1;
   const folds = foldsOf(chosen.length, job.groups && chosen.map((i) => job.groups![i]));
-  const compared: Compared[] = [];
+  const compared: Trial[] = [];
   let tried = 0;
   const tryStrength = async (strength: number): Promise<number> => {
     const begun = Math.min(0.75, 0.25 * tried++);
@@ -151,34 +158,38 @@ export async function calibrate(
       (share) => about(0.5 + 0.4 * share),
     );
     const known = await restoreWith(inversion, evenly(seen, COMPARED_ON));
-    const found = compare(candidates, { good, bad, truth, seen: known, folds });
+    const measure = comparer({ good, bad, truth, seen: known, folds });
+    // What was best with another prior is so with this one, or nearly.
+    const found =
+      compared.length === 0
+        ? searchCandidates(firstCandidate(form, pixels), form, pixels, measure)
+        : [measure(bestOf(compared).candidate)];
     compared.push(...found.map((one) => ({ ...one, strength, inversion })));
-    return Math.max(...found.map((one) => one.score));
+    return bestOf(found).score;
   };
   await climb(unit > 0 ? PRIOR_STRENGTHS : [0], tryStrength);
-  compared.sort((a, b) => b.score - a.score);
-  const [best] = compared;
+  const best = bestOf(compared);
 
   const used = evenly(
     unseen.map((_, i) => i),
     Math.max(FEWEST_PICTURES, Math.floor(MOST_PIXELS / pixelsOf(unseen[0]))),
   );
-  const { perPixel, blur, smoothing } = best.candidate;
+  const { perPixel, reach, blur, smoothing } = best.candidate;
   // A part at a time: of large pictures only the residuals are kept.
   const own: Image[] = [];
   for (let from = 0; from < used.length; from += TOGETHER) {
     const part = used.slice(from, from + TOGETHER).map((i) => unseen[i]);
-    own.push(...residualsOf(await restoreWith(best.inversion, part), blur));
+    own.push(...residualsOf(await restoreWith(best.inversion, part), best.candidate));
     say(0.9 + (0.1 * own.length) / used.length, 'thresholds');
   }
   const residuals = {
     unseen: own,
-    seen: perPixel ? residualsOf(await restoreWith(best.inversion, seen), blur) : [],
+    seen: perPixel ? residualsOf(await restoreWith(best.inversion, seen), best.candidate) : [],
     folds: foldsOf(used.length, job.groups && used.map((i) => job.groups![i])),
   };
   const raw = crossFitted(residuals, perPixel)(residuals.unseen);
   const width = best.candidate.surround;
-  const evidence = { blur, ...(width > 0 ? { surround: surroundOf(raw, width) } : {}), smoothing };
+  const evidence = { reach, blur, ...(width > 0 ? { surround: surroundOf(raw, width) } : {}), smoothing };
   const maps = raw.map((map) => finishedMap(map, evidence));
   const scores = maps.map((map) => imageScore(map.data));
   const pixel = pixelThreshold(
@@ -215,7 +226,7 @@ export async function calibrate(
           `Only ${used.length} good pictures were left to set thresholds on: the rate of pictures called defective by mistake is rough.`,
         ]
       : [];
-  return { policy, compared, notes };
+  return { policy, compared: compared.sort((a, b) => b.score - a.score), notes };
 }
 
 /** A residual that no pixel of a picture has: nothing is masked. */
@@ -223,6 +234,10 @@ const UNMASKED_GREY = 255;
 
 /** Times the prior that goes with the residuals being independent, which they are not: larger ones draw less detail. */
 const PRIOR_STRENGTHS = [1, 5, 25, 0.2];
+
+function bestOf<T extends { readonly score: number }>(list: readonly T[]): T {
+  return list.reduce((best, one) => (one.score > best.score ? one : best));
+}
 
 /** The first value, then larger ones while they are better; if the second is not, the last one, which is smaller. */
 async function climb(values: readonly number[], scoreOf: (value: number) => Promise<number>): Promise<void> {
@@ -240,7 +255,7 @@ async function climb(values: readonly number[], scoreOf: (value: number) => Prom
 }
 
 /** Smaller than the smoothing's own footprint nothing is resolved. */
-function leastArea({ blur, smoothing }: Candidate): number {
+function leastArea({ blur, smoothing }: Pick<PolicySettings['evidence'], 'blur' | 'smoothing'>): number {
   return Math.max(2, Math.round(Math.PI * (blur ** 2 + smoothing ** 2)));
 }
 

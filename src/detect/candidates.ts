@@ -5,16 +5,18 @@ import { auroc, averagePrecision } from '../metrics/ranking.ts';
 import { imageScore } from './defects.ts';
 import { finishedMap } from './evidence.ts';
 import { crossFitted, type Restored, residualsOf } from './folds.ts';
-import type { InversionSettings } from './inverter.ts';
 import { surroundOf } from './surround.ts';
 
+/** Lengths are in pixels. */
 export interface Candidate {
   /** Statistics of each pixel, or of all alike. */
   readonly perPixel: boolean;
-  /** Pixels (sigma), before and after residuals are compared with those of good pictures. */
+  /** By how much what was restored may lie beside its place. */
+  readonly reach: number;
+  /** Widths (sigma) by which residuals are smoothed before they are compared with good ones, and the map afterwards. */
   readonly blur: number;
   readonly smoothing: number;
-  /** Sigma of the surroundings that a place is compared with; 0 for none. */
+  /** Width (sigma) of the surroundings that a place is compared with; 0 for none. */
   readonly surround: number;
 }
 
@@ -29,28 +31,6 @@ export interface Compared {
   readonly measured: Measured;
   /** The mean of what was measured. */
   readonly score: number;
-  readonly strength: number;
-  readonly inversion: InversionSettings;
-}
-
-const BLURS = [0.7, 1.4];
-const SMOOTHINGS = [0, 1.5];
-const SURROUNDS = [0, 8];
-
-/** `unit`: pixels that stand for one of a picture of 128. A texture has no fixed places: its pixels are all alike. */
-export function candidatesOf(form: 'object' | 'tiles', unit: number): Candidate[] {
-  return (form === 'object' ? [true, false] : [false]).flatMap((perPixel) =>
-    BLURS.flatMap((blur) =>
-      SMOOTHINGS.flatMap((smoothing) =>
-        SURROUNDS.map((surround) => ({
-          perPixel,
-          blur: blur * unit,
-          smoothing: smoothing * unit,
-          surround: surround * unit,
-        })),
-      ),
-    ),
-  );
 }
 
 export interface Comparison {
@@ -63,26 +43,67 @@ export interface Comparison {
   readonly folds: readonly number[];
 }
 
-/** How well each candidate finds the drawn defects. */
-export function compare(
-  candidates: readonly Candidate[],
-  { good, bad, truth, seen, folds }: Comparison,
-): Pick<Compared, 'candidate' | 'measured' | 'score'>[] {
+/** Where the search begins. A texture has no fixed places: its pixels are all alike. `unit`: pixels for one of 128. */
+export function firstCandidate(form: 'object' | 'tiles', unit: number): Candidate {
+  return { perPixel: form === 'object', reach: 0, blur: 0.7 * unit, smoothing: 1.5 * unit, surround: 0 };
+}
+
+/** Values of each property, tried one property after the other, the others being the best so far. */
+function axes(form: 'object' | 'tiles', unit: number): Partial<Candidate>[][] {
+  const smoothing = [0, 1.5, 3].map((v) => ({ smoothing: v * unit }));
+  return [
+    smoothing,
+    form === 'object' ? [{ perPixel: true }, { perPixel: false }] : [],
+    [0, 1].map((v) => ({ reach: Math.round(v * unit) })),
+    [0, 8, 24].map((v) => ({ surround: v * unit })),
+    [0.7, 1.4].map((v) => ({ blur: v * unit })),
+    smoothing,
+  ];
+}
+
+/** From a first candidate to the best one that changes of single properties lead to; all that were tried. */
+export function searchCandidates(
+  first: Candidate,
+  form: 'object' | 'tiles',
+  unit: number,
+  measure: (candidate: Candidate) => Compared,
+): Compared[] {
+  const tried = new Map<string, Compared>();
+  const look = (candidate: Candidate): Compared => {
+    const key = JSON.stringify(candidate);
+    const found = tried.get(key) ?? measure(candidate);
+    tried.set(key, found);
+    return found;
+  };
+  let best = look(first);
+  for (const values of axes(form, unit)) {
+    for (const value of values) {
+      const other = look({ ...best.candidate, ...value });
+      if (other.score > best.score) best = other;
+    }
+  }
+  return [...tried.values()];
+}
+
+/** How well a candidate finds the drawn defects; what several of them need is made once. */
+export function comparer({ good, bad, truth, seen, folds }: Comparison): (candidate: Candidate) => Compared {
   const { height, width } = shapeOf(good[0].image);
   const labels = joined(truth);
-  const raw = new Map<string, [Image[], Image[]]>();
-  return candidates.map((candidate) => {
-    const { blur, perPixel, smoothing, surround } = candidate;
-    const key = `${blur} ${perPixel}`;
-    let maps = raw.get(key);
-    if (!maps) {
-      const unseen = residualsOf(good, blur);
-      const mapsOf = crossFitted({ unseen, seen: residualsOf(seen, blur), folds }, perPixel);
-      maps = [mapsOf(unseen), mapsOf(residualsOf(bad, blur))];
-      raw.set(key, maps);
-    }
-    const evidence = { smoothing, ...(surround > 0 ? { surround: surroundOf(maps[0], surround) } : {}) };
-    const [clean, defective] = maps.map((list) => list.map((map) => finishedMap(map, evidence)));
+  let latest: { key: string; raw: [Image[], Image[]] } | undefined;
+  const rawMaps = ({ blur, reach, perPixel }: Candidate): [Image[], Image[]] => {
+    const key = `${blur} ${reach} ${perPixel}`;
+    if (latest?.key === key) return latest.raw;
+    const residuals = (pictures: readonly Restored[]) => residualsOf(pictures, { blur, reach });
+    const unseen = residuals(good);
+    const mapsOf = crossFitted({ unseen, seen: perPixel ? residuals(seen) : [], folds }, perPixel);
+    latest = { key, raw: [mapsOf(unseen), mapsOf(residuals(bad))] };
+    return latest.raw;
+  };
+  return (candidate) => {
+    const raw = rawMaps(candidate);
+    const { smoothing, surround } = candidate;
+    const evidence = { smoothing, ...(surround > 0 ? { surround: surroundOf(raw[0], surround) } : {}) };
+    const [clean, defective] = raw.map((list) => list.map((map) => finishedMap(map, evidence)));
     const scores = joined(defective);
     const measured = {
       pixelAp: averagePrecision(labels, scores),
@@ -92,9 +113,8 @@ export function compare(
         [...clean, ...defective].map((map) => imageScore(map.data)),
       ),
     };
-    const score = (measured.pixelAp + measured.aupro + measured.imageAuroc) / 3;
-    return { candidate, measured, score };
-  });
+    return { candidate, measured, score: (measured.pixelAp + measured.aupro + measured.imageAuroc) / 3 };
+  };
 }
 
 function joined(maps: readonly Image[]): Float32Array {
