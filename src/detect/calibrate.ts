@@ -133,9 +133,9 @@ export async function calibrate(
   const pilots = evenly(sample, PILOTS);
   const plain = { thresholdGrey: UNMASKED_GREY, steps, starts: STARTS };
   say(0, 'residuals of good pictures');
-  const { absolute } = residualScale(await restoreWith({ ...plain, prior: 0 }, pilots));
-  // sum|r|/b + |z|^2/2, residuals being Laplace with mean size b, times b: the prior's weight is b times the length of z.
-  const unit = job.law === 'normal' ? absolute * latentLength(generator) : 0;
+  const { square } = residualScale(await restoreWith({ ...plain, prior: 0 }, pilots));
+  // sum r^2 / 2v + |z|^2 / 2 with residuals of variance v, times 2v: mean(z^2)/2 weighs 2v times the length of z.
+  const unit = job.law === 'normal' ? 2 * square * latentLength(generator) : 0;
 
   const drawn = withDefects(sample, seed);
   const truth = drawn.map((one) => one.mask);

@@ -109,6 +109,8 @@ function methodOf(generator: Generator, settings: InversionSettings, starts: num
   return rgi({
     preset: 'fast',
     channels: generator.channels,
+    // The loss that the prior's weight is measured for, from the first step on.
+    loss: { kind: 'l2', weight: 1 },
     thresholdGrey,
     steps,
     starts,

@@ -1,18 +1,17 @@
 /**
- * The same search for one batch of pictures after another, from given starts: one compiled step and one loop serve them all,
- * where `runMethod` opens new sessions for each batch. For methods whose stages share one formulation, with one start each;
- * all planned steps are made.
+ * The same search for one batch of pictures after another, from given starts: each stage's compiled step and loop serve them
+ * all, where `runMethod` opens new sessions for each batch. For methods with one start per picture; all planned steps are made.
  */
 import { RgiError } from '../errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Tensor } from '../onnx/tensor.ts';
-import { evaluatorOf, type Loop, type Runtime, type Session } from '../runtime/runtime.ts';
+import { evaluatorOf, type Loop, type Runtime, type Tensors } from '../runtime/runtime.ts';
 import { renderFeeds, stepFeeds } from './feeds.ts';
 import type { Generator } from './generator.ts';
 import type { Method } from './method.ts';
 import { STEP } from './names.ts';
 import { initialTensors } from './state.ts';
-import { compileStep } from './step.ts';
+import { type CompiledStep, compileStep } from './step.ts';
 
 export interface KeptSearch {
   /** G(z) [batch,C,H,W] for pictures [batch,C,H,W] and starts [batch, ...dims] of each latent. Throws when aborted. */
@@ -26,38 +25,45 @@ export async function keptSearch(
   batch: number,
   runtime: Runtime,
 ): Promise<KeptSearch> {
-  const [{ formulation }] = method.stages;
-  if (method.stages.some((stage) => stage.formulation !== formulation || stage.starts !== 1))
-    throw new RgiError('usage', 'A kept search needs stages of one formulation, with one start each.');
-  const compiled = await compileStep(generator, formulation, batch, evaluatorOf(runtime, encodeModel));
-  const session: Session = await runtime.session(compiled.render);
+  if (method.stages.some((stage) => stage.starts !== 1))
+    throw new RgiError('usage', 'A kept search needs stages of one start each.');
+  const evaluate = evaluatorOf(runtime, encodeModel);
+  const compiled: CompiledStep[] = [];
+  for (const { formulation } of method.stages)
+    compiled.push(await compileStep(generator, formulation, batch, evaluate));
+  const last = compiled[compiled.length - 1];
+  const session = await runtime.session(last.render);
+  const loops: Loop[] = [];
   const codes = Array.from({ length: batch }, () => undefined);
   const floors = Array.from({ length: batch }, () => 0);
-  let loop: Loop | undefined;
+  /** The stage's loop at the beginning, on these pictures. */
+  const begin = async (stage: number, images: Tensor, latents: Tensors): Promise<Loop> => {
+    const state = initialTensors(compiled[stage], latents);
+    const fixed = new Map([[STEP.x, images]]);
+    if (loops[stage]) {
+      await loops[stage].fix(fixed);
+      await loops[stage].write(state);
+    } else loops[stage] = await runtime.loop(compiled[stage].step, state, fixed);
+    return loops[stage];
+  };
   return {
     async run(images, starts, signal) {
-      const state = initialTensors(compiled, starts);
-      const fixed = new Map([[STEP.x, images]]);
-      if (loop) {
-        await loop.fix(fixed);
-        await loop.write(state);
-      } else loop = await runtime.loop(compiled.step, state, fixed);
-      let [made, controls] = [0, method.stages[0].controls(0)];
-      for (const stage of method.stages) {
+      let state: Tensors = starts;
+      for (const [i, stage] of method.stages.entries()) {
+        const loop = await begin(i, images, state);
         for (let t = 0; t < stage.steps; t++) {
           signal?.throwIfAborted();
-          controls = stage.controls(t);
-          // Adam's moments go on from stage to stage, and with them its count of steps.
-          await loop.step(stepFeeds(compiled, controls, ++made, codes, floors));
+          await loop.step(stepFeeds(compiled[i], stage.controls(t), t + 1, codes, floors));
         }
+        state = await loop.read([...compiled[i].latents.keys()]);
       }
-      const tensors = await loop.read();
-      const inputs = renderFeeds(compiled, images, undefined, controls, floors);
-      const feeds = compiled.renderInputs.map((name) => [name, tensors.get(name) ?? inputs.get(name)!] as const);
+      const stage = method.stages[method.stages.length - 1];
+      const inputs = renderFeeds(last, images, undefined, stage.controls(stage.steps), floors);
+      const feeds = last.renderInputs.map((name) => [name, state.get(name) ?? inputs.get(name)!] as const);
       return (await session.run(new Map(feeds), [STEP.image])).get(STEP.image)!;
     },
     async dispose() {
-      await loop?.dispose();
+      for (const loop of loops) await loop?.dispose();
       await session.dispose();
     },
   };
