@@ -51,7 +51,8 @@ export function addDetectOptions(command: Command): Command {
     .option('-g, --generator <file>', 'a generator of good pictures (ONNX)');
   return addEvaluateOptions(command, {
     methods: DETECT_METHODS,
-    fit: 'stretch',
+    // As 'rgi train' and 'rgi detect' cut them.
+    fit: 'cover',
     ofEach: 'of each kind',
     pictures: 6,
     own: (own) =>
