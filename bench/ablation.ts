@@ -3,7 +3,7 @@
  * pictures of a folder, or on the generator's own. Rows already in --out are not measured again.
  *
  *   npm run bench -- ablation --generator faces.onnx [--folder faces/train] [--first 0] [--count 24] [--seed 4242]
- *     [--cases block,random,irregular,stains,clean] [--variants default,oracle] [--out ablation.jsonl] [--threads 1]
+ *     [--cases block,random,irregular,stains,clean] [--variants default,default+mask] [--out ablation.jsonl] [--threads 1]
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { openGeneratorFile } from '../src/cli/networks.ts';
@@ -28,9 +28,8 @@ const VARIANTS: Readonly<Record<string, Partial<RgiOptions>>> = {
   'without coherence': NO_COHERENCE,
   'absolute error throughout': ABSOLUTE,
   'squared error throughout': { loss: { kind: 'l2', weight: 1 } },
-  'none of these': { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE, thresholdGrey: 25 },
-  'threshold 25': { thresholdGrey: 25 },
-  'threshold 50': { thresholdGrey: 50 },
+  'none of these': { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE },
+  'threshold fixed at 32': { thresholdGrey: 32 },
   'one start': { starts: 1 },
   'half the steps': { steps: 300 },
 };
@@ -52,7 +51,7 @@ export async function ablation(args: readonly string[]): Promise<void> {
     const { image, mask } = corrupted(clean, name, seed);
     for (const masked of name === 'clean' ? [false] : [false, true]) {
       for (const [variant, change] of Object.entries(VARIANTS)) {
-        const method = masked ? `${variant}, oracle` : variant;
+        const method = masked ? `${variant}+mask` : variant;
         if (wanted !== '' && !wanted.split(',').includes(method)) continue;
         const key = JSON.stringify({ generator: file, folder, first, n: count, seed, case: name, method });
         if (known.some((row) => row.startsWith(key.slice(0, -1)))) continue;
