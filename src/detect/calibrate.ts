@@ -10,7 +10,7 @@ import { type Image, shapeOf } from '../images/image.ts';
 import type { Generator, LatentLaw } from '../inversion/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type Compared, comparer, firstCandidate, searchCandidates } from './candidates.ts';
+import { type Compared, comparer, firstCandidate, LEAST_GAIN, searchCandidates } from './candidates.ts';
 import { imageScore } from './defects.ts';
 import { finishedMap } from './evidence.ts';
 import { crossFitted, foldsOf, type Restored, residualsOf, statisticsOf } from './folds.ts';
@@ -133,9 +133,9 @@ export async function calibrate(
   const pilots = evenly(sample, PILOTS);
   const plain = { thresholdGrey: UNMASKED_GREY, steps, starts: STARTS };
   say(0, 'residuals of good pictures');
-  const { square } = residualScale(await restoreWith({ ...plain, prior: 0 }, pilots));
-  // sum r^2 / 2v + |z|^2 / 2 with residuals of variance v, times 2v: mean(z^2)/2 weighs 2v times the length of z.
-  const unit = job.law === 'normal' ? 2 * square * latentLength(generator) : 0;
+  const { absolute } = residualScale(await restoreWith({ ...plain, prior: 0 }, pilots));
+  // sum|r|/b + |z|^2/2 with residuals of mean size b, times b: mean(z^2)/2 weighs b times the length of z.
+  const unit = job.law === 'normal' ? absolute * latentLength(generator) : 0;
 
   const drawn = withDefects(sample, seed);
   const truth = drawn.map((one) => one.mask);
@@ -143,8 +143,10 @@ export async function calibrate(
   const pixels = form === 'object' ? Math.max(1, side / 128) : 1;
   const folds = foldsOf(chosen.length, job.groups && chosen.map((i) => job.groups![i]));
   const compared: Trial[] = [];
+  let best: Trial | undefined;
   let tried = 0;
-  const tryStrength = async (strength: number): Promise<number> => {
+  /** Is it better than what was tried before? */
+  const tryStrength = async (strength: number): Promise<boolean> => {
     const begun = Math.min(0.75, 0.25 * tried++);
     const about = (share: number) => say(0.9 * (begun + 0.25 * share), 'comparing ways of examining');
     about(0);
@@ -160,36 +162,42 @@ export async function calibrate(
     const known = await restoreWith(inversion, evenly(seen, COMPARED_ON));
     const measure = comparer({ good, bad, truth, seen: known, folds });
     // What was best with another prior is so with this one, or nearly.
-    const found =
-      compared.length === 0
-        ? searchCandidates(firstCandidate(form, pixels), form, pixels, measure)
-        : [measure(bestOf(compared).candidate)];
-    compared.push(...found.map((one) => ({ ...one, strength, inversion })));
-    return bestOf(found).score;
+    const keep = (one: Compared): Trial => ({ ...one, strength, inversion });
+    if (!best) {
+      const found = searchCandidates(firstCandidate(form, pixels), form, pixels, measure);
+      compared.push(...found.tried.map(keep));
+      best = keep(found.best);
+      return true;
+    }
+    // What was best with another prior is so with this one, or nearly.
+    const other = keep(measure(best.candidate));
+    compared.push(other);
+    if (other.score <= best.score + LEAST_GAIN) return false;
+    best = other;
+    return true;
   };
   await climb(unit > 0 ? PRIOR_STRENGTHS : [0], tryStrength);
-  const best = bestOf(compared);
-
+  if (!best) throw new RgiError('runtime', 'No way of examining was tried.');
   const used = evenly(
     unseen.map((_, i) => i),
     Math.max(FEWEST_PICTURES, Math.floor(MOST_PIXELS / pixelsOf(unseen[0]))),
   );
-  const { perPixel, reach, blur, smoothing } = best.candidate;
+  const { perPixel, blur, smoothing } = best.candidate;
   // A part at a time: of large pictures only the residuals are kept.
   const own: Image[] = [];
   for (let from = 0; from < used.length; from += TOGETHER) {
     const part = used.slice(from, from + TOGETHER).map((i) => unseen[i]);
-    own.push(...residualsOf(await restoreWith(best.inversion, part), best.candidate));
+    own.push(...residualsOf(await restoreWith(best.inversion, part), blur));
     say(0.9 + (0.1 * own.length) / used.length, 'thresholds');
   }
   const residuals = {
     unseen: own,
-    seen: perPixel ? residualsOf(await restoreWith(best.inversion, seen), best.candidate) : [],
+    seen: perPixel ? residualsOf(await restoreWith(best.inversion, seen), blur) : [],
     folds: foldsOf(used.length, job.groups && used.map((i) => job.groups![i])),
   };
   const raw = crossFitted(residuals, perPixel)(residuals.unseen);
   const width = best.candidate.surround;
-  const evidence = { reach, blur, ...(width > 0 ? { surround: surroundOf(raw, width) } : {}), smoothing };
+  const evidence = { blur, ...(width > 0 ? { surround: surroundOf(raw, width) } : {}), smoothing };
   const maps = raw.map((map) => finishedMap(map, evidence));
   const scores = maps.map((map) => imageScore(map.data));
   const pixel = pixelThreshold(
@@ -235,23 +243,15 @@ const UNMASKED_GREY = 255;
 /** Times the prior that goes with the residuals being independent, which they are not: larger ones draw less detail. */
 const PRIOR_STRENGTHS = [1, 5, 25, 0.2];
 
-function bestOf<T extends { readonly score: number }>(list: readonly T[]): T {
-  return list.reduce((best, one) => (one.score > best.score ? one : best));
-}
-
 /** The first value, then larger ones while they are better; if the second is not, the last one, which is smaller. */
-async function climb(values: readonly number[], scoreOf: (value: number) => Promise<number>): Promise<void> {
-  const larger = values.slice(0, -1);
-  let best = await scoreOf(values[0]);
-  for (const [i, value] of larger.entries()) {
-    if (i === 0) continue;
-    const score = await scoreOf(value);
-    if (score <= best) {
-      if (i === 1) await scoreOf(values[values.length - 1]);
-      return;
-    }
-    best = score;
+async function climb(values: readonly number[], isBetter: (value: number) => Promise<boolean>): Promise<void> {
+  const smallest = values[values.length - 1];
+  for (const [i, value] of values.slice(0, -1).entries()) {
+    if (await isBetter(value)) continue;
+    if (i === 1) await isBetter(smallest);
+    return;
   }
+  if (values.length === 1) await isBetter(values[0]);
 }
 
 /** Smaller than the smoothing's own footprint nothing is resolved. */

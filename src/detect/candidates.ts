@@ -11,8 +11,6 @@ import { surroundOf } from './surround.ts';
 export interface Candidate {
   /** Statistics of each pixel, or of all alike. */
   readonly perPixel: boolean;
-  /** By how much what was restored may lie beside its place. */
-  readonly reach: number;
   /** Widths (sigma) by which residuals are smoothed before they are compared with good ones, and the map afterwards. */
   readonly blur: number;
   readonly smoothing: number;
@@ -45,7 +43,7 @@ export interface Comparison {
 
 /** Where the search begins. A texture has no fixed places: its pixels are all alike. `unit`: pixels for one of 128. */
 export function firstCandidate(form: 'object' | 'tiles', unit: number): Candidate {
-  return { perPixel: form === 'object', reach: 0, blur: 0.7 * unit, smoothing: 1.5 * unit, surround: 0 };
+  return { perPixel: form === 'object', blur: 0.7 * unit, smoothing: 1.5 * unit, surround: 0 };
 }
 
 /** Values of each property, tried one property after the other, the others being the best so far. */
@@ -54,20 +52,22 @@ function axes(form: 'object' | 'tiles', unit: number): Partial<Candidate>[][] {
   return [
     smoothing,
     form === 'object' ? [{ perPixel: true }, { perPixel: false }] : [],
-    [0, 1].map((v) => ({ reach: Math.round(v * unit) })),
     [0, 8, 24].map((v) => ({ surround: v * unit })),
     [0.7, 1.4].map((v) => ({ blur: v * unit })),
     smoothing,
   ];
 }
 
-/** From a first candidate to the best one that changes of single properties lead to; all that were tried. */
+/** A score must be higher by so much to count: less is chance, on a few dozen pictures. */
+export const LEAST_GAIN = 0.015;
+
+/** From a first candidate to the best one that changes of single properties lead to, and all that were tried. */
 export function searchCandidates(
   first: Candidate,
   form: 'object' | 'tiles',
   unit: number,
   measure: (candidate: Candidate) => Compared,
-): Compared[] {
+): { best: Compared; tried: Compared[] } {
   const tried = new Map<string, Compared>();
   const look = (candidate: Candidate): Compared => {
     const key = JSON.stringify(candidate);
@@ -79,10 +79,10 @@ export function searchCandidates(
   for (const values of axes(form, unit)) {
     for (const value of values) {
       const other = look({ ...best.candidate, ...value });
-      if (other.score > best.score) best = other;
+      if (other.score > best.score + LEAST_GAIN) best = other;
     }
   }
-  return [...tried.values()];
+  return { best, tried: [...tried.values()] };
 }
 
 /** How well a candidate finds the drawn defects; what several of them need is made once. */
@@ -90,10 +90,10 @@ export function comparer({ good, bad, truth, seen, folds }: Comparison): (candid
   const { height, width } = shapeOf(good[0].image);
   const labels = joined(truth);
   let latest: { key: string; raw: [Image[], Image[]] } | undefined;
-  const rawMaps = ({ blur, reach, perPixel }: Candidate): [Image[], Image[]] => {
-    const key = `${blur} ${reach} ${perPixel}`;
+  const rawMaps = ({ blur, perPixel }: Candidate): [Image[], Image[]] => {
+    const key = `${blur} ${perPixel}`;
     if (latest?.key === key) return latest.raw;
-    const residuals = (pictures: readonly Restored[]) => residualsOf(pictures, { blur, reach });
+    const residuals = (pictures: readonly Restored[]) => residualsOf(pictures, blur);
     const unseen = residuals(good);
     const mapsOf = crossFitted({ unseen, seen: perPixel ? residuals(seen) : [], folds }, perPixel);
     latest = { key, raw: [mapsOf(unseen), mapsOf(residuals(bad))] };

@@ -9,24 +9,19 @@ import { type Image, shapeOf } from '../images/image.ts';
 import { gaussianBlur } from '../images/resize.ts';
 import { float32, zeros } from '../onnx/tensor.ts';
 import type { PolicySettings, Statistics } from './policy.ts';
-import { matched } from './reach.ts';
 import { againstSurround } from './surround.ts';
 
 export type EvidenceSettings = PolicySettings['evidence'];
 
-/** x - G(z), G(z) matched to x within reach, smoothed: [1,C,H,W]. */
-export function smoothedResidual(
-  image: Image,
-  restored: Image,
-  { reach, blur }: Pick<EvidenceSettings, 'reach' | 'blur'>,
-): Image {
-  const { data } = matched(image, restored, reach);
-  return gaussianBlur({ ...image, data: image.data.map((v, i) => v - data[i]) }, blur);
+/** x - G(z), smoothed: [1,C,H,W]. */
+export function smoothedResidual(image: Image, restored: Image, blur: number): Image {
+  const residual = { ...image, data: image.data.map((v, i) => v - restored.data[i]) };
+  return gaussianBlur(residual, blur);
 }
 
 /** The anomaly map [1,1,H,W] of one picture. */
 export function anomalyMap(image: Image, restored: Image, statistics: Statistics, settings: EvidenceSettings): Image {
-  const residual = smoothedResidual(image, restored, settings);
+  const residual = smoothedResidual(image, restored, settings.blur);
   return finishedMap(standardised(residual, statistics), settings);
 }
 

@@ -3,7 +3,7 @@
  * one can. The parts are the groups that names tell, or blocks of consecutive names: neighbours are often near-duplicates.
  */
 import type { Image } from '../images/image.ts';
-import { type EvidenceSettings, residualStatistics, smoothedResidual, standardised } from './evidence.ts';
+import { residualStatistics, smoothedResidual, standardised } from './evidence.ts';
 import type { Statistics } from './policy.ts';
 
 /** A picture and what the generator made of it, both [1,C,H,W]. */
@@ -22,11 +22,8 @@ export interface Residuals {
 
 const FOLDS = 4;
 
-export function residualsOf(
-  pictures: readonly Restored[],
-  settings: Pick<EvidenceSettings, 'reach' | 'blur'>,
-): Image[] {
-  return pictures.map(({ image, restored }) => smoothedResidual(image, restored, settings));
+export function residualsOf(pictures: readonly Restored[], blur: number): Image[] {
+  return pictures.map(({ image, restored }) => smoothedResidual(image, restored, blur));
 }
 
 /** The part of each of `count` pictures, given the group of each, or none. */

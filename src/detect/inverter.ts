@@ -110,7 +110,7 @@ function methodOf(generator: Generator, settings: InversionSettings, starts: num
     preset: 'fast',
     channels: generator.channels,
     // The loss that the prior's weight is measured for, from the first step on.
-    loss: { kind: 'l2', weight: 1 },
+    loss: { kind: 'l1', weight: 1 },
     thresholdGrey,
     steps,
     starts,

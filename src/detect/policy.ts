@@ -32,8 +32,6 @@ export interface PolicySettings {
     readonly starts: number;
   };
   readonly evidence: {
-    /** Pixels by which what was restored may lie beside its place. */
-    readonly reach: number;
     /** Width (sigma, pixels) by which residuals are smoothed before they are compared with those of good pictures. */
     readonly blur: number;
     /** How maps of good pictures depend on how busy their surroundings (sigma `width`) are; absent where that is left out. */

@@ -9,8 +9,8 @@ const LEAST_GREY = 4;
 const MOST_GREY = 255;
 
 export interface ResidualScale {
-  /** Mean r^2, in units of [-1,1]. */
-  readonly square: number;
+  /** Mean |r|, in units of [-1,1]. */
+  readonly absolute: number;
   /** The residual (mean |r| of a pixel's channels), in grey levels, that one pixel in a hundred exceeds. */
   readonly gross: number;
 }
@@ -25,11 +25,7 @@ export function residualScale(pictures: readonly Restored[]): ResidualScale {
     return sizes;
   });
   const all = Float32Array.from(perPixel.flatMap((sizes) => [...sizes])).sort();
-  let [sum, count] = [0, 0];
-  for (const { image, restored } of pictures) {
-    for (let i = 0; i < image.data.length; i++) sum += (image.data[i] - restored.data[i]) ** 2;
-    count += image.data.length;
-  }
+  const absolute = all.reduce((sum, v) => sum + v, 0) / all.length;
   const gross = Math.min(MOST_GREY, Math.max(LEAST_GREY, 127.5 * quantile(all, 1 - MASKED)));
-  return { square: sum / count, gross };
+  return { absolute, gross };
 }

@@ -64,7 +64,7 @@ const POLICY: Policy = {
   scale: 1,
   stride: 16,
   inversion: { thresholdGrey: 25, prior: 0, steps: 100, starts: 4 },
-  evidence: { reach: 0, blur: 0, smoothing: 0 },
+  evidence: { blur: 0, smoothing: 0 },
   thresholds: { pixel: 6, image: 8 },
   falseAlarms: { pixel: 0.01, image: 0.01 },
   leastArea: 1,

@@ -1,7 +1,7 @@
 /** What residuals count for: white noise of known covariance, thresholds of known laws, regions drawn by hand. */
 import { describe, expect, test } from 'vitest';
 import { findDefects } from '../../src/detect/defects.ts';
-import { anomalyMap, residualStatistics, smoothedResidual, standardised } from '../../src/detect/evidence.ts';
+import { anomalyMap, residualStatistics, standardised } from '../../src/detect/evidence.ts';
 import { crossFitted, foldsOf } from '../../src/detect/folds.ts';
 import { againstSurround, surroundOf } from '../../src/detect/surround.ts';
 import { pixelThreshold, scoreThreshold } from '../../src/detect/thresholds.ts';
@@ -63,23 +63,9 @@ describe('residuals', () => {
   test('make no map where a picture is as it should be', () => {
     const x = residuals(1, 5)[0];
     const statistics = { ...residualStatistics(residuals(100, 1), false) };
-    const map = anomalyMap(x, x, statistics, { reach: 1, blur: 1, smoothing: 1 });
+    const map = anomalyMap(x, x, statistics, { blur: 1, smoothing: 1 });
     expect(Math.max(...map.data)).toBe(0);
   });
-});
-
-test('within reach, an edge may lie a pixel beside its place, and what is odd stays odd', () => {
-  const edge = (at: number, speck: number) => {
-    const data = Float32Array.from({ length: PLANE }, (_, p) => (p % SIDE < at ? -0.5 : 0.5));
-    data[6 * SIDE + 1] += speck;
-    return float32(data, [1, 1, SIDE, SIDE]);
-  };
-  const none = { reach: 0, blur: 0 };
-  const residual = (settings: { reach: number; blur: number }) =>
-    smoothedResidual(edge(6, 0.4), edge(5, 0), settings).data.map(Math.abs);
-  expect(residual(none)[3 * SIDE + 5]).toBe(1);
-  expect(residual({ ...none, reach: 1 })[3 * SIDE + 5]).toBe(0);
-  expect(residual({ ...none, reach: 1 })[6 * SIDE + 1]).toBeCloseTo(0.4, 5);
 });
 
 describe('parts', () => {

@@ -27,7 +27,7 @@ const POLICY: Policy = {
   scale: 1,
   stride: 8,
   inversion: { thresholdGrey: 25, prior: 0, steps: 40, starts: 2 },
-  evidence: { reach: 0, blur: 0, smoothing: 0.7 },
+  evidence: { blur: 0, smoothing: 0.7 },
   thresholds: { pixel: 3, image: 4 },
   falseAlarms: { pixel: 0.002, image: 0.01 },
   leastArea: 0,

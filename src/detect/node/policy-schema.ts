@@ -17,7 +17,6 @@ const settingsSchema = z.object({
     starts: z.number().int().positive(),
   }),
   evidence: z.object({
-    reach: z.number().int().min(0).max(16).default(0),
     blur: z.number().nonnegative(),
     surround: z
       .object({ width: positive, activity: z.array(z.number()).min(1), scale: z.array(positive).min(1) })
