@@ -1,6 +1,7 @@
 /**
  * The same search for one batch of pictures after another, from given starts: each stage's compiled step and loop serve them
- * all, where `runMethod` opens new sessions for each batch. For methods with one start per picture; all planned steps are made.
+ * all, where `runMethod` opens new sessions for each batch. For methods with one start per picture; all planned steps of all
+ * stages are made, also of those that a picture by itself might do without.
  */
 import { RgiError } from '../errors.ts';
 import { encodeModel } from '../onnx/encode.ts';

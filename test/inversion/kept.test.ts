@@ -28,8 +28,11 @@ const drawn = (seed: number, dims: readonly number[]) =>
 
 test('a kept search is what a run of its own would be, and forgets the batch before', async () => {
   const method = rgi({ preset: 'fast', channels: 1, thresholdGrey: 60, steps: 30, starts: 1 });
-  // Without the rule that stops a picture: a kept search makes all steps.
-  const all = { ...method, stages: method.stages.map(({ terminate: _terminate, ...stage }) => stage) };
+  // Without the rules that stop a picture or spare it a stage: a kept search makes all steps.
+  const all = {
+    ...method,
+    stages: method.stages.map(({ terminate: _terminate, isWanted: _isWanted, ...stage }) => stage),
+  };
   const images = [1, 2].map((seed) => drawn(seed, [2, 1, 8, 8]));
   const starts = [3, 4].map((seed) => new Map([['z', drawn(seed, [2, 3])]]));
   const search = await keptSearch(generator, all, 2, runtime);
