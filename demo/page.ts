@@ -40,17 +40,18 @@ ${data.sets.map(({ title, credit }) => html`<p>${title}: ${credit}</p>`)}${data.
   return selfContained({ title: 'rgi: pictures restored, defects found', style: DEMO_STYLE, body });
 }
 
-/** Pictures of the top row; where defects were found the last of them is one, that which lies on the cut best. */
+/** Pictures of the top row; where defects were found the last of them is one, that which can be seen best right of the cut. */
 const HEROES = 5;
 
 function band({ sets, figures, inspection: inspected }: DemoData): Html {
   const { inspection } = figures;
-  const off = ({ across }: InspectedView) => Math.abs(across - 0.55);
+  const off = ({ across }: InspectedView) => Math.abs(across - 0.6);
   const [found] = (inspected?.items ?? []).filter((one) => one.defect && one.marked).sort((a, b) => off(a) - off(b));
   const heroes = sets[0].items
     .slice(0, found ? HEROES - 1 : HEROES)
     .map(({ title, pictures }) => split(title, ['given', pictures.input], ['restored', pictures.restored]));
-  if (found) heroes.push(split(found.title, ['inspected', found.pictures.input], ['found', found.pictures.overlay]));
+  if (found)
+    heroes.push(split(found.title, ['inspected', found.pictures.input], ['found', found.pictures.overlay], 'early'));
   return html`<div class="stage"><header>
 <p class="brand">rgi</p>
 <h1>Restored, without being told what is broken.</h1>
@@ -70,8 +71,9 @@ function split(
   title: string,
   [left, before]: readonly [string, string],
   [right, after]: readonly [string, string],
+  cut: 'middle' | 'early' = 'middle',
 ): Html {
-  return html`<li><div class="split" tabindex="0" role="img" aria-label="${title}: on the left ${left}, on the right ${right}. All of it is below."><img src="${before}" alt=""><span class="seam"></span><img class="mended" src="${after}" alt=""></div><span aria-hidden="true"><span>${left}</span><span>${right}</span></span></li>`;
+  return html`<li><div class="split ${cut}" tabindex="0" role="img" aria-label="${title}: on the left ${left}, on the right ${right}. All of it is below."><img src="${before}" alt=""><span class="seam"></span><img class="mended" src="${after}" alt=""></div><span aria-hidden="true"><span>${left}</span><span>${right}</span></span></li>`;
 }
 
 function setSection({ name, title, items }: RestoredSet, i: number): Html {

@@ -2,8 +2,7 @@
 import { STYLE } from '../src/report/style.ts';
 
 /** Where the slanting cut between "given" and "restored" runs, `slide` of the width further to the right. */
-const cut = (slide: number, edge = 0) =>
-  `polygon(${58 + slide + edge}% 0,${130 + slide}% 0,${130 + slide}% 100%,${42 + slide + edge}% 100%)`;
+const cut = (slide: number, edge = 0) => `polygon(${58 + slide + edge}% 0,200% 0,200% 100%,${42 + slide + edge}% 100%)`;
 
 export const DEMO_STYLE = `${STYLE}
 :root{--good:#1a7f4b;--bad:#b3261e;--unsure:#8a5300;--band:#0d1b24;--band-soft:#a9c0cc;--accent:#7fd1f0}
@@ -18,6 +17,7 @@ export const DEMO_STYLE = `${STYLE}
 .split img{position:absolute;inset:0;width:100%;height:100%;display:block}
 .split .seam,.split .mended{position:absolute;inset:0;transition:clip-path .6s cubic-bezier(.6,0,.2,1);animation:wipe 1.6s cubic-bezier(.6,0,.2,1) .5s backwards}
 .split .seam{background:#fff;clip-path:${cut(0, -1.2)}}.split .mended{clip-path:${cut(0)}}
+.split.early .seam{clip-path:${cut(-34, -1.2)}}.split.early .mended{clip-path:${cut(-34)}}
 .split:hover .mended,.split:focus .mended,.split:hover .seam,.split:focus .seam{clip-path:${cut(-62)}}
 .split:focus-visible{outline:3px solid var(--accent);outline-offset:3px}
 @keyframes wipe{from{clip-path:${cut(62)}}}

@@ -12,7 +12,7 @@ if (!existsSync(page)) throw new Error(`${page} does not exist: npm run demo.`);
 const folder = mkdtempSync(path.join(tmpdir(), 'rgi-picture-'));
 try {
   const shot = path.join(folder, 'demo.png');
-  browse(folder, page, '--force-prefers-reduced-motion', '--window-size=1200,1140', `--screenshot=${shot}`);
+  browse(folder, page, '--force-prefers-reduced-motion', '--window-size=1200,550', `--screenshot=${shot}`);
   const small = await sharp(readFileSync(shot)).png({ palette: true, colours: 256, effort: 10 }).toBuffer();
   await writeFileAtomic(path.join(root, 'docs', 'demo.png'), small);
 } finally {
