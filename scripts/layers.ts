@@ -16,7 +16,6 @@ export const LAYERS: readonly string[] = [
   'optim',
   'images',
   'metrics',
-  'inspect',
   'inversion',
   'datasets',
   'gan',

@@ -39,9 +39,10 @@ export function stepFeeds(
   return new Map([...feeds].filter(([name]) => compiled.stepInputs.has(name)));
 }
 
-/** The inputs of the forward graph beside the state. `keep` = 1 - mask, where the mask is given. */
+/** All inputs of the forward graph on a state. `keep` = 1 - mask, where the mask is given. */
 export function renderFeeds(
   compiled: CompiledStep,
+  state: ReadonlyMap<string, Tensor>,
   x: Tensor,
   keep: Tensor | undefined,
   controls: Controls,
@@ -51,7 +52,7 @@ export function renderFeeds(
   inputs.set(STEP.x, x);
   if (keep) inputs.set(STEP.keep, keep);
   inputs.set(STEP.lambda, lambdaOf(compiled, controls, floors));
-  return inputs;
+  return new Map(compiled.renderInputs.map((name) => [name, state.get(name) ?? inputs.get(name)!]));
 }
 
 function number(value: number): Tensor {

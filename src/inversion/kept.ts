@@ -59,9 +59,8 @@ export async function keptSearch(
         state = await loop.read([...compiled[i].latents.keys()]);
       }
       const stage = method.stages[method.stages.length - 1];
-      const inputs = renderFeeds(last, images, undefined, stage.controls(stage.steps), floors);
-      const feeds = last.renderInputs.map((name) => [name, state.get(name) ?? inputs.get(name)!] as const);
-      return (await session.run(new Map(feeds), [STEP.image])).get(STEP.image)!;
+      const feeds = renderFeeds(last, state, images, undefined, stage.controls(stage.steps), floors);
+      return (await session.run(feeds, [STEP.image])).get(STEP.image)!;
     },
     async dispose() {
       for (const loop of loops) await loop?.dispose();

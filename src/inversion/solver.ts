@@ -2,10 +2,10 @@
 import { RgiError } from '../errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import { float32Data, type Tensor } from '../onnx/tensor.ts';
-import { evaluatorOf, type Loop, type Runtime, type Session } from '../runtime/runtime.ts';
+import { evaluatorOf, type Loop, type Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
-import { withEncodedStart } from './encoded.ts';
 import { renderFeeds, stepFeeds } from './feeds.ts';
+import { firstStarts } from './first-starts.ts';
 import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
 import type { Method, ResultCode, Stage } from './method.ts';
@@ -13,7 +13,7 @@ import { STEP } from './names.ts';
 import { grossThresholds, misfits } from './noise.ts';
 import type { Reuse } from './reuse.ts';
 import { bestSearches, wantedStages } from './searches.ts';
-import { chooseStarts, type LatentCost, poolBatch, rows } from './starts.ts';
+import { rows } from './starts.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
 import { type CompiledStep, compileStep } from './step.ts';
 
@@ -158,44 +158,15 @@ export function createSolver(
     losses = Array.from({ length: batch }, () => []);
   }
 
-  async function starts(): Promise<Map<string, Tensor>> {
-    const shared = { keep: method.needsMask ? keep : undefined, pool: options.reuse?.pool, signal: options.signal };
-    const { starts: count } = stage();
-    if (method.start.distance.kind !== 'loss') {
-      const drawn = await chooseStarts(generator, images, method.start, count, runtime, shared);
-      if (!generator.encoder || count === 1) return drawn;
-      return withEncodedStart(generator, drawn, count, images, runtime, shared.keep);
-    }
-    // The first stage's own loss as the distance of starts.
-    const batch = poolBatch(generator);
-    const pool = await compile(batch);
-    const session = await runtime.session(pool.render);
-    const cost: LatentCost = async (i, latents) => {
-      const same = Array.from({ length: batch }, () => i);
-      const inputs = renderFeeds(pool, rows(images, same), keep && rows(keep, same), stage().controls(0), [0]);
-      const made = await runForward(session, pool, new Map([...latents, ...pool.weights]), inputs);
-      return float32Data(made.get(STEP.loss)!);
-    };
-    try {
-      return await chooseStarts(generator, images, method.start, count, runtime, { ...shared, cost });
-    } finally {
-      await session.dispose();
-    }
-  }
-
   /** Image, soft mask and loss of the current state, and that state. */
   async function render() {
     const tensors = await loop!.read();
     const session = await runtime.session(compiled.render);
     try {
-      const inputs = renderFeeds(
-        compiled,
-        repeated(images),
-        keep && repeated(keep),
-        stage().controls(stepIndex),
-        floors,
+      const controls = stage().controls(stepIndex);
+      const made = await session.run(
+        renderFeeds(compiled, tensors, repeated(images), keep && repeated(keep), controls, floors),
       );
-      const made = await runForward(session, compiled, tensors, inputs);
       return { tensors, made, loss: float32Data(made.get(STEP.loss)!) };
     } finally {
       await session.dispose();
@@ -222,7 +193,8 @@ export function createSolver(
       const lists = () => Array.from({ length: given.dims[0] }, (): number[] => []);
       history = { loss: lists(), masked: lists() };
       floors = Array.from({ length: given.dims[0] }, () => 0);
-      const chosen = latents ?? (await starts());
+      const how = { images, keep, compile, pool: options.reuse?.pool, signal: options.signal };
+      const chosen = latents ?? (await firstStarts(generator, method, runtime, how));
       await enter((step) => initialTensors(step, chosen));
     },
     async resume(state, given, mask) {
@@ -323,14 +295,4 @@ export function createSolver(
       loop = undefined;
     },
   };
-}
-
-/** The forward graph on a state. */
-function runForward(
-  session: Session,
-  compiled: CompiledStep,
-  state: ReadonlyMap<string, Tensor>,
-  inputs: ReadonlyMap<string, Tensor>,
-): Promise<Map<string, Tensor>> {
-  return session.run(new Map(compiled.renderInputs.map((name) => [name, state.get(name) ?? inputs.get(name)!])));
 }

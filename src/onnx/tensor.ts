@@ -154,11 +154,3 @@ export function castTensor<T extends ElementType>(tensor: Tensor, type: T): Tens
   const values = numbersOf(tensor);
   return tensorOf(type, integer ? values.map(Math.trunc) : values, tensor.dims);
 }
-
-/** The same elements under other dimensions. */
-export function reshapeTensor<T extends ElementType>(tensor: Tensor<T>, dims: readonly number[]): Tensor<T> {
-  if (sizeOf(dims) !== tensor.data.length) {
-    throw new RgiError('input', `A tensor of shape [${tensor.dims.join(', ')}] cannot become [${dims.join(', ')}].`);
-  }
-  return { type: tensor.type, dims: [...dims], data: tensor.data };
-}

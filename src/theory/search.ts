@@ -132,9 +132,7 @@ async function rendered(
 ): Promise<Pick<PathPoint, 'image' | 'mask' | 'latents' | 'objective'>> {
   const session = await runtime.session(compiled.render);
   try {
-    const inputs = renderFeeds(compiled, x, undefined, controls, [0]);
-    const feeds = compiled.renderInputs.map((name): [string, Tensor] => [name, latents.get(name) ?? inputs.get(name)!]);
-    const made = await session.run(new Map(feeds));
+    const made = await session.run(renderFeeds(compiled, latents, x, undefined, controls, [0]));
     const mask = made.get(STEP.softMask);
     const plain = (tensor: Tensor) => float32(float32Data(tensor), tensor.dims);
     return {
