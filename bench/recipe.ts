@@ -1,6 +1,5 @@
 /**
- * The rows of DESIGN section 3's PyTorch table by our engine: the paper's recipe on `ffhq64_vae`, on the manifold and on
- * real pictures, its dependence on lambda, and our default beside it.
+ * The paper's recipe by our engine on `ffhq64_vae`, on the manifold and on real pictures, its dependence on lambda, and our default beside it.
  *
  *   npm run bench -- recipe [--count 16] [--source on-manifold|gan_faces] [--seed 2026]
  */

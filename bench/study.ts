@@ -12,7 +12,7 @@ import path from 'node:path';
 import { run } from '../src/cli/program.ts';
 import { argument, SHARED } from './trials.ts';
 
-/** The paper's lambdas of DESIGN's grid: the best of them is what a user who knew the truth would choose. */
+/** A grid of the paper's lambdas: the best of them is what a user who knew the truth would choose. */
 const LAMBDAS = [0.03, 0.07, 0.1, 0.3, 1];
 
 const METHODS = {

@@ -29,6 +29,7 @@ export {
 } from './inspect/gradcheck.ts';
 export { type InspectOptions, inspectModel } from './inspect/inspect.ts';
 export { type Critic, criticOf } from './inversion/critic.ts';
+export { encoderFits } from './inversion/encoded.ts';
 export {
   type Controls,
   type Formulation,
@@ -37,6 +38,7 @@ export {
   lambdaOfThreshold,
   type MaskForm,
   type PixelTerm,
+  type Prior,
   type Reduction,
   thresholdOfLambda,
 } from './inversion/formulation.ts';
@@ -103,3 +105,7 @@ export {
   type SessionOptions,
   type Tensors,
 } from './runtime/runtime.ts';
+export { findInvariance } from './theory/measure.ts';
+export { type Plan, planOf } from './theory/plan.ts';
+export { type Cell, EXPERIMENTS, type Experiment, type Invariance, type Theory } from './theory/record.ts';
+export { prepareSetting, type Setting } from './theory/setting.ts';

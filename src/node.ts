@@ -2,6 +2,9 @@
 export { loadGoodPictures, trainingSource } from './detect/node/good-pictures.ts';
 export { policyNames, readPolicy, writePolicy } from './detect/node/policy-files.ts';
 export { type DetectRecord, detectFiles } from './detect/node/run.ts';
+export { fitFolder, type LinearRunOptions, type LinearRunResult } from './gan/node/linear-run.ts';
+export type { RunOptions, RunResult } from './gan/node/options.ts';
+export { trainFolder } from './gan/node/run.ts';
 export { readMask, readPicture } from './images/node/read.ts';
 export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';
@@ -18,3 +21,4 @@ export {
   workerRuntime,
 } from './runtime/node/index.ts';
 export { openModel } from './runtime/node/model-file.ts';
+export { runTheory, type TheoryHooks, type TheoryJob } from './theory/node/run.ts';

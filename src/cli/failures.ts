@@ -1,4 +1,4 @@
-/** From errors to exit codes and sentences. CONTRACT: 0 done, 1 check failed, 2 usage or input, 3 interrupted, 4 partly. */
+/** From errors to exit codes and sentences: 0 done, 1 check failed, 2 usage or input, 3 interrupted, 4 partly. */
 import { type ErrorCode, messageOf, RgiError } from '../errors.ts';
 import { type Io, printJson, say } from './io.ts';
 

@@ -1,4 +1,4 @@
-/** What a model file says of itself under `rgi.*` (CONTRACT, Model metadata). Only what can be checked is believed. */
+/** What a model file says of itself under `rgi.*`. Only what can be checked is believed. */
 import path from 'node:path';
 import { z } from 'zod';
 import { RgiError } from '../errors.ts';

@@ -11,7 +11,7 @@ import { findInvariance } from '../theory/measure.ts';
 import { knownCells, runTheory } from '../theory/node/run.ts';
 import { PATH, planOf } from '../theory/plan.ts';
 import { type Cell, EXPERIMENTS, type Experiment, type Theory } from '../theory/record.ts';
-import { prepare } from '../theory/setting.ts';
+import { prepareSetting } from '../theory/setting.ts';
 import { spreadOf } from '../theory/summary.ts';
 import { count, list, numberIn, oneOf } from './arguments.ts';
 import { commandLine } from './evaluate/common.ts';
@@ -103,7 +103,11 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
     const plans = planOf({ count: flags.count, pictures: given, experiments });
     const { seed, steps, starts, pool } = flags;
     const invariance = await findInvariance(generator, runtime, seed + 5);
-    const setting = await prepare({ generator, invariance, pictures, seed, steps, starts, pool }, flags.count, runtime);
+    const setting = await prepareSetting(
+      { generator, invariance, pictures, seed, steps, starts, pool },
+      flags.count,
+      runtime,
+    );
     const settings = {
       generator: {
         file: flags.generator,

@@ -78,7 +78,11 @@ export function addTrainOptions(command: Command): Command {
       `augmentation of what the discriminator sees (default: on below ${AUGMENT_BELOW} pictures)`,
       oneOf(['on', 'off'] as const),
     )
-    .option('--held <count>', 'pictures held out to measure what is reached, in blocks of consecutive names', count)
+    .option(
+      '--held <count>',
+      'pictures held out: whole groups where names tell groups, else blocks (default: an eighth, 8 to 64)',
+      count,
+    )
     .option('--half', 'weights on disk in 16 bits')
     .option('--licence <name>', 'licence of the pictures, written into the files')
     .option('--attribution <text>', 'whom to name, written into the files')
@@ -118,6 +122,8 @@ function checkUse(flags: TrainFlags): void {
   if (flags.attribution !== undefined && flags.licence === undefined)
     throw new RgiError('usage', '--attribution has no use without --licence.');
   if (flags.architecture !== 'linear') return;
+  if (!flags.linearStart)
+    throw new RgiError('usage', '--no-linear-start has no use with --architecture linear: leave it out.');
   const steps = ['width', 'reconstruction', 'steps', 'minutes', 'rate', 'augment', 'resume'] as const;
   const given = steps.find((name) => flags[name] !== undefined);
   if (given)

@@ -42,7 +42,7 @@ export const FILLS = {
   constant: { kind: 'constant' },
 } as const satisfies Record<string, Fill>;
 
-/** The paper's corruptions of pictures of 128 x 128 (DESIGN section 3), N(-1, 1) each. */
+/** The paper's corruptions of pictures of 128 x 128, as in the authors' released code, N(-1, 1) each. */
 export const PAPER_CORRUPTIONS = {
   'celeba-block': { region: { kind: 'paper-block', half: 32 } },
   'celeba-random': { region: { kind: 'random', count: 4 * 45 ** 2 } },

@@ -34,7 +34,7 @@ export type MaskForm =
   /** a variable with its own Adam: 'free' is unconstrained (the reference), 'clipped' is kept in [0,1] */
   | { readonly form: 'free' | 'clipped'; readonly shared: boolean; readonly initial: number }
   /**
-   * the closed-form minimiser at each step (DESIGN section 2); shared by the channels or one per channel. `binary`: over
+   * the closed-form minimiser at each step (`objective.ts`); shared by the channels or one per channel. `binary`: over
    * M in {0,1} instead of [0,1], which makes RGI the truncated loss min(rho(r), lambda). A shared one may be made coherent
    * (`coherence.ts`): 0 for independent pixels, below 1. `loss`: the pixel loss that it minimises, if not the formulation's
    */
@@ -78,7 +78,7 @@ export interface Formulation {
 
 /** The numbers of one step. Rates of 0 freeze. */
 export interface Controls {
-  /** lambda of ||M||_1, in the loss's units (CONTRACT: Masks) */
+  /** lambda of ||M||_1, in the loss's units (`lambdaOf`) */
   readonly lambda: number;
   readonly latentRate: number;
   readonly maskRate: number;
@@ -89,8 +89,8 @@ export interface Controls {
 }
 
 /**
- * The lambda at which a mask shared by the channels starts at residuals of `thresholdGrey` (CONTRACT, Masks), for any
- * pixel loss: its slope along 1-M at M = 0. With means, the loss is divided by C times as many numbers as ||M||_1.
+ * The lambda at which a mask shared by the channels starts at residuals of `thresholdGrey`, for any pixel loss:
+ * its slope along 1-M at M = 0. With means, the loss is divided by C times as many numbers as ||M||_1.
  */
 export function lambdaOf(
   thresholdGrey: number,
@@ -120,7 +120,7 @@ export function constantControls(controls: Controls): (t: number) => Controls {
   return () => controls;
 }
 
-/** Grey levels (of 127.5 per unit) at which a pixel starts to be masked, to lambda: CONTRACT, Masks. */
+/** Grey levels (of 127.5 per unit) at which a pixel starts to be masked, to lambda. */
 export function lambdaOfThreshold(thresholdGrey: number, kind: 'l2' | 'l1', channels: number): number {
   const t = thresholdGrey / 127.5;
   return kind === 'l2' ? 2 * channels * t * t : channels * t;

@@ -1,7 +1,7 @@
 /**
  * The same search for one batch of pictures after another, from given starts: each stage's compiled step and loop serve them
- * all, where `runMethod` opens new sessions for each batch. For methods with one start per picture; all planned steps of all
- * stages are made, also of those that a picture by itself might do without.
+ * all, where `runMethod` opens new sessions for each batch. For methods with one start per picture, no given mask and a lambda
+ * that is not measured on the picture; all planned steps of all stages are made, also those that a picture might do without.
  */
 import { RgiError } from '../errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
@@ -28,6 +28,8 @@ export async function keptSearch(
 ): Promise<KeptSearch> {
   if (method.stages.some((stage) => stage.starts !== 1))
     throw new RgiError('usage', 'A kept search needs stages of one start each.');
+  if (method.needsMask || method.stages.some((stage) => stage.lambdaOfThreshold))
+    throw new RgiError('usage', 'A kept search knows no mask and measures no threshold: give the method a threshold.');
   const evaluate = evaluatorOf(runtime, encodeModel);
   const compiled: CompiledStep[] = [];
   for (const { formulation } of method.stages)

@@ -160,7 +160,7 @@ function emitMask(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveIn
 }
 
 /**
- * k = 1-M at the minimum over M of  sum of rho(k r) + lambda M  (DESIGN section 2), per pixel, summed over the channels
+ * k = 1-M at the minimum over M of  sum of rho(k r) + lambda M  in closed form, per pixel, summed over the channels
  * that share the mask:
  *   squared:   k = min(1, lambda / (2 sum r^2))
  *   absolute:  k = 1 where sum |r| <= lambda, else 0

@@ -1,5 +1,5 @@
 /**
- * The reference recipe's numbers (DESIGN section 3, from the authors' released code), by preset:
+ * The reference recipe's numbers (from the authors' released code), by preset:
  * `paper` = its CelebA settings, `paper-l1` = its cars settings, `paper-detect` = its anomaly settings.
  */
 import type { PixelTerm } from './formulation.ts';

@@ -1,6 +1,6 @@
 /**
  * RGI and its relatives as M-estimators: min over z of the sum over pixels of rho(x - G(z)). Put back, the exact mask makes
- * RGI one of them (DESIGN section 2). Each is set by one number, the residual t at which its rho leaves the convex loss it
+ * RGI one of them. Each is set by one number, the residual t at which its rho leaves the convex loss it
  * begins as; r is a pixel's residual over the C channels, R = sum r^2, A = sum |r|:
  *
  *   squares          R

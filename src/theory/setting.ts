@@ -36,7 +36,7 @@ export interface CellHooks {
 }
 
 /** Draws z* and makes G(z*). */
-export async function prepare(
+export async function prepareSetting(
   options: Omit<Setting, 'latents' | 'clean'>,
   count: number,
   runtime: Runtime,

@@ -64,3 +64,11 @@ test('stages of several starts are refused', async () => {
   const method = rgi({ preset: 'fast', channels: 1, steps: 8, starts: 4 });
   await expect(keptSearch(generator, method, 1, runtime)).rejects.toThrow(/one start each/);
 });
+
+test.each([
+  ['a threshold that is measured on the picture', {}],
+  ['a given mask', { masked: true, thresholdGrey: 60 }],
+])('%s is refused', async (_, options) => {
+  const method = rgi({ preset: 'fast', channels: 1, steps: 8, starts: 1, ...options });
+  await expect(keptSearch(generator, method, 1, runtime)).rejects.toThrow(/no mask and measures no threshold/);
+});

@@ -50,7 +50,7 @@ const absolute = (r: readonly number[]) => r.reduce((sum, v) => sum + Math.abs(v
 const huber = (r: readonly number[], d: number) =>
   r.reduce((sum, v) => sum + (Math.abs(v) <= d ? (v * v) / 2 : d * Math.abs(v) - (d * d) / 2), 0);
 
-/** The closed forms of DESIGN, section 2, and of the textbooks. */
+/** The closed forms, from the exact mask put back and from the textbooks. */
 const RHO: Readonly<Record<EstimatorName, (r: readonly number[]) => number>> = {
   squares,
   absolute,

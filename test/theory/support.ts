@@ -5,7 +5,7 @@ import type { Graph } from '../../src/onnx/graph.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { findInvariance } from '../../src/theory/measure.ts';
-import { prepare, type Setting } from '../../src/theory/setting.ts';
+import { prepareSetting, type Setting } from '../../src/theory/setting.ts';
 
 export const SIDE = 12;
 const LATENT = 4;
@@ -32,5 +32,5 @@ export function linearGenerator(normalised = false): Graph {
 export async function linearSetting(runtime: Runtime, count: number, steps = 100): Promise<Setting> {
   const generator = await openGenerator(linearGenerator(), runtime);
   const invariance = await findInvariance(generator, runtime, 1);
-  return prepare({ generator, invariance, seed: 7, steps, starts: 2, pool: 100 }, count, runtime);
+  return prepareSetting({ generator, invariance, seed: 7, steps, starts: 2, pool: 100 }, count, runtime);
 }
