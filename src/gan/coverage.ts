@@ -126,7 +126,7 @@ export function fidelities(images: Image, made: Tensor): number[] {
   return imagesOf(images).map((image, i) => psnr(image, imageAt(clipped, i)));
 }
 
-export function medianOf(values: readonly number[]): number {
+function medianOf(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const half = sorted.length >> 1;
   return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;

@@ -106,7 +106,7 @@ export function readsOf(node: Node): string[] {
 }
 
 /** Names a (sub)graph reads but does not define: captured from the outer scope. */
-export function freeValues(graph: Graph): string[] {
+function freeValues(graph: Graph): string[] {
   const defined = new Set<string>([...graph.initializers.keys(), ...graph.inputs.map((input) => input.name)]);
   const free = new Set<string>();
   for (const node of graph.nodes) {

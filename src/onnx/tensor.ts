@@ -106,7 +106,7 @@ export function float32Data(tensor: Tensor): Float32Array {
 }
 
 /** IEEE 754 binary16 bits to a number. */
-export function halfToFloat(bits: number): number {
+function halfToFloat(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

@@ -4,7 +4,7 @@ import { buildNetwork, type Network } from '../../src/gan/networks/layers.ts';
 import { createNetworks } from '../../src/gan/settings.ts';
 import { compileDiscriminatorStep, DISCRIMINATOR_STEP } from '../../src/gan/steps/discriminator-step.ts';
 import { compileGeneratorStep, GENERATOR_STEP } from '../../src/gan/steps/generator-step.ts';
-import { GAN_BETAS, initialState, parametersOf, type Role, TRAIN } from '../../src/gan/steps/update.ts';
+import { initialState, parametersOf, type Role, TRAIN } from '../../src/gan/steps/update.ts';
 import { float32, float32Data, scalar, type Tensor } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import type { Session } from '../../src/runtime/runtime.ts';
@@ -12,6 +12,9 @@ import { expectClose } from '../support/close.ts';
 import { evaluate, runtime, SIZE, tinySettings } from './support.ts';
 
 type Tensors = Map<string, Tensor>;
+
+/** Adam of the GAN literature (Karras et al. 2018). */
+const GAN_BETAS = { beta1: 0, beta2: 0.99 };
 
 const normals = (seed: number, ...dims: number[]) =>
   float32(randomFrom(seed).normals(dims.reduce((a, d) => a * d, 1)), dims);

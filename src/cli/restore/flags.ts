@@ -143,7 +143,11 @@ export function addRestoreOptions(command: Command): Command {
     .option('--mask-rate <rate>', 'learning rate of a free mask', rate)
     .option('--weight-rate <rate>', 'learning rate of the weights (rrgi)', rate)
     .option('--weights <names>', 'weights to tune (rrgi, dgp; default: all)', list)
-    .option('--latent-prior <weight>', 'weight of a Gaussian prior on the latent', weight)
+    .option(
+      '--latent-prior <weight>',
+      'weight of a Gaussian prior on the latent (preset fast: in place of its own; 0: none)',
+      weight,
+    )
     .option('--critic-prior <weight>', "weight of the discriminator's prior", weight)
     .addOption(
       choice('--importance <name>', 'weights of the known pixels (yeh)', ['none', 'released', 'described'] as const),

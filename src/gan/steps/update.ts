@@ -29,9 +29,6 @@ export interface Betas {
   readonly beta2: number;
 }
 
-/** Adam of the GAN literature (Karras et al. 2018). */
-export const GAN_BETAS: Betas = { beta1: 0, beta2: 0.99 };
-
 /** The networks of a step by role; parameters are named `role/name` in it. */
 export type Role = 'generator' | 'discriminator' | 'encoder';
 

@@ -48,7 +48,7 @@ export interface RgiOptions {
   readonly priors?: readonly Prior[];
 }
 
-/** Numbers of our default, chosen on latents and pictures that no figure is reported on. */
+/** Numbers of our default, chosen on pictures and latents kept for that; docs/figures.md says which of its figures are on them. */
 export const FAST = {
   thresholdGrey: 32,
   coherence: 0.8,
