@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Corruption, corrupt } from '../src/images/corruptions.ts';
-import { binaryMask, type Image, imageAt, type Mask, stackImages } from '../src/images/image.ts';
+import { type Image, imageAt, type Mask, stackImages } from '../src/images/image.ts';
 import { readPicture } from '../src/images/node/read.ts';
 import { type Generator, type LatentLaw, openGenerator } from '../src/inversion/generator.ts';
 import type { Method } from '../src/inversion/method.ts';
@@ -104,7 +104,7 @@ export async function score(
   return {
     psnr: restorations.map((r, i) => psnr(r.restored, truth(i))),
     ssim: restorations.map((r, i) => ssim(r.restored, truth(i))),
-    iou: restorations.map((r, i) => iou(binaryMask(r.softMask).data, imageAt(mask, i).data)),
+    iou: restorations.map((r, i) => iou(r.mask.data, imageAt(mask, i).data)),
     secondsPerImage: seconds / restorations.length,
     steps: restorations[0].steps,
     restorations,

@@ -7,9 +7,10 @@ import { binaryMask, clip, type Image, imageAt, type Mask, residualMap } from '.
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
+import { foundMask, squaredMask } from './found-mask.ts';
 import type { Generator } from './generator.ts';
 import type { Method, ResultCode } from './method.ts';
-import { misfits } from './noise.ts';
+import { grossThresholds, misfits } from './noise.ts';
 import { type Reuse, reuse } from './reuse.ts';
 import { runMethod, type StepReport } from './solver.ts';
 import { rows } from './starts.ts';
@@ -138,7 +139,7 @@ export async function* restoreImages(
   }
 }
 
-/** The mask a picture's inversion found; without one, that of the residual beyond the job's threshold. */
+/** The mask a picture's inversion found, or its residuals say; without one, that of the residual beyond the job's threshold. */
 function masksOf(
   job: RestoreJob,
   x: Image,
@@ -154,15 +155,11 @@ function masksOf(
     );
     return { mask: binaryMask(softMask), softMask };
   }
+  if (job.method.stages.some((stage) => stage.lambdaOfThreshold)) return foundMask(residual, grossThresholds(x, y)[0]);
   const { formulation } = job.method.stages[job.method.stages.length - 1];
   const isBinary = formulation.mask.form === 'exact' && formulation.loss.some((term) => term.kind === 'l1');
   const soft = isBinary ? softened(found, x, y) : found;
   return { mask: binaryMask(found), softMask: channelMean(soft) };
-}
-
-/** The squared loss's exact mask at a residual r: it starts at the threshold t and tends to 1. */
-function squaredMask(r: number, t: number): number {
-  return r > t ? 1 - (t / r) ** 2 : 0;
 }
 
 /**
