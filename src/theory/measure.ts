@@ -123,9 +123,9 @@ export async function findInvariance(generator: Generator, runtime: Runtime, see
   );
   const other = await generator.draw(count, randomFrom(seed + 1));
   const [a, b, c] = [
-    await imagesOf(generator, drawn, runtime),
-    await imagesOf(generator, doubled, runtime),
-    await imagesOf(generator, other, runtime),
+    await generateImages(generator, drawn, runtime),
+    await generateImages(generator, doubled, runtime),
+    await generateImages(generator, other, runtime),
   ];
   const whole = (x: Image): Image => ({ ...x, dims: [1, 1, 1, sizeOf(x.dims)] });
   const change = (rmsGrey(whole(a), whole(b)) ?? 0) / (rmsGrey(whole(a), whole(c)) ?? 1);
@@ -139,7 +139,7 @@ export async function findInvariance(generator: Generator, runtime: Runtime, see
 }
 
 /** G of latents [n, ...dims], n any number. */
-export async function imagesOf(
+export async function generateImages(
   generator: Pick<Generator, 'graph' | 'output' | 'batch'>,
   latents: ReadonlyMap<string, Tensor>,
   runtime: Runtime,

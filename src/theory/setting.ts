@@ -7,7 +7,7 @@ import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import { randomFrom } from '../random.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { imagesOf } from './measure.ts';
+import { generateImages } from './measure.ts';
 import type { Invariance } from './record.ts';
 
 export interface Setting {
@@ -42,7 +42,7 @@ export async function prepareSetting(
   runtime: Runtime,
 ): Promise<Setting> {
   const latents = await options.generator.draw(count, randomFrom(options.seed));
-  return { ...options, latents, clean: await imagesOf(options.generator, latents, runtime) };
+  return { ...options, latents, clean: await generateImages(options.generator, latents, runtime) };
 }
 
 /** Correlation width of the smooth gap, a share of the picture's side. */

@@ -12,7 +12,7 @@ import { createSolver } from '../inversion/solver.ts';
 import { rows } from '../inversion/starts.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { errorsOf, imagesOf, rmsGrey, rowsOf, truthAt } from './measure.ts';
+import { errorsOf, generateImages, rmsGrey, rowsOf, truthAt } from './measure.ts';
 import { type TuningPlan, WEIGHT_STEPS, workOf } from './plan.ts';
 import type { Errors, TuningCell } from './record.ts';
 import { type CellHooks, type Setting, withPerturbedWeights, withSmoothGap } from './setting.ts';
@@ -32,7 +32,7 @@ export async function tune(
   const clean =
     plan.gap === 'smooth'
       ? withSmoothGap(onManifold, plan.level, seed + 3)
-      : await imagesOf(withPerturbedWeights(generator, plan.level, seed + 4), latents, runtime);
+      : await generateImages(withPerturbedWeights(generator, plan.level, seed + 4), latents, runtime);
   const { image, mask } = corrupt(clean, plan.corruption, seed + 1);
   const method = constantly(
     rrgi({

@@ -48,6 +48,21 @@ describe('rgi theory', () => {
     expect(cells[1]).toEqual(before.cells[1]);
   });
 
+  test('loses nothing of what is there: not to other settings, nor to an interruption', async () => {
+    const before = theoryOf('again').cells;
+    const other = await bench.rgi(`theory ${SMALL} --out @again --experiments weak --resume`);
+    expect(other.code).toBe(2);
+    expect(other.err).toContain(
+      'theory.json holds 5 finished cells that this run would not make (of another generator, other settings or experiments): take another --out.',
+    );
+    const stopped = await bench.rgi(
+      `theory ${SMALL} --out @again --experiments path,gap --resume`,
+      AbortSignal.abort(),
+    );
+    expect(stopped.code).toBe(3);
+    expect(theoryOf('again')).toMatchObject({ complete: false, cells: before });
+  });
+
   test('interrupted, it writes what is done, says how to go on, and exits with 3', async () => {
     const said = await bench.rgi(`theory ${SMALL} --out @stopped`, AbortSignal.abort());
     expect(said.code).toBe(3);

@@ -4,7 +4,7 @@ import { openGenerator } from '../../src/inversion/generator.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { runCell } from '../../src/theory/experiment.ts';
-import { errorsOf, findInvariance, imagesOf, latentError } from '../../src/theory/measure.ts';
+import { errorsOf, findInvariance, generateImages, latentError } from '../../src/theory/measure.ts';
 import { PATH, type PathPlan, planOf, WEIGHT_STEPS } from '../../src/theory/plan.ts';
 import type { Errors, PathCell, Point, TuningCell } from '../../src/theory/record.ts';
 import type { Setting } from '../../src/theory/setting.ts';
@@ -180,7 +180,7 @@ test('a search that ends above the minimum next to z* is trapped; below it, z* i
 test('G of any number of latents, from a generator of a fixed batch too', async () => {
   const { generator, latents, clean } = setting;
   const graph = { ...generator.graph, inputs: [{ ...generator.graph.inputs[0], dims: [3, 4] }] };
-  const made = await imagesOf({ ...generator, graph, batch: 3 }, latents, runtime);
+  const made = await generateImages({ ...generator, graph, batch: 3 }, latents, runtime);
   expect(made.dims).toEqual(clean.dims);
   float32Data(made).forEach((v, i) => {
     expect(v).toBeCloseTo(clean.data[i], 5);

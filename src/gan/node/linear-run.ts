@@ -1,28 +1,19 @@
 /** The linear generator of a folder, on files: no steps, no checkpoint; measured and exported like a trained one. */
 import { batchOf, type Dataset, mixed } from '../../datasets/dataset.ts';
-import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import type { ModelFacts } from '../export.ts';
 import { fitLinear } from '../networks/linear.ts';
 import type { CoveragePoint, DataFacts } from '../record.ts';
 import { readRunData } from './data.ts';
-import type { RunEvent } from './events.ts';
 import { factsOf, filesOf, trainingFacts, writeModels, writeSheets } from './files.ts';
 import { drawSamples, measureNetworks } from './measure.ts';
+import type { RunOptions } from './options.ts';
 
-export interface LinearRunOptions {
-  readonly folder: string;
-  readonly out: string;
-  readonly data: Partial<FolderOptions>;
+export interface LinearRunOptions
+  extends Pick<RunOptions, 'folder' | 'out' | 'data' | 'held' | 'half' | 'licence' | 'signal' | 'onEvent'> {
   /** Components; default 64, of crops 128. */
   readonly latent?: number;
-  readonly held?: number;
   readonly seed?: number;
-  readonly half?: boolean;
-  readonly licence?: ModelFacts['licence'];
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: RunEvent) => void;
 }
 
 export interface LinearRunResult {

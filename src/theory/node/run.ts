@@ -48,34 +48,47 @@ export async function knownCells(folder: string, resume: boolean): Promise<Reado
   }
 }
 
-/** Runs what is missing, and writes `theory.json`, `theory.csv` and `theory.html`; an aborted run too. */
+/**
+ * Runs what is missing, and writes `theory.json`, `theory.csv` and `theory.html`; an aborted run too. Throws `usage` where
+ * cells that are known are not of these plans.
+ */
 export async function runTheory(job: TheoryJob, runtime: Runtime, hooks: TheoryHooks = {}): Promise<Theory> {
   const { plans, setting, folder, known } = job;
   const shared: Pick<CellHooks, 'compiled' | 'poolImages'> = { compiled: new Map(), poolImages: new Map() };
   const total = plans.reduce((sum, plan) => sum + workOf(plan, setting), 0);
-  const cells: Cell[] = [];
+  const parts = plans.map((plan) => ({ plan, key: hashOf([job.description, plan]) }));
+  checkKnown(known, new Set(parts.map(({ key }) => key)), folder);
+  const finished = new Map(known);
+  const cells = () => parts.flatMap(({ key }) => finished.get(key) ?? []);
   let before = 0;
-  let complete = true;
-  for (const plan of plans) {
-    const key = hashOf([job.description, plan]);
+  for (const { plan, key } of parts) {
     const what = nameOf(plan);
     const onProgress = (done: number) => hooks.onProgress?.(before + done, total, what);
-    const cell = known.get(key) ?? (await runCell(plan, key, setting, runtime, { ...shared, ...hooks, onProgress }));
-    before += workOf(plan, setting);
-    if (!cell) {
-      complete = false;
-      break;
+    if (!finished.has(key)) {
+      const cell = await runCell(plan, key, setting, runtime, { ...shared, ...hooks, onProgress });
+      if (!cell) break;
+      finished.set(key, cell);
+      await writeTheory(folder, job.theory(cells(), false));
+      hooks.onCell?.(cell, what);
     }
-    cells.push(cell);
-    if (known.has(key)) continue;
-    await writeTheory(folder, job.theory(cells, false));
-    hooks.onCell?.(cell, what);
+    before += workOf(plan, setting);
   }
-  const theory = job.theory(cells, complete);
+  const theory = job.theory(cells(), finished.size === parts.length);
   await writeTheory(folder, theory);
   await writeFileAtomic(path.join(folder, 'theory.csv'), csvOf(theory));
   await writeFileAtomic(path.join(folder, 'theory.html'), await theoryPage(theory));
   return theory;
+}
+
+/** What an earlier run finished is not thrown away because this one asks for something else. */
+function checkKnown(known: ReadonlyMap<string, Cell>, wanted: ReadonlySet<string>, folder: string): void {
+  const others = [...known.keys()].filter((key) => !wanted.has(key)).length;
+  if (others === 0) return;
+  throw new RgiError(
+    'usage',
+    `${path.join(folder, FILE)} holds ${others} finished cells that this run would not make (of another generator, other settings or experiments): take another --out.`,
+    { file: folder },
+  );
 }
 
 /** A line per cell: the file can be read by eye and by `grep`. */
