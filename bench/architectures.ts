@@ -17,14 +17,10 @@ import { rgi } from '../src/inversion/methods/rgi.ts';
 import type { Graph } from '../src/onnx/graph.ts';
 import { randomFrom } from '../src/random.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
+import { processorClock } from './clocks.ts';
 import { argument, median, score, trial } from './trials.ts';
 
 const runtime = nodeRuntime({ threads: 1 });
-
-const processorSeconds = () => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-};
 
 interface Made {
   readonly generator: Graph;
@@ -104,9 +100,9 @@ async function stepsWithin(seconds: number, trainer: Awaited<ReturnType<typeof c
   const tried = trainer.settings.penaltyEvery;
   // The first two compile both forms of the discriminator's step.
   for (let i = 0; i < 2; i++) await trainer.step();
-  const before = processorSeconds();
+  const before = processorClock();
   for (let i = 0; i < tried; i++) await trainer.step();
-  const each = (processorSeconds() - before) / tried;
+  const each = (processorClock() - before) / 1000 / tried;
   await trainer.dispose();
   return Math.round(seconds / each);
 }

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Corruption, corrupt } from '../src/images/corruptions.ts';
-import { type Image, imageAt, type Mask, stackImages } from '../src/images/image.ts';
+import { clip, type Image, imageAt, type Mask, stackImages } from '../src/images/image.ts';
 import { readPicture } from '../src/images/node/read.ts';
 import { type Generator, type LatentLaw, openGenerator } from '../src/inversion/generator.ts';
 import type { Method } from '../src/inversion/method.ts';
@@ -100,7 +100,7 @@ export async function score(
   };
   for await (const restoration of restoreImages(job, runtime)) restorations.push(restoration);
   const seconds = (performance.now() - started) / 1000;
-  const truth = (i: number) => clipped(imageAt(clean, i));
+  const truth = (i: number) => clip(imageAt(clean, i));
   return {
     psnr: restorations.map((r, i) => psnr(r.restored, truth(i))),
     ssim: restorations.map((r, i) => ssim(r.restored, truth(i))),
@@ -109,10 +109,6 @@ export async function score(
     steps: restorations[0].steps,
     restorations,
   };
-}
-
-function clipped(image: Image): Image {
-  return { ...image, data: image.data.map((v) => Math.min(1, Math.max(-1, v))) };
 }
 
 export function median(values: readonly number[]): number {

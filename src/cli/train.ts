@@ -147,7 +147,7 @@ async function trainNetwork(
   if (flags.json) printJson(io, summaryOf(result));
   else if (!flags.quiet) for (const line of linesOf(result)) say(io, line);
   if (!result.written) {
-    say(io, 'error: The best models could not be written (see above): make room, and train again.');
+    say(io, 'error: The models of the best measurement could not be written: make room, and train again.');
     return EXIT.unusable;
   }
   return result.ended === 'done' ? EXIT.done : EXIT.interrupted;

@@ -70,3 +70,15 @@ it('a full disk is said and survived; what could be written before stays, and no
   expect(written).toContain('samples-0000003.png');
   expect([...written, ...(await readdir(folder))].filter((name) => name.endsWith('.tmp'))).toEqual([]);
 }, 60_000);
+
+it('models that could not be written are still missing when the run is gone on with', async () => {
+  const { backbone: _, ...settings } = tinySettings({ steps: 2 });
+  const out = path.join(folder, 'missing.onnx');
+  const options = { folder: path.join(folder, 'pictures'), out, data: { size: 8 }, held: 4, settings, measureEvery: 2 };
+  disk.refuses = (file) => /missing[^/]*\.onnx[^/]*$/.test(file);
+  expect(await trainFolder(options, runtime)).toMatchObject({ ended: 'done', written: false });
+  disk.refuses = () => false;
+  expect(await trainFolder({ ...options, resume: true }, runtime)).toMatchObject({ ended: 'done', written: false });
+  expect(await trainFolder(options, runtime)).toMatchObject({ written: true });
+  expect(await trainFolder({ ...options, resume: true }, runtime)).toMatchObject({ written: true });
+}, 60_000);

@@ -9,6 +9,7 @@ import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
 import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
 import { contactSheet } from '../../images/sheet.ts';
 import type { Graph } from '../../onnx/graph.ts';
+import { readModel } from '../../onnx/read.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import { type Checkpoint, readCheckpoint } from '../checkpoint.ts';
 import { exportNetwork, type ModelFacts } from '../export.ts';
@@ -116,6 +117,16 @@ export async function writeModels(
   const bytes = exportNetwork(graphs.generator, 'generator', { ...facts, companions }, half);
   await writeFileAtomic(models.generator, bytes, { durable: true });
   return [models.generator, ...written];
+}
+
+/** Is the generator on the disk that of step `step`? */
+export async function holdsStep({ models }: RunFiles, step: number): Promise<boolean> {
+  try {
+    const { metadata } = readModel(await readFile(models.generator));
+    return (JSON.parse(metadata.get('rgi.training') ?? '{}') as { readonly step?: number }).step === step;
+  } catch {
+    return false;
+  }
 }
 
 /** The samples, and unseen pictures above what was reached, as PNG files of this step; returns them as data URLs. */

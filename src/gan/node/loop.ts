@@ -6,11 +6,11 @@ import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { writeCheckpoint } from '../checkpoint.ts';
 import { trainingPage } from '../page.ts';
-import type { RunRecord } from '../record.ts';
+import { bestOf, type RunRecord } from '../record.ts';
 import type { StepLosses, Trainer, TrainerState } from '../trainer.ts';
 import type { RunData } from './data.ts';
 import type { Tell } from './events.ts';
-import { factsOf, modelFilesOf, type RunFiles, trainingFacts, writeModels, writeSheets } from './files.ts';
+import { factsOf, holdsStep, modelFilesOf, type RunFiles, trainingFacts, writeModels, writeSheets } from './files.ts';
 import { runLog } from './log.ts';
 import { drawSamples, type Measured, measureNetworks } from './measure.ts';
 import type { RunOptions, RunResult } from './options.ts';
@@ -46,7 +46,9 @@ export async function trainingLoop({
   const log = runLog(settings, data.facts, before);
   let sound = await trainer.save();
   let savedAt = 0;
-  let written = true;
+  // An earlier session may have been unable to write them.
+  const earlier = bestOf(before?.coverage ?? []);
+  let written = earlier === undefined || (await holdsStep(files, earlier.step));
 
   const note = (text: string): void => {
     log.event(text);
