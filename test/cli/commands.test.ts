@@ -1,11 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { statSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNpz, writeNpz } from '../../src/arrays/npy.ts';
 import { readBytes } from '../../src/images/node/decode.ts';
 import { writeFileAtomic } from '../../src/images/node/write.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { encodeModel } from '../../src/onnx/encode.ts';
+import type { Graph } from '../../src/onnx/graph.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
+import { randomFrom } from '../../src/random.ts';
 import { hasShared, sharedPath } from '../support/shared.ts';
 import { type Bench, makeBench } from './bench.ts';
 
@@ -158,11 +162,29 @@ describe('rgi doctor', () => {
   });
 
   test('exits 1, with what to look at, where they cannot be found', async () => {
-    const said = await bench.rgi('doctor --generator @g.onnx --steps 1');
+    writeFileSync(bench.file('wild.onnx'), encodeModel(wild()));
+    const said = await bench.rgi('doctor --generator @wild.onnx --steps 10');
     expect(said.code).toBe(1);
     expect(said.err).toMatch(/^error: Cannot be inverted well: .* Check the latent's law \(--latent-law\)/);
   });
 });
+
+/** sin(100 W z): its loss has a local minimum at every few hundredths of z. */
+function wild(): Graph {
+  const b = new GraphBuilder();
+  const weight = b.floats(
+    randomFrom(1)
+      .normals(4 * 64)
+      .map((v) => 100 * v),
+    [4, 64],
+  );
+  b.node('Reshape', [b.Sin(b.MatMul(b.reserve('z'), weight)), b.ints([-1, 1, 8, 8])], {}, ['image']);
+  const [z, image] = [
+    ['N', 4],
+    ['N', 1, 8, 8],
+  ];
+  return b.graph('wild', [{ name: 'z', type: 'float32', dims: z }], [{ name: 'image', type: 'float32', dims: image }]);
+}
 
 test('rgi doctor, interrupted, has no finding: exit code 3', async () => {
   const said = await bench.rgi('doctor --generator @g.onnx --steps 40', AbortSignal.abort());
