@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readNpy } from '../../src/arrays/npy.ts';
+import { readNpy, writeNpy } from '../../src/arrays/npy.ts';
 import { run } from '../../src/cli/program.ts';
 import { fitLinear } from '../../src/gan/networks/linear.ts';
 import { type Image, stackImages } from '../../src/images/image.ts';
@@ -75,6 +75,10 @@ describe('three commands', () => {
       err: "error: part.onnx is not calibrated: run 'rgi calibrate GOOD_FOLDER --generator part.onnx' first.\n",
     });
     expect(existsSync(file('o'))).toBe(false);
+    // A name that every object of JavaScript has is no policy, either.
+    expect((await rgi('detect @new --generator @part.onnx --policy toString --out @o')).err).toContain(
+      'is not calibrated',
+    );
   });
 
   test('an interrupted calibration stores nothing', async () => {
@@ -182,6 +186,28 @@ describe('three commands', () => {
     expect(err).toContain('The same command with --resume goes on where it stopped.');
     expect(JSON.parse(readFileSync(file('o3/manifest.json'), 'utf8')).complete).toBe(false);
     expect((await rgi('detect @new --generator @part.onnx --out @o3 --resume --quiet')).code).toBe(0);
+  });
+
+  test('of an array of several pictures, a resumed run does those that are missing', async () => {
+    const good = file('new/a.png');
+    const { image } = await readPicture(good);
+    const stack = stackImages([image, withSquare(image), image]);
+    writeFileSync(file('stack.npy'), writeNpy(stack));
+    const line = 'detect @stack.npy --generator @part.onnx --out @o5 --quiet';
+    expect((await rgi(line)).code).toBe(0);
+    const results = file('o5/results.jsonl');
+    const lines = readFileSync(results, 'utf8').trim().split('\n');
+    expect(lines.map((one) => JSON.parse(one).name)).toEqual(['stack.0', 'stack.1', 'stack.2']);
+    const time = () => statSync(file('o5/stack.0.map.npy')).mtimeMs;
+    const before = time();
+    writeFileSync(results, `${lines[0]}\n`);
+    expect((await rgi(`${line} --resume`)).code).toBe(0);
+    const names = readFileSync(results, 'utf8')
+      .trim()
+      .split('\n')
+      .map((one) => JSON.parse(one).name);
+    expect(names).toEqual(['stack.0', 'stack.1', 'stack.2']);
+    expect(time()).toBe(before);
   });
 
   test('by tiles, larger pictures are examined whole, at their own size', async () => {

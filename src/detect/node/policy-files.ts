@@ -15,7 +15,7 @@ import type { Tensor } from '../../onnx/tensor.ts';
 import { type Policy, settingsOf, statisticsArrays, statisticsFrom } from '../policy.ts';
 import { parseSettings } from './policy-schema.ts';
 
-export const POLICIES = 'rgi.policies';
+const POLICIES = 'rgi.policies';
 
 export const DEFAULT_POLICY = 'default';
 
@@ -33,7 +33,7 @@ export function policyNames(model: Pick<Model, 'metadata'>): string[] {
 export async function readPolicy(file: string, model: Pick<Model, 'metadata'>, name = DEFAULT_POLICY): Promise<Policy> {
   const entries = entriesOf(model);
   const names = Object.keys(entries);
-  if (!(name in entries)) {
+  if (!Object.hasOwn(entries, name)) {
     const asked = name === DEFAULT_POLICY ? '' : ` --name ${name}`;
     throw new RgiError(
       'usage',

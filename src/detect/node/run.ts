@@ -97,14 +97,21 @@ export async function detectFiles(
       try {
         const sha256 = await job.hashOf(source.path);
         const before = await finished(job, source, sha256);
-        if (before.length > 0) {
+        const alone = before.get(source.name);
+        if (alone) {
           await examine();
-          for (const record of before) await put(record);
+          await put(alone);
           continue;
         }
         const pictures = await readForExamination(source.path, generator, policy);
         for (const [i, picture] of pictures.entries()) {
           const name = nameOf(source.name, i, pictures.length);
+          const earlier = before.get(name);
+          if (earlier) {
+            await examine();
+            await put(earlier);
+            continue;
+          }
           waiting.push({ name, path: source.path, sha256, picture });
           if (waiting.length >= examiner.batch) await examine();
         }
@@ -177,17 +184,16 @@ function rounded(value: number): number {
   return Number(value.toPrecision(5));
 }
 
-/** Records of a source that an earlier run finished: the same bytes, and all files are there. */
-async function finished(job: DetectJob, source: InputFile, sha256: string): Promise<DetectRecord[]> {
-  const own = job.earlier.filter(
-    (record) => record.status === 'done' && record.sha256 === sha256 && record.path === source.path,
-  );
-  for (const file of own.flatMap((record) => record.files ?? [])) {
-    const there = await access(path.join(job.out, file)).then(
+/** By name, the pictures of a source that an earlier run finished: the same bytes, and all files are there. */
+async function finished(job: DetectJob, source: InputFile, sha256: string): Promise<Map<string, DetectRecord>> {
+  const found = new Map<string, DetectRecord>();
+  for (const record of job.earlier) {
+    if (record.status !== 'done' || record.sha256 !== sha256 || record.path !== source.path) continue;
+    const there = await Promise.all((record.files ?? []).map((file) => access(path.join(job.out, file)))).then(
       () => true,
       () => false,
     );
-    if (!there) return [];
+    if (there) found.set(record.name, record);
   }
-  return own;
+  return found;
 }
