@@ -54,11 +54,11 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
         ['What', `${defective} of ${done.length} pictures are defective`],
         [
           'Threshold of a picture',
-          `score ${policy.thresholds.image.toPrecision(3)} (${percent(policy.falseAlarms.image)} of good pictures are above it)`,
+          `score ${policy.thresholds.image.toPrecision(3)} (set for ${percent(policy.falseAlarms.image)} of good pictures above it)`,
         ],
         [
           'Threshold of a pixel',
-          `${policy.thresholds.pixel.toPrecision(3)} (${percent(policy.falseAlarms.pixel)} of good pixels are above it)`,
+          `${policy.thresholds.pixel.toPrecision(3)} (set for ${percent(policy.falseAlarms.pixel)} of good pixels above it)`,
         ],
         ['Policy', policy.name],
         ['Generator', generator.file],
