@@ -69,7 +69,7 @@ export interface Calibration {
 }
 
 /** Fewer good pictures say nothing about a rate. */
-export const FEWEST_PICTURES = 8;
+const FEWEST_PICTURES = 8;
 
 /** Below this, the threshold of pictures is a continuation more than a measurement. */
 const FEW_PICTURES = 30;
@@ -161,7 +161,6 @@ export async function calibrate(
     );
     const known = await restoreWith(inversion, evenly(seen, COMPARED_ON));
     const measure = comparer({ good, bad, truth, seen: known, folds });
-    // What was best with another prior is so with this one, or nearly.
     const keep = (one: Compared): Trial => ({ ...one, strength, inversion });
     if (!best) {
       const found = searchCandidates(firstCandidate(form, pixels), form, pixels, measure);

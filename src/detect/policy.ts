@@ -6,7 +6,7 @@ import { RgiError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import { float32Data, type Tensor } from '../onnx/tensor.ts';
 
-/** What the residuals of good pictures are like: `standardise` of `evidence.ts` says how these are used. */
+/** What the residuals of good pictures are like: `standardised` of `evidence.ts` says how these are used. */
 export interface Statistics {
   /** Mean residual [1,C,H,W]; [1,C,1,1] where all pixels are alike. */
   readonly location: Image;
@@ -63,7 +63,7 @@ export interface Policy extends PolicySettings {
   readonly statistics: Statistics;
 }
 
-export const POLICY_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/i;
+const POLICY_NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/i;
 
 /** Throws `usage` for a name that could not stand in a file. */
 export function checkPolicyName(name: string): void {
