@@ -38,7 +38,12 @@ export function csvOf(results: Pick<Results, 'results'>): string {
       ];
     }),
   );
-  return [COLUMNS, ...rows].map((row) => `${row.map((cell) => csvCell(cell)).join(',')}\n`).join('');
+  return csvText([COLUMNS, ...rows]);
+}
+
+/** Rows as CSV; numbers with nine digits, which tell any float32 from its neighbours. */
+export function csvText(rows: readonly (readonly (string | number)[])[]): string {
+  return rows.map((row) => `${row.map((cell) => csvCell(cell)).join(',')}\n`).join('');
 }
 
 function csvCell(value: string | number): string {

@@ -6,6 +6,7 @@ import { readPolicy } from '../../detect/node/policy-files.ts';
 import { type DetectRecord, detectFiles } from '../../detect/node/run.ts';
 import { settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
+import { csvText } from '../../evaluate/tables.ts';
 import { expandInputs } from '../../images/node/inputs.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
@@ -124,22 +125,18 @@ function lineOf({ name, defective, score, defects = [], message }: DetectRecord)
 }
 
 function scoresCsv(records: readonly DetectRecord[]): string {
-  const cell = (value: unknown) => {
-    const text = String(value ?? '');
-    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-  };
   const rows = records.map((record) => [
     record.name,
     record.path,
     record.status,
-    record.score,
+    record.score ?? '',
     record.status === 'done' ? (record.defective ? 'defective' : 'good') : '',
-    record.defects?.length,
-    record.markedShare?.toPrecision(4),
-    record.message,
+    record.defects?.length ?? '',
+    record.markedShare?.toPrecision(4) ?? '',
+    record.message ?? '',
   ]);
   const head = ['name', 'path', 'status', 'score', 'verdict', 'defects', 'marked_share', 'message'];
-  return [head, ...rows].map((row) => `${row.map(cell).join(',')}\n`).join('');
+  return csvText([head, ...rows]);
 }
 
 const manifestSchema = z.looseObject({ format: z.literal(1), kind: z.literal('detect'), key: z.string() });
