@@ -48,6 +48,13 @@ export async function companionOf(
   return beside;
 }
 
+const trainingSchema = z.looseObject({ tool: z.literal('rgi train') });
+
+/** Was the model made by `rgi train`? */
+export function trainedHere(model: Model): boolean {
+  return trainingSchema.safeParse(jsonOf(model.metadata.get('rgi.training') ?? 'null')).success;
+}
+
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text);

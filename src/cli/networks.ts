@@ -13,6 +13,7 @@ import type { Model, ValueInfo } from '../onnx/graph.ts';
 import { castTensor, isFloat, sizeOf, type Tensor, tensorOf } from '../onnx/tensor.ts';
 import { openModel } from '../runtime/node/model-file.ts';
 import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
+import { trainedHere } from './metadata.ts';
 
 export interface GeneratorFlags {
   readonly generator: string;
@@ -173,8 +174,14 @@ function inputFromText(info: ValueInfo, text: string): Tensor {
   );
 }
 
+/** Said where the recipes of the RGI paper leave out their critic term. */
+export const LOGISTIC_NOTE =
+  "The discriminator was trained with a logistic loss: the RGI paper's critic term, made for a Wasserstein critic, is off.";
+
 export interface OpenedCritic {
   readonly critic: Critic;
+  /** Trained by `rgi train`, with a logistic loss? */
+  readonly logistic: boolean;
   /** Its activations: what features are taken from where no layers are named. */
   readonly layers: readonly string[];
   /** Every value that can be named as a layer. */
@@ -203,6 +210,7 @@ export async function openCriticFile(runtime: Runtime, file: string, generator: 
   const facts = await inspectModel(open, evaluatorOf(runtime, encodeModel));
   return {
     critic: criticOf(model.graph, facts.batch?.couplesImages ?? true),
+    logistic: trainedHere(model),
     layers: activationLayers(model.graph),
     values: new Set(model.graph.nodes.flatMap((node) => node.outputs)),
   };

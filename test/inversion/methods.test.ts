@@ -85,6 +85,21 @@ describe('what an option means', () => {
       { kind: 'critic', weight: 0.5 },
     ]);
   });
+
+  it("a discriminator trained with a logistic loss is no Wasserstein critic: off in the RGI paper's recipes, softplus elsewhere", () => {
+    const logistic = { critic: true, logistic: true };
+    expect(target({ method: 'rgi', preset: 'paper' }, { critic: true }).priors).toEqual([
+      { kind: 'critic', weight: 10 },
+    ]);
+    for (const method of ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan'] as const) {
+      const recipe = method.endsWith('rgi') ? { preset: 'paper' as const } : { recipe: 'rgi' as const };
+      expect(target({ method, ...recipe }, logistic).priors).toEqual([]);
+    }
+    expect(target({ method: 'yeh' }, logistic).priors).toEqual([{ kind: 'logistic', weight: 0.2 }]);
+    expect(target({ method: 'rgi', latentPrior: 0, criticPrior: 3 }, logistic).priors).toEqual([
+      { kind: 'logistic', weight: 3 },
+    ]);
+  });
 });
 
 describe('what is refused', () => {

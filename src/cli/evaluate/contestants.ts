@@ -6,7 +6,7 @@ import { buildMethod } from '../../inversion/methods/index.ts';
 import { reuse } from '../../inversion/reuse.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { companionOf } from '../metadata.ts';
-import { type GeneratorFlags, type OpenedGenerator, openCriticFile } from '../networks.ts';
+import { type GeneratorFlags, LOGISTIC_NOTE, type OpenedGenerator, openCriticFile } from '../networks.ts';
 import { describeMethod } from '../restore/manifest.ts';
 import { sha256Of } from '../version.ts';
 
@@ -14,6 +14,7 @@ export interface Networks {
   readonly contestant: Pick<ResolvedContestant, 'critic'>;
   readonly layers: readonly string[];
   readonly scores: boolean;
+  readonly logistic: boolean;
   readonly described: unknown;
   readonly notes: readonly string[];
 }
@@ -41,8 +42,12 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
       : {},
     layers: source?.layers ?? [],
     scores: discriminator !== undefined,
+    logistic: discriminator?.logistic ?? false,
     described: { discriminator: await described(file), features: await described(flags.features) },
-    notes: source ? [] : ['Critic and feature terms are off: there is no discriminator (--discriminator).'],
+    notes: [
+      ...(source ? [] : ['Critic and feature terms are off: there is no discriminator (--discriminator).']),
+      ...(discriminator?.logistic ? [LOGISTIC_NOTE] : []),
+    ],
   };
 }
 
@@ -52,6 +57,7 @@ export function resolve(recipe: Recipe, { generator }: OpenedGenerator, networks
     generator: generator.graph,
     masked: recipe.told,
     critic: networks.scores,
+    logistic: networks.logistic,
     layers: networks.layers,
   };
   try {

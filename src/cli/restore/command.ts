@@ -14,7 +14,7 @@ import { openEncoder } from '../encoder.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { companionOf } from '../metadata.ts';
-import { type OpenedGenerator, openCriticFile, openGeneratorFile } from '../networks.ts';
+import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openGeneratorFile } from '../networks.ts';
 import { sha256Of, VERSION } from '../version.ts';
 import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
 import {
@@ -137,6 +137,9 @@ function conclude(outcome: Awaited<ReturnType<typeof runPictures>>, flags: Resto
 interface Critics {
   readonly critic?: Critic;
   readonly layers: readonly string[];
+  /** Would the method use a discriminator's score or features? */
+  readonly useful: boolean;
+  readonly logistic: boolean;
   readonly discriminator?: string;
   readonly features?: string;
   readonly notes: readonly string[];
@@ -173,11 +176,18 @@ async function criticFor(
   }
   const notes = [
     ...(companion ? [`The discriminator is the generator's companion, ${path.basename(companion)}.`] : []),
+    ...(d?.logistic &&
+    !usesScore(buildMethod(options, { ...all, logistic: true })) &&
+    usesScore(buildMethod(options, all))
+      ? [LOGISTIC_NOTE]
+      : []),
     ...(useful && !d && !f ? ['Critic and feature terms are off: there is no discriminator (--discriminator).'] : []),
   ];
   return {
     ...(source ? { critic: { score: (d ?? source).critic.score, features: source.critic.features } } : {}),
     layers: source ? (flags.featureLayers ?? source.layers) : [],
+    useful,
+    logistic: d?.logistic ?? false,
     discriminator,
     features: flags.features,
     notes,
@@ -187,7 +197,7 @@ async function criticFor(
 function contextOf(
   opened: OpenedGenerator,
   flags: RestoreFlags,
-  critic: { layers: readonly string[]; discriminator?: string },
+  critic: { layers: readonly string[]; discriminator?: string; logistic?: boolean },
 ) {
   const { generator } = opened;
   return {
@@ -195,6 +205,7 @@ function contextOf(
     generator: generator.graph,
     masked: flags.mask !== undefined,
     critic: critic.discriminator !== undefined,
+    logistic: critic.logistic,
     layers: critic.layers,
   };
 }
@@ -231,7 +242,7 @@ function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, c
   if (usesScore(method) && critics.discriminator === undefined) {
     throw fail('--critic-prior needs a discriminator: give it with --discriminator.');
   }
-  if (flags.discriminator !== undefined && flags.discriminator !== 'none' && !usesCritic(method)) {
+  if (flags.discriminator !== undefined && flags.discriminator !== 'none' && !critics.useful) {
     throw fail(
       `${name} has no use for a discriminator${unless(['criticPrior', 'featureWeight'])}leave --discriminator out.`,
     );

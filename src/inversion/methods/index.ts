@@ -50,7 +50,13 @@ export interface MethodContext {
   readonly channels: number;
   readonly generator: Graph;
   readonly masked: boolean;
+  /** Is a discriminator given? */
   readonly critic: boolean;
+  /**
+   * Was it trained with a logistic loss? Its score is then log-odds, not a Wasserstein critic's: the recipes of the RGI paper
+   * leave their critic term out, whose weight is made for that scale.
+   */
+  readonly logistic?: boolean;
   /** The feature layers of the second network, all its activations if not chosen. */
   readonly layers: readonly string[];
 }
@@ -107,7 +113,8 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
     throw new RgiError('usage', 'Give lambda or the threshold in grey levels, not both: they say the same.');
   }
   const recipe = options.recipe ?? 'original';
-  const { critic, masked, layers } = context;
+  const { masked, layers } = context;
+  const critic = context.critic && (!context.logistic || (method === 'yeh' && recipe === 'original'));
   const { steps, seed } = options;
   const paper = options.preset === undefined || options.preset === 'fast' ? 'paper' : options.preset;
   switch (method) {
@@ -160,8 +167,8 @@ function rgiOptions(options: MethodOptions, context: MethodContext) {
     latentRate: options.latentRate,
     maskRate: options.maskRate,
     seed: options.seed,
-    critic: context.critic,
-    priors: priorsOf(options, preset),
+    critic: context.critic && !context.logistic,
+    priors: priorsOf(options, preset, context.logistic ? 'logistic' : 'critic'),
   };
 }
 
@@ -197,12 +204,12 @@ function maskOf(options: MethodOptions): MaskForm | undefined {
 }
 
 /** A weight chosen for the latents' prior takes the place of the default preset's own, which needs none. */
-function priorsOf(options: MethodOptions, preset: Preset): Prior[] | undefined {
+function priorsOf(options: MethodOptions, preset: Preset, score: 'logistic' | 'critic'): Prior[] | undefined {
   if (options.latentPrior === undefined && options.criticPrior === undefined) return undefined;
   return [
     ...(options.latentPrior === undefined && preset === 'fast' ? [LATENT_PRIOR] : []),
     ...(options.latentPrior ? [{ kind: 'gaussian' as const, weight: options.latentPrior }] : []),
-    ...(options.criticPrior ? [{ kind: 'critic' as const, weight: options.criticPrior }] : []),
+    ...(options.criticPrior ? [{ kind: score, weight: options.criticPrior }] : []),
   ];
 }
 
