@@ -10,6 +10,9 @@ const DEVIATION = 1;
 const RADIUS = 2;
 
 const SWEEPS = 3;
+const REACH = 3;
+const SURROUNDED = 0.25;
+const LOST = 0.05;
 
 /**
  * lambda of each pixel, [N,1,H,W], from the image's `lambda` [N,1,1,1]:
@@ -29,15 +32,22 @@ export function coherentLambda(
   const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / DEVIATION) ** 2));
   const kernel = bell.flatMap((row, i) => bell.map((column, j) => (i === RADIUS && j === RADIUS ? 0 : row * column)));
   const weights = b.floats(kernel, [1, 1, size, size]);
-  const around = (value: Value) => b.Conv(value, weights, undefined, { pads: [RADIUS, RADIUS, RADIUS, RADIUS] });
-  const all = around(b.floats(new Float32Array(height * width).fill(1), [1, 1, height, width]));
+  const square = 2 * REACH + 1;
+  const ones = b.floats(new Float32Array(square ** 2).fill(1), [1, 1, square, square]);
+  const convolved = (value: Value, kernel: Value, radius: number) =>
+    b.Conv(value, kernel, undefined, { pads: [radius, radius, radius, radius] });
+  const everywhere = b.floats(new Float32Array(height * width).fill(1), [1, 1, height, width]);
+  const around = (value: Value) => b.Div(convolved(value, weights, RADIUS), convolved(everywhere, weights, RADIUS));
+  const wide = (value: Value) => b.Div(convolved(value, ones, REACH), convolved(everywhere, ones, REACH));
   let own = lambda;
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const kept = b.Cast(b.GreaterOrEqual(keepOf(own), b.scalar(0.5)), 'float32');
     // -1 among masked pixels, 1 among kept ones
-    const side = b.Sub(b.Mul(b.Div(around(kept), all), b.scalar(2)), b.scalar(1));
+    const side = b.Sub(b.Mul(around(kept), b.scalar(2)), b.scalar(1));
     const agreed = b.Mul(b.Mul(side, side), side);
-    own = b.Mul(lambda, b.Add(b.Mul(agreed, b.scalar(coherence)), b.scalar(1)));
+    const near = b.Mul(lambda, b.Add(b.Mul(agreed, b.scalar(coherence)), b.scalar(1)));
+    const lost = b.Less(wide(kept), b.scalar(SURROUNDED));
+    own = b.Mul(near, b.Where(lost, b.scalar(LOST), b.scalar(1)));
   }
   return own;
 }

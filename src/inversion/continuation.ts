@@ -17,6 +17,8 @@ import type { Progress, ResultCode, Stage } from './method.ts';
 import type { StartRule } from './starts.ts';
 
 export interface ContinuationOptions {
+  /** Once the mask is found, search again with it as if it had been given: a start is the better for not seeing the corruption. */
+  readonly again: boolean;
   readonly channels: number;
   /** The pixel losses of the competition and of what follows. */
   readonly first: PixelTerm;
@@ -74,15 +76,22 @@ export function continuation(options: ContinuationOptions): Stage[] {
     controls: (t) => ({ ...still, lambda: lambda(thresholdGrey, last), latentRate: rate * cosineDecay(t / steps) }),
     terminate: (progress) => convergedAfter(steps / 2, Math.max(FEWEST_COMPARED, Math.ceil(steps / 12)), progress),
   });
+  const compete: Stage = {
+    name: 'compete',
+    formulation: formulation(first, {}),
+    steps: early,
+    starts: options.starts,
+    controls: (t) => ({ ...still, lambda: geometric(from, lambda(thresholdGrey, first), t / early), latentRate }),
+  };
+  const given = (loss: PixelTerm): Formulation => ({ ...formulation(loss, {}), mask: { form: 'given' } });
+  const again: Stage[] = [
+    { ...compete, name: 'compete again', formulation: given(first), fixesMask: true, restarts: true },
+    falling('refine again', middle, latentRate, given(last)),
+  ];
   return [
-    {
-      name: 'compete',
-      formulation: formulation(first, {}),
-      steps: early,
-      starts: options.starts,
-      controls: (t) => ({ ...still, lambda: geometric(from, lambda(thresholdGrey, first), t / early), latentRate }),
-    },
+    compete,
     falling('refine', middle, latentRate, formulation(last, { coherence })),
+    ...(options.again ? again : []),
     {
       // An image that is all but fitted is fitted faster in absolute error, which does not tire of small residuals.
       ...falling('fit', late, FIT_RATE * latentRate, formulation(first, { coherence, loss: last })),

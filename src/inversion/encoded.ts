@@ -10,6 +10,7 @@ import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Generator } from './generator.ts';
 import { grossThresholds } from './noise.ts';
+import { withStart } from './starts.ts';
 
 /** Enough for the fit to settle; each costs one pass of both networks. */
 const ROUNDS = 10;
@@ -30,16 +31,7 @@ export async function withEncodedStart(
   keep?: Tensor,
 ): Promise<Map<string, Tensor>> {
   const encoded = await encodedStarts(generator, images, runtime, keep);
-  return new Map(
-    [...drawn].map(([name, own]) => {
-      const start = float32Data(encoded.get(name)!);
-      const data = float32Data(own).slice();
-      const each = start.length / images.dims[0];
-      for (let i = 0; i < images.dims[0]; i++)
-        data.set(start.subarray(i * each, (i + 1) * each), ((i + 1) * count - 1) * each);
-      return [name, float32(data, own.dims)];
-    }),
-  );
+  return withStart(drawn, encoded, count, count - 1);
 }
 
 /** One latent per image of `images` [n,C,H,W]; `keep` [n,1,H,W] tells the pixels to trust (1), where they are known. */

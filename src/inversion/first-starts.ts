@@ -27,7 +27,7 @@ export async function firstStarts(
   runtime: Runtime,
   { images, keep, compile, pool, signal }: FirstStartsOptions,
 ): Promise<Map<string, Tensor>> {
-  const shared = { keep: method.needsMask ? keep : undefined, pool, signal };
+  const shared = { keep, pool, signal };
   const [{ starts: count, controls }] = method.stages;
   if (method.start.distance.kind !== 'loss') {
     const drawn = await chooseStarts(generator, images, method.start, count, runtime, shared);

@@ -4,8 +4,11 @@
  * corrupted, as edges are found (hysteresis: Canny 1986): what is surely gross, and what is connected to it and no inlier.
  */
 import { connectedComponents } from '../arrays/components.ts';
-import { type Image, type Mask, shapeOf } from '../images/image.ts';
-import { float32 } from '../onnx/tensor.ts';
+import { boxMean } from '../arrays/filter.ts';
+import { binaryMask, type Image, imageAt, type Mask, residualMap, shapeOf, stackImages } from '../images/image.ts';
+import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import { isAdaptive, type Method } from './method.ts';
+import { grossThresholds } from './noise.ts';
 
 /** Residuals (RMS over the channels, grey levels) from which a pixel is surely gross, and below which it is none. */
 const SURE_GREY = 32;
@@ -14,9 +17,14 @@ const LEAST_GREY = 20;
 /** A pixel is surely gross from so many times the residual on from which it is no inlier. */
 const SURE = 2;
 
+/** A pixel's neighbours are those of a square of so many pixels to each side. */
+const NEIGHBOURHOOD = 3;
+/** Of independent corruption of every second pixel, one pixel in two hundred has so many corrupted neighbours. */
+const SURROUNDED = 0.8;
+
 export interface FoundMask {
   readonly mask: Mask;
-  /** What the squared loss's exact mask is at the lower of the two thresholds; 0 where the mask is. */
+  /** What the squared loss's exact mask is at the lower of the two thresholds, or the share of the neighbours that are masked. */
   readonly softMask: Mask;
 }
 
@@ -34,15 +42,61 @@ export function foundMask(residual: Image, grossGrey: number): FoundMask {
   residual.data.forEach((r, i) => {
     if (r > sure) isGross[labels[i]] = 1;
   });
-  const mask = float32(
+  const gross = float32(
     residual.data.map((_, i) => isGross[labels[i]]),
     residual.dims,
   );
-  const softMask = float32(
-    residual.data.map((r, i) => mask.data[i] * squaredMask(r, least)),
-    residual.dims,
+  const surely = residual.data.map((r, i) => gross.data[i] * squaredMask(r, least));
+  const around = surroundedShares(gross);
+  return {
+    mask: float32(
+      gross.data.map((m, i) => (m > 0 || around[i] > 0 ? 1 : 0)),
+      residual.dims,
+    ),
+    softMask: float32(
+      surely.map((m, i) => Math.max(m, around[i])),
+      residual.dims,
+    ),
+  };
+}
+
+/**
+ * Corrupted values that happen to look right: for pixels that are not in the mask but of whose neighbours more than
+ * `SURROUNDED` are (those found in this way counted), that share; 0 for all others.
+ */
+function surroundedShares(mask: Mask): Float32Array {
+  const size = 2 * NEIGHBOURHOOD + 1;
+  const filled = float32(mask.data.slice(), mask.dims);
+  const inside = boxMean(float32(new Float32Array(mask.data.length).fill(1), mask.dims), size).data;
+  const shares = new Float32Array(mask.data.length);
+  for (let changed = true; changed; ) {
+    changed = false;
+    const around = boxMean(filled, size).data;
+    for (let i = 0; i < shares.length; i++) {
+      if (filled.data[i] > 0) continue;
+      const share = around[i] / (inside[i] - 1 / size ** 2);
+      if (share <= SURROUNDED) continue;
+      shares[i] = share;
+      changed = true;
+    }
+    shares.forEach((share, i) => {
+      if (share > 0) filled.data[i] = 1;
+    });
+  }
+  return shares;
+}
+
+/**
+ * The masks [n,1,H,W] that the search of `method` has found for images `x` [n,C,H,W]: what the residuals of its `y` say, or M
+ * itself where its threshold was given.
+ */
+export function foundMasks(method: Method, x: Tensor, y: Tensor, softMasks: Tensor): Mask {
+  const [images, restored, soft] = [x, y, softMasks].map((tensor) => float32(float32Data(tensor), tensor.dims));
+  if (!isAdaptive(method)) return binaryMask(soft);
+  const gross = grossThresholds(x, y);
+  return stackImages(
+    gross.map((grey, i) => foundMask(residualMap(imageAt(images, i), imageAt(restored, i)), grey).mask),
   );
-  return { mask, softMask };
 }
 
 /** The squared loss's exact mask at a residual r: it starts at the threshold t and tends to 1. */

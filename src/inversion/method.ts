@@ -44,12 +44,24 @@ export interface Stage {
    * out where it is of use for none.
    */
   isWanted?(misfitGrey: number): boolean;
+  /**
+   * From this stage on, is M what the residuals at its start say (`found-mask.ts`)? Its formulation's mask is 'given'. Where the
+   * user gives the mask, that one stays.
+   */
+  readonly fixesMask?: boolean;
+  /** Does it begin anew, from starts chosen as the first (the mask being known by now) beside the best so far? */
+  readonly restarts?: boolean;
   /** Searches per image run side by side; the best by loss go on to the next stage. */
   readonly starts: number;
   /** The numbers of step t = 0, 1, ... of this stage. */
   controls(t: number): Controls;
   /** Asked after each step, per image; a code stops that image. */
   terminate?(progress: Progress): ResultCode | undefined;
+}
+
+/** Do pictures' own residuals set the threshold of their masks? */
+export function isAdaptive(method: Method): boolean {
+  return method.stages.some((stage) => stage.lambdaOfThreshold !== undefined);
 }
 
 export interface Method {

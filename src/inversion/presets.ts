@@ -7,10 +7,11 @@ import type { StartRule } from './starts.ts';
 
 export type PaperPreset = 'paper' | 'paper-l1' | 'paper-detect';
 
-/** `fast` is our default. */
-export type Preset = 'fast' | PaperPreset;
+/** `fast` is our default; `best` takes longer. */
+export type OwnPreset = 'fast' | 'best';
+export type Preset = OwnPreset | PaperPreset;
 
-export const PRESETS: readonly Preset[] = ['fast', 'paper', 'paper-l1', 'paper-detect'];
+export const PRESETS: readonly Preset[] = ['fast', 'best', 'paper', 'paper-l1', 'paper-detect'];
 
 export interface PaperSettings {
   readonly loss: PixelTerm;
@@ -55,6 +56,11 @@ export const PAPER: Readonly<Record<PaperPreset, PaperSettings>> = {
     critic: 0.1,
   },
 };
+
+/** The paper's presets have settings that ours do not, and the reverse. */
+export function isOwnPreset(preset: Preset): preset is OwnPreset {
+  return preset === 'fast' || preset === 'best';
+}
 
 /** The reference's learning rates. */
 export const PAPER_RATES = { latent: 0.1, mask: 0.1, weights: 1e-5 } as const;

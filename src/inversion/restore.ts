@@ -9,7 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
 import { foundMask, squaredMask } from './found-mask.ts';
 import type { Generator } from './generator.ts';
-import type { Method, ResultCode } from './method.ts';
+import { isAdaptive, type Method, type ResultCode } from './method.ts';
 import { grossThresholds, misfits } from './noise.ts';
 import { type Reuse, reuse } from './reuse.ts';
 import { runMethod, type StepReport } from './solver.ts';
@@ -155,7 +155,7 @@ function masksOf(
     );
     return { mask: binaryMask(softMask), softMask };
   }
-  if (job.method.stages.some((stage) => stage.lambdaOfThreshold)) return foundMask(residual, grossThresholds(x, y)[0]);
+  if (isAdaptive(job.method)) return foundMask(residual, grossThresholds(x, y)[0]);
   const { formulation } = job.method.stages[job.method.stages.length - 1];
   const isBinary = formulation.mask.form === 'exact' && formulation.loss.some((term) => term.kind === 'l1');
   const soft = isBinary ? softened(found, x, y) : found;

@@ -6,6 +6,7 @@ import { evaluatorOf, type Loop, type Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
 import { renderFeeds, stepFeeds } from './feeds.ts';
 import { firstStarts } from './first-starts.ts';
+import { foundMasks } from './found-mask.ts';
 import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
 import type { Method, ResultCode, Stage } from './method.ts';
@@ -13,7 +14,7 @@ import { STEP } from './names.ts';
 import { grossThresholds, misfits } from './noise.ts';
 import type { Reuse } from './reuse.ts';
 import { bestSearches, wantedStages } from './searches.ts';
-import { rows } from './starts.ts';
+import { rows, withStart } from './starts.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
 import { type CompiledStep, compileStep } from './step.ts';
 
@@ -103,6 +104,7 @@ export function createSolver(
   const evaluate = evaluatorOf(runtime, encodeModel);
   let history: { loss: number[][]; masked: number[][] };
   let images: Tensor;
+  /** 1 - M where it was given, or a stage has fixed it. */
   let keep: Tensor | undefined;
   let stageIndex = 0;
   let stepIndex = 0;
@@ -136,7 +138,7 @@ export function createSolver(
       throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
     if (mask) checkMask(given, mask);
     images = given;
-    keep = mask && (method.keepOf ?? keepOf)(mask);
+    keep = mask && method.needsMask ? (method.keepOf ?? keepOf)(mask) : undefined;
   }
 
   /** Opens the current stage on the tensors that `start` gives for it. */
@@ -173,6 +175,15 @@ export function createSolver(
     }
   }
 
+  const newStarts = () =>
+    firstStarts(generator, method, runtime, {
+      images,
+      keep,
+      compile,
+      pool: options.reuse?.pool,
+      signal: options.signal,
+    });
+
   const latentsOf = (tensors: ReadonlyMap<string, Tensor>, chosen: readonly number[]) =>
     new Map([...compiled.latents.keys()].map((name) => [name, rows(tensors.get(name)!, chosen)]));
 
@@ -185,6 +196,7 @@ export function createSolver(
     floors: [...floors],
     losses: losses.map((list) => [...list]),
     history: { loss: history.loss.map((list) => [...list]), masked: history.masked.map((list) => [...list]) },
+    ...(keep && !method.needsMask ? { keep } : {}),
   });
 
   return {
@@ -193,13 +205,13 @@ export function createSolver(
       const lists = () => Array.from({ length: given.dims[0] }, (): number[] => []);
       history = { loss: lists(), masked: lists() };
       floors = Array.from({ length: given.dims[0] }, () => 0);
-      const how = { images, keep, compile, pool: options.reuse?.pool, signal: options.signal };
-      const chosen = latents ?? (await firstStarts(generator, method, runtime, how));
+      const chosen = latents ?? (await newStarts());
       await enter((step) => initialTensors(step, chosen));
     },
     async resume(state, given, mask) {
       accept(given, mask);
       stageIndex = state.stage;
+      keep = state.keep ?? keep;
       const searches = given.dims[0] * (method.stages[state.stage]?.starts ?? 0);
       if (state.codes.length !== searches || state.history.loss.length !== given.dims[0]) {
         throw new RgiError(
@@ -257,14 +269,17 @@ export function createSolver(
         codes = codes.map((code) => code ?? 'step-limit');
         return false;
       }
-      const { lambdaOfThreshold, starts: count } = method.stages[next];
+      const { lambdaOfThreshold, fixesMask, restarts, starts: count } = method.stages[next];
+      if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen)));
       if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
       const before = chosen.map((search) => codes[search] ?? 'step-limit');
       await loop!.dispose();
       loop = undefined;
       earlierSteps += stepIndex;
       stageIndex = next;
-      const latents = latentsOf(tensors, bestSearches(loss, images.dims[0], count));
+      const latents = restarts
+        ? withStart(await newStarts(), latentsOf(tensors, chosen), count, 0)
+        : latentsOf(tensors, bestSearches(loss, images.dims[0], count));
       await enter((step) => initialTensors(step, latents));
       before.forEach((code, image) => {
         if (!wanted[next][image]) codes.fill(code, image * count, (image + 1) * count);

@@ -27,6 +27,8 @@ export interface SolverState {
   readonly history: History;
   /** Per image: the least lambda its own residuals call for. */
   readonly floors: readonly number[];
+  /** 1 - M [n,1,H,W], where a stage has fixed it. */
+  readonly keep?: Tensor;
 }
 
 /** The state before the first step of a stage. */
@@ -76,6 +78,7 @@ export function checkTensors(compiled: CompiledStep, state: SolverState): void {
 }
 
 const TENSOR = 'state/';
+const KEEP = 'keep';
 
 /** The state as an `.npz` file. */
 export function writeState(state: SolverState): Uint8Array {
@@ -91,6 +94,7 @@ export function writeState(state: SolverState): Uint8Array {
     arrays.set(`history.loss.${i}`, float32(losses));
     arrays.set(`history.masked.${i}`, float32(state.history.masked[i]));
   });
+  if (state.keep) arrays.set(KEEP, state.keep);
   for (const [name, tensor] of state.tensors) arrays.set(TENSOR + name, tensor);
   return writeNpz(arrays, false);
 }
@@ -111,6 +115,7 @@ export function readState(bytes: Uint8Array): SolverState {
   };
   return {
     ...numbers,
+    ...(arrays.has(KEEP) ? { keep: arrays.get(KEEP) } : {}),
     codes: codes.map((code) => code ?? undefined),
     losses: lists('losses'),
     history: { loss: lists('history.loss'), masked: lists('history.masked') },

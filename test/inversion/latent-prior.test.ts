@@ -72,6 +72,7 @@ it.each(['normal', 'uniform', 'unit'] as LatentLaw[])(
       needsMask: true,
       start: { pool: 4, distance: { kind: 'l2' as const }, seed: 1 },
       stages: continuation({
+        again: false,
         channels: C,
         first: { kind: 'l2', weight: 1 },
         last: { kind: 'l2', weight: 1 },

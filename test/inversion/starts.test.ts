@@ -68,6 +68,7 @@ describe('the starts are the best of the pool', () => {
 
 describe('the path of our default', () => {
   const stages = continuation({
+    again: false,
     channels: 3,
     first: { kind: 'l1', weight: 1 },
     last: { kind: 'l2', weight: 1 },

@@ -4,7 +4,7 @@ import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
 import type { LossTerm, MaskForm, PixelTerm, Prior, Reduction } from '../formulation.ts';
 import type { Method, MethodName } from '../method.ts';
-import type { Preset } from '../presets.ts';
+import { isOwnPreset, type Preset } from '../presets.ts';
 import { layerGroups } from '../weight-groups.ts';
 import { anogan } from './anogan.ts';
 import { dgp } from './dgp.ts';
@@ -116,7 +116,7 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
   const { masked, layers } = context;
   const critic = context.critic && (!context.logistic || (method === 'yeh' && recipe === 'original'));
   const { steps, seed } = options;
-  const paper = options.preset === undefined || options.preset === 'fast' ? 'paper' : options.preset;
+  const paper = options.preset === undefined || isOwnPreset(options.preset) ? 'paper' : options.preset;
   switch (method) {
     case 'rgi':
       return rgi(rgiOptions(options, context));
@@ -139,16 +139,16 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
 
 function rgiOptions(options: MethodOptions, context: MethodContext) {
   const preset = options.preset ?? 'fast';
-  if (preset === 'fast' && (options.maskForm ?? 'exact') !== 'exact') {
+  if (isOwnPreset(preset) && (options.maskForm ?? 'exact') !== 'exact') {
     throw new RgiError(
       'usage',
-      `The preset 'fast' works with the exact mask; a ${options.maskForm} mask goes with --preset paper.`,
+      `The preset '${preset}' works with the exact mask; a ${options.maskForm} mask goes with --preset paper.`,
     );
   }
-  if (preset === 'fast' && options.maskRate !== undefined) {
+  if (isOwnPreset(preset) && options.maskRate !== undefined) {
     throw new RgiError(
       'usage',
-      "The preset 'fast' works with the exact mask, which has no learning rate; --mask-rate goes with --preset paper.",
+      `The preset '${preset}' works with the exact mask, which has no learning rate; --mask-rate goes with --preset paper.`,
     );
   }
   return {
@@ -207,7 +207,7 @@ function maskOf(options: MethodOptions): MaskForm | undefined {
 function priorsOf(options: MethodOptions, preset: Preset, score: 'logistic' | 'critic'): Prior[] | undefined {
   if (options.latentPrior === undefined && options.criticPrior === undefined) return undefined;
   return [
-    ...(options.latentPrior === undefined && preset === 'fast' ? [LATENT_PRIOR] : []),
+    ...(options.latentPrior === undefined && isOwnPreset(preset) ? [LATENT_PRIOR] : []),
     ...(options.latentPrior ? [{ kind: 'gaussian' as const, weight: options.latentPrior }] : []),
     ...(options.criticPrior ? [{ kind: score, weight: options.criticPrior }] : []),
   ];

@@ -18,7 +18,15 @@ import {
   type Reduction,
 } from '../formulation.ts';
 import type { Method, Stage } from '../method.ts';
-import { PAPER, PAPER_RATES, type Preset, paperStart } from '../presets.ts';
+import {
+  isOwnPreset,
+  type OwnPreset,
+  PAPER,
+  PAPER_RATES,
+  type PaperPreset,
+  type Preset,
+  paperStart,
+} from '../presets.ts';
 
 export interface RgiOptions {
   readonly preset: Preset;
@@ -62,10 +70,11 @@ export const FAST = {
 export const LATENT_PRIOR: Prior = { kind: 'latent', weight: 1 };
 
 export function rgi(options: RgiOptions): Method {
-  return options.preset === 'fast' ? fast(options) : paper(options, options.preset);
+  const { preset } = options;
+  return isOwnPreset(preset) ? ours(options, preset) : paper(options, preset);
 }
 
-function fast(options: RgiOptions): Method {
+function ours(options: RgiOptions, preset: OwnPreset): Method {
   const { channels, loss, lambda, reduction = 'sum', masked = false } = options;
   const last: PixelTerm = loss ?? { kind: 'l2', weight: 1 };
   const given = lambda === undefined ? options.thresholdGrey : greyOf(lambda, last, channels, reduction);
@@ -74,6 +83,7 @@ function fast(options: RgiOptions): Method {
     needsMask: masked,
     start: robustStart(channels, options.pool ?? FAST.pool, options.seed ?? 0),
     stages: continuation({
+      again: preset === 'best',
       channels,
       first: loss ?? { kind: 'l1', weight: 1 },
       last,
@@ -91,7 +101,7 @@ function fast(options: RgiOptions): Method {
   };
 }
 
-function paper(options: RgiOptions, preset: Exclude<Preset, 'fast'>): Method {
+function paper(options: RgiOptions, preset: PaperPreset): Method {
   const settings = PAPER[preset];
   const loss = options.loss ?? settings.loss;
   const { thresholdGrey, channels, reduction = 'sum' } = options;

@@ -1,14 +1,14 @@
 /**
  * R-RGI (Mou et al., ICLR 2023): RGI over the generator's weights theta, too, after a warm-up in which theta is frozen.
  * In the released code (presets `paper...`) theta's Adam is stepped from the beginning with rate 0, so that its moments
- * are warm and its bias correction spent when the weights begin to move. Our default runs RGI to its end and then frees
- * theta for a while.
+ * are warm and its bias correction spent when the weights begin to move. Our default runs RGI to its end, fixes the mask it
+ * has found, and then frees theta: weights that move with the mask learn the corruption that it does not cover yet.
  */
 import { RgiError } from '../../errors.ts';
 import { cosineDecay } from '../continuation.ts';
 import type { Formulation } from '../formulation.ts';
 import type { Method, Stage } from '../method.ts';
-import { PAPER, PAPER_RATES } from '../presets.ts';
+import { isOwnPreset, PAPER, PAPER_RATES } from '../presets.ts';
 import { type RgiOptions, rgi } from './rgi.ts';
 
 export interface RrgiOptions extends RgiOptions {
@@ -22,18 +22,18 @@ export interface RrgiOptions extends RgiOptions {
 }
 
 /** Our default: how long and how fast theta moves. */
-export const FAST_WEIGHTS = { steps: 100, rate: 1e-4, latentRate: 0.01 } as const;
+export const FAST_WEIGHTS = { steps: 50, rate: 1e-4, latentRate: 0.01 } as const;
 
 export function rrgi(options: RrgiOptions): Method {
-  if (options.preset !== 'fast' && (options.starts ?? 1) > 1) {
+  const { preset } = options;
+  if (!isOwnPreset(preset) && (options.starts ?? 1) > 1) {
     throw new RgiError(
       'usage',
-      `The preset '${options.preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'fast'.`,
+      `The preset '${preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'fast'.`,
     );
   }
   const base = rgi(options);
-  const stages =
-    options.preset === 'fast' ? freedAfterwards(base, options) : warmFromTheStart(base, options, options.preset);
+  const stages = isOwnPreset(preset) ? freedAfterwards(base, options) : warmFromTheStart(base, options, preset);
   return { ...base, name: 'rrgi', stages };
 }
 
@@ -42,14 +42,14 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
   const last = stages[stages.length - 1];
   const steps = options.weightSteps ?? FAST_WEIGHTS.steps;
   const rate = options.weightRate ?? FAST_WEIGHTS.rate;
-  const { lambda } = last.controls(last.steps);
   const tune: Stage = {
     name: 'tune',
-    formulation: withWeights(last.formulation, options.weights),
+    formulation: { ...withWeights(last.formulation, options.weights), mask: { form: 'given' } },
+    fixesMask: true,
     steps,
     starts: 1,
     controls: (t) => ({
-      lambda,
+      lambda: 0,
       latentRate: FAST_WEIGHTS.latentRate * cosineDecay(t / steps),
       maskRate: 0,
       weightRates: [rate * cosineDecay(t / steps)],
