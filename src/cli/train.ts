@@ -59,7 +59,7 @@ export function addTrainOptions(command: Command): Command {
     .option('--limit <count>', 'use at most so many pictures', count)
     .option(
       '--architecture <name>',
-      'light (default), pggan, or linear (principal components: seconds)',
+      'linear (principal components: seconds; default), light (default with settings of steps), or pggan',
       oneOf(['light', 'pggan', 'linear'] as const),
     )
     .option('--latent <length>', 'length of z', count)
@@ -97,7 +97,19 @@ export function addTrainOptions(command: Command): Command {
     .addHelpText('after', EXAMPLES);
 }
 
-export async function train(folder: string, flags: TrainFlags, io: Io): Promise<ExitCode> {
+/** Settings that a training in steps has and principal components have not. */
+const OF_STEPS = ['width', 'reconstruction', 'steps', 'minutes', 'rate', 'augment', 'resume'] as const;
+
+/** What is not named: principal components, which no network has beaten in an hour (docs/training.md), or a network where steps are asked for. */
+function withArchitecture(flags: TrainFlags): TrainFlags {
+  if (flags.architecture !== undefined) return flags;
+  const isLong = !flags.linearStart || OF_STEPS.some((name) => flags[name] !== undefined);
+  // A resumed run knows its own.
+  return isLong ? (flags.resume ? flags : { ...flags, architecture: 'light' }) : { ...flags, architecture: 'linear' };
+}
+
+export async function train(folder: string, given: TrainFlags, io: Io): Promise<ExitCode> {
+  const flags = withArchitecture(given);
   checkUse(flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   const tell = eventsTo(io, flags);
@@ -124,8 +136,7 @@ function checkUse(flags: TrainFlags): void {
   if (flags.architecture !== 'linear') return;
   if (!flags.linearStart)
     throw new RgiError('usage', '--no-linear-start has no use with --architecture linear: leave it out.');
-  const steps = ['width', 'reconstruction', 'steps', 'minutes', 'rate', 'augment', 'resume'] as const;
-  const given = steps.find((name) => flags[name] !== undefined);
+  const given = OF_STEPS.find((name) => flags[name] !== undefined);
   if (given)
     throw new RgiError(
       'usage',
@@ -265,4 +276,5 @@ Examples:
   rgi train carpet/ --out carpet.onnx --size 64 --crops --scale 4 --architecture linear
   rgi train faces/ --out faces.onnx --minutes 60 ; rgi train faces/ --out faces.onnx --resume
 
+Without --steps, --minutes or another setting of a training in steps, --architecture is linear.
 Of the measured states of a network the one is kept whose coverage and hidden-centre restoration are the best in the mean.`;

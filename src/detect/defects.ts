@@ -11,11 +11,17 @@ export interface Defect extends Box {
   readonly at: { readonly y: number; readonly x: number };
 }
 
-/** A picture is as odd as its oddest pixel. */
-export function imageScore(map: ArrayLike<number>): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < map.length; i++) if (map[i] > most) most = map[i];
-  return most;
+/** How odd a picture is: the mean of that share of its pixels which is oddest, one of them at least. */
+export function imageScore(map: Float32Array, share: number): number {
+  const count = Math.max(1, Math.round(share * map.length));
+  if (count === 1) return map.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY);
+  return (
+    map
+      .slice()
+      .sort()
+      .subarray(-count)
+      .reduce((sum, v) => sum + v, 0) / count
+  );
 }
 
 /** Holes of up to this share of a region's least area are filled: a defect's calm middle is part of it. */

@@ -13,7 +13,7 @@ export interface Examination {
   readonly restored: Image;
   /** How odd each pixel is, [1,1,H,W]; about 1 where it is good. The policy's thresholds are in its units. */
   readonly map: Image;
-  /** The map's largest value. */
+  /** See `imageScore`; in the map's units. */
   readonly score: number;
   readonly defective: boolean;
 }
@@ -36,7 +36,7 @@ export interface ExaminerOptions {
 
 export async function openExaminer(options: ExaminerOptions, runtime: Runtime): Promise<Examiner> {
   const { policy, ...rest } = options;
-  const { form, stride, inversion: settings, statistics, evidence, thresholds } = policy;
+  const { form, stride, inversion: settings, statistics, evidence, thresholds, scoreShare } = policy;
   const restorer = await openRestorer({ ...rest, form, stride, settings }, runtime);
   return {
     batch: restorer.batch,
@@ -44,7 +44,7 @@ export async function openExaminer(options: ExaminerOptions, runtime: Runtime): 
       const restored = await restorer.restore(images, onDone);
       return images.map((image, i) => {
         const map = anomalyMap(image, restored[i], statistics, evidence);
-        const score = imageScore(map.data);
+        const score = imageScore(map.data, scoreShare);
         return { restored: restored[i], map, score, defective: score > thresholds.image };
       });
     },

@@ -29,7 +29,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A value of a list mistyped',
     line: 'restore @a.png --generator @g.onnx --out @o --preset papr',
     code: 2,
-    says: "error: Option '--preset <name>' argument 'papr' is invalid. Did you mean 'paper'? It is one of fast, paper, paper-l1, paper-detect. See 'rgi restore --help'.",
+    says: "error: Option '--preset <name>' argument 'papr' is invalid. Did you mean 'paper'? It is one of fast, best, paper, paper-l1, paper-detect. See 'rgi restore --help'.",
   },
   {
     title: 'No generator named',
@@ -426,7 +426,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A setting of a method mistyped',
     line: 'evaluate inpaint @pictures --generator @g.onnx --out @o --methods rgi:lamda=0.1',
     code: 2,
-    says: "error: The method 'rgi:lamda=0.1': 'lamda=0.1' is no preset (fast, paper, paper-l1, paper-detect), no recipe (original, rgi) and no setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance).",
+    says: "error: The method 'rgi:lamda=0.1': 'lamda=0.1' is no preset (fast, best, paper, paper-l1, paper-detect), no recipe (original, rgi) and no setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance).",
   },
   {
     title: 'A corruption mistyped',

@@ -49,7 +49,7 @@ test('a wrong name is told what could be written', () => {
     `"The method 'anogan+mask': anogan has no use for the true mask; leave +mask out."`,
   );
   expect(sentence(() => parseRecipe('rgi:papper'))).toMatchInlineSnapshot(
-    `"The method 'rgi:papper': 'papper' is no preset (fast, paper, paper-l1, paper-detect), no recipe (original, rgi) and no setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance)."`,
+    `"The method 'rgi:papper': 'papper' is no preset (fast, best, paper, paper-l1, paper-detect), no recipe (original, rgi) and no setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance)."`,
   );
   expect(sentence(() => parseRecipe('rgi:steps=1.5'))).toMatchInlineSnapshot(
     `"The method 'rgi:steps=1.5': 'steps=1.5' is no whole number above 0."`,

@@ -4,14 +4,17 @@ import { RgiError } from '../../errors.ts';
 import type { Fit } from '../../images/resize.ts';
 import type { ImageFacts, ImageRange } from '../../inspect/facts.ts';
 import type { LatentLaw } from '../../inversion/generator.ts';
-import { METHOD_NAMES } from '../../inversion/method.ts';
+import { METHOD_NAMES, type MethodName } from '../../inversion/method.ts';
 import { type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { PRESETS } from '../../inversion/presets.ts';
 import { DEVICES, type Device } from '../../runtime/runtime.ts';
 import { choice, count, list, numberIn, oneOf, repeated } from '../arguments.ts';
 import type { GeneratorFlags } from '../networks.ts';
 
-export type MethodFlags = Omit<MethodOptions, 'thresholdGrey'> & { readonly threshold?: number };
+export type MethodFlags = Omit<MethodOptions, 'thresholdGrey' | 'method'> & {
+  readonly method?: MethodName;
+  readonly threshold?: number;
+};
 
 export interface RuntimeFlags {
   readonly device: Device;
@@ -113,8 +116,10 @@ export function addRestoreOptions(command: Command): Command {
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
     .requiredOption('-o, --out <folder>', 'where the results go')
     .optionsGroup('Method:')
-    .addOption(choice('-m, --method <name>', 'how to invert', METHOD_NAMES, 'rgi'))
-    .addOption(choice('--preset <name>', 'settings of rgi, rrgi, yeh, dgp (default: fast)', PRESETS))
+    .addOption(choice('-m, --method <name>', 'how to invert (default: rgi; with --preset best: rrgi)', METHOD_NAMES))
+    .addOption(
+      choice('--preset <name>', 'settings of rgi, rrgi (default: fast), of yeh, dgp (default: paper)', PRESETS),
+    )
     .addOption(
       choice('--recipe <name>', 'whose settings of yeh, dgp, anogan (default: original)', ['original', 'rgi'] as const),
     )
@@ -210,7 +215,7 @@ const METHOD_KEYS = [
  * threshold of a method without a mask of its own says which residuals count as found, and is no option of the method.
  */
 export function methodOptionsOf(flags: MethodFlags): MethodOptions {
-  const { method } = flags;
+  const { method = flags.preset === 'best' ? 'rrgi' : 'rgi' } = flags;
   if (flags.lambda !== undefined && flags.threshold !== undefined) {
     throw new RgiError('usage', 'Give --lambda or --threshold, not both: they say the same in different units.');
   }

@@ -27,6 +27,8 @@ const settingsSchema = z.object({
   thresholds: z.object({ pixel: positive, image: positive }),
   falseAlarms: z.object({ pixel: share, image: share }),
   leastArea: z.number().int().nonnegative(),
+  /** Policies made before it was chosen took the largest value. */
+  scoreShare: z.number().min(0).max(1).default(0),
   displayHigh: positive,
   calibration: z.looseObject({ pictures: z.number(), unseen: z.number() }),
 });

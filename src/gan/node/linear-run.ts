@@ -11,7 +11,7 @@ import type { RunOptions } from './options.ts';
 
 export interface LinearRunOptions
   extends Pick<RunOptions, 'folder' | 'out' | 'data' | 'held' | 'half' | 'licence' | 'signal' | 'onEvent'> {
-  /** Components; default 64, of crops 128. */
+  /** Components; default see `componentsFor`. */
   readonly latent?: number;
   readonly seed?: number;
 }
@@ -35,7 +35,7 @@ export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Pr
   const data = await readRunData(options.folder, options.data, { held: options.held, seed, signal }, tell);
   const { train, unseen, facts, source } = data;
   const images = batchOf(train, learntFrom(train, facts.kind), randomFrom(mixed(seed, 5)));
-  const latent = options.latent ?? LATENT[facts.kind];
+  const latent = options.latent ?? componentsFor(facts.kind, train.pictures.length);
   const { generator, encoder, eigenvalues, explained } = await fitLinear(images, latent, runtime, seed);
   const components = eigenvalues.length;
   const { point, reached } = await measureNetworks(generator, encoder, unseen, runtime, { ...MEASURE, signal });
@@ -50,8 +50,13 @@ export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Pr
   return { coverage: point, explained, data: facts, seconds, files: written };
 }
 
-/** Components where nothing is said: an edge may lie anywhere in a crop, which takes more of them. */
-const LATENT = { object: 64, crops: 128 } as const;
+/**
+ * Components where nothing is said. More of them reach more of a picture, and their prior keeps them from what they should not
+ * draw; of few pictures the last ones are noise.
+ */
+function componentsFor(kind: DataFacts['kind'], pictures: number): number {
+  return kind === 'crops' ? 128 : Math.max(1, Math.min(256, pictures >> 1));
+}
 
 /** Values of all crops together, and crops, at most. */
 const CROP_VALUES = 2 ** 25;
