@@ -67,6 +67,7 @@ const VARIANTS: Readonly<Record<string, Partial<TrainingSettings>>> = {
   codes: { reconstruction: 'codes' },
   'gan-only': { reconstruction: 'none' },
   // The decoder and the encoder alone: a variational autoencoder.
+  'self-supervised': { selfSupervision: 1 },
   'no-critic': { weights: { adversarial: 0, reconstruction: 1, divergence: 1 } },
 };
 

@@ -36,6 +36,8 @@ export interface TrainingSettings {
   readonly penalty: number;
   readonly penaltyEvery: number;
   readonly augment?: AugmentSettings;
+  /** Weight of what the discriminator's features rebuild of a real picture (`light` only); 0 = nothing. */
+  readonly selfSupervision: number;
   /** Pictures after which the running average of the weights has forgotten half. */
   readonly halfLife: number;
   readonly seed: number;
@@ -85,6 +87,7 @@ export function defaultSettings(
     penalty: (0.0002 * data.size ** 2) / batch,
     penaltyEvery: 16,
     ...(data.count < AUGMENT_BELOW ? { augment: AUGMENT } : {}),
+    selfSupervision: 0,
     halfLife: 5000,
     seed: 0,
     ...given,
@@ -116,7 +119,9 @@ export function createNetworks(
   const pggan = settings.architecture === 'pggan';
   return {
     generator: (pggan ? pgganGenerator : lightGenerator)(sizes, random),
-    discriminator: (pggan ? pgganDiscriminator : lightDiscriminator)(sizes, random),
+    discriminator: pggan
+      ? pgganDiscriminator(sizes, random)
+      : lightDiscriminator(sizes, random, settings.selfSupervision > 0),
     ...(settings.reconstruction === 'encoder' ? { encoder: encoder(sizes, random) } : {}),
   };
 }

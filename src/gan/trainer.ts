@@ -13,7 +13,7 @@ import { evaluatorOf, type Loop, type Runtime, type Tensors } from '../runtime/r
 import { drawAugment } from './augment.ts';
 import { type Codes, codesFor } from './codes.ts';
 import { backboneOf, backboneSize, shrunk } from './networks/backbone.ts';
-import type { Network } from './networks/layers.ts';
+import { type Network, withOutput } from './networks/layers.ts';
 import { fitLinear } from './networks/linear.ts';
 import type { Backbone } from './networks/sizes.ts';
 import { createNetworks, FALLING_SHARE, type TrainingSettings } from './settings.ts';
@@ -68,7 +68,9 @@ export async function createTrainer(
   const batch = samples + reconstructions;
   const adversarial = weights.adversarial > 0;
   const networks = createNetworks(settings, channels, size, randomFrom(mixed(settings.seed, 1)), backbone);
-  const discriminatorNames = [...parametersOf('discriminator', networks.discriminator).keys()];
+  /** Without what rebuilds: what the generator is judged by, and what is exported. */
+  const judge = withOutput(networks.discriminator, 'score');
+  const discriminatorNames = [...parametersOf('discriminator', judge).keys()];
   const codes: Codes | undefined =
     settings.reconstruction === 'codes' ? codesFor(dataset.pictures.length, latent, settings.seed) : undefined;
   const common = { channels, size, augment, betas };
@@ -103,7 +105,7 @@ export async function createTrainer(
       generatorLoop = undefined;
     }
     const model = await compileGeneratorStep(
-      networks,
+      { ...networks, discriminator: judge },
       {
         ...common,
         latent,
@@ -123,7 +125,11 @@ export async function createTrainer(
     if (!discriminatorLoops) {
       const open = async (penalty: number) =>
         runtime.loop(
-          await compileDiscriminatorStep(networks.discriminator, { ...common, batch, penalty }, evaluate),
+          await compileDiscriminatorStep(
+            networks.discriminator,
+            { ...common, batch, penalty, supervision: settings.selfSupervision },
+            evaluate,
+          ),
           held.discriminator,
           new Map(),
         );
@@ -238,7 +244,7 @@ export async function createTrainer(
         withWeights(network, (name) => generator.get(TRAIN.average(`${role}/${name}`))!);
       return {
         generator: averaged('generator', networks.generator),
-        discriminator: withWeights(networks.discriminator, (name) => discriminator.get(`discriminator/${name}`)!),
+        discriminator: withWeights(judge, (name) => discriminator.get(`discriminator/${name}`)!),
         ...(networks.encoder ? { encoder: averaged('encoder', networks.encoder) } : {}),
       };
     },

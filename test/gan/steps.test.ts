@@ -141,19 +141,25 @@ describe("the discriminator's step", () => {
       [DISCRIMINATOR_STEP.fake, fake],
       ...scalars(0.002).slice(0, 3),
     ]);
-  const options = { batch: 4, channels: 1, size: SIZE, betas: GAN_BETAS };
+  const options = { batch: 4, channels: 1, size: SIZE, supervision: 2, betas: GAN_BETAS };
 
-  it.each(['light', 'pggan'] as const)(
-    '%s: gradients, R1 included, agree with differences',
-    async (architecture) => {
-      const { discriminator } = smoothNetworks({ architecture }).networks;
+  it.each([
+    { architecture: 'light', selfSupervision: 0 },
+    { architecture: 'light', selfSupervision: 2 },
+    { architecture: 'pggan', selfSupervision: 0 },
+  ] as const)(
+    '%o: gradients, R1 included, agree with differences',
+    async (given) => {
+      const { discriminator } = smoothNetworks(given).networks;
       const penalty = 5;
       const model = await compileDiscriminatorStep(discriminator, { ...options, augment: AUGMENT, penalty }, evaluate);
       const feeds = feedsOf(discriminator);
       for (const prefix of [DISCRIMINATOR_STEP.realAugment, DISCRIMINATOR_STEP.fakeAugment])
         for (const entry of drawAugment(prefix, AUGMENT, [4, 1, SIZE], randomFrom(8))) feeds.set(...entry);
       const loss = (outputs: Tensors) =>
-        observed(outputs, DISCRIMINATOR_STEP.loss) + (penalty / 2) * observed(outputs, DISCRIMINATOR_STEP.penalty);
+        observed(outputs, DISCRIMINATOR_STEP.loss) +
+        (penalty / 2) * observed(outputs, DISCRIMINATOR_STEP.penalty) +
+        (given.selfSupervision && given.selfSupervision * observed(outputs, DISCRIMINATOR_STEP.rebuilt));
       await expectGradient(model, feeds, [...parametersOf('discriminator', discriminator).keys()], loss);
     },
     180_000,

@@ -9,6 +9,7 @@
 import { GraphBuilder, type Value } from '../../onnx/builder.ts';
 import type { Graph, ValueInfo } from '../../onnx/graph.ts';
 import { float32, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
+import { withoutDeadCode } from '../../passes/dead-code.ts';
 import type { Random } from '../../random.ts';
 
 export interface Network {
@@ -16,6 +17,12 @@ export interface Network {
   readonly graph: Graph;
   /** Parameter name to the factor of its learning rate. */
   readonly rates: ReadonlyMap<string, number>;
+}
+
+/** The network with one output only, and what that needs. */
+export function withOutput({ graph, rates }: Network, name: string): Network {
+  const only = withoutDeadCode({ ...graph, outputs: graph.outputs.filter((output) => output.name === name) });
+  return { graph: only, rates: new Map([...rates].filter(([parameter]) => only.initializers.has(parameter))) };
 }
 
 export const BATCH = 'N';

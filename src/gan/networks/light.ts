@@ -47,14 +47,34 @@ function trunk(l: Layers, image: Value, { channels, size, width }: Sizes): Value
   return x;
 }
 
-export function lightDiscriminator(sizes: Sizes, random: Random): Network {
+/**
+ * With `rebuilds` a small decoder makes the picture, at half its size, out of the trunk's last features: what FastGAN
+ * supervises its discriminator with beside real or not, so that these features keep what a picture shows.
+ */
+export function lightDiscriminator(sizes: Sizes, random: Random, rebuilds = false): Network {
   const { channels, size, width } = sizes;
   const input = { name: 'image', dims: [channels, size, size] };
-  return buildNetwork('discriminator', input, [{ name: 'score', dims: [1] }], random, (l, image) => {
-    const x = l.batchDeviation(trunk(l, image, sizes), 4);
+  const outputs = [
+    { name: 'score', dims: [1] },
+    ...(rebuilds ? [{ name: REBUILT, dims: [channels, size / 2, size / 2] }] : []),
+  ];
+  return buildNetwork('discriminator', input, outputs, random, (l, image) => {
+    const seen = trunk(l, image, sizes);
+    const x = l.batchDeviation(seen, 4);
     const features = l.leaky(l.conv('4.conv', x, width(4) + 1, width(4)));
-    return [l.dense('score', l.b.Reshape(features, [-1, 16 * width(4)]), 16 * width(4), 1, { gain: 1 })];
+    const score = l.dense('score', l.b.Reshape(features, [-1, 16 * width(4)]), 16 * width(4), 1, { gain: 1 });
+    return rebuilds ? [score, decoder(l, seen, sizes)] : [score];
   });
+}
+
+/** The output of the decoder. */
+export const REBUILT = 'rebuilt';
+
+function decoder(l: Layers, features: Value, { channels, size, width }: Sizes): Value {
+  let x = features;
+  for (let at = 8; at <= size / 2; at *= 2)
+    x = l.leaky(l.conv(`${REBUILT}.${at}.conv`, l.up(x), width(at / 2), width(at)));
+  return l.conv(`${REBUILT}.to_image`, x, width(size / 2), channels, { gain: 1 });
 }
 
 /** image to z: `z` is the mean of the latent's law given the image, `log_variance` its spread (used in training only). */

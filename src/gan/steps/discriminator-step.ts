@@ -3,7 +3,9 @@
  *
  *     min  mean softplus(D(A fake)) + mean softplus(-D(A real))  [+ weight / 2 * mean |grad_{A real} sum D(A real)|^2]
  *
- * A is the augmentation. R1 is lazy (Karras et al. 2020): a second graph with it is run at every k-th step, its weight
+ *          [+ supervision * mean |rebuilt - A real, halved|]
+ *
+ * A is the augmentation. The last term (FastGAN: Liu et al. 2021) is there where the network has an output that rebuilds. R1 is lazy (Karras et al. 2020): a second graph with it is run at every k-th step, its weight
  * k times as large.
  */
 import { differentiate } from '../../autodiff/differentiate.ts';
@@ -12,6 +14,7 @@ import type { Evaluate, Graph, ValueInfo } from '../../onnx/graph.ts';
 import { prepareForGradient } from '../../passes/prepare.ts';
 import { type AugmentSettings, augmentInputs, emitAugment } from '../augment.ts';
 import type { Network } from '../networks/layers.ts';
+import { REBUILT } from '../networks/light.ts';
 import { applyNetwork, type Betas, compileUpdate, dryRunValue, parametersOf } from './update.ts';
 
 export const DISCRIMINATOR_STEP = {
@@ -25,6 +28,8 @@ export const DISCRIMINATOR_STEP = {
   fakeScore: 'score/fake',
   /** Mean squared norm of the gradient at real pictures. */
   penalty: 'loss/r1',
+  /** Mean absolute error of what is rebuilt. */
+  rebuilt: 'loss/rebuilt',
 } as const;
 
 export interface DiscriminatorStepOptions {
@@ -34,6 +39,8 @@ export interface DiscriminatorStepOptions {
   readonly augment?: AugmentSettings;
   /** The factor of the penalty; 0 = a step without it. */
   readonly penalty: number;
+  /** The factor of what is rebuilt. */
+  readonly supervision: number;
   readonly betas: Betas;
 }
 
@@ -63,7 +70,10 @@ export async function compileDiscriminatorStep(
   const seen = (b: GraphBuilder, image: Value, prefix: string) =>
     augment ? emitAugment(b, image, prefix, augment, channels) : image;
   start.node('Identity', [seen(start, names.real, names.realAugment)], {}, [AUGMENTED]);
-  const real = applyNetwork(start, network, 'discriminator', AUGMENTED, 'real').get('score')!;
+  const ofReal = applyNetwork(start, network, 'discriminator', AUGMENTED, 'real');
+  const real = ofReal.get('score')!;
+  const rebuilt = ofReal.get(REBUILT);
+  const missed = rebuilt && start.Abs(start.Sub(rebuilt, halved(start, AUGMENTED)));
 
   // The penalty needs the gradient's graph: typed, so that it can be differentiated again.
   const sum = start.ReduceSum(real, undefined, false);
@@ -81,7 +91,7 @@ export async function compileDiscriminatorStep(
   let penalty: Value | undefined;
   if (options.penalty > 0) {
     const info = (name: string): ValueInfo => ({ name, type: 'float32', dims: [] });
-    const primal = await typed(start.graph('real', inputs, [info(sum), info(real)]));
+    const primal = await typed(start.graph('real', inputs, [info(sum), info(real), ...(missed ? [info(missed)] : [])]));
     b = new GraphBuilder(primal);
     const gradient = differentiate(b, primal, new Map([[sum, b.scalar(1)]]), [AUGMENTED]).get(AUGMENTED)!;
     penalty = b.ReduceMean(b.ReduceSum(b.Mul(gradient, gradient), [1, 2, 3], false), undefined, false);
@@ -90,12 +100,19 @@ export async function compileDiscriminatorStep(
   const fakeImage = seen(b, names.fake, names.fakeAugment);
   const fake = applyNetwork(b, network, 'discriminator', fakeImage, 'fake').get('score')!;
   const mean = (value: Value) => b.ReduceMean(value, undefined, false);
-  const loss = b.Add(mean(b.Softplus(b.Neg(real))), mean(b.Softplus(fake)));
-  output(b, names.loss, loss);
+  const judged = b.Add(mean(b.Softplus(b.Neg(real))), mean(b.Softplus(fake)));
+  output(b, names.loss, judged);
+  const error = missed && mean(missed);
+  if (error) output(b, names.rebuilt, error);
+  const loss = error ? b.Add(judged, b.Mul(error, b.scalar(options.supervision))) : judged;
   output(b, names.realScore, mean(real));
   output(b, names.fakeScore, mean(fake));
   const total = penalty === undefined ? b.Identity(loss) : b.Add(loss, b.Mul(penalty, b.scalar(options.penalty / 2)));
   outputs.push({ name: total, type: 'float32', dims: [] });
   const graph = b.graph('discriminator step', inputs, outputs);
   return compileUpdate(graph, total, { rates, betas: options.betas, averaged: false }, evaluate);
+}
+
+function halved(b: GraphBuilder, image: Value): Value {
+  return b.node('AveragePool', [image], { kernel_shape: [2, 2], strides: [2, 2] })[0];
 }
