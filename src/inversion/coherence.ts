@@ -1,7 +1,8 @@
 /**
  * Corruption comes in regions: a pixel among masked ones is masked sooner, one among trusted ones later (an Ising model on
  * the mask, minimised by iterated conditional modes: Besag 1986). Where the neighbours disagree it is neutral: the cube below
- * keeps the chance of independent corruption out.
+ * keeps the chance of independent corruption out. A pixel in the midst of masked ones is masked unless it fits almost exactly: in
+ * a corrupted region some values look right by chance.
  */
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 
@@ -9,16 +10,22 @@ import type { GraphBuilder, Value } from '../onnx/builder.ts';
 const DEVIATION = 1;
 const RADIUS = 2;
 
-const SWEEPS = 3;
+/**
+ * Where of a square of `REACH` pixels to each side less than `LEAST_KEPT` is kept, lambda is `LOST` times as large. Of independent
+ * corruption of every second pixel, one square in seven thousand is like that.
+ */
 const REACH = 3;
-const SURROUNDED = 0.25;
+const LEAST_KEPT = 0.25;
 const LOST = 0.05;
+
+const SWEEPS = 3;
 
 /**
  * lambda of each pixel, [N,1,H,W], from the image's `lambda` [N,1,1,1]:
  *
  *     lambda_i = lambda (1 + coherence (2 k_i - 1)^3),   k_i = the share of i's neighbours that are kept
  *
+ * times `LOST` amid masked pixels.
  * `keepOf` gives the mask's minimiser 1-M for a lambda; a neighbour is kept where that is at least one half.
  */
 export function coherentLambda(
@@ -29,24 +36,25 @@ export function coherentLambda(
   keepOf: (lambda: Value) => Value,
 ): Value {
   const size = 2 * RADIUS + 1;
+  const square = 2 * REACH + 1;
   const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / DEVIATION) ** 2));
   const kernel = bell.flatMap((row, i) => bell.map((column, j) => (i === RADIUS && j === RADIUS ? 0 : row * column)));
-  const weights = b.floats(kernel, [1, 1, size, size]);
-  const square = 2 * REACH + 1;
-  const ones = b.floats(new Float32Array(square ** 2).fill(1), [1, 1, square, square]);
-  const convolved = (value: Value, kernel: Value, radius: number) =>
-    b.Conv(value, kernel, undefined, { pads: [radius, radius, radius, radius] });
+  const neighbours = b.floats(kernel, [1, 1, size, size]);
+  const midst = b.floats(new Float32Array(square ** 2).fill(1), [1, 1, square, square]);
   const everywhere = b.floats(new Float32Array(height * width).fill(1), [1, 1, height, width]);
-  const around = (value: Value) => b.Div(convolved(value, weights, RADIUS), convolved(everywhere, weights, RADIUS));
-  const wide = (value: Value) => b.Div(convolved(value, ones, REACH), convolved(everywhere, ones, REACH));
+  /** The share of a window, as far as it is inside the picture. */
+  const share = (value: Value, window: Value, radius: number) => {
+    const sum = (of: Value) => b.Conv(of, window, undefined, { pads: [radius, radius, radius, radius] });
+    return b.Div(sum(value), sum(everywhere));
+  };
   let own = lambda;
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const kept = b.Cast(b.GreaterOrEqual(keepOf(own), b.scalar(0.5)), 'float32');
     // -1 among masked pixels, 1 among kept ones
-    const side = b.Sub(b.Mul(around(kept), b.scalar(2)), b.scalar(1));
+    const side = b.Sub(b.Mul(share(kept, neighbours, RADIUS), b.scalar(2)), b.scalar(1));
     const agreed = b.Mul(b.Mul(side, side), side);
     const near = b.Mul(lambda, b.Add(b.Mul(agreed, b.scalar(coherence)), b.scalar(1)));
-    const lost = b.Less(wide(kept), b.scalar(SURROUNDED));
+    const lost = b.Less(share(kept, midst, REACH), b.scalar(LEAST_KEPT));
     own = b.Mul(near, b.Where(lost, b.scalar(LOST), b.scalar(1)));
   }
   return own;

@@ -19,7 +19,7 @@ const SURE = 2;
 
 /** A pixel's neighbours are those of a square of so many pixels to each side. */
 const NEIGHBOURHOOD = 3;
-/** Of independent corruption of every second pixel, one pixel in two hundred has so many corrupted neighbours. */
+/** Of independent corruption of every second pixel, one pixel in two hundred thousand has so many corrupted neighbours. */
 const SURROUNDED = 0.8;
 
 export interface FoundMask {

@@ -37,6 +37,17 @@ describe('the mask that residuals say', () => {
     expect([...foundMask(residual(row), 70).mask.data]).toEqual([0, 0, 0, 0]);
   });
 
+  test('what looks right amid masked pixels is masked, as surely as they are many; beside them it is not', () => {
+    const row = (): number[] => Array.from({ length: 12 }, (_, x) => (x < 9 ? 90 : 0));
+    const rows = Array.from({ length: 9 }, row);
+    rows[4][4] = 3;
+    rows[4][5] = 3;
+    const { mask, softMask } = foundMask(residual(rows), 0);
+    expect(rowsOf(mask, 12)).toEqual(rows.map((row) => row.map((_, x) => (x < 9 ? 1 : 0))));
+    // 47 of the 48 neighbours of each
+    expect(softMask.data[4 * 12 + 4]).toBeCloseTo(47 / 48, 5);
+  });
+
   test('the soft mask is 1 - (t/r)^2 where the mask is, t the lower threshold', () => {
     const { softMask } = foundMask(residual([[80, 40, 0, 30]]), 0);
     [1 - (20 / 80) ** 2, 1 - (20 / 40) ** 2, 0, 0].forEach((value, i) => {
