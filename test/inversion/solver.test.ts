@@ -86,7 +86,13 @@ describe('three images side by side are three single runs', () => {
 });
 
 describe('a saved run goes on with the same numbers', () => {
-  const cases: Record<string, [Method, Tensor]> = {
+  const best = { preset: 'best', channels: 3, steps: 24, starts: 2, pool: 30 } as const;
+  const cases: Record<string, [Method, Tensor, number[]?]> = {
+    'a mask that was found and fixed, a second search, weights': [
+      rrgi({ ...best, weights: [WEIGHT], weightSteps: 6 }),
+      rows(images, [0]),
+      [17, 25, 33],
+    ],
     'two stages, several starts': [rgi({ preset: 'fast', channels: 3, steps: 24, starts: 2, pool: 30 }), images],
     'free mask': [rgi({ preset: 'paper', channels: 3, steps: 12, pool: 30 }), images],
     'weights with warm moments': [
@@ -95,14 +101,14 @@ describe('a saved run goes on with the same numbers', () => {
     ],
     'momentum, given mask': [yeh({ recipe: 'original', preset: 'paper', masked: true, steps: 12 }), images],
   };
-  for (const [name, [method, given]] of Object.entries(cases)) {
+  for (const [name, [method, given, stops = [3, 9]]] of Object.entries(cases)) {
     it(name, async () => {
       const mask = rows(
         masks,
         Array.from({ length: given.dims[0] }, (_, i) => i),
       );
       const whole = await runMethod(generator, method, runtime, given, mask);
-      for (const at of [3, 9]) {
+      for (const at of stops) {
         const stop = new AbortController();
         let made = 0;
         const onStep = () => {
@@ -254,6 +260,23 @@ describe('R-RGI', () => {
     await runMethod(generator, method, runtime, rows(images, [1]));
     const again = await runMethod(generator, method, runtime, rows(images, [0]));
     expect(again.weights.get(WEIGHT)!.data).toEqual(tuned.data);
+  });
+
+  it('holds the mask that RGI found while weights move: however far they move, the corruption is not learnt', async () => {
+    const one = rows(images, [0]);
+    const method = rrgi({ ...options, preset: 'fast', steps: 200, weightSteps: 60, weightRate: 3e-3 });
+    const { image, mask } = await runMethod(generator, method, runtime, one);
+    const [made, x, m] = [image, one, mask!].map(float32Data);
+    const plane = m.length;
+    const error = (kept: boolean) => {
+      let [sum, count] = [0, 0];
+      made.forEach((v, i) => {
+        if (m[i % plane] === (kept ? 0 : 1)) [sum, count] = [sum + (v - x[i]) ** 2, count + 1];
+      });
+      return Math.sqrt(sum / count);
+    };
+    expect(new Set(m)).toEqual(new Set([0, 1]));
+    expect(error(true)).toBeLessThan(0.1 * error(false));
   });
 
   it('is refused for several images or searches that would share the weights', async () => {
