@@ -66,8 +66,8 @@ async function linear(train: Dataset, latent: number): Promise<Made> {
 const VARIANTS: Readonly<Record<string, Partial<TrainingSettings>>> = {
   codes: { reconstruction: 'codes' },
   'gan-only': { reconstruction: 'none' },
-  // The decoder and the encoder alone: a variational autoencoder.
   'self-supervised': { selfSupervision: 1 },
+  // The decoder and the encoder alone: a variational autoencoder.
   'no-critic': { weights: { adversarial: 0, reconstruction: 1, divergence: 1 } },
 };
 

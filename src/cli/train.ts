@@ -100,7 +100,7 @@ export function addTrainOptions(command: Command): Command {
 /** Settings that a training in steps has and principal components have not. */
 const OF_STEPS = ['width', 'reconstruction', 'steps', 'minutes', 'rate', 'augment', 'resume'] as const;
 
-/** What is not named: principal components, which no network has beaten in an hour (docs/training.md), or a network where steps are asked for. */
+/** What is not named: principal components (docs/training.md has why), or a network where steps are asked for. */
 function withArchitecture(flags: TrainFlags): TrainFlags {
   if (flags.architecture !== undefined) return flags;
   const isLong = !flags.linearStart || OF_STEPS.some((name) => flags[name] !== undefined);

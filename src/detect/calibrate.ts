@@ -198,7 +198,7 @@ export async function calibrate(
   const width = best.candidate.surround;
   const evidence = { blur, ...(width > 0 ? { surround: surroundOf(raw, width) } : {}), smoothing };
   const maps = raw.map((map) => finishedMap(map, evidence));
-  const scores = maps.map((map) => imageScore(map.data, best!.scoreShare));
+  const scores = maps.map((map) => imageScore(map.data, best!.scorePixels));
   const pixel = pixelThreshold(
     maps.map((map) => map.data),
     job.falseAlarms.pixel,
@@ -216,7 +216,7 @@ export async function calibrate(
     thresholds: { pixel, image },
     falseAlarms: job.falseAlarms,
     leastArea: leastArea(best.candidate),
-    scoreShare: best.scoreShare,
+    scorePixels: best.scorePixels,
     displayHigh: Math.max(3 * pixel, 1.5 * image),
     calibration: {
       pictures: unseen.length,

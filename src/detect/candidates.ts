@@ -27,8 +27,8 @@ export interface Measured {
 export interface Compared {
   readonly candidate: Candidate;
   readonly measured: Measured;
-  /** The share of a picture's pixels that tells good pictures from defective ones best (`imageScore`). */
-  readonly scoreShare: number;
+  /** Of how many pixels the mean tells good pictures from defective ones best (`imageScore`). */
+  readonly scorePixels: number;
   /** The mean of what was measured. */
   readonly score: number;
 }
@@ -107,30 +107,29 @@ export function comparer({ good, bad, truth, seen, folds }: Comparison): (candid
     const evidence = { smoothing, ...(surround > 0 ? { surround: surroundOf(raw[0], surround) } : {}) };
     const [clean, defective] = raw.map((list) => list.map((map) => finishedMap(map, evidence)));
     const scores = joined(defective);
-    const { scoreShare, imageAuroc } = bestShare(clean, defective);
+    const { scorePixels, imageAuroc } = bestScore(clean, defective);
     const measured = {
       pixelAp: averagePrecision(labels, scores),
       aupro: aupro(labels, scores, height, width),
       imageAuroc,
     };
-    return { candidate, measured, scoreShare, score: (measured.pixelAp + measured.aupro + measured.imageAuroc) / 3 };
+    return { candidate, measured, scorePixels, score: (measured.pixelAp + measured.aupro + measured.imageAuroc) / 3 };
   };
 }
 
 /** Shares of a picture's pixels whose mean may be its score; one pixel alone, where others are not clearly better. */
 const SCORE_SHARES = [0, 0.001, 0.005, 0.02];
-const LEAST_SHARE_GAIN = 0.01;
+const LEAST_SCORE_GAIN = 0.01;
 
-function bestShare(clean: readonly Image[], defective: readonly Image[]): { scoreShare: number; imageAuroc: number } {
+function bestScore(clean: readonly Image[], defective: readonly Image[]): { scorePixels: number; imageAuroc: number } {
   const labels = [...clean.map(() => 0), ...defective.map(() => 1)];
-  const tried = SCORE_SHARES.map((scoreShare) => ({
-    scoreShare,
-    imageAuroc: auroc(
-      labels,
-      [...clean, ...defective].map((map) => imageScore(map.data, scoreShare)),
-    ),
-  }));
-  return tried.reduce((best, other) => (other.imageAuroc > best.imageAuroc + LEAST_SHARE_GAIN ? other : best));
+  const maps = [...clean, ...defective].map((map) => map.data);
+  const tried = SCORE_SHARES.map((share) => {
+    const scorePixels = Math.max(1, Math.round(share * maps[0].length));
+    const scores = maps.map((map) => imageScore(map, scorePixels));
+    return { scorePixels, imageAuroc: auroc(labels, scores) };
+  });
+  return tried.reduce((best, other) => (other.imageAuroc > best.imageAuroc + LEAST_SCORE_GAIN ? other : best));
 }
 
 function joined(maps: readonly Image[]): Float32Array {

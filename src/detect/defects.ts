@@ -11,9 +11,8 @@ export interface Defect extends Box {
   readonly at: { readonly y: number; readonly x: number };
 }
 
-/** How odd a picture is: the mean of that share of its pixels which is oddest, one of them at least. */
-export function imageScore(map: Float32Array, share: number): number {
-  const count = Math.max(1, Math.round(share * map.length));
+/** How odd a picture is: the mean of its `count` oddest pixels. */
+export function imageScore(map: Float32Array, count: number): number {
   if (count === 1) return map.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY);
   return (
     map

@@ -36,7 +36,7 @@ export interface ExaminerOptions {
 
 export async function openExaminer(options: ExaminerOptions, runtime: Runtime): Promise<Examiner> {
   const { policy, ...rest } = options;
-  const { form, stride, inversion: settings, statistics, evidence, thresholds, scoreShare } = policy;
+  const { form, stride, inversion: settings, statistics, evidence, thresholds, scorePixels } = policy;
   const restorer = await openRestorer({ ...rest, form, stride, settings }, runtime);
   return {
     batch: restorer.batch,
@@ -44,7 +44,7 @@ export async function openExaminer(options: ExaminerOptions, runtime: Runtime): 
       const restored = await restorer.restore(images, onDone);
       return images.map((image, i) => {
         const map = anomalyMap(image, restored[i], statistics, evidence);
-        const score = imageScore(map.data, scoreShare);
+        const score = imageScore(map.data, scorePixels);
         return { restored: restored[i], map, score, defective: score > thresholds.image };
       });
     },

@@ -48,8 +48,8 @@ export interface PolicySettings {
   readonly falseAlarms: { readonly pixel: number; readonly image: number };
   /** Found regions of fewer pixels are left out. */
   readonly leastArea: number;
-  /** A picture's score is the mean of the oddest of its pixels, so many of them; of one, where that would be none. */
-  readonly scoreShare: number;
+  /** A picture's score is the mean of so many of its oddest pixels: of a number, since pictures may be of any size. */
+  readonly scorePixels: number;
   /** The value that is drawn white; 0 is black. */
   readonly displayHigh: number;
   /** What it was made from; plain JSON. */

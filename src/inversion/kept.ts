@@ -28,7 +28,7 @@ export async function keptSearch(
 ): Promise<KeptSearch> {
   if (method.stages.some((stage) => stage.starts !== 1))
     throw new RgiError('usage', 'A kept search needs stages of one start each.');
-  if (method.needsMask || method.stages.some((stage) => stage.lambdaOfThreshold))
+  if (method.needsMask || method.stages.some((stage) => stage.lambdaOfThreshold || stage.fixesMask))
     throw new RgiError('usage', 'A kept search knows no mask and measures no threshold: give the method a threshold.');
   const evaluate = evaluatorOf(runtime, encodeModel);
   const compiled: CompiledStep[] = [];

@@ -45,7 +45,7 @@ export interface Stage {
    */
   isWanted?(misfitGrey: number): boolean;
   /**
-   * From this stage on, is M what the residuals at its start say (`found-mask.ts`)? Its formulation's mask is 'given'. Where the
+   * Is the mask of this stage, and of later ones whose mask is 'given', what has been found by its start (`foundMasks`)? Where the
    * user gives the mask, that one stays.
    */
   readonly fixesMask?: boolean;

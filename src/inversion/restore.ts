@@ -157,7 +157,8 @@ function masksOf(
   }
   if (isAdaptive(job.method)) return foundMask(residual, grossThresholds(x, y)[0]);
   const { formulation } = job.method.stages[job.method.stages.length - 1];
-  const isBinary = formulation.mask.form === 'exact' && formulation.loss.some((term) => term.kind === 'l1');
+  const { form } = formulation.mask;
+  const isBinary = form === 'given' || (form === 'exact' && formulation.loss.some((term) => term.kind === 'l1'));
   const soft = isBinary ? softened(found, x, y) : found;
   return { mask: binaryMask(found), softMask: channelMean(soft) };
 }

@@ -212,6 +212,10 @@ export function createSolver(
       accept(given, mask);
       stageIndex = state.stage;
       keep = state.keep ?? keep;
+      if (stage()?.formulation.mask.form === 'given') {
+        if (!keep) throw new RgiError('input', 'The saved state is of another run: it holds no mask.');
+        checkMask(images, keep);
+      }
       const searches = given.dims[0] * (method.stages[state.stage]?.starts ?? 0);
       if (state.codes.length !== searches || state.history.loss.length !== given.dims[0]) {
         throw new RgiError(
@@ -280,6 +284,8 @@ export function createSolver(
       const latents = restarts
         ? withStart(await newStarts(), latentsOf(tensors, chosen), count, 0)
         : latentsOf(tensors, bestSearches(loss, images.dims[0], count));
+      // Starts chosen from a part of the pool are not those of an uninterrupted run.
+      if (restarts && options.signal?.aborted) return false;
       await enter((step) => initialTensors(step, latents));
       before.forEach((code, image) => {
         if (!wanted[next][image]) codes.fill(code, image * count, (image + 1) * count);

@@ -1,7 +1,7 @@
 /**
  * R-RGI against the number of steps in which the weights move, on clean pictures that G cannot make. Our default's search
  * comes first; then the weights are freed at a constant rate, and looked at on the way: as they follow the picture, they
- * may also follow the corruption (the mask shrinks, G(z) nears the corrupted values).
+ * may also follow the corruption that the found mask, held fixed, has missed.
  */
 import { corrupt } from '../images/corruptions.ts';
 import type { Image } from '../images/image.ts';

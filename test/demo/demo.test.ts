@@ -68,7 +68,7 @@ const POLICY: Policy = {
   thresholds: { pixel: 6, image: 8 },
   falseAlarms: { pixel: 0.01, image: 0.01 },
   leastArea: 1,
-  scoreShare: 0,
+  scorePixels: 1,
   displayHigh: 12,
   calibration: { pictures: 10, unseen: 10 },
   statistics: {

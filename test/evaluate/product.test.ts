@@ -31,7 +31,7 @@ const POLICY: Policy = {
   thresholds: { pixel: 3, image: 4 },
   falseAlarms: { pixel: 0.002, image: 0.01 },
   leastArea: 0,
-  scoreShare: 0,
+  scorePixels: 1,
   displayHigh: 9,
   calibration: { pictures: 20, unseen: 10 },
   statistics: { location: float32([0], [1, 1, 1, 1]), whitening: float32([10], [1, 1, 1, 1]) },

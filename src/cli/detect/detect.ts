@@ -120,7 +120,7 @@ const SAVE_MS = 5000;
 
 function lineOf({ name, defective, score, defects = [], message }: DetectRecord): string {
   const regions = defects.length === 1 ? '1 region' : `${defects.length} regions`;
-  const verdict = defective ? `defective, ${regions}` : 'good';
+  const verdict = `${defective ? 'defective' : 'good'}${defective || defects.length > 0 ? `, ${regions}` : ''}`;
   return `${name}: ${verdict}, score ${score!.toPrecision(3)}${message ? ` (${message})` : ''}`;
 }
 

@@ -29,7 +29,8 @@ Files written to --out, for each picture NAME, at its own size:
   results.jsonl       the same with every defect's box, area and peak, one JSON line per picture
   manifest.json       everything needed to repeat the run
 
-A picture is defective if its map's largest value is above the policy's image threshold. Exit codes say whether the run
+A picture is defective if its score, the mean of its oddest pixels (how many, the policy says), is above the policy's image
+threshold; regions are marked by the pixel threshold, on good pictures too. Exit codes say whether the run
 went well, not whether a picture is good.`;
 
 export function addDetectOptions(command: Command): Command {

@@ -44,11 +44,16 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
     scores: discriminator !== undefined,
     logistic: discriminator?.logistic ?? false,
     described: { discriminator: await described(file), features: await described(flags.features) },
-    notes: [
-      ...(source ? [] : ['Critic and feature terms are off: there is no discriminator (--discriminator).']),
-      ...(discriminator?.logistic ? [LOGISTIC_NOTE] : []),
-    ],
+    notes: source ? [] : ['Critic and feature terms are off: there is no discriminator (--discriminator).'],
   };
+}
+
+/** Said where a recipe would have a critic term, were the discriminator a Wasserstein critic. */
+export function criticNotes(recipes: readonly Recipe[], opened: OpenedGenerator, networks: Networks): string[] {
+  if (!networks.logistic) return [];
+  const described = (recipe: Recipe, logistic: boolean) =>
+    JSON.stringify(resolve(recipe, opened, { ...networks, logistic }).description);
+  return recipes.some((recipe) => described(recipe, true) !== described(recipe, false)) ? [LOGISTIC_NOTE] : [];
 }
 
 export function resolve(recipe: Recipe, { generator }: OpenedGenerator, networks: Networks): ResolvedContestant {

@@ -17,7 +17,7 @@ import { type OpenedGenerator, openGeneratorFile } from '../networks.ts';
 import { checkFolder } from '../restore/command.ts';
 import { sha256Of } from '../version.ts';
 import { commandLine, type Head, reporter } from './common.ts';
-import { openCritics, resolve } from './contestants.ts';
+import { criticNotes, openCritics, resolve } from './contestants.ts';
 import { INPAINT_CASES, INPAINT_METHODS, type InpaintFlags } from './inpaint-flags.ts';
 
 export async function evaluateInpaintCommand(data: string, given: InpaintFlags, io: Io): Promise<ExitCode> {
@@ -76,7 +76,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
         networks: networks.described,
       },
       methods: Object.fromEntries(contestants.map(({ recipe, description: about }) => [recipe.name, about])),
-      notes: [...opened.notes, ...networks.notes],
+      notes: [...opened.notes, ...networks.notes, ...criticNotes(recipes, opened, networks)],
       failed,
     };
     const report = reporter(head, runtime, flags, io);

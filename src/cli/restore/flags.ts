@@ -66,7 +66,8 @@ Files written to --out, for each picture NAME:
   NAME.restored.png   G(z), what the generator makes of it
   NAME.composite.png  the picture with the found region filled from it, seam blended
   NAME.mask.png       the found region, white
-  NAME.softmask.png   how surely: |M|; where M is exact (the default), 1 - (t/r)^2 for a residual r above the threshold t
+  NAME.softmask.png   how surely: |M|; where M is exact (the default), 1 - (t/r)^2 for a residual r above the threshold t, or
+                      the share of masked neighbours
   NAME.residual.png   |picture - restored|, RMS over the channels: black 0 to white 127.5 grey levels and more, always
   NAME.*.npy          with --npy: picture, restored, composite, softmask, residual as float arrays
   NAME.latents.npz    with --npy: the latents
@@ -150,7 +151,7 @@ export function addRestoreOptions(command: Command): Command {
     .option('--weights <names>', 'weights to tune (rrgi, dgp; default: all)', list)
     .option(
       '--latent-prior <weight>',
-      'weight of a Gaussian prior on the latent (preset fast: in place of its own; 0: none)',
+      'weight of a Gaussian prior on the latent (presets fast and best: in place of their own; 0: none)',
       weight,
     )
     .option('--critic-prior <weight>', "weight of the discriminator's prior", weight)

@@ -86,6 +86,8 @@ export function describeMethod(method: Method): unknown {
       name: stage.name,
       steps: stage.steps,
       starts: stage.starts,
+      fixesMask: stage.fixesMask,
+      restarts: stage.restarts,
       formulation: stage.formulation,
       firstControls: stage.controls(0),
       lastControls: stage.controls(Math.max(0, stage.steps - 1)),

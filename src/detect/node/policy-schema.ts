@@ -28,7 +28,7 @@ const settingsSchema = z.object({
   falseAlarms: z.object({ pixel: share, image: share }),
   leastArea: z.number().int().nonnegative(),
   /** Policies made before it was chosen took the largest value. */
-  scoreShare: z.number().min(0).max(1).default(0),
+  scorePixels: z.number().int().positive().default(1),
   displayHigh: positive,
   calibration: z.looseObject({ pictures: z.number(), unseen: z.number() }),
 });

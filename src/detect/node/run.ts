@@ -23,7 +23,7 @@ export interface DetectRecord {
   readonly status: 'done' | 'failed';
   /** The sentence of a failure, or what a user should know. */
   readonly message?: string;
-  /** The map's largest value at the size that is examined; `defective` is whether it is above the image threshold. */
+  /** `imageScore` at the size that is examined; `defective` is whether it is above the image threshold. */
   readonly score?: number;
   readonly defective?: boolean;
   readonly defects?: readonly Defect[];

@@ -8,6 +8,7 @@ import { readRunData } from './data.ts';
 import { factsOf, filesOf, trainingFacts, writeModels, writeSheets } from './files.ts';
 import { drawSamples, measureNetworks } from './measure.ts';
 import type { RunOptions } from './options.ts';
+import { refuseUnfinished } from './run.ts';
 
 export interface LinearRunOptions
   extends Pick<RunOptions, 'folder' | 'out' | 'data' | 'held' | 'half' | 'licence' | 'signal' | 'onEvent'> {
@@ -32,6 +33,8 @@ const MEASURE = { step: 0, steps: 30, blockSteps: 100, pool: 300 };
 export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Promise<LinearRunResult> {
   const { seed = 0, signal, onEvent: tell = () => {} } = options;
   const started = performance.now();
+  const files = filesOf(options.out);
+  await refuseUnfinished(files);
   const data = await readRunData(options.folder, options.data, { held: options.held, seed, signal }, tell);
   const { train, unseen, facts, source } = data;
   const images = batchOf(train, learntFrom(train, facts.kind), randomFrom(mixed(seed, 5)));
@@ -42,7 +45,6 @@ export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Pr
   const seconds = (performance.now() - started) / 1000;
   const settings = { architecture: 'linear', latent: components, seed };
   const training = trainingFacts({ settings, explained, source }, facts, seconds, point);
-  const files = filesOf(options.out);
   const stated = factsOf(facts, components, training, options.licence);
   const written = await writeModels({ generator, encoder }, stated, files, options.half);
   const samples = await drawSamples(generator, components, seed, runtime);

@@ -49,8 +49,14 @@ export async function trainFolder(options: RunOptions, runtime: Runtime): Promis
 }
 
 /** The run to go on with; an unfinished one is not overwritten by accident. */
-async function checkpointFor(options: RunOptions, { checkpoint, folder }: RunFiles): Promise<Checkpoint | undefined> {
-  if (options.resume) return storedCheckpoint(checkpoint);
+async function checkpointFor(options: RunOptions, files: RunFiles): Promise<Checkpoint | undefined> {
+  if (options.resume) return storedCheckpoint(files.checkpoint);
+  await refuseUnfinished(files);
+  return undefined;
+}
+
+/** Throws `usage` where a run that could go on lies where another is to begin. */
+export async function refuseUnfinished({ checkpoint, folder }: RunFiles): Promise<void> {
   const found = await storedCheckpoint(checkpoint).catch(() => undefined);
   if (found && found.state.step < found.record.settings.steps)
     throw new RgiError(
@@ -58,7 +64,6 @@ async function checkpointFor(options: RunOptions, { checkpoint, folder }: RunFil
       `${folder} holds an unfinished run (step ${found.state.step} of ${found.record.settings.steps}): go on with --resume, or delete the folder.`,
       { file: folder },
     );
-  return undefined;
 }
 
 /** A resumed run keeps its settings: what is given must agree with them. */

@@ -112,6 +112,9 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
   if (options.lambda !== undefined && options.thresholdGrey !== undefined) {
     throw new RgiError('usage', 'Give lambda or the threshold in grey levels, not both: they say the same.');
   }
+  if ((method === 'yeh' || method === 'dgp') && options.preset && isOwnPreset(options.preset)) {
+    throw new RgiError('usage', `The preset '${options.preset}' is of rgi and rrgi; ${method} has the paper's.`);
+  }
   const recipe = options.recipe ?? 'original';
   const { masked, layers } = context;
   const critic = context.critic && (!context.logistic || (method === 'yeh' && recipe === 'original'));

@@ -4,6 +4,7 @@
  * minimiser over M at every step, lowers lambda to its target, and knows the law of z (`continuation.ts`, `coherence.ts`,
  * `latent-prior.ts`).
  */
+import { RgiError } from '../../errors.ts';
 import { continuation, robustStart } from '../continuation.ts';
 import {
   ADAM,
@@ -77,13 +78,18 @@ export function rgi(options: RgiOptions): Method {
 function ours(options: RgiOptions, preset: OwnPreset): Method {
   const { channels, loss, lambda, reduction = 'sum', masked = false } = options;
   const last: PixelTerm = loss ?? { kind: 'l2', weight: 1 };
+  if (preset === 'best' && (options.starts ?? FAST.starts) < 2)
+    throw new RgiError(
+      'usage',
+      "The preset 'best' searches again from new starts beside the best so far: give two starts or more.",
+    );
   const given = lambda === undefined ? options.thresholdGrey : greyOf(lambda, last, channels, reduction);
   return {
     name: 'rgi',
     needsMask: masked,
     start: robustStart(channels, options.pool ?? FAST.pool, options.seed ?? 0),
     stages: continuation({
-      again: preset === 'best',
+      again: preset === 'best' && !masked,
       channels,
       first: loss ?? { kind: 'l1', weight: 1 },
       last,

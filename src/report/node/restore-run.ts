@@ -45,6 +45,7 @@ export function restorationRun(name: string, manifest: Manifest): Run {
   const { images, options, method, generator, versions, device, notes, complete } = manifest;
   const done = images.filter((one) => one.status === 'done');
   const label = options.method ?? 'method';
+  const isTold = options.masked === true;
   const histories = done.flatMap(({ history }) => (history ? [history] : []));
   const numbers = (values: readonly (number | null)[]) => values.map((value) => value ?? Number.NaN);
   return {
@@ -67,11 +68,11 @@ export function restorationRun(name: string, manifest: Manifest): Run {
         { key: 'steps', label: 'Steps', digits: 0 },
         { key: 'seconds', label: 'Seconds', digits: 1 },
       ],
-      pictures: done.map(pictureOf),
+      pictures: done.map((picture) => pictureOf(picture, isTold)),
       charts: historyCharts(
         histories.map(({ step, loss, masked }) => ({
           method: label,
-          told: false,
+          told: isTold,
           history: { step, loss: numbers(loss), masked: numbers(masked) },
         })),
         [label],
@@ -91,7 +92,10 @@ export function restorationRun(name: string, manifest: Manifest): Run {
   };
 }
 
-function pictureOf({ name, path, message, code, loss, steps, seconds, maskedShare, files = [] }: Picture): RunPicture {
+function pictureOf(
+  { name, path, message, code, loss, steps, seconds, maskedShare, files = [] }: Picture,
+  isTold: boolean,
+): RunPicture {
   const file = (kind: string) => files.find((one) => one === `${name}.${kind}`) ?? '';
   return {
     name,
@@ -107,7 +111,11 @@ function pictureOf({ name, path, message, code, loss, steps, seconds, maskedShar
       { file: path, caption: 'input', alt: `${name} as it was given` },
       { file: file('restored.png'), caption: 'restored', alt: `${name} restored` },
       { file: file('composite.png'), caption: 'composite', alt: `${name}, the found region filled` },
-      { file: file('mask.png'), caption: 'mask', alt: `${name}: the mask that was found, in white` },
+      {
+        file: file('mask.png'),
+        caption: 'mask',
+        alt: `${name}: the mask that was ${isTold ? 'given' : 'found'}, in white`,
+      },
       {
         file: file('residual.png'),
         caption: 'residual',
