@@ -62,7 +62,11 @@ export function addTrainOptions(command: Command): Command {
       'linear (principal components: seconds; default), light (default with settings of steps), or pggan',
       oneOf(['light', 'pggan', 'linear'] as const),
     )
-    .option('--latent <length>', 'length of z', count)
+    .option(
+      '--latent <length>',
+      'length of z (default: linear 256, or half as many as pictures, of crops 128; light 64; pggan 512)',
+      count,
+    )
     .option('--width <channels>', 'feature maps at full size', count)
     .option(
       '--reconstruction <kind>',

@@ -102,6 +102,11 @@ function check(settings: TrainingSettings): void {
     throw new RgiError('usage', 'Without a reconstruction term there is nothing to rebuild, and no warm-up.');
   if (reconstruction !== 'none' && reconstructions < 1)
     throw new RgiError('usage', 'A reconstruction term needs at least one rebuilt picture per step.');
+  if (settings.selfSupervision > 0 && settings.architecture !== 'light')
+    throw new RgiError(
+      'usage',
+      `The discriminator of '${settings.architecture}' rebuilds nothing: leave self-supervision out.`,
+    );
   if (samples + reconstructions < 2) throw new RgiError('usage', 'A step needs at least two pictures.');
 }
 
