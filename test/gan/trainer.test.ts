@@ -3,8 +3,9 @@ import { batchOf } from '../../src/datasets/dataset.ts';
 import { split } from '../../src/datasets/held-out.ts';
 import { readCheckpoint, writeCheckpoint } from '../../src/gan/checkpoint.ts';
 import { measureCoverage } from '../../src/gan/coverage.ts';
+import { fitBackbone } from '../../src/gan/fit-backbone.ts';
 import type { RunRecord } from '../../src/gan/record.ts';
-import { createTrainer, fitBackbone, rateShare, type Trainer, type TrainerState } from '../../src/gan/trainer.ts';
+import { createTrainer, rateShare, type Trainer, type TrainerState } from '../../src/gan/trainer.ts';
 import { runtime, stripes, tinySettings } from './support.ts';
 
 const dataset = stripes(20);
