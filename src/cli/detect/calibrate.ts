@@ -43,8 +43,10 @@ Examples:
 
 Written: the policy into the model file (metadata 'rgi.policies'), and its statistics into MODEL.policy.npz beside it.`;
 
-/** Of good pictures called defective, and of good pixels above the threshold. */
-/** One good picture in twenty: of the few dozen that are usually left, a rarer alarm would rest on the one or two oddest. */
+/**
+ * Of good pictures called defective, and of good pixels above the threshold. One picture in twenty: of the few dozen that are usually
+ * left, a rarer alarm would rest on the one or two oddest.
+ */
 const RATES = { image: 0.05, pixel: 0.002 } as const;
 
 export function addCalibrateOptions(command: Command): Command {
