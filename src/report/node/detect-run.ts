@@ -63,7 +63,7 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
         ['Policy', policy.name],
         ['Generator', generator.file],
       ],
-      about: `The score is the mean of the anomaly map's ${policy.scorePixels === 1 ? 'largest value' : `${policy.scorePixels} largest values`}; regions are those above the threshold of a pixel, which may be too faint or too small to call a picture defective. All maps are drawn on one scale.`,
+      about: `The score is ${policy.scorePixels === 1 ? "the anomaly map's largest value" : `the mean of the anomaly map's ${policy.scorePixels} largest values`}; regions are those above the threshold of a pixel, which may be too faint or too small to call a picture defective. All maps are drawn on one scale.`,
       stateLabel: 'Verdict',
       order: 'the oddest first',
       columns: [
