@@ -53,7 +53,7 @@ export function addTrainOptions(command: Command): Command {
     .requiredOption('-o, --out <file>', "the generator's file (ONNX); all else is named after it")
     .option('--size <pixels>', `height and width: ${SIZES.join(', ')} (default: 64)`, (text) => Number(size(text)))
     .option('--channels <kind>', 'grey or colour (default: what the pictures are)', oneOf(['grey', 'colour'] as const))
-    .option('--crops', 'squares from anywhere in the pictures, for textures (default: whole objects)')
+    .option('--crops', 'squares from anywhere, for large pictures and for examining by tiles (default: whole pictures)')
     .option('--scale <factor>', 'with --crops: pictures made so many times smaller first', numberIn({ from: 1 }))
     .option('--mirror', 'mirror half of the pictures left to right')
     .option('--limit <count>', 'use at most so many pictures', count)

@@ -274,18 +274,22 @@ export function createSolver(
         return false;
       }
       const { lambdaOfThreshold, fixesMask, restarts, starts: count } = method.stages[next];
+      const given = keep;
       if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen)));
+      const latents = restarts
+        ? withStart(await newStarts(), latentsOf(tensors, chosen), count, 0)
+        : latentsOf(tensors, bestSearches(loss, images.dims[0], count));
+      if (restarts && options.signal?.aborted) {
+        // Starts chosen from a part of the pool are not those of an uninterrupted run: it stays where it was.
+        keep = given;
+        return false;
+      }
       if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
       const before = chosen.map((search) => codes[search] ?? 'step-limit');
       await loop!.dispose();
       loop = undefined;
       earlierSteps += stepIndex;
       stageIndex = next;
-      const latents = restarts
-        ? withStart(await newStarts(), latentsOf(tensors, chosen), count, 0)
-        : latentsOf(tensors, bestSearches(loss, images.dims[0], count));
-      // Starts chosen from a part of the pool are not those of an uninterrupted run.
-      if (restarts && options.signal?.aborted) return false;
       await enter((step) => initialTensors(step, latents));
       before.forEach((code, image) => {
         if (!wanted[next][image]) codes.fill(code, image * count, (image + 1) * count);

@@ -130,6 +130,27 @@ describe('a saved run goes on with the same numbers', () => {
     });
   }
 
+  it('also where it is stopped while a second search chooses its starts', async () => {
+    const method = rgi({ ...best, pool: 200 });
+    const one = rows(images, [0]);
+    const whole = await runMethod(generator, method, runtime, one);
+    const stop = new AbortController();
+    const solver = createSolver(generator, method, runtime, { signal: stop.signal });
+    await solver.init(one);
+    do while (!solver.terminate()) await solver.step();
+    while ((await solver.save()).stage === 0 && (await solver.advance()));
+    const advanced = solver.advance();
+    stop.abort();
+    expect(await advanced).toBe(false);
+    const part = await solver.finish();
+    await solver.dispose();
+    expect(part.codes).toEqual(['interrupted']);
+    const rest = await runMethod(generator, method, runtime, one, undefined, {
+      from: readState(writeState(part.state!)),
+    });
+    expect(rest.image.data).toEqual(whole.image.data);
+  });
+
   it('and refuses the state of another run', async () => {
     const method = rgi({ preset: 'paper', channels: 3, steps: 12, pool: 30 });
     const solver = createSolver(generator, method, runtime);

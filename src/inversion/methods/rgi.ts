@@ -78,7 +78,7 @@ export function rgi(options: RgiOptions): Method {
 function ours(options: RgiOptions, preset: OwnPreset): Method {
   const { channels, loss, lambda, reduction = 'sum', masked = false } = options;
   const last: PixelTerm = loss ?? { kind: 'l2', weight: 1 };
-  if (preset === 'best' && (options.starts ?? FAST.starts) < 2)
+  if (preset === 'best' && !masked && (options.starts ?? FAST.starts) < 2)
     throw new RgiError(
       'usage',
       "The preset 'best' searches again from new starts beside the best so far: give two starts or more.",
