@@ -106,10 +106,10 @@ const OF_STEPS = ['width', 'reconstruction', 'steps', 'minutes', 'rate', 'augmen
 
 /** What is not named: principal components (docs/training.md has why), or a network where steps are asked for. */
 function withArchitecture(flags: TrainFlags): TrainFlags {
-  if (flags.architecture !== undefined) return flags;
-  const isLong = !flags.linearStart || OF_STEPS.some((name) => flags[name] !== undefined);
   // A resumed run knows its own.
-  return isLong ? (flags.resume ? flags : { ...flags, architecture: 'light' }) : { ...flags, architecture: 'linear' };
+  if (flags.architecture !== undefined || flags.resume) return flags;
+  const isInSteps = !flags.linearStart || OF_STEPS.some((name) => flags[name] !== undefined);
+  return { ...flags, architecture: isInSteps ? 'light' : 'linear' };
 }
 
 export async function train(folder: string, given: TrainFlags, io: Io): Promise<ExitCode> {

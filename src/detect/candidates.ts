@@ -2,7 +2,7 @@
 import { type Image, type Mask, shapeOf } from '../images/image.ts';
 import { aupro } from '../metrics/aupro.ts';
 import { auroc, averagePrecision } from '../metrics/ranking.ts';
-import { imageScore } from './defects.ts';
+import { meanOfLast } from './defects.ts';
 import { finishedMap } from './evidence.ts';
 import { crossFitted, type Restored, residualsOf } from './folds.ts';
 import { surroundOf } from './surround.ts';
@@ -123,10 +123,10 @@ const LEAST_SCORE_GAIN = 0.01;
 
 function bestScore(clean: readonly Image[], defective: readonly Image[]): { scorePixels: number; imageAuroc: number } {
   const labels = [...clean.map(() => 0), ...defective.map(() => 1)];
-  const maps = [...clean, ...defective].map((map) => map.data);
+  const sorted = [...clean, ...defective].map((map) => map.data.slice().sort());
   const tried = SCORE_SHARES.map((share) => {
-    const scorePixels = Math.max(1, Math.round(share * maps[0].length));
-    const scores = maps.map((map) => imageScore(map, scorePixels));
+    const scorePixels = Math.max(1, Math.round(share * sorted[0].length));
+    const scores = sorted.map((map) => meanOfLast(map, scorePixels));
     return { scorePixels, imageAuroc: auroc(labels, scores) };
   });
   return tried.reduce((best, other) => (other.imageAuroc > best.imageAuroc + LEAST_SCORE_GAIN ? other : best));

@@ -13,14 +13,13 @@ export interface Defect extends Box {
 
 /** How odd a picture is: the mean of its `count` oddest pixels. */
 export function imageScore(map: Float32Array, count: number): number {
-  if (count === 1) return map.reduce((most, v) => Math.max(most, v), Number.NEGATIVE_INFINITY);
-  return (
-    map
-      .slice()
-      .sort()
-      .subarray(-count)
-      .reduce((sum, v) => sum + v, 0) / count
-  );
+  if (count === 1) return map.reduce((most, v) => (v > most ? v : most), Number.NEGATIVE_INFINITY);
+  return meanOfLast(map.slice().sort(), count);
+}
+
+/** Mean of the last `count` values of what is sorted. */
+export function meanOfLast(sorted: Float32Array, count: number): number {
+  return sorted.subarray(-count).reduce((sum, v) => sum + v, 0) / count;
 }
 
 /** Holes of up to this share of a region's least area are filled: a defect's calm middle is part of it. */

@@ -39,22 +39,24 @@ export function coherentLambda(
   const square = 2 * REACH + 1;
   const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / DEVIATION) ** 2));
   const kernel = bell.flatMap((row, i) => bell.map((column, j) => (i === RADIUS && j === RADIUS ? 0 : row * column)));
-  const neighbours = b.floats(kernel, [1, 1, size, size]);
-  const midst = b.floats(new Float32Array(square ** 2).fill(1), [1, 1, square, square]);
   const everywhere = b.floats(new Float32Array(height * width).fill(1), [1, 1, height, width]);
   /** The share of a window, as far as it is inside the picture. */
-  const share = (value: Value, window: Value, radius: number) => {
-    const sum = (of: Value) => b.Conv(of, window, undefined, { pads: [radius, radius, radius, radius] });
-    return b.Div(sum(value), sum(everywhere));
+  const shareOf = (window: ArrayLike<number>, side: number, radius: number) => {
+    const weights = b.floats(window, [1, 1, side, side]);
+    const sum = (of: Value) => b.Conv(of, weights, undefined, { pads: [radius, radius, radius, radius] });
+    const all = sum(everywhere);
+    return (value: Value) => b.Div(sum(value), all);
   };
+  const neighbours = shareOf(kernel, size, RADIUS);
+  const midst = shareOf(new Float32Array(square ** 2).fill(1), square, REACH);
   let own = lambda;
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const kept = b.Cast(b.GreaterOrEqual(keepOf(own), b.scalar(0.5)), 'float32');
     // -1 among masked pixels, 1 among kept ones
-    const side = b.Sub(b.Mul(share(kept, neighbours, RADIUS), b.scalar(2)), b.scalar(1));
+    const side = b.Sub(b.Mul(neighbours(kept), b.scalar(2)), b.scalar(1));
     const agreed = b.Mul(b.Mul(side, side), side);
     const near = b.Mul(lambda, b.Add(b.Mul(agreed, b.scalar(coherence)), b.scalar(1)));
-    const lost = b.Less(share(kept, midst, REACH), b.scalar(LEAST_KEPT));
+    const lost = b.Less(midst(kept), b.scalar(LEAST_KEPT));
     own = b.Mul(near, b.Where(lost, b.scalar(LOST), b.scalar(1)));
   }
   return own;

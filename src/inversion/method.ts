@@ -64,6 +64,13 @@ export function isAdaptive(method: Method): boolean {
   return method.stages.some((stage) => stage.lambdaOfThreshold !== undefined);
 }
 
+/** Does it ask a discriminator how real a picture is? */
+export function usesScore(method: Method): boolean {
+  return method.stages.some((stage) =>
+    stage.formulation.priors.some((prior) => prior.kind === 'critic' || prior.kind === 'logistic'),
+  );
+}
+
 export interface Method {
   readonly name: MethodName;
   /** Does it need the true mask? */

@@ -120,8 +120,8 @@ const SAVE_MS = 5000;
 
 function lineOf({ name, defective, score, defects = [], message }: DetectRecord): string {
   const regions = defects.length === 1 ? '1 region' : `${defects.length} regions`;
-  const verdict = `${defective ? 'defective' : 'good'}${defective || defects.length > 0 ? `, ${regions}` : ''}`;
-  return `${name}: ${verdict}, score ${score!.toPrecision(3)}${message ? ` (${message})` : ''}`;
+  const found = defective || defects.length > 0 ? `, ${regions}` : '';
+  return `${name}: ${defective ? 'defective' : 'good'}${found}, score ${score!.toPrecision(3)}${message ? ` (${message})` : ''}`;
 }
 
 function scoresCsv(records: readonly DetectRecord[]): string {

@@ -2,7 +2,7 @@
 import { RgiError } from '../../errors.ts';
 import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
 import type { Recipe } from '../../evaluate/recipes.ts';
-import { buildMethod } from '../../inversion/methods/index.ts';
+import { buildMethod, leavesCriticOut, type MethodContext } from '../../inversion/methods/index.ts';
 import { reuse } from '../../inversion/reuse.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { companionOf } from '../metadata.ts';
@@ -50,14 +50,13 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
 
 /** Said where a recipe would have a critic term, were the discriminator a Wasserstein critic. */
 export function criticNotes(recipes: readonly Recipe[], opened: OpenedGenerator, networks: Networks): string[] {
-  if (!networks.logistic) return [];
-  const described = (recipe: Recipe, logistic: boolean) =>
-    JSON.stringify(resolve(recipe, opened, { ...networks, logistic }).description);
-  return recipes.some((recipe) => described(recipe, true) !== described(recipe, false)) ? [LOGISTIC_NOTE] : [];
+  return recipes.some((recipe) => leavesCriticOut(recipe.options, contextOf(recipe, opened, networks)))
+    ? [LOGISTIC_NOTE]
+    : [];
 }
 
-export function resolve(recipe: Recipe, { generator }: OpenedGenerator, networks: Networks): ResolvedContestant {
-  const context = {
+function contextOf(recipe: Recipe, { generator }: OpenedGenerator, networks: Networks): MethodContext {
+  return {
     channels: generator.channels,
     generator: generator.graph,
     masked: recipe.told,
@@ -65,8 +64,11 @@ export function resolve(recipe: Recipe, { generator }: OpenedGenerator, networks
     logistic: networks.logistic,
     layers: networks.layers,
   };
+}
+
+export function resolve(recipe: Recipe, opened: OpenedGenerator, networks: Networks): ResolvedContestant {
   try {
-    const method = buildMethod(recipe.options, context);
+    const method = buildMethod(recipe.options, contextOf(recipe, opened, networks));
     const thresholdGrey = method.needsMask ? undefined : recipe.thresholdGrey;
     const description = {
       options: recipe.options,

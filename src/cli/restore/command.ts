@@ -4,8 +4,8 @@ import { access, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import type { Critic } from '../../inversion/critic.ts';
-import type { Method } from '../../inversion/method.ts';
-import { buildMethod, type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
+import { type Method, usesScore } from '../../inversion/method.ts';
+import { buildMethod, leavesCriticOut, type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
 import { type RestoreJob, tunesWeights } from '../../inversion/restore.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
@@ -176,11 +176,7 @@ async function criticFor(
   }
   const notes = [
     ...(companion ? [`The discriminator is the generator's companion, ${path.basename(companion)}.`] : []),
-    ...(d?.logistic &&
-    !usesScore(buildMethod(options, { ...all, logistic: true })) &&
-    usesScore(buildMethod(options, all))
-      ? [LOGISTIC_NOTE]
-      : []),
+    ...(leavesCriticOut(options, { ...all, logistic: d?.logistic }) ? [LOGISTIC_NOTE] : []),
     ...(useful && !d && !f ? ['Critic and feature terms are off: there is no discriminator (--discriminator).'] : []),
   ];
   return {
@@ -212,12 +208,6 @@ function contextOf(
 
 function usesCritic(method: Method): boolean {
   return usesScore(method) || usesFeatures(method);
-}
-
-function usesScore(method: Method): boolean {
-  return method.stages.some((stage) =>
-    stage.formulation.priors.some((prior) => prior.kind === 'critic' || prior.kind === 'logistic'),
-  );
 }
 
 function usesFeatures(method: Method): boolean {

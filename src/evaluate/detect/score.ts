@@ -17,13 +17,6 @@ export interface Scored {
   readonly score: number;
 }
 
-/** A picture is as odd as its oddest pixel. */
-export function imageScore(map: ArrayLike<number>): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < map.length; i++) if (map[i] > most) most = map[i];
-  return most;
-}
-
 /** The value that a share `rate` of all pixels of good pictures exceeds: a threshold set without any defect. */
 export function calibratedThreshold(goodMaps: readonly Float32Array[], rate: number): number {
   return quantile(concatenated(goodMaps).sort(), 1 - rate);

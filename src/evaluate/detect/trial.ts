@@ -1,10 +1,12 @@
 /** One picture looked at by one method: what is kept of it. */
+
+import { imageScore } from '../../detect/defects.ts';
 import { coverage, type Image, imageAt } from '../../images/image.ts';
 import { dice, iou } from '../../metrics/overlap.ts';
 import { type TrialRecord, thinned } from '../record.ts';
 import type { Found } from './detector.ts';
 import { GOOD } from './results.ts';
-import { imageScore, paperScores } from './score.ts';
+import { paperScores } from './score.ts';
 
 export interface TestPicture {
   readonly name: string;
@@ -55,7 +57,7 @@ export function detectRecord(
     },
     seconds: Number(seconds.toFixed(4)),
     // A search that diverged has no loss to be scored by.
-    score: Number.isFinite(scores?.[i]) ? scores![i] : imageScore(map),
+    score: Number.isFinite(scores?.[i]) ? scores![i] : imageScore(map, 1),
     ...(search
       ? {
           steps: search.steps,

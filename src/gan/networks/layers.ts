@@ -84,6 +84,11 @@ export function buildNetwork(
   return { graph: b.graph(name, [info(input)], outputs.map(info)), rates };
 }
 
+/** Mean of k x k blocks of [N, channels, size, size]. */
+export function averagePool(b: GraphBuilder, x: Value, k: number): Value {
+  return b.node('AveragePool', [x], { kernel_shape: [k, k], strides: [k, k] })[0];
+}
+
 function layersOn(b: GraphBuilder, rates: Map<string, number>, random: Random): Layers {
   const weight = (name: string, dims: readonly number[], fanIn: number, { gain = GAIN, start = 1 }: LayerOptions) => {
     const deviation = gain / Math.sqrt(fanIn);
@@ -123,7 +128,7 @@ function layersOn(b: GraphBuilder, rates: Map<string, number>, random: Random): 
         coordinate_transformation_mode: 'asymmetric',
         nearest_mode: 'floor',
       }),
-    down: (x, k = 2) => b.node('AveragePool', [x], { kernel_shape: [k, k], strides: [k, k] })[0],
+    down: (x, k = 2) => averagePool(b, x, k),
     batchDeviation: (x, size) => {
       const centred = b.Sub(x, b.ReduceMean(x, [0]));
       const variance = b.ReduceMean(b.Mul(centred, centred), [0]);

@@ -2,18 +2,17 @@
  * The discriminator's step (Goodfellow et al. 2014, non-saturating form; R1 of Mescheder et al. 2018):
  *
  *     min  mean softplus(D(A fake)) + mean softplus(-D(A real))  [+ weight / 2 * mean |grad_{A real} sum D(A real)|^2]
- *
  *          [+ supervision * mean |rebuilt - A real, halved|]
  *
- * A is the augmentation. The last term (FastGAN: Liu et al. 2021) is there where the network has an output that rebuilds. R1 is lazy (Karras et al. 2020): a second graph with it is run at every k-th step, its weight
- * k times as large.
+ * A is the augmentation. R1 is lazy (Karras et al. 2020): a second graph with it is run at every k-th step, its weight
+ * k times as large. The last term (FastGAN: Liu et al. 2021) is there where the network has an output that rebuilds.
  */
 import { differentiate } from '../../autodiff/differentiate.ts';
 import { GraphBuilder, type Value } from '../../onnx/builder.ts';
 import type { Evaluate, Graph, ValueInfo } from '../../onnx/graph.ts';
 import { prepareForGradient } from '../../passes/prepare.ts';
 import { type AugmentSettings, augmentInputs, emitAugment } from '../augment.ts';
-import type { Network } from '../networks/layers.ts';
+import { averagePool, type Network } from '../networks/layers.ts';
 import { REBUILT } from '../networks/light.ts';
 import { applyNetwork, type Betas, compileUpdate, dryRunValue, parametersOf } from './update.ts';
 
@@ -73,7 +72,7 @@ export async function compileDiscriminatorStep(
   const ofReal = applyNetwork(start, network, 'discriminator', AUGMENTED, 'real');
   const real = ofReal.get('score')!;
   const rebuilt = ofReal.get(REBUILT);
-  const missed = rebuilt && start.Abs(start.Sub(rebuilt, halved(start, AUGMENTED)));
+  const missed = rebuilt && start.Abs(start.Sub(rebuilt, averagePool(start, AUGMENTED, 2)));
 
   // The penalty needs the gradient's graph: typed, so that it can be differentiated again.
   const sum = start.ReduceSum(real, undefined, false);
@@ -111,8 +110,4 @@ export async function compileDiscriminatorStep(
   outputs.push({ name: total, type: 'float32', dims: [] });
   const graph = b.graph('discriminator step', inputs, outputs);
   return compileUpdate(graph, total, { rates, betas: options.betas, averaged: false }, evaluate);
-}
-
-function halved(b: GraphBuilder, image: Value): Value {
-  return b.node('AveragePool', [image], { kernel_shape: [2, 2], strides: [2, 2] })[0];
 }

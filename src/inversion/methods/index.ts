@@ -3,8 +3,8 @@ import { RgiError } from '../../errors.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
 import type { LossTerm, MaskForm, PixelTerm, Prior, Reduction } from '../formulation.ts';
-import type { Method, MethodName } from '../method.ts';
-import { isOwnPreset, type Preset } from '../presets.ts';
+import { type Method, type MethodName, usesScore } from '../method.ts';
+import { isOwnPreset, type PaperPreset, type Preset } from '../presets.ts';
 import { layerGroups } from '../weight-groups.ts';
 import { anogan } from './anogan.ts';
 import { dgp } from './dgp.ts';
@@ -112,14 +112,10 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
   if (options.lambda !== undefined && options.thresholdGrey !== undefined) {
     throw new RgiError('usage', 'Give lambda or the threshold in grey levels, not both: they say the same.');
   }
-  if ((method === 'yeh' || method === 'dgp') && options.preset && isOwnPreset(options.preset)) {
-    throw new RgiError('usage', `The preset '${options.preset}' is of rgi and rrgi; ${method} has the paper's.`);
-  }
   const recipe = options.recipe ?? 'original';
   const { masked, layers } = context;
-  const critic = context.critic && (!context.logistic || (method === 'yeh' && recipe === 'original'));
+  const critic = hasWassersteinCritic(context);
   const { steps, seed } = options;
-  const paper = options.preset === undefined || isOwnPreset(options.preset) ? 'paper' : options.preset;
   switch (method) {
     case 'rgi':
       return rgi(rgiOptions(options, context));
@@ -130,14 +126,46 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
         weightRate: options.weightRate,
       });
     case 'yeh':
-      return yeh({ recipe, preset: paper, masked, importance: options.importance, critic, steps, seed });
+      return yeh({
+        recipe,
+        preset: paperPresetOf(options),
+        masked,
+        importance: options.importance,
+        // The authors' prior is a logistic loss.
+        critic: recipe === 'original' ? context.critic : critic,
+        steps,
+        seed,
+      });
     case 'dgp':
-      return dgp({ recipe, preset: paper, weightGroups: weightsOf(options, context), layers, critic, steps, seed });
+      return dgp({
+        recipe,
+        preset: paperPresetOf(options),
+        weightGroups: weightsOf(options, context),
+        layers,
+        critic,
+        steps,
+        seed,
+      });
     case 'anogan':
       return anogan({ recipe, layers, critic, steps, seed });
     case 'invert':
       return invert({ loss: lossOf(options), extraLoss: featuresOf(options, context), masked, steps, seed });
   }
+}
+
+function hasWassersteinCritic({ critic, logistic }: MethodContext): boolean {
+  return critic && !logistic;
+}
+
+/** Does the method go without a critic term only because the discriminator is no Wasserstein critic? */
+export function leavesCriticOut(options: MethodOptions, context: MethodContext): boolean {
+  if (!context.critic || !context.logistic) return false;
+  return !usesScore(buildMethod(options, context)) && usesScore(buildMethod(options, { ...context, logistic: false }));
+}
+
+function paperPresetOf({ method, preset = 'paper' }: MethodOptions): PaperPreset {
+  if (!isOwnPreset(preset)) return preset;
+  throw new RgiError('usage', `The preset '${preset}' is of rgi and rrgi; ${method} has the paper's.`);
 }
 
 function rgiOptions(options: MethodOptions, context: MethodContext) {
@@ -170,7 +198,7 @@ function rgiOptions(options: MethodOptions, context: MethodContext) {
     latentRate: options.latentRate,
     maskRate: options.maskRate,
     seed: options.seed,
-    critic: context.critic && !context.logistic,
+    critic: hasWassersteinCritic(context),
     priors: priorsOf(options, preset, context.logistic ? 'logistic' : 'critic'),
   };
 }

@@ -1,8 +1,9 @@
 /**
  * R-RGI (Mou et al., ICLR 2023): RGI over the generator's weights theta, too, after a warm-up in which theta is frozen.
  * In the released code (presets `paper...`) theta's Adam is stepped from the beginning with rate 0, so that its moments
- * are warm and its bias correction spent when the weights begin to move. Our default runs RGI (without the stage for exact fits), fixes the mask it
- * has found, and then frees theta: weights that move with the mask learn the corruption that it does not cover yet.
+ * are warm and its bias correction spent when the weights begin to move. Our default runs RGI (without the stage for exact
+ * fits), fixes the mask it has found, and then frees theta: weights that move with the mask learn the corruption that it
+ * does not cover yet.
  */
 import { RgiError } from '../../errors.ts';
 import { cosineDecay } from '../continuation.ts';
