@@ -36,7 +36,8 @@ export function stepFeeds(
     feeds.set(STEP.weightRate(group), number(rate));
   });
   for (const [name, tensor] of termScales(compiled, controls)) feeds.set(name, tensor);
-  return new Map([...feeds].filter(([name]) => compiled.stepInputs.has(name)));
+  const moved = formulation.optimiser.kind === 'lbfgs' ? STEP.latentRate : undefined;
+  return new Map([...feeds].filter(([name]) => name === moved || compiled.stepInputs.has(name)));
 }
 
 /** All inputs of the forward graph on a state. `keep` = 1 - mask, where the mask is given. */

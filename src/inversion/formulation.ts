@@ -57,7 +57,9 @@ export interface Prior {
 
 export type LatentOptimiser =
   | { readonly kind: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
-  | { readonly kind: 'nesterov'; readonly momentum: number };
+  | { readonly kind: 'nesterov'; readonly momentum: number }
+  /** of the latents; the rate is the longest move of a step (root mean square over the coordinates) */
+  | { readonly kind: 'lbfgs'; readonly memory: number };
 
 /** The reference's Adam. */
 export const ADAM: LatentOptimiser & { kind: 'adam' } = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };

@@ -9,6 +9,7 @@ import type { Tensor } from '../onnx/tensor.ts';
 import { evaluatorOf, type Loop, type Runtime, type Tensors } from '../runtime/runtime.ts';
 import { renderFeeds, stepFeeds } from './feeds.ts';
 import type { Generator } from './generator.ts';
+import { stepLoop } from './lbfgs-loop.ts';
 import type { Method } from './method.ts';
 import { STEP } from './names.ts';
 import { initialTensors } from './state.ts';
@@ -46,7 +47,7 @@ export async function keptSearch(
     if (loops[stage]) {
       await loops[stage].fix(fixed);
       await loops[stage].write(state);
-    } else loops[stage] = await runtime.loop(compiled[stage].step, state, fixed);
+    } else loops[stage] = await stepLoop(compiled[stage], runtime, state, fixed);
     return loops[stage];
   };
   return {

@@ -40,11 +40,6 @@ export interface Stage {
    */
   lambdaOfThreshold?(thresholdGrey: number): number;
   /**
-   * Is this stage of use for an image whose kept residuals have this RMS, in grey levels? Others stand still in it; it is left
-   * out where it is of use for none.
-   */
-  isWanted?(misfitGrey: number): boolean;
-  /**
    * Is the mask of this stage, and of later ones whose mask is 'given', what has been found by its start (`foundMasks`)? Where the
    * user gives the mask, that one stays.
    */

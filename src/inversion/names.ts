@@ -12,6 +12,8 @@ export const STEP = {
   correction2: 'rgi.correction.2',
   firstMoment: (name: string) => `rgi.m.${name}`,
   secondMoment: (name: string) => `rgi.v.${name}`,
+  memory: 'rgi.lbfgs',
+  gradient: (name: string) => `rgi.gradient.${name}`,
   image: 'rgi.image',
   softMask: 'rgi.softmask',
   loss: 'rgi.loss',

@@ -69,7 +69,7 @@ const SEARCHES = 16;
 
 /** How many steps a method makes for every picture, for progress. */
 export function plannedSteps(method: Method): number {
-  return method.stages.reduce((sum, stage) => sum + (stage.isWanted ? 0 : stage.steps), 0);
+  return method.stages.reduce((sum, stage) => sum + stage.steps, 0);
 }
 
 /** Does the method change the generator's weights, for each picture anew? */

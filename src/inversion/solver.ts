@@ -9,11 +9,12 @@ import { firstStarts } from './first-starts.ts';
 import { foundMasks } from './found-mask.ts';
 import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
+import { stepLoop } from './lbfgs-loop.ts';
 import type { Method, ResultCode, Stage } from './method.ts';
 import { STEP } from './names.ts';
-import { grossThresholds, misfits } from './noise.ts';
+import { grossThresholds } from './noise.ts';
 import type { Reuse } from './reuse.ts';
-import { bestSearches, wantedStages } from './searches.ts';
+import { bestSearches } from './searches.ts';
 import { rows, withStart } from './starts.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
 import { type CompiledStep, compileStep } from './step.ts';
@@ -64,7 +65,7 @@ export interface Solver {
   step(): Promise<StepReport>;
   /** True when the current stage has ended. */
   terminate(): boolean;
-  /** Goes to the next stage that is of use with the best searches; false if there is none. */
+  /** Goes to the next stage with the best searches; false if there is none. */
   advance(): Promise<boolean>;
   finish(): Promise<Inversion>;
   save(): Promise<SolverState>;
@@ -154,7 +155,7 @@ export function createSolver(
     compiled = await compile(batch);
     const fixed = new Map<string, Tensor>([[STEP.x, repeated(images)]]);
     if (formulation.mask.form === 'given') fixed.set(STEP.keep, repeated(keep!));
-    loop = await runtime.loop(compiled.step, start(compiled), fixed);
+    loop = await stepLoop(compiled, runtime, start(compiled), fixed);
     stepIndex = 0;
     codes = Array.from({ length: batch });
     losses = Array.from({ length: batch }, () => []);
@@ -267,13 +268,7 @@ export function createSolver(
       const chosen = bestSearches(loss, images.dims[0], 1);
       const best = rows(made.get(STEP.image)!, chosen);
       const mask = made.get(STEP.softMask);
-      const wanted = wantedStages(method, mask && misfits(images, best, rows(mask, chosen)), images.dims[0]);
-      const next = wanted.findIndex((image, i) => i > stageIndex && image.includes(true));
-      if (next < 0) {
-        codes = codes.map((code) => code ?? 'step-limit');
-        return false;
-      }
-      const { lambdaOfThreshold, fixesMask, restarts, starts: count } = method.stages[next];
+      const { lambdaOfThreshold, fixesMask, restarts, starts: count } = method.stages[stageIndex + 1];
       const given = keep;
       if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen)));
       const latents = restarts
@@ -285,15 +280,11 @@ export function createSolver(
         return false;
       }
       if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
-      const before = chosen.map((search) => codes[search] ?? 'step-limit');
       await loop!.dispose();
       loop = undefined;
       earlierSteps += stepIndex;
-      stageIndex = next;
+      stageIndex++;
       await enter((step) => initialTensors(step, latents));
-      before.forEach((code, image) => {
-        if (!wanted[next][image]) codes.fill(code, image * count, (image + 1) * count);
-      });
       return true;
     },
     async finish() {

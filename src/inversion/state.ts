@@ -2,6 +2,7 @@
 import { readNpz, writeNpz } from '../arrays/npy.ts';
 import { RgiError } from '../errors.ts';
 import { float32, numbersOf, sizeOf, type Tensor, tensorOf, zeros } from '../onnx/tensor.ts';
+import { lbfgsMemory } from './lbfgs-loop.ts';
 import type { ResultCode } from './method.ts';
 import { STEP } from './names.ts';
 import type { CompiledStep } from './step.ts';
@@ -34,6 +35,7 @@ export interface SolverState {
 /** The state before the first step of a stage. */
 export function initialTensors(compiled: CompiledStep, latents: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const { formulation } = compiled;
+  const { optimiser } = formulation;
   const state = new Map<string, Tensor>();
   const add = (name: string, value: Tensor, moments: 1 | 2): void => {
     state.set(name, value);
@@ -48,8 +50,10 @@ export function initialTensors(compiled: CompiledStep, latents: ReadonlyMap<stri
         tensor: name,
       });
     }
-    add(name, value, formulation.optimiser.kind === 'adam' ? 2 : 1);
+    if (optimiser.kind === 'lbfgs') state.set(name, value);
+    else add(name, value, optimiser.kind === 'adam' ? 2 : 1);
   }
+  if (optimiser.kind === 'lbfgs') state.set(STEP.memory, lbfgsMemory(compiled.latents.values(), optimiser.memory));
   if (compiled.mask && 'initial' in formulation.mask) {
     add(STEP.mask, float32(new Float32Array(sizeOf(compiled.mask)).fill(formulation.mask.initial), compiled.mask), 2);
   }

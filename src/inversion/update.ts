@@ -37,6 +37,12 @@ export function emitUpdate(
   const isMask = name === STEP.mask;
   const group = formulation.weightGroups.findIndex((names) => names.includes(name));
   const isLatent = !isMask && group < 0;
+  const { optimiser } = formulation;
+  if (optimiser.kind === 'lbfgs' && isLatent) {
+    b.node('Identity', [gradient], {}, [STEP.gradient(name)]);
+    step.outputs.push({ name: STEP.gradient(name), type: 'float32', dims });
+    return;
+  }
   /** Latents and masks have a rate per image, so that one can stop while others go on. */
   const perImage = (): Value => {
     const rates = input(isMask ? STEP.maskRate : STEP.latentRate, [dims[0]]);
@@ -49,7 +55,6 @@ export function emitUpdate(
     return isLatent && bound !== undefined ? b.Clip(value, b.scalar(-bound), b.scalar(bound)) : value;
   };
 
-  const { optimiser } = formulation;
   const parameter = input(name, dims);
   const m = input(STEP.firstMoment(name), dims);
   if (optimiser.kind === 'nesterov' && isLatent) {

@@ -2,7 +2,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Generator, openGenerator } from '../../src/inversion/generator.ts';
 import { keptSearch } from '../../src/inversion/kept.ts';
-import { rgi } from '../../src/inversion/methods/rgi.ts';
+import type { Method } from '../../src/inversion/method.ts';
+import { type RgiOptions, rgi } from '../../src/inversion/methods/rgi.ts';
 import { createSolver } from '../../src/inversion/solver.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -26,13 +27,16 @@ const drawn = (seed: number, dims: readonly number[]) =>
     dims,
   );
 
+/** Our default without the stage that fixes the mask. */
+function searched(options: Partial<RgiOptions>): Method {
+  const method = rgi({ preset: 'fast', channels: 1, ...options });
+  return { ...method, stages: method.stages.filter((stage) => !stage.fixesMask) };
+}
+
 test('a kept search is what a run of its own would be, and forgets the batch before', async () => {
-  const method = rgi({ preset: 'fast', channels: 1, thresholdGrey: 60, steps: 30, starts: 1 });
-  // Without the rules that stop a picture or spare it a stage: a kept search makes all steps.
-  const all = {
-    ...method,
-    stages: method.stages.map(({ terminate: _terminate, isWanted: _isWanted, ...stage }) => stage),
-  };
+  const method = searched({ thresholdGrey: 60, steps: 30, starts: 1 });
+  // Without the rule that stops a picture: a kept search makes all steps.
+  const all = { ...method, stages: method.stages.map(({ terminate: _terminate, ...stage }) => stage) };
   const images = [1, 2].map((seed) => drawn(seed, [2, 1, 8, 8]));
   const starts = [3, 4].map((seed) => new Map([['z', drawn(seed, [2, 3])]]));
   const search = await keptSearch(generator, all, 2, runtime);
@@ -53,7 +57,7 @@ test('a kept search is what a run of its own would be, and forgets the batch bef
 });
 
 test('a kept search stops when it is aborted', async () => {
-  const method = rgi({ preset: 'fast', channels: 1, thresholdGrey: 60, steps: 30, starts: 1 });
+  const method = searched({ thresholdGrey: 60, steps: 30, starts: 1 });
   const search = await keptSearch(generator, method, 1, runtime);
   const start = new Map([['z', drawn(3, [1, 3])]]);
   await expect(search.run(drawn(1, [1, 1, 8, 8]), start, AbortSignal.abort())).rejects.toThrow(/abort/);
@@ -61,7 +65,7 @@ test('a kept search stops when it is aborted', async () => {
 });
 
 test('stages of several starts are refused', async () => {
-  const method = rgi({ preset: 'fast', channels: 1, steps: 8, starts: 4 });
+  const method = searched({ steps: 8, starts: 4 });
   await expect(keptSearch(generator, method, 1, runtime)).rejects.toThrow(/one start each/);
 });
 

@@ -61,10 +61,11 @@ export interface RgiOptions {
 export const FAST = {
   thresholdGrey: 32,
   coherence: 0.8,
-  steps: 600,
+  steps: 120,
   starts: 4,
   pool: 1000,
-  latentRate: 0.1,
+  /** The longest move of a step: half a standard deviation of the usual latents. */
+  latentRate: 0.5,
 } as const;
 
 /** Our default's prior of the latents. */

@@ -1,13 +1,12 @@
 /**
  * R-RGI (Mou et al., ICLR 2023): RGI over the generator's weights theta, too, after a warm-up in which theta is frozen.
  * In the released code (presets `paper...`) theta's Adam is stepped from the beginning with rate 0, so that its moments
- * are warm and its bias correction spent when the weights begin to move. Our default runs RGI (without the stage for exact
- * fits), fixes the mask it has found, and then frees theta: weights that move with the mask learn the corruption that it
- * does not cover yet.
+ * are warm and its bias correction spent when the weights begin to move. Our default runs RGI, fixes the mask it
+ * has found, and then frees theta: weights that move with the mask learn the corruption that it does not cover yet.
  */
 import { RgiError } from '../../errors.ts';
 import { cosineDecay } from '../continuation.ts';
-import type { Formulation } from '../formulation.ts';
+import { ADAM, type Formulation } from '../formulation.ts';
 import type { Method, Stage } from '../method.ts';
 import { isOwnPreset, PAPER, PAPER_RATES } from '../presets.ts';
 import { type RgiOptions, rgi } from './rgi.ts';
@@ -39,13 +38,12 @@ export function rrgi(options: RrgiOptions): Method {
 }
 
 function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
-  const stages = base.stages.filter((stage) => !stage.isWanted);
-  const last = stages[stages.length - 1];
+  const last = base.stages[base.stages.length - 1];
   const steps = options.weightSteps ?? FAST_WEIGHTS.steps;
   const rate = options.weightRate ?? FAST_WEIGHTS.rate;
   const tune: Stage = {
     name: 'tune',
-    formulation: { ...withWeights(last.formulation, options.weights), mask: { form: 'given' } },
+    formulation: { ...withWeights(last.formulation, options.weights), mask: { form: 'given' }, optimiser: ADAM },
     fixesMask: true,
     steps,
     starts: 1,
@@ -56,7 +54,7 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
       weightRates: [rate * cosineDecay(t / steps)],
     }),
   };
-  return [...stages, tune];
+  return [...base.stages, tune];
 }
 
 function warmFromTheStart(base: Method, options: RrgiOptions, preset: keyof typeof PAPER): Stage[] {

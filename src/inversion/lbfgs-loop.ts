@@ -1,0 +1,131 @@
+/**
+ * A step loop whose latents are moved by L-BFGS. The graph gives losses and gradients of all searches at once; what is left,
+ * products of a few hundred numbers, is no work for a graph. The rate of a search is its longest move; 0 holds it still.
+ */
+import { float32, float32Data, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import { type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../optim/lbfgs.ts';
+import type { Loop, Runtime, Tensors } from '../runtime/runtime.ts';
+import { STEP } from './names.ts';
+import type { CompiledStep } from './step.ts';
+
+/** Vectors of a search's memory beside its pairs (gradient, direction), and its numbers (value, rate, trials, pairs). */
+const VECTORS = 2;
+const NUMBERS = 4;
+
+/** The memory of n searches before their first step, as one tensor. */
+export function lbfgsMemory(latents: Iterable<readonly number[]>, memory: number): Tensor {
+  const all = [...latents];
+  const size = all.reduce((sum, dims) => sum + sizeOf(dims.slice(1)), 0);
+  return zeros('float32', [all[0][0], NUMBERS + (VECTORS + 2 * memory) * size]);
+}
+
+/** The loop of a compiled step from `start` on, by whichever optimiser it has. */
+export async function stepLoop(
+  compiled: CompiledStep,
+  runtime: Runtime,
+  start: Tensors,
+  fixed: Tensors,
+): Promise<Loop> {
+  const { optimiser } = compiled.formulation;
+  if (optimiser.kind !== 'lbfgs') return runtime.loop(compiled.step, start, fixed);
+  return lbfgsLoop(await runtime.loop(compiled.step, new Map(), fixed), start, optimiser.memory);
+}
+
+/** `start`: latents [n, ...] and `STEP.memory`. */
+function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
+  const shapes = [...start].flatMap(([name, { dims }]) => (name === STEP.memory ? [] : [{ name, dims }]));
+  const packed = start.get(STEP.memory)!;
+  const n = packed.dims[0];
+  const opened = (state: ReadonlyMap<string, Tensor>) =>
+    gathered(state, shapes, n).map((at, i) => unpacked(at, row(state.get(STEP.memory)!, i)));
+  let searches = opened(start);
+  return {
+    ...loop,
+    async step(feeds) {
+      const rates = float32Data(feeds.get(STEP.latentRate)!);
+      const others = [...feeds].filter(([name]) => name !== STEP.latentRate);
+      const outputs = await loop.step(new Map([...others, ...scattered(searches.map(lbfgsTrial), shapes)]));
+      const losses = float32Data(outputs.get(STEP.loss)!);
+      const gradients = gathered(
+        new Map(shapes.map(({ name }) => [name, outputs.get(STEP.gradient(name))!])),
+        shapes,
+        n,
+      );
+      searches = searches.map((search, i) =>
+        rates[i] > 0 ? lbfgsNext(search, losses[i], gradients[i], { longest: rates[i], memory }) : search,
+      );
+      // A point that was tried in vain is no part of the search's course; a start that diverges is.
+      const best = losses.map((loss, i) =>
+        rates[i] > 0 && Number.isFinite(searches[i].value) ? searches[i].value : loss,
+      );
+      return new Map([...outputs, [STEP.loss, float32(best, [n])]]);
+    },
+    async write(state) {
+      searches = opened(state);
+    },
+    read: async () =>
+      new Map([
+        ...scattered(
+          searches.map(({ at }) => at),
+          shapes,
+        ),
+        [STEP.memory, float32(packedAll(searches, packed.dims[1]), packed.dims)],
+      ]),
+  };
+}
+
+interface Shape {
+  readonly name: string;
+  readonly dims: readonly number[];
+}
+
+/** Each search's latents as one vector. */
+function gathered(tensors: ReadonlyMap<string, Tensor>, shapes: readonly Shape[], n: number): Float32Array[] {
+  return Array.from({ length: n }, (_, i) =>
+    Float32Array.from(shapes.flatMap(({ name }) => [...row(tensors.get(name)!, i)])),
+  );
+}
+
+function scattered(points: readonly Float32Array[], shapes: readonly Shape[]): Map<string, Tensor> {
+  let from = 0;
+  return new Map(
+    shapes.map(({ name, dims }) => {
+      const size = sizeOf(dims.slice(1));
+      const data = new Float32Array(sizeOf(dims));
+      points.forEach((point, i) => {
+        data.set(point.subarray(from, from + size), i * size);
+      });
+      from += size;
+      return [name, float32(data, dims)];
+    }),
+  );
+}
+
+function row(tensor: Tensor, i: number): Float32Array {
+  const size = sizeOf(tensor.dims.slice(1));
+  return float32Data(tensor).subarray(i * size, (i + 1) * size);
+}
+
+function packedAll(searches: readonly LbfgsState[], width: number): Float32Array {
+  const data = new Float32Array(searches.length * width);
+  searches.forEach(({ value, gradient, direction, rate, trials, pairs }, i) => {
+    if (!gradient) return;
+    data.set([value, rate, trials, pairs.length], i * width);
+    [gradient, direction, ...pairs.flatMap(({ move, change }) => [move, change])].forEach((vector, j) => {
+      data.set(vector, i * width + NUMBERS + j * vector.length);
+    });
+  });
+  return data;
+}
+
+function unpacked(at: Float32Array, packed: Float32Array): LbfgsState {
+  const [value, rate, trials, count] = packed;
+  // A search that has begun moves at some rate.
+  if (rate === 0) return lbfgsStart(at);
+  const vector = (j: number) => packed.slice(NUMBERS + j * at.length, NUMBERS + (j + 1) * at.length);
+  const pairs = Array.from({ length: count }, (_, j) => ({
+    move: vector(VECTORS + 2 * j),
+    change: vector(VECTORS + 2 * j + 1),
+  }));
+  return { at, value, gradient: vector(0), direction: vector(1), rate, trials, pairs };
+}

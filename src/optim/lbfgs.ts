@@ -1,0 +1,117 @@
+/**
+ * Limited-memory BFGS with backtracking (Nocedal 1980; Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 3.1), of
+ * one search that is told values and gradients: whoever evaluates them may do so for many searches at once.
+ */
+
+/** The first move of a search that knows no curvature yet, as a share of the longest move. */
+const FIRST_MOVE = 0.2;
+/** Share of the predicted fall that a move has to reach. */
+const ARMIJO = 1e-4;
+/** What is left of a move that was too long. */
+const SHRINK = [0.1, 0.5] as const;
+const MOST_TRIALS = 8;
+/** Cosine between a move and the change of the gradient below which the pair says nothing about the curvature. */
+const LEAST_CURVATURE = 1e-8;
+
+/** All numbers are kept in float32, so that a state written to a file is the state. */
+export interface LbfgsState {
+  /** The best point so far, its value and its gradient: none before the first value. */
+  readonly at: Float32Array;
+  readonly value: number;
+  readonly gradient?: Float32Array;
+  /** The next point is at + rate * direction; `trials` others along it were too far. */
+  readonly direction: Float32Array;
+  readonly rate: number;
+  readonly trials: number;
+  /** The last moves and what they changed of the gradient, oldest first. */
+  readonly pairs: readonly Pair[];
+}
+
+export interface Pair {
+  readonly move: Float32Array;
+  readonly change: Float32Array;
+}
+
+export function lbfgsStart(at: Float32Array): LbfgsState {
+  return {
+    at,
+    value: Number.POSITIVE_INFINITY,
+    direction: new Float32Array(at.length),
+    rate: 1,
+    trials: 0,
+    pairs: [],
+  };
+}
+
+/** The point whose value and gradient are wanted next. */
+export function lbfgsTrial({ at, direction, rate }: LbfgsState): Float32Array {
+  return at.map((v, i) => v + rate * direction[i]);
+}
+
+/**
+ * The state after `value` and `gradient` at `lbfgsTrial(state)`. `longest`: root mean square over the coordinates of the longest
+ * move; `memory`: pairs that are kept.
+ */
+export function lbfgsNext(
+  state: LbfgsState,
+  value: number,
+  gradient: Float32Array,
+  { longest, memory }: { readonly longest: number; readonly memory: number },
+): LbfgsState {
+  const trial = lbfgsTrial(state);
+  if (!state.gradient) return headed({ ...state, at: trial, value, gradient, pairs: [] }, longest);
+  const slope = dot(state.direction, state.gradient);
+  if (value <= state.value + ARMIJO * state.rate * slope) {
+    const before = state.gradient;
+    const pair = { move: trial.map((v, i) => v - state.at[i]), change: gradient.map((v, i) => v - before[i]) };
+    const pairs = isCurved(pair) ? [...state.pairs, pair].slice(-memory) : state.pairs;
+    return headed({ ...state, at: trial, value, gradient, pairs }, longest);
+  }
+  if (state.trials + 1 >= MOST_TRIALS) return headed({ ...state, gradient: state.gradient, pairs: [] }, longest);
+  // The minimum of the parabola through both values with the slope at the first.
+  const excess = value - state.value - state.rate * slope;
+  const share = Number.isFinite(value) ? (-slope * state.rate) / (2 * excess) : 0;
+  const rate = Math.fround(state.rate * Math.min(SHRINK[1], Math.max(SHRINK[0], share)));
+  return { ...state, rate, trials: state.trials + 1 };
+}
+
+/** Heads for the minimum of the quadratic model that the pairs make (the two-loop recursion). */
+function headed(state: LbfgsState & { readonly gradient: Float32Array }, longest: number): LbfgsState {
+  const { pairs } = state;
+  const q = Float64Array.from(state.gradient);
+  const weights = pairs.map(() => 0);
+  for (let j = pairs.length - 1; j >= 0; j--) {
+    const { move, change } = pairs[j];
+    weights[j] = dot(move, q) / dot(move, change);
+    add(q, change, -weights[j]);
+  }
+  const last = pairs[pairs.length - 1];
+  if (last) scale(q, dot(last.move, last.change) / dot(last.change, last.change));
+  pairs.forEach(({ move, change }, j) => {
+    add(q, move, weights[j] - dot(change, q) / dot(move, change));
+  });
+  const length = Math.sqrt(dot(q, q) / q.length);
+  const most = last ? longest : FIRST_MOVE * longest;
+  if (length > 0 && (!last || length > most)) scale(q, most / length);
+  return { ...state, direction: Float32Array.from(q, (v) => -v), rate: 1, trials: 0 };
+}
+
+function isCurved({ move, change }: Pair): boolean {
+  return dot(move, change) > LEAST_CURVATURE * Math.sqrt(dot(move, move) * dot(change, change));
+}
+
+type Vector = Float32Array | Float64Array;
+
+function dot(a: Vector, b: Vector): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+function add(to: Float64Array, what: Vector, times: number): void {
+  for (let i = 0; i < to.length; i++) to[i] += times * what[i];
+}
+
+function scale(vector: Float64Array, by: number): void {
+  for (let i = 0; i < vector.length; i++) vector[i] *= by;
+}

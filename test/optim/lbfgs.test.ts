@@ -1,0 +1,65 @@
+/** L-BFGS on functions whose minima are known. */
+import { describe, expect, it } from 'vitest';
+import { type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../../src/optim/lbfgs.ts';
+
+type Objective = (z: Float32Array) => { value: number; gradient: Float32Array };
+
+const OPTIONS = { longest: 0.5, memory: 10 };
+
+function searched(objective: Objective, start: Float32Array, steps: number, options = OPTIONS): LbfgsState[] {
+  const states = [lbfgsStart(start)];
+  for (let t = 0; t < steps; t++) {
+    const state = states[t];
+    const { value, gradient } = objective(lbfgsTrial(state));
+    states.push(lbfgsNext(state, value, gradient, options));
+  }
+  return states;
+}
+
+/** Curvatures from 1 to 100: gradient descent takes hundreds of steps. */
+const WEIGHTS = Float64Array.from({ length: 8 }, (_, i) => 100 ** (i / 7));
+const quadratic: Objective = (z) => ({
+  value: WEIGHTS.reduce((sum, w, i) => sum + 0.5 * w * (z[i] - i) ** 2, 0),
+  gradient: z.map((v, i) => WEIGHTS[i] * (v - i)),
+});
+
+const rosenbrock: Objective = ([x, y]) => ({
+  value: (1 - x) ** 2 + 100 * (y - x * x) ** 2,
+  gradient: Float32Array.from([-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)]),
+});
+
+describe('L-BFGS', () => {
+  it('finds the minimum of an ill-conditioned quadratic', () => {
+    const states = searched(quadratic, new Float32Array(8), 60);
+    states[60].at.forEach((v, i) => {
+      expect(v).toBeCloseTo(i, 3);
+    });
+  });
+
+  it("finds the end of Rosenbrock's valley", () => {
+    const { at } = searched(rosenbrock, Float32Array.from([-1.2, 1]), 100)[100];
+    expect(at[0]).toBeCloseTo(1, 3);
+    expect(at[1]).toBeCloseTo(1, 3);
+  });
+
+  it('never goes up, and never further than the longest move', () => {
+    const states = searched(rosenbrock, Float32Array.from([-1.2, 1]), 60, { longest: 0.1, memory: 5 });
+    for (let t = 1; t < states.length; t++) {
+      expect(states[t].value).toBeLessThanOrEqual(states[t - 1].value);
+      const move = states[t].at.map((v, i) => v - states[t - 1].at[i]);
+      expect(Math.sqrt((move[0] ** 2 + move[1] ** 2) / 2)).toBeLessThan(0.1 + 1e-6);
+      expect(states[t].pairs.length).toBeLessThanOrEqual(5);
+    }
+  });
+
+  it('backs off from where there is no value', () => {
+    const bounded: Objective = ([x]) => ({
+      value: x > 1 ? Number.NaN : -x + 0.01 * x * x,
+      gradient: Float32Array.from([-1 + 0.02 * x]),
+    });
+    const { at, value } = searched(bounded, Float32Array.from([0.7]), 60)[60];
+    expect(at[0]).toBeLessThanOrEqual(1);
+    expect(at[0]).toBeGreaterThan(0.9);
+    expect(value).toBeLessThan(-0.85);
+  });
+});
