@@ -106,7 +106,7 @@ async function drawnSearch({ generator, settings, signal }: InverterOptions, run
 
 function methodOf(generator: Generator, settings: InversionSettings, starts: number): Method {
   const { thresholdGrey, prior, steps } = settings;
-  const method = rgi({
+  return rgi({
     preset: 'fast',
     channels: generator.channels,
     // The loss that the prior's weight is measured for, from the first step on.
@@ -116,8 +116,6 @@ function methodOf(generator: Generator, settings: InversionSettings, starts: num
     starts,
     priors: prior > 0 ? [{ kind: 'gaussian', weight: prior }] : [],
   });
-  // What is told is a matter of the residuals of all pictures: no mask is fixed.
-  return { ...method, stages: method.stages.filter((stage) => !stage.fixesMask) };
 }
 
 /** Numbers in one picture's latents, averaged over the latents: what turns a deviation of residuals into a prior's weight. */

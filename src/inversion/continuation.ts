@@ -43,7 +43,7 @@ export interface ContinuationOptions {
 const FIRST_THRESHOLD_GREY = 127.5;
 
 /** Shares of the steps: several starts compete and lambda falls; the best is refined; it settles with the mask that was found. */
-const SHARES = [1 / 3, 5 / 12];
+const SHARES = [3 / 8, 3 / 8];
 
 /** Pairs of L-BFGS: a fifth of the latents' usual number; 10 fits holes 1 to 4 dB worse where the truth is known, 30 no better. */
 const OPTIMISER: LatentOptimiser = { kind: 'lbfgs', memory: 20 };
@@ -87,9 +87,12 @@ export function continuation(options: ContinuationOptions): Stage[] {
     fixesMask: true,
     restarts: true,
   };
+  const refined = (steps: number) => alone('refine', steps, formulation(last, { coherence }));
+  // Where the user chose the threshold, M itself is what is told: it is not fixed.
+  if (!options.adaptive && !options.masked && !options.again) return [compete, refined(middle + late)];
   return [
     compete,
-    alone('refine', middle, formulation(last, { coherence })),
+    refined(middle),
     ...(options.again ? [again] : []),
     // Corrupted values that are nearly right keep a pull on z in squared error while M is soft: not once it is fixed.
     { ...alone('settle', options.again ? middle : late, given(last)), fixesMask: !options.again },

@@ -109,7 +109,6 @@ export function createSolver(
   let keep: Tensor | undefined;
   let stageIndex = 0;
   let stepIndex = 0;
-  let earlierSteps = 0;
   let compiled: CompiledStep;
   let loop: Loop | undefined;
   let codes: (ResultCode | undefined)[] = [];
@@ -191,7 +190,6 @@ export function createSolver(
   const save = async (): Promise<SolverState> => ({
     stage: stageIndex,
     step: stepIndex,
-    earlierSteps,
     tensors: await loop!.read(),
     codes: [...codes],
     floors: [...floors],
@@ -228,7 +226,7 @@ export function createSolver(
         checkTensors(step, state);
         return state.tensors;
       });
-      ({ step: stepIndex, earlierSteps } = state);
+      stepIndex = state.step;
       codes = [...state.codes];
       floors = [...state.floors];
       losses = state.losses.map((list) => [...list]);
@@ -282,7 +280,6 @@ export function createSolver(
       if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
       await loop!.dispose();
       loop = undefined;
-      earlierSteps += stepIndex;
       stageIndex++;
       await enter((step) => initialTensors(step, latents));
       return true;
@@ -300,7 +297,7 @@ export function createSolver(
         weights: new Map([...compiled.weights.keys()].map((name) => [name, tensors.get(name)!])),
         codes: ended,
         loss: chosen.map((i) => loss[i]),
-        steps: chosen.map((i) => earlierSteps + losses[i].length),
+        steps: history.loss.map((list) => list.length),
         history,
         ...(ended.includes('interrupted') ? { state: await save() } : {}),
       };

@@ -16,9 +16,8 @@ export interface History {
 /** Everything needed to go on with the same images, method and networks. */
 export interface SolverState {
   readonly stage: number;
-  /** Steps made in this stage, and in the stages before. */
+  /** Steps made in this stage. */
   readonly step: number;
-  readonly earlierSteps: number;
   /** Latents, mask, weights and their moments. */
   readonly tensors: ReadonlyMap<string, Tensor>;
   /** Per search (images times starts): did it end, and how? */
@@ -86,10 +85,8 @@ const KEEP = 'keep';
 
 /** The state as an `.npz` file. */
 export function writeState(state: SolverState): Uint8Array {
-  const { stage, step, earlierSteps, codes, floors } = state;
-  const facts = new TextEncoder().encode(
-    JSON.stringify({ stage, step, earlierSteps, floors, codes: codes.map((c) => c ?? null) }),
-  );
+  const { stage, step, codes, floors } = state;
+  const facts = new TextEncoder().encode(JSON.stringify({ stage, step, floors, codes: codes.map((c) => c ?? null) }));
   const arrays = new Map<string, Tensor>([['facts.json', tensorOf('uint8', [...facts], [facts.length])]]);
   state.losses.forEach((losses, i) => {
     arrays.set(`losses.${i}`, float32(losses));
@@ -110,7 +107,7 @@ export function readState(bytes: Uint8Array): SolverState {
   if (!facts) throw new RgiError('input', 'This .npz file is no saved state of an inversion.');
   const { codes, ...numbers } = JSON.parse(new TextDecoder().decode(Uint8Array.from(numbersOf(facts)))) as Pick<
     SolverState,
-    'stage' | 'step' | 'earlierSteps' | 'floors'
+    'stage' | 'step' | 'floors'
   > & { codes: (ResultCode | null)[] };
   const lists = (prefix: string): number[][] => {
     const found: number[][] = [];

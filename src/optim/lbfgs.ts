@@ -7,6 +7,11 @@
 const FIRST_MOVE = 0.2;
 /** Share of the predicted fall that a move has to reach. */
 const ARMIJO = 1e-4;
+/**
+ * Values within this share count as even: an objective whose weights are measured anew at each point and held constant for the
+ * gradient (`latent-prior.ts`) may rise a little on the way to where its gradient vanishes.
+ */
+const SLACK = 1e-3;
 /** What is left of a move that was too long. */
 const SHRINK = [0.1, 0.5] as const;
 const MOST_TRIALS = 8;
@@ -61,7 +66,10 @@ export function lbfgsNext(
   const trial = lbfgsTrial(state);
   if (!state.gradient) return headed({ ...state, at: trial, value, gradient, pairs: [] }, longest);
   const slope = dot(state.direction, state.gradient);
-  if (value <= state.value + ARMIJO * state.rate * slope) {
+  const falls = value <= state.value + ARMIJO * state.rate * slope;
+  // By the slopes (Hager and Zhang 2005, approximate Wolfe condition) where the values themselves cannot tell.
+  const even = value <= state.value + SLACK * Math.abs(state.value);
+  if (falls || (even && dot(state.direction, gradient) <= (2 * ARMIJO - 1) * slope)) {
     const before = state.gradient;
     const pair = { move: trial.map((v, i) => v - state.at[i]), change: gradient.map((v, i) => v - before[i]) };
     const pairs = isCurved(pair) ? [...state.pairs, pair].slice(-memory) : state.pairs;

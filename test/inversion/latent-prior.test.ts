@@ -83,7 +83,7 @@ it.each(['normal', 'uniform', 'unit'] as LatentLaw[])(
         masked: true,
         steps: 400,
         starts: 1,
-        latentRate: 0.1,
+        latentRate: 0.5,
         coherence: 0,
         priors: [{ kind: 'latent', weight: 1 }],
       }),

@@ -75,9 +75,9 @@ describe('the path of our default', () => {
     extraLoss: [],
     reduction: 'sum',
     thresholdGrey: 25.5,
-    adaptive: false,
+    adaptive: true,
     masked: false,
-    steps: 120,
+    steps: 160,
     starts: 4,
     latentRate: 0.5,
     coherence: 0.5,
@@ -86,12 +86,12 @@ describe('the path of our default', () => {
 
   it('lets several starts compete while lambda falls from half the range to its target, then refines the best', () => {
     const [compete, refine, settle] = stages;
-    expect([compete.steps, compete.starts, refine.steps, refine.starts]).toEqual([40, 4, 50, 1]);
+    expect([compete.steps, compete.starts, refine.steps, refine.starts]).toEqual([60, 4, 60, 1]);
     expect(compete.controls(0).lambda).toBeCloseTo(3, 10);
-    expect(compete.controls(20).lambda).toBeCloseTo(Math.sqrt(3 * 0.6), 10);
+    expect(compete.controls(30).lambda).toBeCloseTo(Math.sqrt(3 * 0.6), 10);
     // 2 C t^2: absolute error to begin with, squared at the end, the same threshold
     expect(refine.controls(0).lambda).toBeCloseTo(2 * 3 * 0.2 ** 2, 10);
-    expect([settle.steps, settle.fixesMask, settle.formulation.mask.form]).toEqual([30, true, 'given']);
+    expect([settle.steps, settle.fixesMask, settle.formulation.mask.form]).toEqual([40, true, 'given']);
   });
 
   it('is geometric in lambda, half a cosine in the rate', () => {

@@ -61,7 +61,9 @@ export interface RgiOptions {
 export const FAST = {
   thresholdGrey: 32,
   coherence: 0.8,
-  steps: 120,
+  steps: 160,
+  /** With the preset `best`. */
+  bestSteps: 240,
   starts: 4,
   pool: 1000,
   /** The longest move of a step: half a standard deviation of the usual latents. */
@@ -99,7 +101,7 @@ function ours(options: RgiOptions, preset: OwnPreset): Method {
       thresholdGrey: given ?? FAST.thresholdGrey,
       adaptive: !masked && given === undefined,
       masked,
-      steps: options.steps ?? FAST.steps,
+      steps: options.steps ?? (preset === 'best' ? FAST.bestSteps : FAST.steps),
       starts: options.starts ?? FAST.starts,
       latentRate: options.latentRate ?? FAST.latentRate,
       coherence: options.coherence ?? FAST.coherence,
