@@ -31,7 +31,7 @@ const VARIANTS: Readonly<Record<string, Partial<RgiOptions>>> = {
   'none of these': { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE },
   'threshold fixed at 32': { thresholdGrey: 32 },
   'one start': { starts: 1 },
-  'half the steps': { steps: 300 },
+  'half the steps': { steps: 80 },
 };
 
 export async function ablation(args: readonly string[]): Promise<void> {

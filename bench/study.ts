@@ -16,8 +16,16 @@ import { argument, SHARED } from './trials.ts';
 const LAMBDAS = [0.03, 0.07, 0.1, 0.3, 1];
 
 const METHODS = {
-  latents: ['rgi', 'rgi+mask', ...LAMBDAS.map((lambda) => `rgi:paper:lambda=${lambda}`), 'yeh+mask', 'invert'],
-  weights: ['rgi', 'rgi+mask', 'rrgi', 'rrgi+mask', 'dgp+mask', 'dgp:rgi+mask'],
+  latents: [
+    'rgi',
+    'rgi+mask',
+    'rgi:best',
+    'rgi:best+mask',
+    ...LAMBDAS.map((lambda) => `rgi:paper:lambda=${lambda}`),
+    'yeh+mask',
+    'invert',
+  ],
+  weights: ['rgi', 'rgi+mask', 'rrgi:best', 'rrgi:best+mask', 'dgp+mask', 'dgp:rgi+mask'],
 };
 
 export async function study(args: readonly string[]): Promise<void> {

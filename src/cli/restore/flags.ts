@@ -145,7 +145,11 @@ export function addRestoreOptions(command: Command): Command {
       'seed of the random latents (default: 0)',
       numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }),
     )
-    .option('--latent-rate <rate>', 'learning rate of the latent', rate)
+    .option(
+      '--latent-rate <rate>',
+      'learning rate of the latent (presets fast, best: the longest move of a step)',
+      rate,
+    )
     .option('--mask-rate <rate>', 'learning rate of a free mask', rate)
     .option('--weight-rate <rate>', 'learning rate of the weights (rrgi)', rate)
     .option('--weights <names>', 'weights to tune (rrgi, dgp; default: all)', list)
