@@ -5,8 +5,6 @@
 import { clip, type Image } from '../images/image.ts';
 import type { Generator } from '../inversion/generator.ts';
 import { keptSearch } from '../inversion/kept.ts';
-import type { Method } from '../inversion/method.ts';
-import { rgi } from '../inversion/methods/rgi.ts';
 import { reuse } from '../inversion/reuse.ts';
 import { runMethod } from '../inversion/solver.ts';
 import { rows } from '../inversion/starts.ts';
@@ -15,6 +13,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { PolicySettings } from './policy.ts';
+import { policySearch } from './search.ts';
 
 export type InversionSettings = PolicySettings['inversion'];
 
@@ -74,7 +73,7 @@ async function encodedSearch(
   batch: number,
   runtime: Runtime,
 ): Promise<Search> {
-  const kept = await keptSearch(generator, methodOf(generator, settings, 1), batch, runtime);
+  const kept = await keptSearch(generator, policySearch(generator, settings, 1), batch, runtime);
   const session = await runtime.session(encodeModel(encoder));
   const [{ name: input }] = encoder.inputs;
   const [{ name: output }] = encoder.outputs;
@@ -92,7 +91,7 @@ async function encodedSearch(
 
 /** From random latents, of which several compete. */
 async function drawnSearch({ generator, settings, signal }: InverterOptions, runtime: Runtime): Promise<Search> {
-  const method = methodOf(generator, settings, settings.starts);
+  const method = policySearch(generator, settings, settings.starts);
   const shared = reuse();
   return {
     async run(images) {
@@ -102,20 +101,6 @@ async function drawnSearch({ generator, settings, signal }: InverterOptions, run
     },
     dispose: async () => {},
   };
-}
-
-function methodOf(generator: Generator, settings: InversionSettings, starts: number): Method {
-  const { thresholdGrey, prior, steps } = settings;
-  return rgi({
-    preset: 'fast',
-    channels: generator.channels,
-    // The loss that the prior's weight is measured for, from the first step on.
-    loss: { kind: 'l1', weight: 1 },
-    thresholdGrey,
-    steps,
-    starts,
-    priors: prior > 0 ? [{ kind: 'gaussian', weight: prior }] : [],
-  });
 }
 
 /** Numbers in one picture's latents, averaged over the latents: what turns a deviation of residuals into a prior's weight. */

@@ -40,7 +40,7 @@ export interface ContinuationOptions {
 }
 
 /** Residual at which the path begins to mask: half the range of the image, more than any good start leaves behind. */
-const FIRST_THRESHOLD_GREY = 127.5;
+export const FIRST_THRESHOLD_GREY = 127.5;
 
 /** Shares of the steps: several starts compete and lambda falls; the best is refined; it settles with the mask that was found. */
 const SHARES = [3 / 8, 3 / 8];

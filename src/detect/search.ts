@@ -1,0 +1,56 @@
+/**
+ * The search a policy is calibrated with: RGI in absolute error, lambda lowered to a threshold that was chosen on good pictures.
+ * Adam with a falling rate: where L-BFGS of the restoring presets gets stuck between kinks depends on the picture, and a map
+ * of what is odd among good pictures wants the same rest for all (BSData, shipped model and policy: AP .229, with L-BFGS .185).
+ */
+import { cosineDecay, FIRST_THRESHOLD_GREY, geometric, robustStart } from '../inversion/continuation.ts';
+import { ADAM, type Formulation, lambdaOf } from '../inversion/formulation.ts';
+import type { Generator } from '../inversion/generator.ts';
+import type { Method, Stage } from '../inversion/method.ts';
+import { FAST } from '../inversion/methods/rgi.ts';
+import type { PolicySettings } from './policy.ts';
+
+const RATE = 0.1;
+/** Shares of the steps in which lambda falls, z is refined, and refined again from half the rate. */
+const SHARES = [1 / 4, 3 / 8];
+
+export function policySearch(
+  generator: Generator,
+  { thresholdGrey, prior, steps }: PolicySettings['inversion'],
+  starts: number,
+): Method {
+  const { channels } = generator;
+  const loss = { kind: 'l1', weight: 1 } as const;
+  const lambda = lambdaOf(thresholdGrey, loss, channels);
+  const from = lambdaOf(Math.max(thresholdGrey, FIRST_THRESHOLD_GREY), loss, channels);
+  const formulation = (coherence: number): Formulation => ({
+    loss: [loss],
+    reduction: 'sum',
+    mask: { form: 'exact', shared: true, coherence },
+    priors: prior > 0 ? [{ kind: 'gaussian', weight: prior }] : [],
+    optimiser: ADAM,
+    weightGroups: [],
+  });
+  const still = { maskRate: 0, weightRates: [] };
+  const falling = (name: string, count: number, rate: number): Stage => ({
+    name,
+    formulation: formulation(FAST.coherence),
+    steps: count,
+    starts: 1,
+    controls: (t) => ({ ...still, lambda, latentRate: rate * cosineDecay(t / count) }),
+  });
+  const [early, middle] = SHARES.map((share) => Math.ceil(steps * share));
+  const lower: Stage = {
+    name: 'lower',
+    formulation: formulation(0),
+    steps: early,
+    starts,
+    controls: (t) => ({ ...still, lambda: geometric(from, lambda, t / early), latentRate: RATE }),
+  };
+  return {
+    name: 'rgi',
+    needsMask: false,
+    start: robustStart(channels, FAST.pool, 0),
+    stages: [lower, falling('refine', middle, RATE), falling('settle', Math.max(0, steps - early - middle), RATE / 2)],
+  };
+}
