@@ -7,6 +7,9 @@ import { float32Data, type Tensor } from '../onnx/tensor.ts';
 /** A residual of so many medians of the inliers is gross: five medians are 3.4 standard deviations of a normal law. */
 const GROSS = 5;
 
+/** No inlier is further off: a quarter of the range. Where more than half looks corrupted, the fixed point takes in the corruption. */
+const MOST_GREY = 64;
+
 const ROUNDS = 10;
 
 /** A misfit of so many grey levels is none of pictures that a generator was made for: 18 dB. */
@@ -30,7 +33,7 @@ export function grossThresholds(x: Tensor, y: Tensor): number[] {
       const at = (image * channels + c) * plane;
       for (let p = 0; p < plane; p++) residuals[p] += Math.abs(a[at + p] - b[at + p]) / channels;
     }
-    return 127.5 * fixedPoint(residuals.sort());
+    return Math.min(MOST_GREY, 127.5 * fixedPoint(residuals.sort()));
   });
 }
 
