@@ -1,7 +1,7 @@
 /**
  * Our default way to the minimum: the exact mask, graduated non-convexity (lambda starts large, where nothing is masked,
- * and is lowered to its target), several starts of which the best goes on, and a falling learning rate. Absolute error finds the
- * region and the start; squared error, in which what a generator cannot make weighs as in the scores, refines.
+ * and is lowered to its target), several starts of which the best goes on, and at the end the found mask held fixed. Absolute
+ * error finds the region and the start; squared error, in which what a generator cannot make weighs as in the scores, refines.
  */
 import {
   type Formulation,
@@ -42,10 +42,13 @@ export interface ContinuationOptions {
 /** Residual at which the path begins to mask: half the range of the image, more than any good start leaves behind. */
 export const FIRST_THRESHOLD_GREY = 127.5;
 
-/** Shares of the steps: several starts compete and lambda falls; the best is refined; it settles with the mask that was found. */
-const SHARES = [3 / 8, 3 / 8];
+/**
+ * The share of the steps in which several starts compete while lambda falls, and that in which the best is refined. In the rest it
+ * settles with the mask that was found; a second search takes as many steps again as the first.
+ */
+const SHARE = 3 / 8;
 
-/** Pairs of L-BFGS: a fifth of the latents' usual number; 10 fits holes 1 to 4 dB worse where the truth is known, 30 no better. */
+/** Pairs of L-BFGS. Where the truth is known holes have 3.5 dB less with 10, 2.7 more with 30; elsewhere it is even (docs/figures.md). */
 const OPTIMISER: LatentOptimiser = { kind: 'lbfgs', memory: 20 };
 
 export function continuation(options: ContinuationOptions): Stage[] {
@@ -59,8 +62,8 @@ export function continuation(options: ContinuationOptions): Stage[] {
     optimiser: OPTIMISER,
     weightGroups: [],
   });
-  const [early, middle] = SHARES.map((share) => Math.ceil(options.steps * share));
-  const late = Math.max(1, options.steps - early - middle);
+  const long = Math.ceil(options.steps * SHARE);
+  const late = Math.max(1, options.steps - 2 * long);
   const from = lambda(Math.max(thresholdGrey, FIRST_THRESHOLD_GREY), first);
   const rates = { latentRate, maskRate: 0, weightRates: [] };
   const alone = (name: string, steps: number, made: Formulation): Stage => ({
@@ -68,16 +71,15 @@ export function continuation(options: ContinuationOptions): Stage[] {
     formulation: made,
     steps,
     starts: 1,
-    lambdaOfThreshold: options.adaptive ? (grey) => lambda(grey, last) : undefined,
     controls: () => ({ ...rates, lambda: lambda(thresholdGrey, last) }),
     terminate: converged,
   });
   const compete: Stage = {
     name: 'compete',
     formulation: formulation(first, {}),
-    steps: early,
+    steps: long,
     starts: options.starts,
-    controls: (t) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey, first), t / early) }),
+    controls: (t) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey, first), t / long) }),
   };
   const given = (loss: PixelTerm): Formulation => ({ ...formulation(loss, {}), mask: { form: 'given' } });
   const again: Stage = {
@@ -87,15 +89,18 @@ export function continuation(options: ContinuationOptions): Stage[] {
     fixesMask: true,
     restarts: true,
   };
-  const refined = (steps: number) => alone('refine', steps, formulation(last, { coherence }));
+  const refined = (steps: number): Stage => ({
+    ...alone('refine', steps, formulation(last, { coherence })),
+    lambdaOfThreshold: options.adaptive ? (grey) => lambda(grey, last) : undefined,
+  });
   // Where the user chose the threshold, M itself is what is told: it is not fixed.
-  if (!options.adaptive && !options.masked && !options.again) return [compete, refined(middle + late)];
+  if (!options.adaptive && !options.masked && !options.again) return [compete, refined(long + late)];
   return [
     compete,
-    refined(middle),
+    refined(long),
     ...(options.again ? [again] : []),
     // Corrupted values that are nearly right keep a pull on z in squared error while M is soft: not once it is fixed.
-    { ...alone('settle', options.again ? middle : late, given(last)), fixesMask: !options.again },
+    { ...alone('settle', options.again ? long : late, given(last)), fixesMask: !options.again },
   ];
 }
 

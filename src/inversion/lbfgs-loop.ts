@@ -55,10 +55,10 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
         rates[i] > 0 ? lbfgsNext(search, losses[i], gradients[i], { longest: rates[i], memory }) : search,
       );
       // A point that was tried in vain is no part of the search's course; a start that diverges is.
-      const best = losses.map((loss, i) =>
+      const accepted = losses.map((loss, i) =>
         rates[i] > 0 && Number.isFinite(searches[i].value) ? searches[i].value : loss,
       );
-      return new Map([...outputs, [STEP.loss, float32(best, [n])]]);
+      return new Map([...outputs, [STEP.loss, float32(accepted, [n])]]);
     },
     async write(state) {
       searches = opened(state);
@@ -81,9 +81,17 @@ interface Shape {
 
 /** Each search's latents as one vector. */
 function gathered(tensors: ReadonlyMap<string, Tensor>, shapes: readonly Shape[], n: number): Float32Array[] {
-  return Array.from({ length: n }, (_, i) =>
-    Float32Array.from(shapes.flatMap(({ name }) => [...row(tensors.get(name)!, i)])),
-  );
+  const size = shapes.reduce((sum, { dims }) => sum + sizeOf(dims.slice(1)), 0);
+  return Array.from({ length: n }, (_, i) => {
+    const point = new Float32Array(size);
+    let from = 0;
+    for (const { name } of shapes) {
+      const part = row(tensors.get(name)!, i);
+      point.set(part, from);
+      from += part.length;
+    }
+    return point;
+  });
 }
 
 function scattered(points: readonly Float32Array[], shapes: readonly Shape[]): Map<string, Tensor> {

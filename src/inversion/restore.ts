@@ -67,7 +67,7 @@ export interface RestoreHooks {
 /** Searches that share one graph by default: enough to fill the cores, little enough to stay in the caches. */
 const SEARCHES = 16;
 
-/** How many steps a method makes for every picture, for progress. */
+/** How many steps a method makes for a picture at most, for progress. */
 export function plannedSteps(method: Method): number {
   return method.stages.reduce((sum, stage) => sum + stage.steps, 0);
 }

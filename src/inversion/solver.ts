@@ -22,7 +22,7 @@ import { type CompiledStep, compileStep } from './step.ts';
 export interface StepReport {
   readonly stage: number;
   readonly step: number;
-  /** Per search: objective, L_rec and mean |M|, all before the step's update. */
+  /** Per search: objective (of L-BFGS at the last accepted point), L_rec and mean |M|, all before the step's update. */
   readonly loss: Float32Array;
   readonly fidelity: Float32Array;
   readonly masked: Float32Array;

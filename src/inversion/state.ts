@@ -18,7 +18,7 @@ export interface SolverState {
   readonly stage: number;
   /** Steps made in this stage. */
   readonly step: number;
-  /** Latents, mask, weights and their moments. */
+  /** Latents, mask, weights and their moments, or the memory of L-BFGS. */
   readonly tensors: ReadonlyMap<string, Tensor>;
   /** Per search (images times starts): did it end, and how? */
   readonly codes: readonly (ResultCode | undefined)[];

@@ -20,7 +20,7 @@ const LEAST_CURVATURE = 1e-8;
 
 /** All numbers are kept in float32, so that a state written to a file is the state. */
 export interface LbfgsState {
-  /** The best point so far, its value and its gradient: none before the first value. */
+  /** The last point that was accepted, its value and its gradient: none before the first value. */
   readonly at: Float32Array;
   readonly value: number;
   readonly gradient?: Float32Array;

@@ -31,12 +31,3 @@ it('frees z from corrupted values that are nearly right', async () => {
   ].map(({ image }) => misfits(truth, image, zeros('float32', [1, 1, 8, 8]))[0]);
   expect(settled).toBeLessThan(0.5 * soft);
 });
-
-it('misfits are the root mean square of what a mask keeps, in grey levels', () => {
-  const x = float32([0.1, 0.2, 0.3, 0.4, 1, 1, 1, 1], [2, 2, 1, 2]);
-  const y = zeros('float32', [2, 2, 1, 2]);
-  // Of the first image the second pixel is masked; of the second all is.
-  const [first, second] = misfits(x, y, float32([0, 1, 1, 1], [2, 1, 1, 2]));
-  expect(first).toBeCloseTo(127.5 * Math.sqrt((0.1 ** 2 + 0.3 ** 2) / 2), 4);
-  expect(second).toBe(0);
-});
