@@ -9,7 +9,7 @@ import type { Tensor } from '../onnx/tensor.ts';
 import { evaluatorOf, type Loop, type Runtime, type Tensors } from '../runtime/runtime.ts';
 import { renderFeeds, stepFeeds } from './feeds.ts';
 import type { Generator } from './generator.ts';
-import { stepLoop } from './lbfgs-loop.ts';
+import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
 import type { Method } from './method.ts';
 import { STEP } from './names.ts';
 import { initialTensors } from './state.ts';
@@ -41,8 +41,10 @@ export async function keptSearch(
   const codes = Array.from({ length: batch }, () => undefined);
   const floors = Array.from({ length: batch }, () => 0);
   /** The stage's loop at the beginning, on these pictures. */
-  const begin = async (stage: number, images: Tensor, latents: Tensors): Promise<Loop> => {
-    const state = initialTensors(compiled[stage], latents);
+  const begin = async (stage: number, images: Tensor, before: Tensors): Promise<Loop> => {
+    const { continues } = method.stages[stage];
+    const memory = continues ? curvatureOf(before.get(STEP.memory)!, [...codes.keys()]) : undefined;
+    const state = initialTensors(compiled[stage], before, memory);
     const fixed = new Map([[STEP.x, images]]);
     if (loops[stage]) {
       await loops[stage].fix(fixed);
@@ -59,7 +61,7 @@ export async function keptSearch(
           signal?.throwIfAborted();
           await loop.step(stepFeeds(compiled[i], stage.controls(t), t + 1, codes, floors));
         }
-        state = await loop.read([...compiled[i].latents.keys()]);
+        state = await loop.read();
       }
       const stage = method.stages[method.stages.length - 1];
       const feeds = renderFeeds(last, state, images, undefined, stage.controls(stage.steps), floors);

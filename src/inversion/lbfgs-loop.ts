@@ -6,17 +6,34 @@ import { float32, float32Data, sizeOf, type Tensor, zeros } from '../onnx/tensor
 import { type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../optim/lbfgs.ts';
 import type { Loop, Runtime, Tensors } from '../runtime/runtime.ts';
 import { STEP } from './names.ts';
+import { rows } from './starts.ts';
 import type { CompiledStep } from './step.ts';
 
-/** Vectors of a search's memory beside its pairs (gradient, direction), and its numbers (value, rate, trials, pairs). */
+/** Vectors of a search's memory beside its pairs (gradient, direction), and its numbers (value, fidelity, masked, rate, trials, pairs). */
 const VECTORS = 2;
-const NUMBERS = 4;
+const NUMBERS = 6;
+const RATE = 3;
+
+/** `fidelity` and `masked` are, as the value, of the last point that was accepted. */
+interface Search extends LbfgsState {
+  readonly fidelity: number;
+  readonly masked: number;
+}
 
 /** The memory of n searches before their first step, as one tensor. */
 export function lbfgsMemory(latents: Iterable<readonly number[]>, memory: number): Tensor {
   const all = [...latents];
   const size = all.reduce((sum, dims) => sum + sizeOf(dims.slice(1)), 0);
   return zeros('float32', [all[0][0], NUMBERS + (VECTORS + 2 * memory) * size]);
+}
+
+/** The memory of the searches `chosen`, for another objective of much the same curvature: that is all that is kept. */
+export function curvatureOf(memory: Tensor, chosen: readonly number[]): Tensor {
+  const kept = rows(memory, chosen);
+  chosen.forEach((_, i) => {
+    kept.data[i * kept.dims[1] + RATE] = 0;
+  });
+  return kept;
 }
 
 /** The loop of a compiled step from `start` on, by whichever optimiser it has. */
@@ -45,20 +62,25 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
       const rates = float32Data(feeds.get(STEP.latentRate)!);
       const others = [...feeds].filter(([name]) => name !== STEP.latentRate);
       const outputs = await loop.step(new Map([...others, ...scattered(searches.map(lbfgsTrial), shapes)]));
-      const losses = float32Data(outputs.get(STEP.loss)!);
+      const [losses, fidelities, masked] = REPORTED.map((name) => float32Data(outputs.get(name)!));
       const gradients = gathered(
         new Map(shapes.map(({ name }) => [name, outputs.get(STEP.gradient(name))!])),
         shapes,
         n,
       );
-      searches = searches.map((search, i) =>
-        rates[i] > 0 ? lbfgsNext(search, losses[i], gradients[i], { longest: rates[i], memory }) : search,
-      );
-      // A point that was tried in vain is no part of the search's course; a start that diverges is.
-      const accepted = losses.map((loss, i) =>
-        rates[i] > 0 && Number.isFinite(searches[i].value) ? searches[i].value : loss,
-      );
-      return new Map([...outputs, [STEP.loss, float32(accepted, [n])]]);
+      searches = searches.map((search, i) => {
+        if (rates[i] === 0) return search;
+        const next = lbfgsNext(search, losses[i], gradients[i], { longest: rates[i], memory });
+        // A point that was tried in vain is no part of the search's course.
+        return next.at === search.at ? { ...search, ...next } : { ...next, fidelity: fidelities[i], masked: masked[i] };
+      });
+      const told = (of: (search: Search) => number) => float32(searches.map(of), [n]);
+      return new Map([
+        ...outputs,
+        [STEP.loss, told(({ value }) => value)],
+        [STEP.fidelity, told(({ fidelity }) => fidelity)],
+        [STEP.masked, told((search) => search.masked)],
+      ]);
     },
     async write(state) {
       searches = opened(state);
@@ -73,6 +95,9 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
       ]),
   };
 }
+
+/** What a step tells of each search. */
+const REPORTED = [STEP.loss, STEP.fidelity, STEP.masked];
 
 interface Shape {
   readonly name: string;
@@ -114,26 +139,26 @@ function row(tensor: Tensor, i: number): Float32Array {
   return float32Data(tensor).subarray(i * size, (i + 1) * size);
 }
 
-function packedAll(searches: readonly LbfgsState[], width: number): Float32Array {
+function packedAll(searches: readonly Search[], width: number): Float32Array {
   const data = new Float32Array(searches.length * width);
-  searches.forEach(({ value, gradient, direction, rate, trials, pairs }, i) => {
-    if (!gradient) return;
-    data.set([value, rate, trials, pairs.length], i * width);
-    [gradient, direction, ...pairs.flatMap(({ move, change }) => [move, change])].forEach((vector, j) => {
+  searches.forEach(({ value, fidelity, masked, gradient, direction, rate, trials, pairs }, i) => {
+    data.set([value, fidelity, masked, gradient ? rate : 0, trials, pairs.length], i * width);
+    [gradient ?? direction, direction, ...pairs.flatMap(({ move, change }) => [move, change])].forEach((vector, j) => {
       data.set(vector, i * width + NUMBERS + j * vector.length);
     });
   });
   return data;
 }
 
-function unpacked(at: Float32Array, packed: Float32Array): LbfgsState {
-  const [value, rate, trials, count] = packed;
-  // A search that has begun moves at some rate.
-  if (rate === 0) return lbfgsStart(at);
+function unpacked(at: Float32Array, packed: Float32Array): Search {
+  const [value, fidelity, masked, rate, trials, count] = packed;
   const vector = (j: number) => packed.slice(NUMBERS + j * at.length, NUMBERS + (j + 1) * at.length);
   const pairs = Array.from({ length: count }, (_, j) => ({
     move: vector(VECTORS + 2 * j),
     change: vector(VECTORS + 2 * j + 1),
   }));
-  return { at, value, gradient: vector(0), direction: vector(1), rate, trials, pairs };
+  // A search that has begun moves at some rate.
+  const state =
+    rate === 0 ? lbfgsStart(at, pairs) : { at, value, gradient: vector(0), direction: vector(1), rate, trials, pairs };
+  return { ...state, fidelity, masked };
 }

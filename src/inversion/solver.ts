@@ -9,7 +9,7 @@ import { firstStarts } from './first-starts.ts';
 import { foundMasks } from './found-mask.ts';
 import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
-import { stepLoop } from './lbfgs-loop.ts';
+import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
 import type { Method, ResultCode, Stage } from './method.ts';
 import { STEP } from './names.ts';
 import { grossThresholds } from './noise.ts';
@@ -266,30 +266,37 @@ export function createSolver(
       const chosen = bestSearches(loss, images.dims[0], 1);
       const best = rows(made.get(STEP.image)!, chosen);
       const mask = made.get(STEP.softMask);
-      const { lambdaOfThreshold, fixesMask, restarts, starts: count } = method.stages[stageIndex + 1];
+      const { lambdaOfThreshold, fixesMask, restarts, continues, starts: count } = method.stages[stageIndex + 1];
       const given = keep;
       if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen)));
+      const going = bestSearches(loss, images.dims[0], count);
       const latents = restarts
         ? withStart(await newStarts(), latentsOf(tensors, chosen), count, 0)
-        : latentsOf(tensors, bestSearches(loss, images.dims[0], count));
+        : latentsOf(tensors, going);
       if (restarts && options.signal?.aborted) {
         // Starts chosen from a part of the pool are not those of an uninterrupted run: it stays where it was.
         keep = given;
         return false;
       }
       if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
+      const memory = continues ? curvatureOf(tensors.get(STEP.memory)!, going) : undefined;
       await loop!.dispose();
       loop = undefined;
       stageIndex++;
-      await enter((step) => initialTensors(step, latents));
+      await enter((step) => initialTensors(step, latents, memory));
       return true;
     },
     async finish() {
       const { tensors, made, loss } = await render();
       const chosen = bestSearches(loss, images.dims[0], 1);
       const mask = made.get(STEP.softMask);
-      const last = stageIndex + 1 >= method.stages.length && stepIndex >= stage().steps;
-      const ended = chosen.map((i): ResultCode => codes[i] ?? (last ? 'step-limit' : 'interrupted'));
+      const isLast = stageIndex + 1 >= method.stages.length;
+      const isDone = isLast && stepIndex >= stage().steps;
+      const ended = chosen.map((i): ResultCode => {
+        const code = codes[i] ?? (isDone ? 'step-limit' : 'interrupted');
+        // What has stopped in a stage goes on in the next.
+        return code === 'converged' && !isLast ? 'interrupted' : code;
+      });
       return {
         image: rows(made.get(STEP.image)!, chosen),
         mask: mask && rows(mask, chosen),

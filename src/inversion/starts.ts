@@ -113,9 +113,12 @@ function distancesTo(
   const x = float32Data(images);
   const kept = keep && float32Data(keep);
   const pixels = height * width;
-  const looked = lookedAt(height, width, distance);
+  const grid = lookedAt(height, width, distance);
+  const all = kept && lookedAt(height, width);
   const result = new Float64Array(n * batch);
   for (let i = 0; i < n; i++) {
+    // A mask may leave nothing of the grid.
+    const looked = all && grid.every((p) => kept[i * pixels + p] === 0) ? all : grid;
     for (let j = 0; j < batch; j++) {
       let total = 0;
       for (const p of looked) {
@@ -137,8 +140,8 @@ function distancesTo(
 /** The robust distance, which has only to tell good starts from bad ones, looks at so many pixels at most, on a grid. */
 const LOOKED_AT = 4096;
 
-function lookedAt(height: number, width: number, { kind }: StartDistance): Int32Array {
-  const stride = kind === 'truncated' ? Math.ceil(Math.sqrt((height * width) / LOOKED_AT)) : 1;
+function lookedAt(height: number, width: number, distance?: StartDistance): Int32Array {
+  const stride = distance?.kind === 'truncated' ? Math.ceil(Math.sqrt((height * width) / LOOKED_AT)) : 1;
   const [rowCount, columnCount] = [height, width].map((length) => Math.ceil(length / stride));
   return Int32Array.from(
     { length: rowCount * columnCount },

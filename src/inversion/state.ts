@@ -31,8 +31,12 @@ export interface SolverState {
   readonly keep?: Tensor;
 }
 
-/** The state before the first step of a stage. */
-export function initialTensors(compiled: CompiledStep, latents: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+/** The state before the first step of a stage. `memory`: that of L-BFGS, if not empty. */
+export function initialTensors(
+  compiled: CompiledStep,
+  latents: ReadonlyMap<string, Tensor>,
+  memory?: Tensor,
+): Map<string, Tensor> {
   const { formulation } = compiled;
   const { optimiser } = formulation;
   const state = new Map<string, Tensor>();
@@ -52,7 +56,8 @@ export function initialTensors(compiled: CompiledStep, latents: ReadonlyMap<stri
     if (optimiser.kind === 'lbfgs') state.set(name, value);
     else add(name, value, optimiser.kind === 'adam' ? 2 : 1);
   }
-  if (optimiser.kind === 'lbfgs') state.set(STEP.memory, lbfgsMemory(compiled.latents.values(), optimiser.memory));
+  if (optimiser.kind === 'lbfgs')
+    state.set(STEP.memory, memory ?? lbfgsMemory(compiled.latents.values(), optimiser.memory));
   if (compiled.mask && 'initial' in formulation.mask) {
     add(STEP.mask, float32(new Float32Array(sizeOf(compiled.mask)).fill(formulation.mask.initial), compiled.mask), 2);
   }

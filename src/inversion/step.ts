@@ -45,6 +45,7 @@ export async function compileStep(
   critic?: Critic,
 ): Promise<CompiledStep> {
   const weightNames = formulation.weightGroups.flat();
+  checkOptimiser(formulation);
   const forward = forwardGraph(generator, formulation, batch, critic);
   const latentNames = generator.latents.map((latent) => latent.name);
   const maskVariable = forward.graph.inputs.some((input) => input.name === STEP.mask) ? [STEP.mask] : [];
@@ -87,6 +88,18 @@ export async function compileStep(
     renderInputs: render.inputs.map((input) => input.name),
     formulation,
   };
+}
+
+/** L-BFGS moves latents that are free, and nothing beside them. */
+function checkOptimiser({ optimiser, mask, weightGroups, latentBound }: Formulation): void {
+  if (optimiser.kind !== 'lbfgs') return;
+  const beside = [
+    ...('initial' in mask ? [`a ${mask.form} mask`] : []),
+    ...(weightGroups.flat().length > 0 ? ['tuned weights'] : []),
+    ...(latentBound !== undefined ? ['bounded latents'] : []),
+  ];
+  if (beside.length > 0)
+    throw new RgiError('usage', `L-BFGS does not go with ${beside.join(' and ')}: take Adam for the formulation.`);
 }
 
 function renderGraph(primal: StaticGraph, objective: Objective, weights: readonly string[]): Graph {

@@ -14,7 +14,8 @@ const ARMIJO = 1e-4;
 const SLACK = 1e-3;
 /** What is left of a move that was too long. */
 const SHRINK = [0.1, 0.5] as const;
-const MOST_TRIALS = 8;
+/** So many moves along a direction in vain, and the curvature that it was made from is forgotten. */
+const MOST_TRIALS = 4;
 /** Cosine between a move and the change of the gradient below which the pair says nothing about the curvature. */
 const LEAST_CURVATURE = 1e-8;
 
@@ -37,15 +38,9 @@ export interface Pair {
   readonly change: Float32Array;
 }
 
-export function lbfgsStart(at: Float32Array): LbfgsState {
-  return {
-    at,
-    value: Number.POSITIVE_INFINITY,
-    direction: new Float32Array(at.length),
-    rate: 1,
-    trials: 0,
-    pairs: [],
-  };
+/** `pairs`: what is known of the curvature, from the search of an objective that is much the same. */
+export function lbfgsStart(at: Float32Array, pairs: readonly Pair[] = []): LbfgsState {
+  return { at, value: Number.POSITIVE_INFINITY, direction: new Float32Array(at.length), rate: 1, trials: 0, pairs };
 }
 
 /** The point whose value and gradient are wanted next. */
@@ -54,17 +49,19 @@ export function lbfgsTrial({ at, direction, rate }: LbfgsState): Float32Array {
 }
 
 /**
- * The state after `value` and `gradient` at `lbfgsTrial(state)`. `longest`: root mean square over the coordinates of the longest
- * move; `memory`: pairs that are kept.
+ * The state after `value` and `gradient` at `lbfgsTrial(state)`; a point whose gradient is not finite is no better than one
+ * whose value is not, and a search that begins at one ends there (its value is NaN). `longest`: root mean square over the
+ * coordinates of the longest move; `memory`: pairs that are kept.
  */
 export function lbfgsNext(
   state: LbfgsState,
-  value: number,
+  found: number,
   gradient: Float32Array,
   { longest, memory }: { readonly longest: number; readonly memory: number },
 ): LbfgsState {
   const trial = lbfgsTrial(state);
-  if (!state.gradient) return headed({ ...state, at: trial, value, gradient, pairs: [] }, longest);
+  const value = gradient.every(Number.isFinite) ? found : Number.NaN;
+  if (!state.gradient) return headed({ ...state, at: trial, value, gradient }, longest);
   const slope = dot(state.direction, state.gradient);
   const falls = value <= state.value + ARMIJO * state.rate * slope;
   // By the slopes (Hager and Zhang 2005, approximate Wolfe condition) where the values themselves cannot tell.
@@ -75,7 +72,10 @@ export function lbfgsNext(
     const pairs = isCurved(pair) ? [...state.pairs, pair].slice(-memory) : state.pairs;
     return headed({ ...state, at: trial, value, gradient, pairs }, longest);
   }
-  if (state.trials + 1 >= MOST_TRIALS) return headed({ ...state, gradient: state.gradient, pairs: [] }, longest);
+  if (state.trials + 1 >= MOST_TRIALS) {
+    const tried = state.rate * rootMeanSquare(state.direction);
+    return headed({ ...state, gradient: state.gradient, pairs: [] }, Math.min(longest, tried / FIRST_MOVE));
+  }
   // The minimum of the parabola through both values with the slope at the first.
   const excess = value - state.value - state.rate * slope;
   const share = Number.isFinite(value) ? (-slope * state.rate) / (2 * excess) : 0;
@@ -98,7 +98,7 @@ function headed(state: LbfgsState & { readonly gradient: Float32Array }, longest
   pairs.forEach(({ move, change }, j) => {
     add(q, move, weights[j] - dot(change, q) / dot(move, change));
   });
-  const length = Math.sqrt(dot(q, q) / q.length);
+  const length = rootMeanSquare(q);
   const most = last ? longest : FIRST_MOVE * longest;
   if (length > 0 && (!last || length > most)) scale(q, most / length);
   return { ...state, direction: Float32Array.from(q, (v) => -v), rate: 1, trials: 0 };
@@ -114,6 +114,10 @@ function dot(a: Vector, b: Vector): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
   return sum;
+}
+
+function rootMeanSquare(a: Vector): number {
+  return Math.sqrt(dot(a, a) / a.length);
 }
 
 function add(to: Float64Array, what: Vector, times: number): void {

@@ -23,7 +23,7 @@ function target(options: MethodOptions, more: Partial<MethodContext> = {}) {
 
 describe('what an option means', () => {
   it('the default: squared error refines, coherent exact mask, the law of z, summed, 32 grey levels', () => {
-    const refine = build({ method: 'rgi' }).stages[1];
+    const refine = build({ method: 'rgi' }).stages.find(({ name }) => name === 'refine')!;
     const { loss, mask, priors, reduction } = refine.formulation;
     const { lambda } = refine.controls(refine.steps);
     expect({ loss, mask, priors, reduction }).toEqual({

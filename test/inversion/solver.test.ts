@@ -138,7 +138,7 @@ describe('a saved run goes on with the same numbers', () => {
     const solver = createSolver(generator, method, runtime, { signal: stop.signal });
     await solver.init(one);
     do while (!solver.terminate()) await solver.step();
-    while ((await solver.save()).stage === 0 && (await solver.advance()));
+    while (method.stages[(await solver.save()).stage].name !== 'refine' && (await solver.advance()));
     const advanced = solver.advance();
     stop.abort();
     expect(await advanced).toBe(false);
@@ -188,6 +188,7 @@ describe('each image stops by itself', () => {
   it.each([
     ['Adam', rgi({ preset: 'paper', channels: 3, steps: 12, pool: 30 })],
     ['Nesterov', yeh({ recipe: 'original', preset: 'paper', masked: true, steps: 12 })],
+    ['L-BFGS', rgi({ preset: 'fast', channels: 3, masked: true, steps: 112, pool: 30 })],
   ])('and stands still while the others go on (%s)', async (_, method) => {
     const single = withStarts(method, 1);
     const solver = createSolver(generator, stopping(single), runtime);
@@ -203,8 +204,37 @@ describe('each image stops by itself', () => {
     expect(result.steps).toEqual([12, 5, 12]);
     expect(rows(seen[11], [1]).data).toEqual(rows(seen[4], [1]).data);
     expect(rows(seen[11], [0]).data).not.toEqual(rows(seen[4], [0]).data);
-    const whole = await runMethod(generator, single, runtime, images, masks);
+    const whole = await runMethod(generator, { ...single, stages: [single.stages[0]] }, runtime, images, masks);
     expectClose(rows(result.image, [0, 2]), rows(whole.image, [0, 2]), 1e-6, 'the others');
+  });
+
+  it('and what it is told of then is the point where it stands, not one that was tried', async () => {
+    const method = withStarts(rgi({ preset: 'fast', channels: 3, masked: true, steps: 112, pool: 30 }), 1);
+    const solver = createSolver(generator, stopping(method), runtime);
+    await solver.init(images, masks);
+    const told: number[][] = [];
+    while (!solver.terminate()) {
+      const { loss, fidelity, masked } = await solver.step();
+      told.push([loss[1], fidelity[1], masked[1]]);
+    }
+    await solver.dispose();
+    told.slice(5).forEach((numbers) => {
+      expect(numbers).toEqual(told[4]);
+    });
+  });
+
+  it('where all have stopped in a stage that is not the last, a run that is stopped there is not done', async () => {
+    const [first, ...others] = rgi({ preset: 'fast', channels: 3, steps: 40, pool: 30 }).stages;
+    const whole: Method = {
+      ...rgi({ preset: 'fast', channels: 3, steps: 40, pool: 30 }),
+      stages: [{ ...first, terminate: () => 'converged' }, ...others],
+    };
+    const stop = new AbortController();
+    const onStep = () => stop.abort();
+    const part = await runMethod(generator, whole, runtime, images, undefined, { signal: stop.signal, onStep });
+    expect(part.codes).toEqual(['interrupted', 'interrupted', 'interrupted']);
+    const rest = await runMethod(generator, whole, runtime, images, undefined, { from: part.state });
+    expect(rest.image.data).toEqual((await runMethod(generator, whole, runtime, images)).image.data);
   });
 
   it('one that is not finite has diverged, the others are done', async () => {

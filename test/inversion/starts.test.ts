@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { continuation, converged, cosineDecay, geometric, robustStart } from '../../src/inversion/continuation.ts';
 import { openGenerator } from '../../src/inversion/generator.ts';
+import { rgi } from '../../src/inversion/methods/rgi.ts';
+import { plannedSteps } from '../../src/inversion/restore.ts';
 import { chooseStarts, rows, type StartRule } from '../../src/inversion/starts.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
@@ -66,6 +68,24 @@ describe('the starts are the best of the pool', () => {
   }
 });
 
+it('where the mask leaves nothing of the grid that large pictures are compared on, all known pixels count', async () => {
+  const SIDE = 80;
+  const large = await openGenerator(tinyGenerator(1, SIDE, 3), runtime);
+  const session = await runtime.session(encodeModel(large.graph));
+  const pool = await large.draw(25, randomFrom(6));
+  const made = (await session.run(pool)).get('image')!;
+  await session.dispose();
+  // Every second row and column is the grid.
+  const keep = float32(
+    Float32Array.from({ length: SIDE ** 2 }, (_, p) => Number((p % SIDE) % 2 === 1)),
+    [1, 1, SIDE, SIDE],
+  );
+  for (const truth of [3, 17]) {
+    const chosen = await chooseStarts(large, rows(made, [truth]), robustStart(1, 25, 6), 1, runtime, { keep });
+    expect(chosen.get('z')!.data).toEqual(rows(pool.get('z')!, [truth]).data);
+  }
+});
+
 describe('the path of our default', () => {
   const stages = continuation({
     again: false,
@@ -77,21 +97,34 @@ describe('the path of our default', () => {
     thresholdGrey: 25.5,
     adaptive: true,
     masked: false,
-    steps: 160,
+    steps: 140,
     starts: 4,
     latentRate: 0.5,
     coherence: 0.5,
     priors: [],
   });
 
-  it('lets several starts compete while lambda falls from half the range to its target, then refines the best', () => {
-    const [compete, refine, settle] = stages;
-    expect([compete.steps, compete.starts, refine.steps, refine.starts]).toEqual([60, 4, 60, 1]);
+  it('lowers lambda from half the range to its target, for several starts and then for the best, which is refined', () => {
+    const [compete, descend, refine, settle] = stages;
+    expect(stages.map(({ name, steps, starts }) => [name, steps, starts])).toEqual([
+      ['compete', 15, 4],
+      ['descend', 25, 1],
+      ['refine', 60, 1],
+      ['settle', 40, 1],
+    ]);
     expect(compete.controls(0).lambda).toBeCloseTo(3, 10);
-    expect(compete.controls(30).lambda).toBeCloseTo(Math.sqrt(3 * 0.6), 10);
+    expect(compete.controls(15).lambda).toBeCloseTo(descend.controls(0).lambda, 10);
+    expect(descend.controls(5).lambda).toBeCloseTo(Math.sqrt(3 * 0.6), 10);
     // 2 C t^2: absolute error to begin with, squared at the end, the same threshold
     expect(refine.controls(0).lambda).toBeCloseTo(2 * 3 * 0.2 ** 2, 10);
-    expect([settle.steps, settle.fixesMask, settle.formulation.mask.form]).toEqual([40, true, 'given']);
+    expect([settle.fixesMask, settle.formulation.mask.form]).toEqual([true, 'given']);
+  });
+
+  it('makes the steps it is told to make', () => {
+    for (let steps = 1; steps < 30; steps++) {
+      const method = rgi({ preset: 'fast', channels: 3, steps });
+      expect([steps, plannedSteps(method)]).toEqual([steps, steps]);
+    }
   });
 
   it('is geometric in lambda, half a cosine in the rate', () => {
@@ -109,14 +142,14 @@ describe('the path of our default', () => {
     expect([at(flat, 6, 4), at(flat, 7, 4)]).toEqual([undefined, 'converged']);
     expect(
       at(
-        loss((t) => 5 - t * 1e-3),
+        loss((t) => 5 - t * 2e-3),
         40,
         4,
       ),
     ).toBeUndefined();
     expect(
       at(
-        loss((t) => 5 - t * 1e-4),
+        loss((t) => 5 - t * 1e-3),
         40,
         4,
       ),

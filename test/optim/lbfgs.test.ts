@@ -62,4 +62,39 @@ describe('L-BFGS', () => {
     expect(at[0]).toBeGreaterThan(0.9);
     expect(value).toBeLessThan(-0.85);
   });
+
+  it('takes a point without a gradient for one without a value', () => {
+    const edged: Objective = ([x]) => ({ value: -x, gradient: Float32Array.from([x > 1 ? Number.NaN : -1]) });
+    const states = searched(edged, Float32Array.from([0.7]), 30);
+    expect(states[30].at[0]).toBeLessThanOrEqual(1);
+    expect(states[30].at[0]).toBeGreaterThan(0.9);
+    expect(searched(edged, Float32Array.from([2]), 1)[1].value).toBeNaN();
+  });
+
+  it('forgets a curvature that leads nowhere, and goes on along the gradient with a shorter move', () => {
+    const { at, value, gradient, pairs, direction } = searched(quadratic, new Float32Array(8), 12)[12];
+    let state: LbfgsState = { at, value, gradient, pairs, direction, rate: 1, trials: 0 };
+    const nowhere = { value: Number.POSITIVE_INFINITY, gradient: new Float32Array(8) };
+    for (let t = 0; t < 4; t++) state = lbfgsNext(state, nowhere.value, nowhere.gradient, OPTIONS);
+    expect([state.pairs, state.trials, state.at]).toEqual([[], 0, at]);
+    const norm = (v: Float32Array) => Math.hypot(...v);
+    const along = state.direction.reduce((sum, v, i) => sum - v * gradient![i], 0);
+    expect(along / (norm(state.direction) * norm(gradient!))).toBeCloseTo(1, 5);
+    expect(norm(state.direction)).toBeLessThan(norm(direction) * 1e-2);
+  });
+
+  it('begins with the curvature that another search has found', () => {
+    const known = searched(quadratic, new Float32Array(8), 15)[15].pairs;
+    const shifted: Objective = (z) => quadratic(z.map((v) => v + 0.3));
+    const start = () => new Float32Array(8).map((_, i) => i - 0.5);
+    const valueAfter = (first: LbfgsState, steps: number): number => {
+      let state = first;
+      for (let t = 0; t < steps; t++) {
+        const { value, gradient } = shifted(lbfgsTrial(state));
+        state = lbfgsNext(state, value, gradient, OPTIONS);
+      }
+      return state.value;
+    };
+    expect(valueAfter(lbfgsStart(start(), known), 6)).toBeLessThan(0.5 * valueAfter(lbfgsStart(start()), 6));
+  });
 });
