@@ -1,7 +1,9 @@
 /**
  * The mask that is told where a picture's own residuals set the threshold. While the search goes on, M leaves out what is
  * thin or faint (it is soft, and coherent): so the search is safe. Once it has ended, the residuals themselves say what is
- * corrupted, as edges are found (hysteresis: Canny 1986): what is surely gross, and what is connected to it and no inlier.
+ * corrupted, as edges are found (hysteresis: Canny 1986): what is surely gross, and what is connected to it and no inlier. How much
+ * it takes depends on the place: corruption comes together, so that what is gross alone is more likely a detail that the
+ * generator cannot make.
  */
 import { connectedComponents } from '../arrays/components.ts';
 import { boxMean } from '../arrays/filter.ts';
@@ -17,6 +19,10 @@ const LEAST_GREY = 20;
 /** A pixel is surely gross from so many times the residual on from which it is no inlier. */
 const SURE = 2;
 
+/** Both thresholds are so many times as high where less than a share of the neighbourhood is gross by that measure. */
+const ALONE = 1.5;
+const TOGETHER = 0.15;
+
 /** A pixel's neighbours are those of a square of so many pixels to each side. */
 const NEIGHBOURHOOD = 3;
 /** Of independent corruption of every second pixel, one pixel in two hundred thousand has so many corrupted neighbours. */
@@ -30,20 +36,15 @@ export interface FoundMask {
 
 /** `residual` [1,1,H,W] in units of [-1,1]; `grossGrey`: see `grossThresholds`. */
 export function foundMask(residual: Image, grossGrey: number): FoundMask {
-  const { height, width } = shapeOf(residual);
   const least = Math.max(LEAST_GREY, grossGrey) / 127.5;
   const sure = Math.max(SURE_GREY, SURE * grossGrey) / 127.5;
-  const { labels, count } = connectedComponents(
-    residual.data.map((r) => (r > least ? 1 : 0)),
-    height,
-    width,
-  );
-  const isGross = new Uint8Array(count + 1);
-  residual.data.forEach((r, i) => {
-    if (r > sure) isGross[labels[i]] = 1;
-  });
+  const all = hysteresis(residual, least, sure);
+  const alone = hysteresis(residual, ALONE * least, ALONE * sure);
+  const size = 2 * NEIGHBOURHOOD + 1;
+  const inside = insideShares(residual);
+  const near = boxMean(alone, size).data;
   const gross = float32(
-    residual.data.map((_, i) => isGross[labels[i]]),
+    all.data.map((m, i) => (near[i] > TOGETHER * inside[i] ? m : alone.data[i])),
     residual.dims,
   );
   const surely = residual.data.map((r, i) => gross.data[i] * squaredMask(r, least));
@@ -60,6 +61,29 @@ export function foundMask(residual: Image, grossGrey: number): FoundMask {
   };
 }
 
+/** 1 where a connected region of residuals above `least` reaches above `sure`. */
+function hysteresis(residual: Image, least: number, sure: number): Mask {
+  const { height, width } = shapeOf(residual);
+  const { labels, count } = connectedComponents(
+    residual.data.map((r) => (r > least ? 1 : 0)),
+    height,
+    width,
+  );
+  const isGross = new Uint8Array(count + 1);
+  residual.data.forEach((r, i) => {
+    if (r > sure) isGross[labels[i]] = 1;
+  });
+  return float32(
+    residual.data.map((_, i) => isGross[labels[i]]),
+    residual.dims,
+  );
+}
+
+/** The share of each pixel's neighbourhood that is inside the picture. */
+function insideShares({ data, dims }: Mask): Float32Array {
+  return boxMean(float32(new Float32Array(data.length).fill(1), dims), 2 * NEIGHBOURHOOD + 1).data;
+}
+
 /**
  * Corrupted values that happen to look right: for pixels that are not in the mask but of whose neighbours more than
  * `SURROUNDED` are (those found in this way counted), that share; 0 for all others.
@@ -67,7 +91,7 @@ export function foundMask(residual: Image, grossGrey: number): FoundMask {
 function surroundedShares(mask: Mask): Float32Array {
   const size = 2 * NEIGHBOURHOOD + 1;
   const filled = float32(mask.data.slice(), mask.dims);
-  const inside = boxMean(float32(new Float32Array(mask.data.length).fill(1), mask.dims), size).data;
+  const inside = insideShares(mask);
   const shares = new Float32Array(mask.data.length);
   for (let changed = true; changed; ) {
     changed = false;

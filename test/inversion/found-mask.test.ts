@@ -16,8 +16,8 @@ describe('the mask that residuals say', () => {
   test('a faint rim belongs to what is surely gross beside it, diagonally too; alone it is nothing', () => {
     const { mask } = foundMask(
       residual([
-        [40, 25, 0, 25],
-        [0, 0, 25, 0],
+        [80, 80, 0, 25],
+        [80, 80, 25, 0],
         [0, 0, 0, 0],
         [25, 25, 0, 31],
       ]),
@@ -25,16 +25,31 @@ describe('the mask that residuals say', () => {
     );
     expect(rowsOf(mask, 4)).toEqual([
       [1, 1, 0, 1],
-      [0, 0, 1, 0],
+      [1, 1, 1, 0],
       [0, 0, 0, 0],
       [0, 0, 0, 0],
     ]);
   });
 
+  test('alone, a pixel has to be half as gross again; 15% of its neighbourhood make it one of many', () => {
+    const field = (gross: number): number[][] => {
+      const rows = Array.from({ length: 9 }, () => Array.from({ length: 9 }, () => 0));
+      for (let i = 0; i < gross; i++) rows[1 + Math.floor(i / 7)][1 + (i % 7)] = 60;
+      rows[6][6] = 40;
+      return rows;
+    };
+    const at = (gross: number) => foundMask(residual(field(gross)), 0).mask.data[6 * 9 + 6];
+    // Of the 36 pixels around [6][6], five of three rows are too few, ten of four are enough.
+    expect([at(0), at(7), at(14), at(21), at(28)]).toEqual([0, 0, 0, 0, 1]);
+    expect(foundMask(residual([[0, 0, 45, 0, 0]]), 0).mask.data[2]).toBe(0);
+    expect(foundMask(residual([[0, 0, 50, 0, 0]]), 0).mask.data[2]).toBe(1);
+  });
+
   test('what the picture itself calls no inlier raises both thresholds', () => {
-    const row = [[120, 90, 0, 90]];
-    expect([...foundMask(residual(row), 50).mask.data]).toEqual([1, 1, 0, 0]);
-    expect([...foundMask(residual(row), 70).mask.data]).toEqual([0, 0, 0, 0]);
+    const row = [[120, 90, 0, 0, 0, 0, 90]];
+    expect([...foundMask(residual(row), 0).mask.data]).toEqual([1, 1, 0, 0, 0, 0, 1]);
+    expect([...foundMask(residual(row), 36).mask.data]).toEqual([1, 1, 0, 0, 0, 0, 0]);
+    expect([...foundMask(residual(row), 70).mask.data]).toEqual([0, 0, 0, 0, 0, 0, 0]);
   });
 
   test('what looks right amid masked pixels is masked, as surely as they are many; beside them it is not', () => {
