@@ -64,8 +64,9 @@ export interface RestoreHooks {
   readonly signal?: AbortSignal;
 }
 
-/** Searches that share one graph by default: enough to fill the cores, little enough to stay in the caches. */
-const SEARCHES = 16;
+/** Searches that share one graph by default: enough to be worth opening it, and of so many pixels together at most, for memory. */
+const SEARCHES = 32;
+const PIXELS = SEARCHES * 128 ** 2;
 
 /** How many steps a method makes for a picture at most, for progress. */
 export function plannedSteps(method: Method): number {
@@ -81,8 +82,9 @@ export function tunesWeights(method: Method): boolean {
 export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'>): number {
   if (tunesWeights(job.method)) return 1;
   const starts = Math.max(...job.method.stages.map((stage) => stage.starts));
+  const { batch, height, width } = job.generator;
   // A generator of a fixed batch is copied into the graph for every further batch: as few copies as the searches need.
-  const searches = job.generator.batch === 'any' ? SEARCHES : job.generator.batch;
+  const searches = batch === 'any' ? Math.min(SEARCHES, Math.floor(PIXELS / (height * width))) : batch;
   return Math.max(1, job.batch ?? Math.floor(searches / starts));
 }
 

@@ -112,34 +112,61 @@ function distancesTo(
   const [n, channels, height, width] = images.dims;
   const x = float32Data(images);
   const kept = keep && float32Data(keep);
-  const pixels = height * width;
+  const plane = height * width;
   const grid = lookedAt(height, width, distance);
   const all = kept && lookedAt(height, width);
+  const valuesOfMade = (pixels: Int32Array) =>
+    Array.from({ length: batch }, (_, j) => valuesAt(made, j, pixels, channels, plane));
+  const unmasked = kept ? undefined : valuesOfMade(grid);
   const result = new Float64Array(n * batch);
   for (let i = 0; i < n; i++) {
+    const known = (pixels: Int32Array) => (kept ? pixels.filter((p) => kept[i * plane + p] > 0) : pixels);
+    const onGrid = known(grid);
     // A mask may leave nothing of the grid.
-    const looked = all && grid.every((p) => kept[i * pixels + p] === 0) ? all : grid;
-    for (let j = 0; j < batch; j++) {
-      let total = 0;
-      for (const p of looked) {
-        const weight = kept ? kept[i * pixels + p] : 1;
-        if (weight === 0) continue;
-        let cost = 0;
-        for (let c = 0; c < channels; c++) {
-          const r = x[(i * channels + c) * pixels + p] - made[(j * channels + c) * pixels + p];
-          cost += distance.kind === 'l2' ? r * r : Math.abs(r);
-        }
-        total += weight * (distance.kind === 'truncated' ? Math.min(cost, distance.limit) : cost);
-      }
-      result[i * batch + j] = total;
-    }
+    const pixels = all && onGrid.length === 0 ? known(all) : onGrid;
+    const weights = kept && Float32Array.from(pixels, (p) => kept[i * plane + p]);
+    const target = valuesAt(x, i, pixels, channels, plane);
+    (unmasked ?? valuesOfMade(pixels)).forEach((values, j) => {
+      result[i * batch + j] = distanceOf(target, values, channels, distance, weights);
+    });
   }
   return result;
 }
 
-/** The robust distance, which has only to tell good starts from bad ones, looks at so many pixels at most, on a grid. */
-const LOOKED_AT = 4096;
+/** The channels of each of the `pixels` of image `i`, side by side. */
+function valuesAt(data: Float32Array, i: number, pixels: Int32Array, channels: number, plane: number): Float32Array {
+  const values = new Float32Array(pixels.length * channels);
+  for (let k = 0, to = 0; k < pixels.length; k++) {
+    for (let c = 0; c < channels; c++) values[to++] = data[(i * channels + c) * plane + pixels[k]];
+  }
+  return values;
+}
 
+function distanceOf(
+  a: Float32Array,
+  b: Float32Array,
+  channels: number,
+  distance: StartDistance,
+  weights?: Float32Array,
+): number {
+  const squared = distance.kind === 'l2';
+  const limit = distance.kind === 'truncated' ? distance.limit : Number.POSITIVE_INFINITY;
+  let total = 0;
+  for (let k = 0, at = 0; at < a.length; k++) {
+    let cost = 0;
+    for (let c = 0; c < channels; c++, at++) {
+      const r = a[at] - b[at];
+      cost += squared ? r * r : Math.abs(r);
+    }
+    total += (weights ? weights[k] : 1) * (cost < limit ? cost : limit);
+  }
+  return total;
+}
+
+/** The robust distance, which has only to tell good starts from bad ones, looks at so many pixels at most, on a grid. */
+const LOOKED_AT = 1024;
+
+/** The pixels that are compared; all, if no distance says otherwise. */
 function lookedAt(height: number, width: number, distance?: StartDistance): Int32Array {
   const stride = distance?.kind === 'truncated' ? Math.ceil(Math.sqrt((height * width) / LOOKED_AT)) : 1;
   const [rowCount, columnCount] = [height, width].map((length) => Math.ceil(length / stride));
