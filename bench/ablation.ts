@@ -11,7 +11,10 @@ import { parseCases } from '../src/evaluate/cases.ts';
 import { scoresOf } from '../src/evaluate/inpaint/score.ts';
 import { corrupt } from '../src/images/corruptions.ts';
 import { clip, coverage, type Image, imageAt, type Mask } from '../src/images/image.ts';
-import { type RgiOptions, rgi } from '../src/inversion/methods/rgi.ts';
+import { ADAM } from '../src/inversion/formulation.ts';
+import type { Method, Stage } from '../src/inversion/method.ts';
+import { FAST, type RgiOptions, rgi } from '../src/inversion/methods/rgi.ts';
+import { PAPER_RATES } from '../src/inversion/presets.ts';
 import { type Restoration, restoreImages } from '../src/inversion/restore.ts';
 import { zeros } from '../src/onnx/tensor.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
@@ -21,17 +24,42 @@ const ABSOLUTE = { loss: { kind: 'l1', weight: 1 } } as const;
 const NO_PRIOR = { priors: [] };
 const NO_COHERENCE = { coherence: 0 };
 
-/** What is changed of the default. */
-const VARIANTS: Readonly<Record<string, Partial<RgiOptions>>> = {
+/** What is changed of the default: its options, or the method that they make. */
+interface Variant {
+  readonly options?: Partial<RgiOptions>;
+  change?(method: Method): Method;
+}
+
+const everyStage =
+  (change: (stage: Stage) => Stage) =>
+  (method: Method): Method => ({ ...method, stages: method.stages.map(change) });
+
+const withAdam = everyStage((stage) => ({
+  ...stage,
+  formulation: { ...stage.formulation, optimiser: ADAM },
+  continues: false,
+  controls: (t) => ({ ...stage.controls(t), latentRate: PAPER_RATES.latent }),
+}));
+
+const VARIANTS: Readonly<Record<string, Variant>> = {
   default: {},
-  'without prior': NO_PRIOR,
-  'without coherence': NO_COHERENCE,
-  'absolute error throughout': ABSOLUTE,
-  'squared error throughout': { loss: { kind: 'l2', weight: 1 } },
-  'none of these': { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE },
-  'threshold fixed at 32': { thresholdGrey: 32 },
-  'one start': { starts: 1 },
-  'half the steps': { steps: 80 },
+  'without prior': { options: NO_PRIOR },
+  'without coherence': { options: NO_COHERENCE },
+  'absolute error throughout': { options: ABSOLUTE },
+  'squared error throughout': { options: { loss: { kind: 'l2', weight: 1 } } },
+  'none of these': { options: { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE } },
+  'threshold fixed at 32': { options: { thresholdGrey: 32 } },
+  'one start': { options: { starts: 1 } },
+  'eight starts': { options: { starts: 8 } },
+  'half the steps': { options: { steps: 70 } },
+  'twice the steps': { options: { steps: 280 } },
+  'found mask not fixed': { change: (method) => ({ ...method, stages: method.stages.slice(0, -1) }) },
+  'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, continues: false })) },
+  'all starts to the end of the path': {
+    change: everyStage((stage) => (stage.name === 'descend' ? { ...stage, starts: FAST.starts } : stage)),
+  },
+  Adam: { change: withAdam },
+  'Adam, four times the steps': { options: { steps: 4 * FAST.steps }, change: withAdam },
 };
 
 export async function ablation(args: readonly string[]): Promise<void> {
@@ -50,12 +78,13 @@ export async function ablation(args: readonly string[]): Promise<void> {
   for (const name of argument(args, 'cases', 'block,random,irregular,stains,clean').split(',')) {
     const { image, mask } = corrupted(clean, name, seed);
     for (const masked of name === 'clean' ? [false] : [false, true]) {
-      for (const [variant, change] of Object.entries(VARIANTS)) {
+      for (const [variant, { options, change }] of Object.entries(VARIANTS)) {
         const method = masked ? `${variant}+mask` : variant;
         if (wanted !== '' && !wanted.split(',').includes(method)) continue;
         const key = JSON.stringify({ generator: file, folder, first, n: count, seed, case: name, method });
         if (known.some((row) => row.startsWith(key.slice(0, -1)))) continue;
-        const built = rgi({ preset: 'fast', channels: generator.channels, masked, ...change });
+        const base = rgi({ preset: 'fast', channels: generator.channels, masked, ...options });
+        const built = change?.(base) ?? base;
         const started = performance.now();
         const made: Restoration[] = [];
         const job = { generator, method: built, images: image, masks: masked ? mask : undefined, thresholdGrey: 25 };
