@@ -11,6 +11,7 @@ import { parseCases } from '../src/evaluate/cases.ts';
 import { scoresOf } from '../src/evaluate/inpaint/score.ts';
 import { corrupt } from '../src/images/corruptions.ts';
 import { clip, coverage, type Image, imageAt, type Mask } from '../src/images/image.ts';
+import { cosineDecay } from '../src/inversion/continuation.ts';
 import { ADAM } from '../src/inversion/formulation.ts';
 import type { Method, Stage } from '../src/inversion/method.ts';
 import { FAST, type RgiOptions, rgi } from '../src/inversion/methods/rgi.ts';
@@ -34,12 +35,22 @@ const everyStage =
   (change: (stage: Stage) => Stage) =>
   (method: Method): Method => ({ ...method, stages: method.stages.map(change) });
 
-const withAdam = everyStage((stage) => ({
+/** All planned steps, the rate falling once lambda has reached its end. */
+const withAdam = everyStage(({ terminate: _terminate, ...stage }) => ({
   ...stage,
   formulation: { ...stage.formulation, optimiser: ADAM },
   continues: false,
-  controls: (t) => ({ ...stage.controls(t), latentRate: PAPER_RATES.latent }),
+  controls: (t) => {
+    const alone = stage.name === 'refine' || stage.name === 'settle';
+    return { ...stage.controls(t), latentRate: PAPER_RATES.latent * (alone ? cosineDecay(t / stage.steps) : 1) };
+  },
 }));
+
+/** The last stage goes on as the one before it. */
+function unsettled(method: Method): Method {
+  const [settle, refine, ...before] = [...method.stages].reverse();
+  return { ...method, stages: [...before.reverse(), refine, { ...refine, name: settle.name, steps: settle.steps }] };
+}
 
 const VARIANTS: Readonly<Record<string, Variant>> = {
   default: {},
@@ -53,7 +64,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   'eight starts': { options: { starts: 8 } },
   'half the steps': { options: { steps: 70 } },
   'twice the steps': { options: { steps: 280 } },
-  'found mask not fixed': { change: (method) => ({ ...method, stages: method.stages.slice(0, -1) }) },
+  'found mask not fixed': { change: unsettled },
   'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, continues: false })) },
   'all starts to the end of the path': {
     change: everyStage((stage) => (stage.name === 'descend' ? { ...stage, starts: FAST.starts } : stage)),

@@ -3,7 +3,7 @@
  * ours that leave the weights alone, through `rgi evaluate inpaint`, so that it is resumable and deterministic. Hours.
  *
  *   npm run bench -- study --out study [--sets FILE=FOLDER,FILE=FOLDER] [--count 100] [--count-slow 24]
- *     [--kinds latents,paper,weights,dgp] [--cases standard,realistic] [--seed 1] [--threads 2]
+ *     [--kinds latents,searches,weights,dgp] [--cases standard,realistic] [--seed 1] [--threads 2]
  *
  * Another call goes on where the last one stopped. `rgi report study/SET/METHODS` shows a part of it.
  */
@@ -18,7 +18,7 @@ const LAMBDAS = [0.03, 0.07, 0.1, 0.3, 1];
 /** Methods that take about as long, so that a part can be measured on fewer pictures. */
 const METHODS: Readonly<Record<string, readonly string[]>> = {
   latents: ['rgi', 'rgi+mask', 'rgi:best', 'rgi:best+mask'],
-  paper: [...LAMBDAS.map((lambda) => `rgi:paper:lambda=${lambda}`), 'yeh+mask', 'invert'],
+  searches: [...LAMBDAS.map((lambda) => `rgi:paper:lambda=${lambda}`), 'yeh+mask', 'invert'],
   weights: ['rrgi:best', 'rrgi:best+mask'],
   dgp: ['dgp+mask'],
 };
@@ -28,6 +28,8 @@ export async function study(args: readonly string[]): Promise<void> {
   const out = argument(args, 'out', 'inpaint-study');
   const [count, slow] = [argument(args, 'count', '100'), argument(args, 'count-slow', '24')];
   const kinds = argument(args, 'kinds', Object.keys(METHODS).join()).split(',');
+  const unknown = kinds.find((kind) => !(kind in METHODS));
+  if (unknown !== undefined) throw new Error(`No kind '${unknown}': ${Object.keys(METHODS).join(', ')}.`);
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
   for (const set of argument(args, 'sets', faces).split(',')) {

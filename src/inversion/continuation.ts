@@ -122,7 +122,10 @@ export function cosineDecay(progress: number): number {
   return floor + (1 - floor) * (0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, progress)));
 }
 
-/** The share of L_rec by which the objective has to fall, in the last steps of so many, for the search to go on. */
+/**
+ * The share of L_rec by which the objective has to fall, in the last steps of so many, for the search to go on: of more steps than L-BFGS
+ * tries a direction in vain.
+ */
 const LEAST_FALL = 2e-3;
 const COMPARED = 6;
 

@@ -19,18 +19,22 @@ const LEAST_GREY = 20;
 /** A pixel is surely gross from so many times the residual on from which it is no inlier. */
 const SURE = 2;
 
-/** Both thresholds are so many times as high where less than a share of the neighbourhood is gross by that measure. */
+/**
+ * Both thresholds are so many times as high where less than a share of the neighbourhood is gross by that measure. A line of one
+ * pixel's width fills a seventh of it.
+ */
 const ALONE = 1.5;
-const TOGETHER = 0.15;
+const TOGETHER = 0.13;
 
 /** A pixel's neighbours are those of a square of so many pixels to each side. */
 const NEIGHBOURHOOD = 3;
+const SQUARE = 2 * NEIGHBOURHOOD + 1;
 /** Of independent corruption of every second pixel, one pixel in two hundred thousand has so many corrupted neighbours. */
 const SURROUNDED = 0.8;
 
 export interface FoundMask {
   readonly mask: Mask;
-  /** What the squared loss's exact mask is at the lower of the two thresholds, or the share of the neighbours that are masked. */
+  /** What the squared loss's exact mask is at the least of the thresholds, or the share of the neighbours that are masked. */
   readonly softMask: Mask;
 }
 
@@ -40,15 +44,14 @@ export function foundMask(residual: Image, grossGrey: number): FoundMask {
   const sure = Math.max(SURE_GREY, SURE * grossGrey) / 127.5;
   const all = hysteresis(residual, least, sure);
   const alone = hysteresis(residual, ALONE * least, ALONE * sure);
-  const size = 2 * NEIGHBOURHOOD + 1;
   const inside = insideShares(residual);
-  const near = boxMean(alone, size).data;
+  const near = boxMean(alone, SQUARE).data;
   const gross = float32(
     all.data.map((m, i) => (near[i] > TOGETHER * inside[i] ? m : alone.data[i])),
     residual.dims,
   );
   const surely = residual.data.map((r, i) => gross.data[i] * squaredMask(r, least));
-  const around = surroundedShares(gross);
+  const around = surroundedShares(gross, inside);
   return {
     mask: float32(
       gross.data.map((m, i) => (m > 0 || around[i] > 0 ? 1 : 0)),
@@ -81,24 +84,22 @@ function hysteresis(residual: Image, least: number, sure: number): Mask {
 
 /** The share of each pixel's neighbourhood that is inside the picture. */
 function insideShares({ data, dims }: Mask): Float32Array {
-  return boxMean(float32(new Float32Array(data.length).fill(1), dims), 2 * NEIGHBOURHOOD + 1).data;
+  return boxMean(float32(new Float32Array(data.length).fill(1), dims), SQUARE).data;
 }
 
 /**
  * Corrupted values that happen to look right: for pixels that are not in the mask but of whose neighbours more than
  * `SURROUNDED` are (those found in this way counted), that share; 0 for all others.
  */
-function surroundedShares(mask: Mask): Float32Array {
-  const size = 2 * NEIGHBOURHOOD + 1;
+function surroundedShares(mask: Mask, inside: Float32Array): Float32Array {
   const filled = float32(mask.data.slice(), mask.dims);
-  const inside = insideShares(mask);
   const shares = new Float32Array(mask.data.length);
   for (let changed = true; changed; ) {
     changed = false;
-    const around = boxMean(filled, size).data;
+    const around = boxMean(filled, SQUARE).data;
     for (let i = 0; i < shares.length; i++) {
       if (filled.data[i] > 0) continue;
-      const share = around[i] / (inside[i] - 1 / size ** 2);
+      const share = around[i] / (inside[i] - 1 / SQUARE ** 2);
       if (share <= SURROUNDED) continue;
       shares[i] = share;
       changed = true;

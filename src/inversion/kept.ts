@@ -43,7 +43,7 @@ export async function keptSearch(
   /** The stage's loop at the beginning, on these pictures. */
   const begin = async (stage: number, images: Tensor, before: Tensors): Promise<Loop> => {
     const { continues } = method.stages[stage];
-    const memory = continues ? curvatureOf(before.get(STEP.memory)!, [...codes.keys()]) : undefined;
+    const memory = continues ? curvatureOf(before, [...codes.keys()]) : undefined;
     const state = initialTensors(compiled[stage], before, memory);
     const fixed = new Map([[STEP.x, images]]);
     if (loops[stage]) {

@@ -2,6 +2,7 @@
  * A step loop whose latents are moved by L-BFGS. The graph gives losses and gradients of all searches at once; what is left,
  * products of a few hundred numbers, is no work for a graph. The rate of a search is its longest move; 0 holds it still.
  */
+import { RgiError } from '../errors.ts';
 import { float32, float32Data, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
 import { type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../optim/lbfgs.ts';
 import type { Loop, Runtime, Tensors } from '../runtime/runtime.ts';
@@ -27,8 +28,10 @@ export function lbfgsMemory(latents: Iterable<readonly number[]>, memory: number
   return zeros('float32', [all[0][0], NUMBERS + (VECTORS + 2 * memory) * size]);
 }
 
-/** The memory of the searches `chosen`, for another objective of much the same curvature: that is all that is kept. */
-export function curvatureOf(memory: Tensor, chosen: readonly number[]): Tensor {
+/** Of the memory in `state` what the searches `chosen` know of the curvature, for a like objective. Throws `usage` where there is none. */
+export function curvatureOf(state: ReadonlyMap<string, Tensor>, chosen: readonly number[]): Tensor {
+  const memory = state.get(STEP.memory);
+  if (!memory) throw new RgiError('usage', 'A stage that continues another needs one before it, by L-BFGS.');
   const kept = rows(memory, chosen);
   chosen.forEach((_, i) => {
     kept.data[i * kept.dims[1] + RATE] = 0;
@@ -74,12 +77,29 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
         // A point that was tried in vain is no part of the search's course.
         return next.at === search.at ? { ...search, ...next } : { ...next, fidelity: fidelities[i], masked: masked[i] };
       });
-      const told = (of: (search: Search) => number) => float32(searches.map(of), [n]);
       return new Map([
         ...outputs,
-        [STEP.loss, told(({ value }) => value)],
-        [STEP.fidelity, told(({ fidelity }) => fidelity)],
-        [STEP.masked, told((search) => search.masked)],
+        [
+          STEP.loss,
+          float32(
+            searches.map(({ value }) => value),
+            [n],
+          ),
+        ],
+        [
+          STEP.fidelity,
+          float32(
+            searches.map(({ fidelity }) => fidelity),
+            [n],
+          ),
+        ],
+        [
+          STEP.masked,
+          float32(
+            searches.map((search) => search.masked),
+            [n],
+          ),
+        ],
       ]);
     },
     async write(state) {

@@ -46,7 +46,7 @@ export interface Stage {
   readonly fixesMask?: boolean;
   /** Does it begin anew, from starts chosen as the first (the mask being known by now) beside the best so far? */
   readonly restarts?: boolean;
-  /** Is its objective so like that of the stage before that L-BFGS keeps what it knows of the curvature? */
+  /** Does L-BFGS keep what it knows of the curvature from the stage before? Not where new starts are chosen. */
   readonly continues?: boolean;
   /** Searches per image run side by side; the best by loss go on to the next stage. */
   readonly starts: number;

@@ -66,7 +66,7 @@ export interface RestoreHooks {
 
 /** Searches that share one graph by default: enough to be worth opening it, and of so many pixels together at most, for memory. */
 const SEARCHES = 32;
-const PIXELS = SEARCHES * 128 ** 2;
+const PIXELS = 16 * 128 ** 2;
 
 /** How many steps a method makes for a picture at most, for progress. */
 export function plannedSteps(method: Method): number {

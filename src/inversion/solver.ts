@@ -22,7 +22,7 @@ import { type CompiledStep, compileStep } from './step.ts';
 export interface StepReport {
   readonly stage: number;
   readonly step: number;
-  /** Per search: objective (of L-BFGS at the last accepted point), L_rec and mean |M|, all before the step's update. */
+  /** Per search: objective, L_rec and mean |M|, before the step's update (of L-BFGS: at the last point that was accepted). */
   readonly loss: Float32Array;
   readonly fidelity: Float32Array;
   readonly masked: Float32Array;
@@ -279,7 +279,7 @@ export function createSolver(
         return false;
       }
       if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
-      const memory = continues ? curvatureOf(tensors.get(STEP.memory)!, going) : undefined;
+      const memory = continues ? curvatureOf(tensors, going) : undefined;
       await loop!.dispose();
       loop = undefined;
       stageIndex++;
@@ -293,9 +293,9 @@ export function createSolver(
       const isLast = stageIndex + 1 >= method.stages.length;
       const isDone = isLast && stepIndex >= stage().steps;
       const ended = chosen.map((i): ResultCode => {
-        const code = codes[i] ?? (isDone ? 'step-limit' : 'interrupted');
         // What has stopped in a stage goes on in the next.
-        return code === 'converged' && !isLast ? 'interrupted' : code;
+        if (!isLast) return 'interrupted';
+        return codes[i] ?? (isDone ? 'step-limit' : 'interrupted');
       });
       return {
         image: rows(made.get(STEP.image)!, chosen),

@@ -58,6 +58,7 @@ export async function chooseStarts(
   const size = Math.ceil(Math.max(rule.pool, count) / batch) * batch;
   const drawn = scaledBy(await generator.draw(size, randomFrom(rule.seed)), rule.scale ?? 1);
   const best: { distance: number; index: number }[][] = Array.from({ length: n }, () => []);
+  const targets = cost ? [] : targetsOf(images, rule.distance, keep);
   const session = await runtime.session(encodeModel(generator.graph));
   const made = (from: number, latents: ReadonlyMap<string, Tensor>) =>
     pooled(pool, from, size, batch, () => imagesOf(generator, session, latents));
@@ -66,7 +67,7 @@ export async function chooseStarts(
       const chunk = new Map([...drawn].map(([name, latent]) => [name, rows(latent, range(from, batch))]));
       const distances = cost
         ? await costsOf(cost, chunk, n)
-        : distancesTo(images, await made(from, chunk), batch, rule.distance, keep);
+        : distancesTo(targets, await made(from, chunk), batch, generator.channels, rule.distance);
       for (let i = 0; i < n; i++) {
         for (let j = 0; j < batch && from + j < Math.max(rule.pool, count); j++) {
           best[i].push({ distance: distances[i * batch + j], index: from + j });
@@ -101,33 +102,57 @@ async function costsOf(cost: LatentCost, latents: ReadonlyMap<string, Tensor>, n
   return costs;
 }
 
-/** Distance of each image to each of `batch` made images: [n * batch]. */
+/** What of an image made ones are compared with. */
+interface Target {
+  readonly pixels: Int32Array;
+  /** The channels of each pixel, side by side. */
+  readonly values: Float32Array;
+  /** How much each pixel is trusted; all alike if not given. */
+  readonly weights?: Float32Array;
+}
+
+function targetsOf(images: Tensor, distance: StartDistance, keep?: Tensor): Target[] {
+  const [n, channels, height, width] = images.dims;
+  const plane = height * width;
+  const kept = keep && float32Data(keep);
+  const every = Int32Array.from({ length: plane }, (_, p) => p);
+  const seen = kept ? undefined : lookedAt(every, distance);
+  return Array.from({ length: n }, (_, i) => {
+    const trust = kept?.subarray(i * plane, (i + 1) * plane);
+    const pixels = seen ?? lookedAt(trust ? every.filter((p) => trust[p] > 0) : every, distance);
+    return {
+      pixels,
+      values: valuesAt(float32Data(images), i, pixels, channels, plane),
+      ...(trust ? { weights: Float32Array.from(pixels, (p) => trust[p]) } : {}),
+    };
+  });
+}
+
+/** The robust distance, which has only to tell good starts from bad ones, looks at so many pixels at most. */
+const LOOKED_AT = 1024;
+
+/** `pixels`, or every so-manieth of them: an odd number, so that it does not keep in step with the rows. */
+function lookedAt(pixels: Int32Array, { kind }: StartDistance): Int32Array {
+  if (kind !== 'truncated' || pixels.length <= LOOKED_AT) return pixels;
+  const stride = Math.ceil(pixels.length / LOOKED_AT) | 1;
+  return pixels.filter((_, i) => i % stride === 0);
+}
+
+/** Distance of each target to each of `batch` made images [batch,C,H,W]: [n * batch]. */
 function distancesTo(
-  images: Tensor,
+  targets: readonly Target[],
   made: Float32Array,
   batch: number,
+  channels: number,
   distance: StartDistance,
-  keep?: Tensor,
 ): Float64Array {
-  const [n, channels, height, width] = images.dims;
-  const x = float32Data(images);
-  const kept = keep && float32Data(keep);
-  const plane = height * width;
-  const grid = lookedAt(height, width, distance);
-  const all = kept && lookedAt(height, width);
-  const valuesOfMade = (pixels: Int32Array) =>
-    Array.from({ length: batch }, (_, j) => valuesAt(made, j, pixels, channels, plane));
-  const unmasked = kept ? undefined : valuesOfMade(grid);
-  const result = new Float64Array(n * batch);
-  for (let i = 0; i < n; i++) {
-    const known = (pixels: Int32Array) => (kept ? pixels.filter((p) => kept[i * plane + p] > 0) : pixels);
-    const onGrid = known(grid);
-    // A mask may leave nothing of the grid.
-    const pixels = all && onGrid.length === 0 ? known(all) : onGrid;
-    const weights = kept && Float32Array.from(pixels, (p) => kept[i * plane + p]);
-    const target = valuesAt(x, i, pixels, channels, plane);
-    (unmasked ?? valuesOfMade(pixels)).forEach((values, j) => {
-      result[i * batch + j] = distanceOf(target, values, channels, distance, weights);
+  const plane = made.length / (batch * channels);
+  const result = new Float64Array(targets.length * batch);
+  for (let j = 0; j < batch; j++) {
+    let values: Float32Array | undefined;
+    targets.forEach(({ pixels, values: wanted, weights }, i) => {
+      if (!values || pixels !== targets[i - 1].pixels) values = valuesAt(made, j, pixels, channels, plane);
+      result[i * batch + j] = distanceOf(wanted, values, channels, distance, weights);
     });
   }
   return result;
@@ -161,19 +186,6 @@ function distanceOf(
     total += (weights ? weights[k] : 1) * (cost < limit ? cost : limit);
   }
   return total;
-}
-
-/** The robust distance, which has only to tell good starts from bad ones, looks at so many pixels at most, on a grid. */
-const LOOKED_AT = 1024;
-
-/** The pixels that are compared; all, if no distance says otherwise. */
-function lookedAt(height: number, width: number, distance?: StartDistance): Int32Array {
-  const stride = distance?.kind === 'truncated' ? Math.ceil(Math.sqrt((height * width) / LOOKED_AT)) : 1;
-  const [rowCount, columnCount] = [height, width].map((length) => Math.ceil(length / stride));
-  return Int32Array.from(
-    { length: rowCount * columnCount },
-    (_, i) => Math.floor(i / columnCount) * stride * width + (i % columnCount) * stride,
-  );
 }
 
 function scaledBy(latents: Map<string, Tensor>, scale: number): Map<string, Tensor> {

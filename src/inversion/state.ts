@@ -56,8 +56,12 @@ export function initialTensors(
     if (optimiser.kind === 'lbfgs') state.set(name, value);
     else add(name, value, optimiser.kind === 'adam' ? 2 : 1);
   }
-  if (optimiser.kind === 'lbfgs')
-    state.set(STEP.memory, memory ?? lbfgsMemory(compiled.latents.values(), optimiser.memory));
+  if (optimiser.kind === 'lbfgs') {
+    const empty = lbfgsMemory(compiled.latents.values(), optimiser.memory);
+    if (memory && memory.dims.join() !== empty.dims.join())
+      throw new RgiError('usage', 'A stage that continues another needs a memory of L-BFGS as long as its.');
+    state.set(STEP.memory, memory ?? empty);
+  }
   if (compiled.mask && 'initial' in formulation.mask) {
     add(STEP.mask, float32(new Float32Array(sizeOf(compiled.mask)).fill(formulation.mask.initial), compiled.mask), 2);
   }

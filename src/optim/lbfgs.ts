@@ -15,7 +15,7 @@ const SLACK = 1e-3;
 /** What is left of a move that was too long. */
 const SHRINK = [0.1, 0.5] as const;
 /** So many moves along a direction in vain, and the curvature that it was made from is forgotten. */
-const MOST_TRIALS = 4;
+const MOST_TRIALS = 3;
 /** Cosine between a move and the change of the gradient below which the pair says nothing about the curvature. */
 const LEAST_CURVATURE = 1e-8;
 
@@ -38,7 +38,7 @@ export interface Pair {
   readonly change: Float32Array;
 }
 
-/** `pairs`: what is known of the curvature, from the search of an objective that is much the same. */
+/** `pairs`: what is known of the curvature, from the search of a like objective; where its scale is another, backtracking helps. */
 export function lbfgsStart(at: Float32Array, pairs: readonly Pair[] = []): LbfgsState {
   return { at, value: Number.POSITIVE_INFINITY, direction: new Float32Array(at.length), rate: 1, trials: 0, pairs };
 }

@@ -88,6 +88,7 @@ export function describeMethod(method: Method): unknown {
       starts: stage.starts,
       fixesMask: stage.fixesMask,
       restarts: stage.restarts,
+      continues: stage.continues,
       formulation: stage.formulation,
       firstControls: stage.controls(0),
       lastControls: stage.controls(Math.max(0, stage.steps - 1)),
