@@ -3,7 +3,7 @@ import { openGenerator } from '../../src/inversion/generator.ts';
 import type { Method } from '../../src/inversion/method.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { isOutside } from '../../src/inversion/noise.ts';
-import { type Restoration, restoreImages } from '../../src/inversion/restore.ts';
+import { batchSize, type Restoration, restoreImages } from '../../src/inversion/restore.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
@@ -72,3 +72,15 @@ describe('the misfit', () => {
     expect([isOutside(31, 0.5), isOutside(33, 0), isOutside(1, 0.8)]).toEqual([false, true, true]);
   });
 });
+
+test.each([
+  [8, 8],
+  [128, 4],
+  [256, 1],
+])(
+  'of pictures of %i pixels a side %i side by side: as many as memory holds the searches of',
+  async (side, expected) => {
+    const generator = { ...(await openGenerator(tinyGenerator(), runtime)), height: side, width: side };
+    expect(batchSize({ generator, method: rgi({ preset: 'fast', channels: 3 }) })).toBe(expected);
+  },
+);

@@ -1,8 +1,9 @@
 /** The solver: a batch is as many single runs, each image stops by itself, a saved run goes on as if never stopped. */
 import { describe, expect, it, test } from 'vitest';
 import { type Critic, criticOf } from '../../src/inversion/critic.ts';
+import { ADAM, type Formulation, type LatentOptimiser } from '../../src/inversion/formulation.ts';
 import { openGenerator } from '../../src/inversion/generator.ts';
-import type { Method } from '../../src/inversion/method.ts';
+import type { Method, Stage } from '../../src/inversion/method.ts';
 import { anogan } from '../../src/inversion/methods/anogan.ts';
 import { dgp } from '../../src/inversion/methods/dgp.ts';
 import { invert } from '../../src/inversion/methods/invert.ts';
@@ -93,7 +94,7 @@ describe('a saved run goes on with the same numbers', () => {
       rows(images, [0]),
       [17, 25, 33],
     ],
-    'two stages, several starts': [rgi({ preset: 'fast', channels: 3, steps: 24, starts: 2, pool: 30 }), images],
+    'several stages, several starts': [rgi({ preset: 'fast', channels: 3, steps: 24, starts: 2, pool: 30 }), images],
     'free mask': [rgi({ preset: 'paper', channels: 3, steps: 12, pool: 30 }), images],
     'weights with warm moments': [
       rrgi({ preset: 'paper', channels: 3, steps: 12, weightsFrom: 6, pool: 30, weights: [WEIGHT] }),
@@ -129,6 +130,24 @@ describe('a saved run goes on with the same numbers', () => {
       }
     });
   }
+
+  it('also at the beginning of a stage that continues another, whose curvature it begins with', async () => {
+    const method = rgi({ preset: 'fast', channels: 3, steps: 42, starts: 2, pool: 30 });
+    const whole = await runMethod(generator, method, runtime, images);
+    const solver = createSolver(generator, method, runtime);
+    await solver.init(images);
+    while (!solver.terminate()) await solver.step();
+    await solver.advance();
+    const from = readState(writeState(await solver.save()));
+    await solver.dispose();
+    expect([from.stage, from.step]).toEqual([1, 0]);
+    const rest = await runMethod(generator, method, runtime, images, undefined, { from });
+    expect(rest.image.data).toEqual(whole.image.data);
+    const memory = from.tensors.get(STEP.memory)!;
+    const forgotten = { ...from, tensors: new Map([...from.tensors, [STEP.memory, zeros('float32', memory.dims)]]) };
+    const other = await runMethod(generator, method, runtime, images, undefined, { from: forgotten });
+    expect(other.history).not.toEqual(whole.history);
+  });
 
   it('also where it is stopped while a second search chooses its starts', async () => {
     const method = rgi({ ...best, pool: 200 });
@@ -171,6 +190,36 @@ describe('a saved run goes on with the same numbers', () => {
     );
     await other.dispose();
     expect(() => readState(new Uint8Array(30))).toThrow('This is not an .npz archive');
+  });
+});
+
+describe('a stage that cannot be searched as it says is refused', () => {
+  const method = rgi({ preset: 'fast', channels: 3, steps: 12, starts: 1, pool: 30 });
+  const [compete, descend] = method.stages;
+  const alone = (stage: Stage): Method => ({ ...method, stages: [stage] });
+  const lbfgs = compete.formulation;
+
+  it.each<[string, Partial<Formulation>, string]>([
+    ['a free mask', { mask: { form: 'free', shared: false, initial: 0 } }, 'a free mask'],
+    ['tuned, bounded', { weightGroups: [[WEIGHT]], latentBound: 1 }, 'tuned weights and bounded latents'],
+  ])('L-BFGS beside other unknowns (%s)', async (_, change, beside) => {
+    const changed = alone({ ...compete, formulation: { ...lbfgs, ...change } });
+    await expect(runMethod(generator, changed, runtime, rows(images, [0]))).rejects.toThrow(
+      `L-BFGS does not go with ${beside}: take Adam for the formulation.`,
+    );
+  });
+
+  it('a continuation of what has no curvature, or of a longer memory', async () => {
+    const following = (first: LatentOptimiser): Method => ({
+      ...method,
+      stages: [{ ...compete, formulation: { ...lbfgs, optimiser: first } }, descend],
+    });
+    await expect(runMethod(generator, following(ADAM), runtime, images)).rejects.toThrow(
+      'A stage that continues another needs one before it, by L-BFGS.',
+    );
+    await expect(runMethod(generator, following({ kind: 'lbfgs', memory: 30 }), runtime, images)).rejects.toThrow(
+      'A stage that continues another needs a memory of L-BFGS as long as its.',
+    );
   });
 });
 
