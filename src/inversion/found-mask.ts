@@ -24,6 +24,8 @@ const SURE = 2;
  * pixel's width fills a seventh of it.
  */
 const ALONE = 1.5;
+/** Half of the range is sure anywhere: stains would be lost on pictures far from the generator. */
+const MOST_SURE_GREY = 128;
 const TOGETHER = 0.13;
 
 /** A pixel's neighbours are those of a square of so many pixels to each side. */
@@ -43,7 +45,7 @@ export function foundMask(residual: Image, grossGrey: number): FoundMask {
   const least = Math.max(LEAST_GREY, grossGrey) / 127.5;
   const sure = Math.max(SURE_GREY, SURE * grossGrey) / 127.5;
   const all = hysteresis(residual, least, sure);
-  const alone = hysteresis(residual, ALONE * least, ALONE * sure);
+  const alone = hysteresis(residual, ALONE * least, Math.min(MOST_SURE_GREY / 127.5, ALONE * sure));
   const inside = insideShares(residual);
   const near = boxMean(alone, SQUARE).data;
   const gross = float32(
