@@ -1,0 +1,79 @@
+/**
+ * The tables of a study, in Markdown: medians over the pictures, and how methods differ on the same pictures.
+ *
+ *   npm run bench -- comparison --out study
+ */
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { aggregate } from '../src/evaluate/aggregate.ts';
+import type { MetricName } from '../src/evaluate/metrics.ts';
+import { readRecords } from '../src/evaluate/node/store.ts';
+import type { Result, TrialRecord } from '../src/evaluate/record.ts';
+import { type Interval, pairedDifference } from '../src/evaluate/statistics.ts';
+import { argument } from './trials.ts';
+
+/** What the issue of not being told the mask costs, and what is gained over those that are. */
+const PAIRS = [
+  ['rgi+mask', 'rgi'],
+  ['rgi:best+mask', 'rgi:best'],
+  ['rrgi:best+mask', 'rrgi:best'],
+  ['dgp+mask', 'rrgi:best'],
+  ['dgp+mask', 'rgi'],
+] as const;
+
+export async function comparison(args: readonly string[]): Promise<void> {
+  const out = argument(args, 'out', 'inpaint-study');
+  for (const set of readdirSync(out).sort()) {
+    const folders = readdirSync(path.join(out, set)).sort();
+    const records = (await Promise.all(folders.map((kind) => readRecords(path.join(out, set, kind))))).flat();
+    console.log(`\n### ${set}\n`);
+    console.log('| corrupted | method | n | PSNR | SSIM | in the hole | mask IoU | s |');
+    console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+    for (const result of inOrder(aggregate(records))) console.log(row(result));
+    console.log('\nDifference in PSNR on the same pictures, median [95% interval]:\n');
+    for (const [a, b] of PAIRS) {
+      const line = [...new Set(records.map((record) => record.case))].flatMap((name) =>
+        differenceOf(records, name, a, b),
+      );
+      if (line.length > 0) console.log(`- ${a} over ${b}: ${line.join(', ')}`);
+    }
+  }
+}
+
+/** By case as it first comes, methods of all kinds together. */
+function inOrder(results: readonly Result[]): Result[] {
+  return [...new Set(results.map((result) => result.case))].flatMap((name) => results.filter((r) => r.case === name));
+}
+
+function row({ case: name, method, n, metrics }: Result): string {
+  const median = (metric: MetricName, digits: number): string => {
+    const value = metrics[metric];
+    return value && 'median' in value ? value.median.toFixed(digits) : '';
+  };
+  const psnr = metrics.psnr && 'median' in metrics.psnr ? metrics.psnr : undefined;
+  const cells = [
+    `${median('psnr', 1)}${interval(psnr?.medianInterval, 1)}`,
+    median('ssim', 3),
+    median('psnr_hole', 1),
+    median('mask_iou', 2),
+    median('seconds', 2),
+  ];
+  return `| ${[name, method, n, ...cells].join(' | ')} |`;
+}
+
+function differenceOf(records: readonly TrialRecord[], name: string, a: string, b: string): string[] {
+  const psnrOf = (method: string) =>
+    new Map(records.filter((r) => r.case === name && r.method === method).map((r) => [r.image, r.metrics.psnr]));
+  const [first, second] = [psnrOf(a), psnrOf(b)];
+  const both = [...first.keys()].filter((image) => second.has(image));
+  const difference = pairedDifference(
+    both.map((image) => first.get(image)),
+    both.map((image) => second.get(image)),
+  );
+  if (!difference) return [];
+  return [`${name} ${difference.median.toFixed(2)}${interval(difference.interval, 2)} (${difference.n})`];
+}
+
+function interval(bounds: Interval | null | undefined, digits: number): string {
+  return bounds ? ` [${bounds.map((bound) => bound.toFixed(digits)).join(' to ')}]` : '';
+}
