@@ -70,7 +70,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
     change: everyStage((stage) => (stage.name === 'descend' ? { ...stage, starts: FAST.starts } : stage)),
   },
   Adam: { change: withAdam },
-  'Adam, four times the steps': { options: { steps: 4 * FAST.steps }, change: withAdam },
+  'Adam with four times the steps': { options: { steps: 4 * FAST.steps }, change: withAdam },
 };
 
 export async function ablation(args: readonly string[]): Promise<void> {
