@@ -18,7 +18,7 @@ const LAMBDAS = [0.03, 0.07, 0.1, 0.3, 1];
 /** Methods that take about as long, so that a part can be measured on fewer pictures. */
 const METHODS: Readonly<Record<string, readonly string[]>> = {
   latents: ['rgi', 'rgi+mask', 'rgi:best', 'rgi:best+mask'],
-  searches: [...LAMBDAS.map((lambda) => `rgi:paper:lambda=${lambda}`), 'yeh+mask', 'invert'],
+  searches: [...LAMBDAS.map((lambda) => `rgi:paper:lambda=${lambda}`), 'yeh:rgi+mask'],
   weights: ['rrgi:best', 'rrgi:best+mask'],
   dgp: ['dgp+mask'],
 };
