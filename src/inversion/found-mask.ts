@@ -20,13 +20,13 @@ const LEAST_GREY = 20;
 const SURE = 2;
 
 /**
- * Both thresholds are so many times as high where less than a share of the neighbourhood is gross by that measure. A line of one
- * pixel's width fills a seventh of it.
+ * What the picture calls no inlier counts so many times where less than a share of the neighbourhood is gross by that measure.
+ * A line of one pixel's width fills a seventh of it.
  */
 const ALONE = 1.5;
+const TOGETHER = 0.13;
 /** Half of the range is sure anywhere: stains would be lost on pictures far from the generator. */
 const MOST_SURE_GREY = 128;
-const TOGETHER = 0.13;
 
 /** A pixel's neighbours are those of a square of so many pixels to each side. */
 const NEIGHBOURHOOD = 3;
@@ -42,10 +42,9 @@ export interface FoundMask {
 
 /** `residual` [1,1,H,W] in units of [-1,1]; `grossGrey`: see `grossThresholds`. */
 export function foundMask(residual: Image, grossGrey: number): FoundMask {
-  const least = Math.max(LEAST_GREY, grossGrey) / 127.5;
-  const sure = Math.max(SURE_GREY, SURE * grossGrey) / 127.5;
-  const all = hysteresis(residual, least, sure);
-  const alone = hysteresis(residual, ALONE * least, Math.min(MOST_SURE_GREY / 127.5, ALONE * sure));
+  const least = leastOf(grossGrey);
+  const all = hysteresis(residual, least, sureOf(grossGrey));
+  const alone = hysteresis(residual, leastOf(ALONE * grossGrey), sureOf(ALONE * grossGrey));
   const inside = insideShares(residual);
   const near = boxMean(alone, SQUARE).data;
   const gross = float32(
@@ -64,6 +63,14 @@ export function foundMask(residual: Image, grossGrey: number): FoundMask {
       residual.dims,
     ),
   };
+}
+
+function leastOf(grossGrey: number): number {
+  return Math.max(LEAST_GREY, grossGrey) / 127.5;
+}
+
+function sureOf(grossGrey: number): number {
+  return Math.min(MOST_SURE_GREY, Math.max(SURE_GREY, SURE * grossGrey)) / 127.5;
 }
 
 /** 1 where a connected region of residuals above `least` reaches above `sure`. */

@@ -34,23 +34,25 @@ describe('the mask that residuals say', () => {
   test('alone, a pixel has to be half as gross again; 13% of its neighbourhood make it one of many', () => {
     const field = (gross: number): number[][] => {
       const rows = Array.from({ length: 9 }, () => Array.from({ length: 9 }, () => 0));
-      for (let i = 0; i < gross; i++) rows[1 + Math.floor(i / 7)][1 + (i % 7)] = 60;
-      rows[6][6] = 40;
+      for (let i = 0; i < gross; i++) rows[1 + Math.floor(i / 7)][1 + (i % 7)] = 70;
+      rows[6][6] = 45;
       return rows;
     };
-    const at = (gross: number) => foundMask(residual(field(gross)), 0).mask.data[6 * 9 + 6];
+    const at = (gross: number) => foundMask(residual(field(gross)), 20).mask.data[6 * 9 + 6];
     // Of the 36 pixels around [6][6] five are of the third row.
     expect([at(0), at(7), at(14), at(18), at(21)]).toEqual([0, 0, 0, 0, 1]);
-    expect(foundMask(residual([[0, 0, 45, 0, 0]]), 0).mask.data[2]).toBe(0);
-    expect(foundMask(residual([[0, 0, 50, 0, 0]]), 0).mask.data[2]).toBe(1);
+    const alone = (grey: number, gross: number) => foundMask(residual([[0, 0, grey, 0, 0]]), gross).mask.data[2];
+    expect([alone(55, 20), alone(65, 20)]).toEqual([0, 1]);
+    // Where the picture itself asks for nothing the least that is gross is the same everywhere.
+    expect([alone(30, 0), alone(35, 0)]).toEqual([0, 1]);
   });
 
   test('a line of one pixel makes what is beside it one of many', () => {
-    const rows: number[][] = Array.from({ length: 11 }, (_, y) => Array.from({ length: 11 }, () => (y === 3 ? 60 : 0)));
-    rows[6][5] = 40;
-    expect(foundMask(residual(rows), 0).mask.data[6 * 11 + 5]).toBe(1);
+    const rows: number[][] = Array.from({ length: 11 }, (_, y) => Array.from({ length: 11 }, () => (y === 3 ? 70 : 0)));
+    rows[6][5] = 45;
+    expect(foundMask(residual(rows), 20).mask.data[6 * 11 + 5]).toBe(1);
     rows[3][5] = 0;
-    expect(foundMask(residual(rows), 0).mask.data[6 * 11 + 5]).toBe(0);
+    expect(foundMask(residual(rows), 20).mask.data[6 * 11 + 5]).toBe(0);
   });
 
   test('what the picture itself calls no inlier raises both thresholds', () => {
