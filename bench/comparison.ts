@@ -10,15 +10,16 @@ import type { MetricName } from '../src/evaluate/metrics.ts';
 import { readRecords } from '../src/evaluate/node/store.ts';
 import type { Result, TrialRecord } from '../src/evaluate/record.ts';
 import { type Interval, pairedDifference } from '../src/evaluate/statistics.ts';
+import { LAMBDAS } from './study.ts';
 import { argument } from './trials.ts';
 
-/** What the issue of not being told the mask costs, and what is gained over those that are. */
+/** What not being told the mask costs; what is gained over DGP, which is told it, and over the paper's recipe. */
 const PAIRS = [
   ['rgi+mask', 'rgi'],
   ['rgi:best+mask', 'rgi:best'],
   ['rrgi:best+mask', 'rrgi:best'],
   ['dgp+mask', 'rrgi:best'],
-  ['dgp+mask', 'rgi'],
+  ...LAMBDAS.map((lambda) => ['rgi', `rgi:paper:lambda=${lambda}`] as const),
 ] as const;
 
 export async function comparison(args: readonly string[]): Promise<void> {

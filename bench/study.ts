@@ -13,7 +13,7 @@ import { run } from '../src/cli/program.ts';
 import { argument, SHARED } from './trials.ts';
 
 /** A grid of the paper's lambdas: the best of them is what a user who knew the truth would choose. */
-const LAMBDAS = [0.03, 0.07, 0.1, 0.3, 1];
+export const LAMBDAS = [0.03, 0.07, 0.1, 0.3, 1];
 
 /** Methods that take about as long, so that a part can be measured on fewer pictures. */
 const METHODS: Readonly<Record<string, readonly string[]>> = {
