@@ -7,9 +7,9 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { aggregate } from '../src/evaluate/aggregate.ts';
 import type { MetricName } from '../src/evaluate/metrics.ts';
-import { readRecords } from '../src/evaluate/node/store.ts';
 import type { Result, TrialRecord } from '../src/evaluate/record.ts';
 import { type Interval, pairedDifference } from '../src/evaluate/statistics.ts';
+import { readEvaluation } from '../src/report/node/read.ts';
 import { LAMBDAS } from './study.ts';
 import { argument } from './trials.ts';
 
@@ -26,24 +26,22 @@ export async function comparison(args: readonly string[]): Promise<void> {
   const out = argument(args, 'out', 'inpaint-study');
   for (const set of readdirSync(out).sort()) {
     const folders = readdirSync(path.join(out, set)).sort();
-    const records = (await Promise.all(folders.map((kind) => readRecords(path.join(out, set, kind))))).flat();
+    const evaluations = await Promise.all(folders.map((kind) => readEvaluation(path.join(out, set, kind))));
+    const records = evaluations.flatMap(({ trials }) => trials);
+    const cases = [...new Set(records.map((record) => record.case))];
+    const results = aggregate(records);
     console.log(`\n### ${set}\n`);
     console.log('| corrupted | method | n | PSNR | SSIM | in the hole | mask IoU | s |');
     console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
-    for (const result of inOrder(aggregate(records))) console.log(row(result));
+    for (const name of cases) {
+      for (const result of results) if (result.case === name) console.log(row(result));
+    }
     console.log('\nDifference in PSNR on the same pictures, median [95% interval]:\n');
     for (const [a, b] of PAIRS) {
-      const line = [...new Set(records.map((record) => record.case))].flatMap((name) =>
-        differenceOf(records, name, a, b),
-      );
+      const line = cases.flatMap((name) => differenceOf(records, name, a, b));
       if (line.length > 0) console.log(`- ${a} over ${b}: ${line.join(', ')}`);
     }
   }
-}
-
-/** By case as it first comes, methods of all kinds together. */
-function inOrder(results: readonly Result[]): Result[] {
-  return [...new Set(results.map((result) => result.case))].flatMap((name) => results.filter((r) => r.case === name));
 }
 
 function row({ case: name, method, n, metrics }: Result): string {

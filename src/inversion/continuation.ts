@@ -83,12 +83,11 @@ export function continuation(options: ContinuationOptions): Stage[] {
   /** lambda falls: at first for several starts, then for the best of them. */
   const falling = (suffix: string, made: Formulation): [Stage, Stage] => {
     const at = (t: number) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey, first), t / path) });
-    const stage = { formulation: made };
     return [
-      { ...stage, name: `compete${suffix}`, steps: contest, starts: options.starts, controls: at },
+      { name: `compete${suffix}`, formulation: made, steps: contest, starts: options.starts, controls: at },
       {
-        ...stage,
         name: `descend${suffix}`,
+        formulation: made,
         steps: path - contest,
         starts: 1,
         continues: true,

@@ -23,9 +23,8 @@ interface Search extends LbfgsState {
 
 /** The memory of n searches before their first step, as one tensor. */
 export function lbfgsMemory(latents: Iterable<readonly number[]>, memory: number): Tensor {
-  const all = [...latents];
-  const size = all.reduce((sum, dims) => sum + sizeOf(dims.slice(1)), 0);
-  return zeros('float32', [all[0][0], NUMBERS + (VECTORS + 2 * memory) * size]);
+  const shapes = [...latents].map((dims) => ({ dims }));
+  return zeros('float32', [shapes[0].dims[0], NUMBERS + (VECTORS + 2 * memory) * lengthOf(shapes)]);
 }
 
 /** Of the memory in `state` what the searches `chosen` know of the curvature, for a like objective. Throws `usage` where there is none. */
@@ -65,7 +64,9 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
       const rates = float32Data(feeds.get(STEP.latentRate)!);
       const others = [...feeds].filter(([name]) => name !== STEP.latentRate);
       const outputs = await loop.step(new Map([...others, ...scattered(searches.map(lbfgsTrial), shapes)]));
-      const [losses, fidelities, masked] = REPORTED.map((name) => float32Data(outputs.get(name)!));
+      const [losses, fidelities, masked] = [STEP.loss, STEP.fidelity, STEP.masked].map((name) =>
+        float32Data(outputs.get(name)!),
+      );
       const gradients = gathered(
         new Map(shapes.map(({ name }) => [name, outputs.get(STEP.gradient(name))!])),
         shapes,
@@ -77,29 +78,12 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
         // A point that was tried in vain is no part of the search's course.
         return next.at === search.at ? { ...search, ...next } : { ...next, fidelity: fidelities[i], masked: masked[i] };
       });
+      const told = (numbers: readonly number[]) => float32(numbers, [n]);
       return new Map([
         ...outputs,
-        [
-          STEP.loss,
-          float32(
-            searches.map(({ value }) => value),
-            [n],
-          ),
-        ],
-        [
-          STEP.fidelity,
-          float32(
-            searches.map(({ fidelity }) => fidelity),
-            [n],
-          ),
-        ],
-        [
-          STEP.masked,
-          float32(
-            searches.map((search) => search.masked),
-            [n],
-          ),
-        ],
+        [STEP.loss, told(searches.map(({ value }) => value))],
+        [STEP.fidelity, told(searches.map(({ fidelity }) => fidelity))],
+        [STEP.masked, told(searches.map((search) => search.masked))],
       ]);
     },
     async write(state) {
@@ -116,17 +100,19 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
   };
 }
 
-/** What a step tells of each search. */
-const REPORTED = [STEP.loss, STEP.fidelity, STEP.masked];
-
 interface Shape {
   readonly name: string;
   readonly dims: readonly number[];
 }
 
+/** Numbers of one search's latents. */
+function lengthOf(shapes: readonly Pick<Shape, 'dims'>[]): number {
+  return shapes.reduce((sum, { dims }) => sum + sizeOf(dims.slice(1)), 0);
+}
+
 /** Each search's latents as one vector. */
 function gathered(tensors: ReadonlyMap<string, Tensor>, shapes: readonly Shape[], n: number): Float32Array[] {
-  const size = shapes.reduce((sum, { dims }) => sum + sizeOf(dims.slice(1)), 0);
+  const size = lengthOf(shapes);
   return Array.from({ length: n }, (_, i) => {
     const point = new Float32Array(size);
     let from = 0;

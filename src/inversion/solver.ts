@@ -291,12 +291,11 @@ export function createSolver(
       const chosen = bestSearches(loss, images.dims[0], 1);
       const mask = made.get(STEP.softMask);
       const isLast = stageIndex + 1 >= method.stages.length;
-      const isDone = isLast && stepIndex >= stage().steps;
-      const ended = chosen.map((i): ResultCode => {
-        // What has stopped in a stage goes on in the next.
-        if (!isLast) return 'interrupted';
-        return codes[i] ?? (isDone ? 'step-limit' : 'interrupted');
-      });
+      // What has stopped in a stage goes on in the next.
+      const ended = chosen.map(
+        (i): ResultCode =>
+          isLast ? (codes[i] ?? (stepIndex >= stage().steps ? 'step-limit' : 'interrupted')) : 'interrupted',
+      );
       return {
         image: rows(made.get(STEP.image)!, chosen),
         mask: mask && rows(mask, chosen),

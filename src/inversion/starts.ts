@@ -116,10 +116,15 @@ function targetsOf(images: Tensor, distance: StartDistance, keep?: Tensor): Targ
   const plane = height * width;
   const kept = keep && float32Data(keep);
   const every = Int32Array.from({ length: plane }, (_, p) => p);
-  const seen = kept ? undefined : lookedAt(every, distance);
+  const seen = lookedAt(every, distance);
   return Array.from({ length: n }, (_, i) => {
     const trust = kept?.subarray(i * plane, (i + 1) * plane);
-    const pixels = seen ?? lookedAt(trust ? every.filter((p) => trust[p] > 0) : every, distance);
+    const pixels = trust
+      ? lookedAt(
+          every.filter((p) => trust[p] > 0),
+          distance,
+        )
+      : seen;
     return {
       pixels,
       values: valuesAt(float32Data(images), i, pixels, channels, plane),

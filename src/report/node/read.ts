@@ -47,12 +47,8 @@ export interface ReadOptions {
 
 /** Throws `input` where the folder holds no evaluation. */
 export async function readReport(folder: string, { title, limit }: ReadOptions): Promise<ReportInput> {
-  const results = await readResults(path.join(folder, RESULTS));
-  const wanted = new Set(results.trials);
-  // The last record of a key is the one that counts.
-  const byKey = new Map((await readRecords(folder)).map((record) => [record.key, record]));
-  const trials = results.trials.flatMap((key) => byKey.get(key) ?? []);
-  const missing = wanted.size - new Set(trials.map((trial) => trial.key)).size;
+  const { results, trials } = await readEvaluation(folder);
+  const missing = new Set(results.trials).size - new Set(trials.map((trial) => trial.key)).size;
   const { embedded, notes } = await embedTrials(folder, trials, limit);
   return {
     title: title ?? titleOf(results),
@@ -66,6 +62,14 @@ export async function readReport(folder: string, { title, limit }: ReadOptions):
         : []),
     ],
   };
+}
+
+/** The results of an evaluation, and the trials that they are made of. Throws `input` where the folder holds none. */
+export async function readEvaluation(folder: string): Promise<{ results: Results; trials: TrialRecord[] }> {
+  const results = await readResults(path.join(folder, RESULTS));
+  // The last record of a key is the one that counts.
+  const byKey = new Map((await readRecords(folder)).map((record) => [record.key, record]));
+  return { results, trials: results.trials.flatMap((key) => byKey.get(key) ?? []) };
 }
 
 async function readResults(file: string): Promise<Results> {
