@@ -14,7 +14,7 @@ import { clip, coverage, type Image, imageAt, type Mask } from '../src/images/im
 import { cosineDecay } from '../src/inversion/continuation.ts';
 import { ADAM } from '../src/inversion/formulation.ts';
 import type { Method, Stage } from '../src/inversion/method.ts';
-import { FAST, type RgiOptions, rgi } from '../src/inversion/methods/rgi.ts';
+import { FAST, LATENT_PRIOR, type RgiOptions, rgi } from '../src/inversion/methods/rgi.ts';
 import { PAPER_RATES } from '../src/inversion/presets.ts';
 import { type Restoration, restoreImages } from '../src/inversion/restore.ts';
 import { zeros } from '../src/onnx/tensor.ts';
@@ -34,6 +34,12 @@ interface Variant {
 const everyStage =
   (change: (stage: Stage) => Stage) =>
   (method: Method): Method => ({ ...method, stages: method.stages.map(change) });
+
+/** The latents' prior counts alike, whatever the mask hides. */
+const SAME_PRIOR = everyStage((stage) => ({
+  ...stage,
+  formulation: { ...stage.formulation, priors: [LATENT_PRIOR] },
+}));
 
 /** All planned steps, the rate falling once lambda has reached its end. */
 const withAdam = everyStage(({ terminate: _terminate, ...stage }) => ({
@@ -55,9 +61,9 @@ function unsettled(method: Method): Method {
 const VARIANTS: Readonly<Record<string, Variant>> = {
   default: {},
   'without prior': { options: NO_PRIOR },
+  'prior alike whatever is hidden': { change: SAME_PRIOR },
   'without coherence': { options: NO_COHERENCE },
-  'absolute error throughout': { options: ABSOLUTE },
-  'squared error throughout': { options: { loss: { kind: 'l2', weight: 1 } } },
+  'absolute error': { options: ABSOLUTE },
   'none of these': { options: { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE } },
   'threshold fixed at 32': { options: { thresholdGrey: 32 } },
   'one start': { options: { starts: 1 } },

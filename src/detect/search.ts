@@ -3,12 +3,15 @@
  * Adam with a falling rate, which the calibrated statistics are of: with L-BFGS, as the restoring presets have it, the shipped
  * model and policy fall from AP .229 to .185 on BSData.
  */
-import { cosineDecay, FIRST_THRESHOLD_GREY, geometric, robustStart } from '../inversion/continuation.ts';
+import { cosineDecay, geometric, robustStart } from '../inversion/continuation.ts';
 import { ADAM, type Formulation, lambdaOf } from '../inversion/formulation.ts';
 import type { Generator } from '../inversion/generator.ts';
 import type { Method, Stage } from '../inversion/method.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
 import type { PolicySettings } from './policy.ts';
+
+/** Residual at which the path begins to mask: half the range, more than any good start leaves behind. */
+const FIRST_THRESHOLD_GREY = 127.5;
 
 const RATE = 0.1;
 /** Shares of the steps in which lambda falls, z is refined, and refined again from half the rate. */

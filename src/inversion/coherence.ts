@@ -36,19 +36,10 @@ export function coherentLambda(
   keepOf: (lambda: Value) => Value,
 ): Value {
   const size = 2 * RADIUS + 1;
-  const square = 2 * REACH + 1;
   const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / DEVIATION) ** 2));
   const kernel = bell.flatMap((row, i) => bell.map((column, j) => (i === RADIUS && j === RADIUS ? 0 : row * column)));
-  const everywhere = b.floats(new Float32Array(height * width).fill(1), [1, 1, height, width]);
-  /** The share of a window, as far as it is inside the picture. */
-  const shareOf = (window: ArrayLike<number>, side: number, radius: number) => {
-    const weights = b.floats(window, [1, 1, side, side]);
-    const sum = (of: Value) => b.Conv(of, weights, undefined, { pads: [radius, radius, radius, radius] });
-    const all = sum(everywhere);
-    return (value: Value) => b.Div(sum(value), all);
-  };
-  const neighbours = shareOf(kernel, size, RADIUS);
-  const midst = shareOf(new Float32Array(square ** 2).fill(1), square, REACH);
+  const neighbours = shareOf(b, kernel, RADIUS, height, width);
+  const isLost = lostPixels(b, height, width);
   let own = lambda;
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const kept = b.Cast(b.GreaterOrEqual(keepOf(own), b.scalar(0.5)), 'float32');
@@ -56,8 +47,22 @@ export function coherentLambda(
     const side = b.Sub(b.Mul(neighbours(kept), b.scalar(2)), b.scalar(1));
     const agreed = b.Mul(b.Mul(side, side), side);
     const near = b.Mul(lambda, b.Add(b.Mul(agreed, b.scalar(coherence)), b.scalar(1)));
-    const lost = b.Less(midst(kept), b.scalar(LEAST_KEPT));
-    own = b.Mul(near, b.Where(lost, b.scalar(LOST), b.scalar(1)));
+    own = b.Mul(near, b.Where(isLost(kept), b.scalar(LOST), b.scalar(1)));
   }
   return own;
+}
+
+/** Which pixels lie amid masked ones: [N,1,H,W], bool, of what is kept (1 or 0) there. */
+export function lostPixels(b: GraphBuilder, height: number, width: number): (kept: Value) => Value {
+  const share = shareOf(b, new Float32Array((2 * REACH + 1) ** 2).fill(1), REACH, height, width);
+  return (kept) => b.Less(share(kept), b.scalar(LEAST_KEPT));
+}
+
+/** The weighted share of a square window around each pixel, as far as it is inside the picture. */
+function shareOf(b: GraphBuilder, window: ArrayLike<number>, radius: number, height: number, width: number) {
+  const side = 2 * radius + 1;
+  const weights = b.floats(window, [1, 1, side, side]);
+  const sum = (of: Value) => b.Conv(of, weights, undefined, { pads: [radius, radius, radius, radius] });
+  const all = sum(b.floats(new Float32Array(height * width).fill(1), [1, 1, height, width]));
+  return (value: Value) => b.Div(sum(value), all);
 }

@@ -1,7 +1,6 @@
 /**
  * Our default way to the minimum: the exact mask, graduated non-convexity (lambda starts large, where nothing is masked,
- * and is lowered to its target), several starts of which the best goes on, and at the end the found mask held fixed. Absolute
- * error finds the region and the start; squared error, in which what a generator cannot make weighs as in the scores, refines.
+ * and is lowered to its target), several starts of which the best goes on, and at the end the found mask held fixed.
  */
 import {
   type Formulation,
@@ -17,12 +16,8 @@ import type { Progress, ResultCode, Stage } from './method.ts';
 import type { StartRule } from './starts.ts';
 
 export interface ContinuationOptions {
-  /** Once the mask is found, search again with it as if it had been given: a start is the better for not seeing the corruption. */
-  readonly again: boolean;
   readonly channels: number;
-  /** The pixel losses of the competition and of what follows. */
-  readonly first: PixelTerm;
-  readonly last: PixelTerm;
+  readonly loss: PixelTerm;
   /** Further terms of L_rec: features. */
   readonly extraLoss: readonly LossTerm[];
   readonly reduction: Reduction;
@@ -39,12 +34,18 @@ export interface ContinuationOptions {
   readonly priors: readonly Prior[];
 }
 
-/** Residual at which the path begins to mask: half the range of the image, more than any good start leaves behind. */
-export const FIRST_THRESHOLD_GREY = 127.5;
+/** Residual at which the path begins to mask: a quarter of the range. From half of it, squared error falls for black strips. */
+const FIRST_THRESHOLD_GREY = 64;
+
+/**
+ * How much the latents' prior weighs for a hidden pixel to one kept, to what it weighs before anything is masked. Without a prior, what is
+ * seen fits the better (random pixels: +.5 to 2 dB), and holes are filled the worse (-3 dB).
+ */
+const HIDDEN = 4;
 
 /**
  * The shares of the steps in which lambda falls, and in which the best start is refined; in the rest it settles with the mask that was
- * found. A second search takes as many steps again as the first way of lambda.
+ * found.
  */
 const SHARES = { falling: 2 / 7, refine: 3 / 7 } as const;
 
@@ -55,21 +56,24 @@ const CONTEST = 3 / 8;
 const OPTIMISER: LatentOptimiser = { kind: 'lbfgs', memory: 20 };
 
 export function continuation(options: ContinuationOptions): Stage[] {
-  const { first, last, channels, reduction, thresholdGrey, coherence, latentRate } = options;
-  const lambda = (grey: number, loss: PixelTerm) => lambdaOf(grey, loss, channels, reduction);
-  const formulation = (loss: PixelTerm, mask: Partial<MaskForm>): Formulation => ({
+  const { loss, channels, reduction, thresholdGrey, coherence, latentRate } = options;
+  const lambda = (grey: number) => lambdaOf(grey, loss, channels, reduction);
+  const formulation = (mask: MaskForm, priors: readonly Prior[]): Formulation => ({
     loss: [loss, ...options.extraLoss],
     reduction,
-    mask: options.masked ? { form: 'given' } : { ...mask, form: 'exact', shared: true },
-    priors: options.priors,
+    mask: options.masked ? { form: 'given' } : mask,
+    priors,
     optimiser: OPTIMISER,
     weightGroups: [],
   });
+  const exact: MaskForm = { form: 'exact', shared: true };
+  const hidden = options.priors.map(forHidden);
+  const given = formulation({ form: 'given' }, hidden);
   const path = Math.ceil(options.steps * SHARES.falling);
   const contest = Math.ceil(path * CONTEST);
   const refining = Math.min(options.steps - path, Math.round(options.steps * SHARES.refine));
   const settling = options.steps - path - refining;
-  const from = lambda(Math.max(thresholdGrey, FIRST_THRESHOLD_GREY), first);
+  const from = lambda(Math.max(thresholdGrey, FIRST_THRESHOLD_GREY));
   const rates = { latentRate, maskRate: 0, weightRates: [] };
   const alone = (name: string, steps: number, made: Formulation): Stage => ({
     name,
@@ -77,37 +81,35 @@ export function continuation(options: ContinuationOptions): Stage[] {
     steps,
     starts: 1,
     continues: true,
-    controls: () => ({ ...rates, lambda: lambda(thresholdGrey, last) }),
+    controls: () => ({ ...rates, lambda: lambda(thresholdGrey) }),
     terminate: converged,
   });
-  /** lambda falls: at first for several starts, then for the best of them. */
-  const falling = (suffix: string, made: Formulation): [Stage, Stage] => {
-    const at = (t: number) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey, first), t / path) });
-    return [
-      { name: `compete${suffix}`, formulation: made, steps: contest, starts: options.starts, controls: at },
-      {
-        name: `descend${suffix}`,
-        formulation: made,
-        steps: path - contest,
-        starts: 1,
-        continues: true,
-        controls: (t) => at(contest + t),
-      },
-    ];
-  };
-  const given = (loss: PixelTerm): Formulation => ({ ...formulation(loss, {}), mask: { form: 'given' } });
+  const falling = (t: number) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey), t / path) });
+  const searched = options.masked ? given : formulation(exact, options.priors);
+  const search: Stage[] = [
+    { name: 'compete', formulation: searched, steps: contest, starts: options.starts, controls: falling },
+    {
+      name: 'descend',
+      formulation: searched,
+      steps: path - contest,
+      starts: 1,
+      continues: true,
+      controls: (t) => falling(contest + t),
+    },
+  ];
   const refined = (steps: number): Stage => ({
-    ...alone('refine', steps, formulation(last, { coherence })),
-    lambdaOfThreshold: options.adaptive ? (grey) => lambda(grey, last) : undefined,
+    ...alone('refine', steps, formulation({ ...exact, coherence }, hidden)),
+    lambdaOfThreshold: options.adaptive ? lambda : undefined,
   });
-  const search = falling('', formulation(first, {}));
   // Where the user chose the threshold, M itself is what is told: it is not fixed.
-  if (!options.adaptive && !options.masked && !options.again) return [...search, refined(refining + settling)];
+  if (!options.adaptive && !options.masked) return [...search, refined(refining + settling)];
   // Corrupted values that are nearly right keep a pull on z in squared error while M is soft: not once it is fixed.
-  const settle = alone('settle', settling, given(last));
-  if (!options.again) return [...search, refined(refining), { ...settle, fixesMask: true }];
-  const [again, descend] = falling(' again', given(first));
-  return [...search, refined(refining), { ...again, fixesMask: true, restarts: true }, descend, settle];
+  return [...search, refined(refining), { ...alone('settle', settling, given), fixesMask: true }];
+}
+
+/** Once there is a mask, the latents' prior is for what it hides. */
+function forHidden(prior: Prior): Prior {
+  return prior.kind === 'latent' ? { ...prior, weight: HIDDEN * prior.weight, ofHidden: true } : prior;
 }
 
 /** From `from` to `to` along a geometric path; `progress` beyond [0,1] stays at the ends. */

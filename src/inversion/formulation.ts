@@ -53,6 +53,8 @@ export interface Prior {
    */
   readonly kind: 'critic' | 'logistic' | 'gaussian' | 'latent';
   readonly weight: number;
+  /** Of 'latent': is the weight that of one hidden pixel to one kept? It is then the less, the less the mask hides. */
+  readonly ofHidden?: boolean;
 }
 
 export type LatentOptimiser =

@@ -97,12 +97,15 @@ function priors(
   image: Value,
   formulation: Formulation,
   batch: number,
-  { noise }: Objective,
+  { noise, hidden }: Objective,
   critic?: Critic,
 ): Value[] {
   return formulation.priors.map((prior) => {
     const weight = b.scalar(prior.weight);
-    if (prior.kind === 'latent') return b.Mul(latentEnergy(b, generator, batch, noise!), weight);
+    if (prior.kind === 'latent') {
+      const energy = b.Mul(latentEnergy(b, generator, batch, noise!), weight);
+      return prior.ofHidden ? b.Mul(energy, hidden!) : energy;
+    }
     if (prior.kind === 'gaussian') {
       const means = generator.latents.map((latent) => {
         const flat = b.Reshape(latent.name, [batch, sizeOf(latent.dims)]);

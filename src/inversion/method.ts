@@ -44,9 +44,7 @@ export interface Stage {
    * user gives the mask, that one stays.
    */
   readonly fixesMask?: boolean;
-  /** Does it begin anew, from starts chosen as the first (the mask being known by now) beside the best so far? */
-  readonly restarts?: boolean;
-  /** Does L-BFGS keep what it knows of the curvature from the stage before? Not where new starts are chosen. */
+  /** Does L-BFGS keep what it knows of the curvature from the stage before? */
   readonly continues?: boolean;
   /** Searches per image run side by side; the best by loss go on to the next stage. */
   readonly starts: number;

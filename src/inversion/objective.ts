@@ -1,7 +1,7 @@
 /** Emits the objective: masked losses per image, the mask's closed forms, the penalty on the mask. */
 import { RgiError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
-import { coherentLambda } from './coherence.ts';
+import { coherentLambda, lostPixels } from './coherence.ts';
 import type { Formulation, LossTerm, MaskForm, PixelTerm } from './formulation.ts';
 
 export interface ObjectiveInputs {
@@ -27,6 +27,8 @@ export interface Objective {
   readonly penalty?: Value;
   /** The scale of the kept residuals for the latents' prior, [N]; absent without such a prior. */
   readonly noise?: Value;
+  /** Pixels that lie amid masked ones to those kept, [N]; absent without a prior that asks for it. */
+  readonly hidden?: Value;
   /** M, [N,1|C,H,W]; absent where nothing is masked */
   readonly mask?: Value;
   /** values no gradient may pass through: the exact mask's gradient vanishes by the envelope theorem */
@@ -53,11 +55,12 @@ export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs:
   const noise = formulation.priors.some((prior) => prior.kind === 'latent')
     ? noiseOf(b, formulation, inputs.dims, fidelities, keep)
     : undefined;
-  const detached = noise === undefined ? constants : new Set([...constants, noise]);
-  if (!penalised) return { fidelity, noise, mask, detached };
+  const hidden = formulation.priors.some((prior) => prior.ofHidden) ? hiddenOdds(b, inputs.dims, keep) : undefined;
+  const detached = new Set([...constants, ...[noise, hidden].flatMap((value) => value ?? [])]);
+  if (!penalised) return { fidelity, noise, hidden, mask, detached };
   const norm = b.ReduceSum(b.Abs(penalised.mask), IMAGE_AXES, false);
   const penalty = b.Mul(b.Reshape(inputs.lambda, [inputs.dims[0]]), scaled(b, norm, mean ? 1 / penalised.size : 1));
-  return { fidelity, penalty, noise, mask, detached };
+  return { fidelity, penalty, noise, hidden, mask, detached };
 }
 
 /** v or b/2 of `latent-prior.ts`, [N]: the pixel loss per kept value. (Huber's is halved, and takes the place of v/2.) */
@@ -74,6 +77,15 @@ function noiseOf(
   const perValue = scaled(b, fidelities[at], (loss[at].kind === 'l1' ? 0.5 : 1) / all);
   // A fully masked picture says nothing, and leaves the latents to their prior.
   return keep === undefined ? perValue : b.Div(perValue, b.Max(b.ReduceMean(keep, IMAGE_AXES, false), b.scalar(1e-6)));
+}
+
+/** Pixels that lie amid masked ones to those kept, [N]; 0 where nothing is masked. */
+function hiddenOdds(b: GraphBuilder, [batch, , height, width]: readonly number[], keep?: Value): Value {
+  if (keep === undefined) return b.floats(new Float32Array(batch));
+  const kept = b.Cast(b.GreaterOrEqual(b.ReduceMean(keep, [1], true), b.scalar(0.5)), 'float32');
+  const lost = b.Cast(lostPixels(b, height, width)(kept), 'float32');
+  const [shareLost, shareKept] = [lost, kept].map((value) => b.ReduceMean(value, IMAGE_AXES, false));
+  return b.Div(shareLost, b.Max(shareKept, b.scalar(1e-6)));
 }
 
 function scaled(b: GraphBuilder, value: Value, factor: number): Value {

@@ -15,7 +15,7 @@ import { STEP } from './names.ts';
 import { grossThresholds } from './noise.ts';
 import type { Reuse } from './reuse.ts';
 import { bestSearches } from './searches.ts';
-import { rows, withStart } from './starts.ts';
+import { rows } from './starts.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
 import { type CompiledStep, compileStep } from './step.ts';
 
@@ -175,15 +175,6 @@ export function createSolver(
     }
   }
 
-  const newStarts = () =>
-    firstStarts(generator, method, runtime, {
-      images,
-      keep,
-      compile,
-      pool: options.reuse?.pool,
-      signal: options.signal,
-    });
-
   const latentsOf = (tensors: ReadonlyMap<string, Tensor>, chosen: readonly number[]) =>
     new Map([...compiled.latents.keys()].map((name) => [name, rows(tensors.get(name)!, chosen)]));
 
@@ -204,7 +195,10 @@ export function createSolver(
       const lists = () => Array.from({ length: given.dims[0] }, (): number[] => []);
       history = { loss: lists(), masked: lists() };
       floors = Array.from({ length: given.dims[0] }, () => 0);
-      const chosen = latents ?? (await newStarts());
+      const pool = options.reuse?.pool;
+      const chosen =
+        latents ??
+        (await firstStarts(generator, method, runtime, { images, keep, compile, pool, signal: options.signal }));
       await enter((step) => initialTensors(step, chosen));
     },
     async resume(state, given, mask) {
@@ -266,18 +260,10 @@ export function createSolver(
       const chosen = bestSearches(loss, images.dims[0], 1);
       const best = rows(made.get(STEP.image)!, chosen);
       const mask = made.get(STEP.softMask);
-      const { lambdaOfThreshold, fixesMask, restarts, continues, starts: count } = method.stages[stageIndex + 1];
-      const given = keep;
+      const { lambdaOfThreshold, fixesMask, continues, starts: count } = method.stages[stageIndex + 1];
       if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen)));
       const going = bestSearches(loss, images.dims[0], count);
-      const latents = restarts
-        ? withStart(await newStarts(), latentsOf(tensors, chosen), count, 0)
-        : latentsOf(tensors, going);
-      if (restarts && options.signal?.aborted) {
-        // Starts chosen from a part of the pool are not those of an uninterrupted run: it stays where it was.
-        keep = given;
-        return false;
-      }
+      const latents = latentsOf(tensors, going);
       if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
       const memory = continues ? curvatureOf(tensors, going) : undefined;
       await loop!.dispose();

@@ -309,12 +309,6 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: "error: The preset 'best' is of rgi and rrgi; dgp has the paper's.",
   },
   {
-    title: 'One start for a search that begins anew',
-    line: 'restore @a.png --generator @g.onnx --out @o --preset best --starts 1',
-    code: 2,
-    says: "error: The preset 'best' searches again from new starts beside the best so far: give two starts or more.",
-  },
-  {
     title: 'lambda and the threshold together',
     line: 'restore @a.png --generator @g.onnx --out @o --lambda 1 --threshold 10',
     code: 2,

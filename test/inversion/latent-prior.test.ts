@@ -1,11 +1,12 @@
 /** The latents' prior: on a linear generator the posterior mean in closed form, and the laws it knows. */
-import { expect, it } from 'vitest';
-import { continuation } from '../../src/inversion/continuation.ts';
+import { describe, expect, it } from 'vitest';
+import { constantControls, type Prior } from '../../src/inversion/formulation.ts';
 import { openGenerator } from '../../src/inversion/generator.ts';
 import { drawLatent, LAW_MOMENTS, type LatentLaw, momentsOf } from '../../src/inversion/latent-law.ts';
+import type { Method } from '../../src/inversion/method.ts';
 import { runMethod } from '../../src/inversion/solver.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
-import { float32, float32Data, zeros } from '../../src/onnx/tensor.ts';
+import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 
@@ -29,10 +30,16 @@ function linearGenerator() {
 }
 
 /**
- * min over z of  sum over kept of (x - W z)^2 + v w |z - mean|^2 / deviation^2,  v = the kept mean square at that z, w = the
+ * min over z of  sum over kept of (x - W z)^2 + v w |z - mean|^2 / deviation^2,  v = the kept mean square at that z, w = `times` the
  * number of values / 128: two unknowns, by Cramer's rule, repeated until v stands still.
  */
-function posteriorMean(x: Float32Array, kept: (i: number) => boolean, mean: number, deviation: number): number[] {
+function posteriorMean(
+  x: Float32Array,
+  kept: (i: number) => boolean,
+  mean: number,
+  deviation: number,
+  times = 1,
+): number[] {
   let z = [0, 0];
   for (let round = 0; round < 200; round++) {
     let [v, n] = [0, 0];
@@ -51,12 +58,40 @@ function posteriorMean(x: Float32Array, kept: (i: number) => boolean, mean: numb
       right[0] += a * x[i];
       right[1] += b * x[i];
     }
-    const ridge = ((v / n) * (VALUES / 128)) / deviation ** 2;
+    const ridge = (times * (v / n) * (VALUES / 128)) / deviation ** 2;
     const [p, q, r] = [normal[0] + ridge, normal[1], normal[2] + ridge];
     const [s, t] = right.map((value) => value + ridge * mean);
     z = [(r * s - q * t) / (p * r - q * q), (p * t - q * s) / (p * r - q * q)];
   }
   return z;
+}
+
+/** z of `x` [C,SIZE,SIZE] where `mask` is given, in squared error and with `prior`. */
+async function found(x: Float32Array, mask: Tensor, law: LatentLaw, prior: Prior): Promise<Float32Array> {
+  const generator = await openGenerator(linearGenerator(), runtime, { law });
+  const method: Method = {
+    name: 'rgi',
+    needsMask: true,
+    start: { pool: 4, distance: { kind: 'l2' }, seed: 1 },
+    stages: [
+      {
+        name: 'z',
+        formulation: {
+          loss: [{ kind: 'l2', weight: 1 }],
+          reduction: 'sum',
+          mask: { form: 'given' },
+          priors: [prior],
+          optimiser: { kind: 'lbfgs', memory: 5 },
+          weightGroups: [],
+        },
+        steps: 200,
+        starts: 1,
+        controls: constantControls({ lambda: 0, latentRate: 0.5, maskRate: 0, weightRates: [] }),
+      },
+    ],
+  };
+  const { latents } = await runMethod(generator, method, runtime, float32(x, [1, C, SIZE, SIZE]), mask);
+  return float32Data(latents.get('z')!);
 }
 
 it.each(['normal', 'uniform', 'unit'] as LatentLaw[])(
@@ -66,39 +101,50 @@ it.each(['normal', 'uniform', 'unit'] as LatentLaw[])(
     // Few pixels are known, so that the prior decides something.
     const mask = zeros('float32', [1, 1, SIZE, SIZE]);
     mask.data.fill(1, 24);
-    const generator = await openGenerator(linearGenerator(), runtime, { law });
-    const method = {
-      name: 'rgi' as const,
-      needsMask: true,
-      start: { pool: 4, distance: { kind: 'l2' as const }, seed: 1 },
-      stages: continuation({
-        again: false,
-        channels: C,
-        first: { kind: 'l2', weight: 1 },
-        last: { kind: 'l2', weight: 1 },
-        extraLoss: [],
-        reduction: 'sum',
-        thresholdGrey: 25,
-        adaptive: false,
-        masked: true,
-        steps: 400,
-        starts: 1,
-        latentRate: 0.5,
-        coherence: 0,
-        priors: [{ kind: 'latent', weight: 1 }],
-      }),
-    };
-    const { latents } = await runMethod(generator, method, runtime, float32(x, [1, C, SIZE, SIZE]), mask);
     const { mean, deviation } = LAW_MOMENTS[law];
     const kept = (i: number) => i % (SIZE * SIZE) < 24;
     const expected = posteriorMean(x, kept, mean.data[0], deviation.data[0]);
     const free = posteriorMean(x, kept, 0, 1e6);
-    const found = float32Data(latents.get('z')!);
-    expect(found[0]).toBeCloseTo(expected[0], 2);
-    expect(found[1]).toBeCloseTo(expected[1], 2);
+    const z = await found(x, mask, law, { kind: 'latent', weight: 1 });
+    expect(z[0]).toBeCloseTo(expected[0], 2);
+    expect(z[1]).toBeCloseTo(expected[1], 2);
     expect(Math.hypot(expected[0] - free[0], expected[1] - free[1])).toBeGreaterThan(0.1);
   },
 );
+
+describe('a prior for what is hidden', () => {
+  const x = random.normals(VALUES).map((v, i) => v + 3 * weight[i]);
+  const prior: Prior = { kind: 'latent', weight: 3, ofHidden: true };
+  const { mean, deviation } = LAW_MOMENTS.normal;
+
+  it('weighs as many times as pixels lie amid masked ones for each that is kept', async () => {
+    // All but the first two columns.
+    const mask = zeros('float32', [1, 1, SIZE, SIZE]);
+    mask.data.forEach((_, i) => {
+      mask.data[i] = i % SIZE < 2 ? 0 : 1;
+    });
+    const kept = (i: number) => i % SIZE < 2;
+    // Columns 2, 3 and 4 see 2 of 6, 2 of 7 and 1 of 7 columns that are kept.
+    const hidden = SIZE - 4;
+    const expected = posteriorMean(x, kept, mean.data[0], deviation.data[0], (3 * hidden) / 2);
+    const plain = posteriorMean(x, kept, mean.data[0], deviation.data[0]);
+    const z = await found(x, mask, 'normal', prior);
+    expect(z[0]).toBeCloseTo(expected[0], 2);
+    expect(z[1]).toBeCloseTo(expected[1], 2);
+    expect(Math.hypot(expected[0] - plain[0], expected[1] - plain[1])).toBeGreaterThan(0.1);
+  });
+
+  it('leaves pixels alone whose neighbours are seen: the least squares', async () => {
+    const mask = zeros('float32', [1, 1, SIZE, SIZE]);
+    mask.data.forEach((_, i) => {
+      mask.data[i] = (i + Math.floor(i / SIZE)) % 2;
+    });
+    const expected = posteriorMean(x, (i) => mask.data[i % SIZE ** 2] === 0, 0, 1e6);
+    const z = await found(x, mask, 'normal', prior);
+    expect(z[0]).toBeCloseTo(expected[0], 3);
+    expect(z[1]).toBeCloseTo(expected[1], 3);
+  });
+});
 
 it.each(['normal', 'uniform', 'unit'] as LatentLaw[])(
   'knows the moments of a law that latents are drawn from (%s)',

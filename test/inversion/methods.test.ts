@@ -22,14 +22,14 @@ function target(options: MethodOptions, more: Partial<MethodContext> = {}) {
 }
 
 describe('what an option means', () => {
-  it('the default: squared error refines, coherent exact mask, the law of z, summed, 32 grey levels', () => {
+  it('the default: squared error, coherent exact mask, the law of z where something is hidden, summed, 32 grey levels', () => {
     const refine = build({ method: 'rgi' }).stages.find(({ name }) => name === 'refine')!;
     const { loss, mask, priors, reduction } = refine.formulation;
     const { lambda } = refine.controls(refine.steps);
     expect({ loss, mask, priors, reduction }).toEqual({
       loss: [{ kind: 'l2', weight: 1 }],
       mask: { form: 'exact', shared: true, coherence: 0.8 },
-      priors: [{ kind: 'latent', weight: 1 }],
+      priors: [{ kind: 'latent', weight: 4, ofHidden: true }],
       reduction: 'sum',
     });
     expect(lambda).toBeCloseTo(2 * 3 * (32 / 127.5) ** 2, 10);
@@ -52,7 +52,7 @@ describe('what an option means', () => {
     expect(target({ method: 'rgi', latentPrior: 0 }).priors).toEqual([]);
     expect(target({ method: 'rgi', latentPrior: 2 }).priors).toEqual([{ kind: 'gaussian', weight: 2 }]);
     expect(target({ method: 'rgi', criticPrior: 2 }).priors).toEqual([
-      { kind: 'latent', weight: 1 },
+      { kind: 'latent', weight: 4, ofHidden: true },
       { kind: 'critic', weight: 2 },
     ]);
   });

@@ -99,10 +99,8 @@ it('of large pictures some pixels are compared, of those that are known', async 
 
 describe('the path of our default', () => {
   const stages = continuation({
-    again: false,
     channels: 3,
-    first: { kind: 'l1', weight: 1 },
-    last: { kind: 'l2', weight: 1 },
+    loss: { kind: 'l2', weight: 1 },
     extraLoss: [],
     reduction: 'sum',
     thresholdGrey: 25.5,
@@ -115,7 +113,7 @@ describe('the path of our default', () => {
     priors: [],
   });
 
-  it('lowers lambda from half the range to its target, for several starts and then for the best, which is refined', () => {
+  it('lowers lambda from a quarter of the range to its target, for several starts and then for the best, which is refined', () => {
     const [compete, descend, refine, settle] = stages;
     expect(stages.map(({ name, steps, starts }) => [name, steps, starts])).toEqual([
       ['compete', 15, 4],
@@ -123,10 +121,10 @@ describe('the path of our default', () => {
       ['refine', 60, 1],
       ['settle', 40, 1],
     ]);
-    expect(compete.controls(0).lambda).toBeCloseTo(3, 10);
+    // 2 C t^2
+    expect(compete.controls(0).lambda).toBeCloseTo(2 * 3 * (64 / 127.5) ** 2, 10);
     expect(compete.controls(15).lambda).toBeCloseTo(descend.controls(0).lambda, 10);
-    expect(descend.controls(5).lambda).toBeCloseTo(Math.sqrt(3 * 0.6), 10);
-    // 2 C t^2: absolute error to begin with, squared at the end, the same threshold
+    expect(descend.controls(5).lambda).toBeCloseTo(2 * 3 * (64 / 127.5) * 0.2, 10);
     expect(refine.controls(0).lambda).toBeCloseTo(2 * 3 * 0.2 ** 2, 10);
     expect([settle.fixesMask, settle.formulation.mask.form]).toEqual([true, 'given']);
   });

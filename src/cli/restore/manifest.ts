@@ -87,7 +87,6 @@ export function describeMethod(method: Method): unknown {
       steps: stage.steps,
       starts: stage.starts,
       fixesMask: stage.fixesMask,
-      restarts: stage.restarts,
       continues: stage.continues,
       formulation: stage.formulation,
       firstControls: stage.controls(0),

@@ -4,7 +4,6 @@
  * minimiser over M at every step, lowers lambda to its target, and knows the law of z (`continuation.ts`, `coherence.ts`,
  * `latent-prior.ts`).
  */
-import { RgiError } from '../../errors.ts';
 import { continuation, robustStart } from '../continuation.ts';
 import {
   ADAM,
@@ -62,13 +61,14 @@ export const FAST = {
   thresholdGrey: 32,
   coherence: 0.8,
   steps: 140,
-  /** With the preset `best`, whose second search adds two sevenths. */
-  bestSteps: 240,
   starts: 4,
   pool: 1000,
   /** The longest move of a step: half a standard deviation of the usual latents. */
   latentRate: 0.5,
 } as const;
+
+/** What the preset `best` has more of. */
+const BEST = { steps: 240, starts: 8 } as const;
 
 /** Our default's prior of the latents. */
 export const LATENT_PRIOR: Prior = { kind: 'latent', weight: 1 };
@@ -79,30 +79,23 @@ export function rgi(options: RgiOptions): Method {
 }
 
 function ours(options: RgiOptions, preset: OwnPreset): Method {
-  const { channels, loss, lambda, reduction = 'sum', masked = false } = options;
-  const last: PixelTerm = loss ?? { kind: 'l2', weight: 1 };
-  if (preset === 'best' && !masked && (options.starts ?? FAST.starts) < 2)
-    throw new RgiError(
-      'usage',
-      "The preset 'best' searches again from new starts beside the best so far: give two starts or more.",
-    );
-  const given = lambda === undefined ? options.thresholdGrey : greyOf(lambda, last, channels, reduction);
+  const { channels, lambda, loss = { kind: 'l2', weight: 1 }, reduction = 'sum', masked = false } = options;
+  const { steps, starts } = preset === 'best' ? BEST : FAST;
+  const given = lambda === undefined ? options.thresholdGrey : greyOf(lambda, loss, channels, reduction);
   return {
     name: 'rgi',
     needsMask: masked,
     start: robustStart(channels, options.pool ?? FAST.pool, options.seed ?? 0),
     stages: continuation({
-      again: preset === 'best' && !masked,
       channels,
-      first: loss ?? { kind: 'l1', weight: 1 },
-      last,
+      loss,
       extraLoss: options.extraLoss ?? [],
       reduction,
       thresholdGrey: given ?? FAST.thresholdGrey,
       adaptive: !masked && given === undefined,
       masked,
-      steps: options.steps ?? (preset === 'best' ? FAST.bestSteps : FAST.steps),
-      starts: options.starts ?? FAST.starts,
+      steps: options.steps ?? steps,
+      starts: options.starts ?? starts,
       latentRate: options.latentRate ?? FAST.latentRate,
       coherence: options.coherence ?? FAST.coherence,
       priors: options.priors ?? [LATENT_PRIOR],
