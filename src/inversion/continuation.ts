@@ -50,7 +50,7 @@ const HIDDEN = 4;
 const SHARES = { falling: 2 / 7, refine: 3 / 7 } as const;
 
 /** The share of lambda's way in which several starts compete: by then it shows which is the best (docs/figures.md). */
-const CONTEST = 3 / 8;
+const CONTEST = 1 / 4;
 
 /** 10 pairs lose 3.5 dB where the truth is known and a hole has to be filled, 30 gain 2.7 there; elsewhere it is even (of a former, longer search). */
 const OPTIMISER: LatentOptimiser = { kind: 'lbfgs', memory: 20 };

@@ -74,9 +74,9 @@ describe('the misfit', () => {
 });
 
 test.each([
-  [8, 8],
-  [128, 4],
-  [256, 1],
+  [8, 16],
+  [128, 8],
+  [256, 2],
 ])(
   'of pictures of %i pixels a side %i side by side: as many as memory holds the searches of',
   async (side, expected) => {

@@ -216,7 +216,7 @@ describe('each image stops by itself', () => {
   it.each([
     ['Adam', rgi({ preset: 'paper', channels: 3, steps: 12, pool: 30 })],
     ['Nesterov', yeh({ recipe: 'original', preset: 'paper', masked: true, steps: 12 })],
-    ['L-BFGS', rgi({ preset: 'fast', channels: 3, masked: true, steps: 112, pool: 30 })],
+    ['L-BFGS', rgi({ preset: 'fast', channels: 3, masked: true, steps: 168, pool: 30 })],
   ])('and stands still while the others go on (%s)', async (_, method) => {
     const single = withStarts(method, 1);
     const solver = createSolver(generator, stopping(single), runtime);
@@ -237,7 +237,7 @@ describe('each image stops by itself', () => {
   });
 
   it('and what it is told of then is the point where it stands, not one that was tried', async () => {
-    const method = withStarts(rgi({ preset: 'fast', channels: 3, masked: true, steps: 112, pool: 30 }), 1);
+    const method = withStarts(rgi({ preset: 'fast', channels: 3, masked: true, steps: 168, pool: 30 }), 1);
     const solver = createSolver(generator, stopping(method), runtime);
     await solver.init(images, masks);
     const told: number[][] = [];

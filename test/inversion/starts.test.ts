@@ -116,15 +116,15 @@ describe('the path of our default', () => {
   it('lowers lambda from a quarter of the range to its target, for several starts and then for the best, which is refined', () => {
     const [compete, descend, refine, settle] = stages;
     expect(stages.map(({ name, steps, starts }) => [name, steps, starts])).toEqual([
-      ['compete', 15, 4],
-      ['descend', 25, 1],
+      ['compete', 10, 4],
+      ['descend', 30, 1],
       ['refine', 60, 1],
       ['settle', 40, 1],
     ]);
     // 2 C t^2
     expect(compete.controls(0).lambda).toBeCloseTo(2 * 3 * (64 / 127.5) ** 2, 10);
-    expect(compete.controls(15).lambda).toBeCloseTo(descend.controls(0).lambda, 10);
-    expect(descend.controls(5).lambda).toBeCloseTo(2 * 3 * (64 / 127.5) * 0.2, 10);
+    expect(compete.controls(10).lambda).toBeCloseTo(descend.controls(0).lambda, 10);
+    expect(descend.controls(10).lambda).toBeCloseTo(2 * 3 * (64 / 127.5) * 0.2, 10);
     expect(refine.controls(0).lambda).toBeCloseTo(2 * 3 * 0.2 ** 2, 10);
     expect([settle.fixesMask, settle.formulation.mask.form]).toEqual([true, 'given']);
   });

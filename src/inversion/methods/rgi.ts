@@ -61,7 +61,7 @@ export const FAST = {
   thresholdGrey: 32,
   coherence: 0.8,
   steps: 140,
-  starts: 4,
+  starts: 2,
   pool: 1000,
   /** The longest move of a step: half a standard deviation of the usual latents. */
   latentRate: 0.5,
