@@ -1,6 +1,6 @@
 /**
  * What each part of our default adds: it without that part, and what each would reach if told the mask (its oracle), on
- * pictures of a folder, or on the generator's own. Rows already in --out are not measured again.
+ * pictures of a folder, or on the generator's own. Rows already in --out are not measured again: each state of the code has a file of its own.
  *
  *   npm run bench -- ablation --generator faces.onnx [--folder faces/train] [--first 0] [--count 24] [--seed 4242]
  *     [--cases block,random,irregular,stains,clean] [--variants default,default+mask] [--out ablation.jsonl] [--threads 1]
@@ -69,9 +69,9 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   'one start': { options: { starts: 1 } },
   'four starts': { options: { starts: 4 } },
   'eight starts': { options: { starts: 8 } },
-  'eight starts, 240 steps (best)': { options: { starts: 8, steps: 240 } },
-  'half the steps': { options: { steps: 70 } },
-  'twice the steps': { options: { steps: 280 } },
+  best: { options: { preset: 'best' } },
+  'half the steps': { options: { steps: FAST.steps / 2 } },
+  'twice the steps': { options: { steps: 2 * FAST.steps } },
   'found mask not fixed': { change: unsettled },
   'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, continues: false })) },
   'all starts to the end of the path': {
@@ -85,7 +85,11 @@ export async function ablation(args: readonly string[]): Promise<void> {
   const [file, folder] = [argument(args, 'generator', ''), argument(args, 'folder', '')];
   const [first, count] = [Number(argument(args, 'first', '0')), Number(argument(args, 'count', '24'))];
   const [seed, out] = [Number(argument(args, 'seed', '4242')), argument(args, 'out', '')];
-  const wanted = argument(args, 'variants', '');
+  const wanted = argument(args, 'variants', '')
+    .split(',')
+    .filter((name) => name !== '');
+  const unknown = wanted.find((name) => !(name.replace(/\+mask$/, '') in VARIANTS));
+  if (unknown !== undefined) throw new Error(`No variant '${unknown}': ${Object.keys(VARIANTS).join(', ')}.`);
   const runtime = nodeRuntime({ threads: Number(argument(args, 'threads', '1')) });
   const { generator } = await openGeneratorFile(runtime, { generator: file });
   const clean = clip(
@@ -99,7 +103,7 @@ export async function ablation(args: readonly string[]): Promise<void> {
     for (const masked of name === 'clean' ? [false] : [false, true]) {
       for (const [variant, { options, change }] of Object.entries(VARIANTS)) {
         const method = masked ? `${variant}+mask` : variant;
-        if (wanted !== '' && !wanted.split(',').includes(method)) continue;
+        if (wanted.length > 0 && !wanted.includes(method)) continue;
         const key = JSON.stringify({ generator: file, folder, first, n: count, seed, case: name, method });
         if (known.some((row) => row.startsWith(key.slice(0, -1)))) continue;
         const base = rgi({ preset: 'fast', channels: generator.channels, masked, ...options });

@@ -128,7 +128,7 @@ function curves(sets: readonly RestoredSet[]): Html {
     },
   ]);
   return html`<section aria-labelledby="curves"><h2 id="curves">Curves of the searches</h2>
-<p class="intro">The threshold of the mask is lowered while the search goes on. The searches begin with absolute errors and end with squared ones, which is the step in the loss; at the end the mask should be as large as what is broken.</p>
+<p class="intro">The threshold of the mask is lowered while the search goes on; at last the mask is held fixed and costs nothing any more, which is the step in the loss. At the end it should be as large as what is broken.</p>
 <div class="charts">${charts.flatMap((chart) => lineChart(chart) ?? [])}</div></section>
 `;
 }

@@ -1,6 +1,5 @@
 /** `rgi doctor`: what is installed, which devices there are, and whether a generator can be inverted at all. */
-
-import { PSNR_LIMIT } from '../evaluate/inpaint/score.ts';
+import { limited } from '../evaluate/inpaint/score.ts';
 import { clip, imageAt } from '../images/image.ts';
 import { buildMethod } from '../inversion/methods/index.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
@@ -103,7 +102,7 @@ async function invertOwnSamples(
   const values: number[] = [];
   const job = { generator, method, images, thresholdGrey: FAST.thresholdGrey, batch: SAMPLES };
   for await (const result of restoreImages(job, runtime, { onStep, signal: io.signal })) {
-    values.push(Math.min(PSNR_LIMIT, psnr(result.restored, clip(imageAt(images, values.length)))));
+    values.push(limited(psnr(result.restored, clip(imageAt(images, values.length)))));
   }
   progress.clear();
   const gaps = times.slice(1).map((time, i) => time - times[i]);

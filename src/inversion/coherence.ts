@@ -39,7 +39,7 @@ export function coherentLambda(
   const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / DEVIATION) ** 2));
   const kernel = bell.flatMap((row, i) => bell.map((column, j) => (i === RADIUS && j === RADIUS ? 0 : row * column)));
   const neighbours = shareOf(b, kernel, RADIUS, height, width);
-  const isLost = lostPixels(b, height, width);
+  const isLost = amidMasked(b, height, width);
   let own = lambda;
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
     const kept = b.Cast(b.GreaterOrEqual(keepOf(own), b.scalar(0.5)), 'float32');
@@ -52,8 +52,8 @@ export function coherentLambda(
   return own;
 }
 
-/** Which pixels lie amid masked ones: [N,1,H,W], bool, of what is kept (1 or 0) there. */
-export function lostPixels(b: GraphBuilder, height: number, width: number): (kept: Value) => Value {
+/** Where less than `LEAST_KEPT` of the square about a pixel is kept: [N,1,H,W], bool, of what is kept (1 or 0). */
+export function amidMasked(b: GraphBuilder, height: number, width: number): (kept: Value) => Value {
   const share = shareOf(b, new Float32Array((2 * REACH + 1) ** 2).fill(1), REACH, height, width);
   return (kept) => b.Less(share(kept), b.scalar(LEAST_KEPT));
 }

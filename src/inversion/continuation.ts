@@ -34,12 +34,12 @@ export interface ContinuationOptions {
   readonly priors: readonly Prior[];
 }
 
-/** Residual at which the path begins to mask: a quarter of the range. From half of it, squared error falls for black strips. */
+/** Residual at which the path begins to mask, for any loss: a quarter of the range. From half of it, squared error falls for black strips. */
 const FIRST_THRESHOLD_GREY = 64;
 
 /**
- * How much the latents' prior weighs for a hidden pixel to one kept, to what it weighs before anything is masked. Without a prior, what is
- * seen fits the better (random pixels: +.5 to 2 dB), and holes are filled the worse (-3 dB).
+ * Times what the latents' prior weighs before there is a mask, at one hidden pixel for each kept: about as before where a block of a
+ * quarter is masked. Without a prior, what is seen fits the better (random pixels: +.5 to 2 dB), and holes are filled the worse (-3 dB).
  */
 const HIDDEN = 4;
 
@@ -85,7 +85,7 @@ export function continuation(options: ContinuationOptions): Stage[] {
     terminate: converged,
   });
   const falling = (t: number) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey), t / path) });
-  const searched = options.masked ? given : formulation(exact, options.priors);
+  const searched = formulation(exact, options.masked ? hidden : options.priors);
   const search: Stage[] = [
     { name: 'compete', formulation: searched, steps: contest, starts: options.starts, controls: falling },
     {

@@ -10,7 +10,6 @@ import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Generator } from './generator.ts';
 import { grossThresholds } from './noise.ts';
-import { withStart } from './starts.ts';
 
 /** Enough for the fit to settle; each costs one pass of both networks. */
 const ROUNDS = 10;
@@ -19,8 +18,8 @@ const ROUNDS = 10;
 const LEAST_GREY = 25;
 
 /**
- * The `drawn` latents, `count` per image side by side, with the encoder's in place of each image's last. An encoder is one
- * opinion: the other starts stay.
+ * The `drawn` latents, [n * count, ...] with `count` per image side by side, with the encoder's in place of each image's last. An
+ * encoder is one opinion: the others stay.
  */
 export async function withEncodedStart(
   generator: Generator,
@@ -31,7 +30,16 @@ export async function withEncodedStart(
   keep?: Tensor,
 ): Promise<Map<string, Tensor>> {
   const encoded = await encodedStarts(generator, images, runtime, keep);
-  return withStart(drawn, encoded, count, count - 1);
+  return new Map(
+    [...drawn].map(([name, own]) => {
+      const starts = float32(float32Data(own).slice(), own.dims);
+      const other = float32Data(encoded.get(name)!);
+      const each = starts.data.length / own.dims[0];
+      for (let i = 0; i < images.dims[0]; i++)
+        starts.data.set(other.subarray(i * each, (i + 1) * each), (i * count + count - 1) * each);
+      return [name, starts];
+    }),
+  );
 }
 
 /** One latent per image of `images` [n,C,H,W]; `keep` [n,1,H,W] tells the pixels to trust (1), where they are known. */

@@ -46,16 +46,14 @@ export type MaskForm =
       readonly loss?: PixelTerm;
     };
 
-export interface Prior {
+export type Prior =
+  /** 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2 */
+  | { readonly kind: 'critic' | 'logistic' | 'gaussian'; readonly weight: number }
   /**
-   * 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2;
-   * 'latent': -log p(z), weighed against the picture's likelihood (`latent-prior.ts`)
+   * -log p(z), weighed against the picture's likelihood (`latent-prior.ts`). `ofHidden`: the weight is that of one hidden pixel for
+   * each that is kept, and in proportion
    */
-  readonly kind: 'critic' | 'logistic' | 'gaussian' | 'latent';
-  readonly weight: number;
-  /** Of 'latent': is the weight that of one hidden pixel to one kept? It is then the less, the less the mask hides. */
-  readonly ofHidden?: boolean;
-}
+  | { readonly kind: 'latent'; readonly weight: number; readonly ofHidden?: boolean };
 
 export type LatentOptimiser =
   | { readonly kind: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }

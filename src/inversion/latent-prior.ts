@@ -6,12 +6,12 @@
  *
  *     sum r^2 / 2v + |z|^2/2  ~  sum r^2 + v |z|^2        sum |r| / b + |z|^2/2  ~  sum |r| + b |z|^2 / 2
  *
- * so that no weight has to be set: v and b are measured on the kept residuals at each step, and a picture that the generator
+ * so that no weight depends on the picture: v and b are measured on the kept residuals at each step, and a picture that the generator
  * can make exactly ends without a prior. But what a generator cannot make is no independent noise: it is wrong in whole
  * patches. A picture counts as `MEASUREMENTS` independent values, whatever its size; both terms are scaled accordingly.
  *
  * That costs what is seen some of its fit, and only what is hidden gains. So once there is a mask, the prior's weight is in proportion to
- * the pixels amid masked ones for each that is kept (`Prior.ofHidden`): a pixel whose neighbours are seen is not hidden.
+ * the masked pixels amid masked ones for each that is kept (`Prior`): a pixel whose neighbours are seen is not hidden.
  */
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 import { sizeOf } from '../onnx/tensor.ts';

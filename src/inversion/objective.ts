@@ -1,7 +1,7 @@
 /** Emits the objective: masked losses per image, the mask's closed forms, the penalty on the mask. */
 import { RgiError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
-import { coherentLambda, lostPixels } from './coherence.ts';
+import { amidMasked, coherentLambda } from './coherence.ts';
 import type { Formulation, LossTerm, MaskForm, PixelTerm } from './formulation.ts';
 
 export interface ObjectiveInputs {
@@ -27,7 +27,7 @@ export interface Objective {
   readonly penalty?: Value;
   /** The scale of the kept residuals for the latents' prior, [N]; absent without such a prior. */
   readonly noise?: Value;
-  /** Pixels that lie amid masked ones to those kept, [N]; absent without a prior that asks for it. */
+  /** Masked pixels amid masked ones for each that is kept, [N]; absent without a prior that asks for it. */
   readonly hidden?: Value;
   /** M, [N,1|C,H,W]; absent where nothing is masked */
   readonly mask?: Value;
@@ -36,6 +36,9 @@ export interface Objective {
 }
 
 const IMAGE_AXES = [1, 2, 3];
+
+/** A picture that is masked almost wholly would leave all to the prior, which would mask the more. */
+const MOST_HIDDEN = 1;
 
 export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveInputs): Objective {
   const residual = b.Sub(inputs.x, inputs.y);
@@ -55,7 +58,9 @@ export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs:
   const noise = formulation.priors.some((prior) => prior.kind === 'latent')
     ? noiseOf(b, formulation, inputs.dims, fidelities, keep)
     : undefined;
-  const hidden = formulation.priors.some((prior) => prior.ofHidden) ? hiddenOdds(b, inputs.dims, keep) : undefined;
+  const hidden = formulation.priors.some((prior) => prior.kind === 'latent' && prior.ofHidden)
+    ? hiddenOdds(b, inputs.dims, keep)
+    : undefined;
   const detached = new Set([...constants, ...[noise, hidden].flatMap((value) => value ?? [])]);
   if (!penalised) return { fidelity, noise, hidden, mask, detached };
   const norm = b.ReduceSum(b.Abs(penalised.mask), IMAGE_AXES, false);
@@ -63,29 +68,28 @@ export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs:
   return { fidelity, penalty, noise, hidden, mask, detached };
 }
 
-/** v or b/2 of `latent-prior.ts`, [N]: the pixel loss per kept value. (Huber's is halved, and takes the place of v/2.) */
+/** v or b/2 of `latent-prior.ts`, [N], in the loss's own units: the pixel loss per kept value. (Huber's is halved, and takes the place of v/2.) */
 function noiseOf(
   b: GraphBuilder,
-  { loss, reduction }: Formulation,
+  { loss }: Formulation,
   [, channels, height, width]: readonly number[],
   fidelities: readonly Value[],
   keep?: Value,
 ): Value {
   const at = loss.findIndex((term) => term.kind !== 'feature');
   if (at < 0) throw new RgiError('usage', 'The prior of the latents is weighed against a pixel loss: add one.');
-  const all = reduction === 'mean' ? 1 : channels * height * width;
-  const perValue = scaled(b, fidelities[at], (loss[at].kind === 'l1' ? 0.5 : 1) / all);
-  // A fully masked picture says nothing, and leaves the latents to their prior.
+  const perValue = scaled(b, fidelities[at], (loss[at].kind === 'l1' ? 0.5 : 1) / (channels * height * width));
+  // Of a fully masked picture it is 0: nothing moves the latents.
   return keep === undefined ? perValue : b.Div(perValue, b.Max(b.ReduceMean(keep, IMAGE_AXES, false), b.scalar(1e-6)));
 }
 
-/** Pixels that lie amid masked ones to those kept, [N]; 0 where nothing is masked. */
+/** Masked pixels amid masked ones for each that is kept, [N], at most `MOST_HIDDEN`; 0 where nothing is masked. */
 function hiddenOdds(b: GraphBuilder, [batch, , height, width]: readonly number[], keep?: Value): Value {
   if (keep === undefined) return b.floats(new Float32Array(batch));
   const kept = b.Cast(b.GreaterOrEqual(b.ReduceMean(keep, [1], true), b.scalar(0.5)), 'float32');
-  const lost = b.Cast(lostPixels(b, height, width)(kept), 'float32');
-  const [shareLost, shareKept] = [lost, kept].map((value) => b.ReduceMean(value, IMAGE_AXES, false));
-  return b.Div(shareLost, b.Max(shareKept, b.scalar(1e-6)));
+  const hidden = b.Mul(b.Cast(amidMasked(b, height, width)(kept), 'float32'), b.Sub(b.scalar(1), kept));
+  const [hiding, seen] = [hidden, kept].map((value) => b.ReduceSum(value, IMAGE_AXES, false));
+  return b.Min(b.Div(hiding, b.Max(seen, b.scalar(1))), b.scalar(MOST_HIDDEN));
 }
 
 function scaled(b: GraphBuilder, value: Value, factor: number): Value {

@@ -41,7 +41,7 @@ export interface Inversion {
   readonly loss: readonly number[];
   readonly steps: readonly number[];
   readonly history: History;
-  /** Where the run was interrupted: what `runMethod`'s option `from` goes on with. */
+  /** Where the run was interrupted: what `runMethod`'s option `from` goes on with; not where it was while it chose its starts. */
   readonly state?: SolverState;
 }
 
@@ -114,6 +114,8 @@ export function createSolver(
   let codes: (ResultCode | undefined)[] = [];
   let losses: number[][] = [];
   let floors: number[] = [];
+  /** Were the starts chosen from a part of the pool? They are then not those of an uninterrupted run: there is no state to go on from. */
+  let isCutShort = false;
 
   /** The stage's formulation compiled for `batch` searches, once for all runs that share `reuse`. */
   const compile = (batch: number): Promise<CompiledStep> => {
@@ -199,6 +201,7 @@ export function createSolver(
       const chosen =
         latents ??
         (await firstStarts(generator, method, runtime, { images, keep, compile, pool, signal: options.signal }));
+      isCutShort = !latents && options.signal?.aborted === true;
       await enter((step) => initialTensors(step, chosen));
     },
     async resume(state, given, mask) {
@@ -291,7 +294,7 @@ export function createSolver(
         loss: chosen.map((i) => loss[i]),
         steps: history.loss.map((list) => list.length),
         history,
-        ...(ended.includes('interrupted') ? { state: await save() } : {}),
+        ...(ended.includes('interrupted') && !isCutShort ? { state: await save() } : {}),
       };
     },
     save,

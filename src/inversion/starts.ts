@@ -210,25 +210,6 @@ function range(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => from + i);
 }
 
-/** The `starts` ([n * count, ...] each) with another latent per image, [n, ...], in place of the one of number `slot`. */
-export function withStart(
-  starts: ReadonlyMap<string, Tensor>,
-  others: ReadonlyMap<string, Tensor>,
-  count: number,
-  slot: number,
-): Map<string, Tensor> {
-  return new Map(
-    [...starts].map(([name, own]) => {
-      const other = float32Data(others.get(name)!);
-      const data = float32Data(own).slice();
-      const each = data.length / own.dims[0];
-      for (let i = 0; i * each < other.length; i++)
-        data.set(other.subarray(i * each, (i + 1) * each), (i * count + slot) * each);
-      return [name, float32(data, own.dims)];
-    }),
-  );
-}
-
 /** The named rows of a tensor's first axis, copied. */
 export function rows(tensor: Tensor, indices: readonly number[]): Tensor<'float32'> {
   const data = float32Data(tensor);

@@ -9,7 +9,7 @@ const FIRST_MOVE = 0.2;
 const ARMIJO = 1e-4;
 /**
  * Values within this share count as even: an objective whose weights are measured anew at each point and held constant for the
- * gradient (`latent-prior.ts`) may rise a little on the way to where its gradient vanishes.
+ * gradient (`latent-prior.ts`) may rise a little on the way to where its gradient vanishes, and jump by a little where a pixel is masked.
  */
 const SLACK = 1e-3;
 /** What is left of a move that was too long. */

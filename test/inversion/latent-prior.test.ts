@@ -1,14 +1,25 @@
 /** The latents' prior: on a linear generator the posterior mean in closed form, and the laws it knows. */
 import { describe, expect, it } from 'vitest';
-import { constantControls, type Prior } from '../../src/inversion/formulation.ts';
+import {
+  ADAM,
+  constantControls,
+  type Formulation,
+  type PixelTerm,
+  type Prior,
+  type Reduction,
+} from '../../src/inversion/formulation.ts';
+import { forwardGraph } from '../../src/inversion/forward.ts';
 import { openGenerator } from '../../src/inversion/generator.ts';
 import { drawLatent, LAW_MOMENTS, type LatentLaw, momentsOf } from '../../src/inversion/latent-law.ts';
 import type { Method } from '../../src/inversion/method.ts';
+import { STEP } from '../../src/inversion/names.ts';
 import { runMethod } from '../../src/inversion/solver.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import { identityGenerator } from '../support/problems.ts';
 
 const [C, SIZE, K] = [3, 16, 2];
 const VALUES = C * SIZE * SIZE;
@@ -67,7 +78,13 @@ function posteriorMean(
 }
 
 /** z of `x` [C,SIZE,SIZE] where `mask` is given, in squared error and with `prior`. */
-async function found(x: Float32Array, mask: Tensor, law: LatentLaw, prior: Prior): Promise<Float32Array> {
+async function found(
+  x: Float32Array,
+  mask: Tensor,
+  law: LatentLaw,
+  prior: Prior,
+  reduction: Reduction = 'sum',
+): Promise<Float32Array> {
   const generator = await openGenerator(linearGenerator(), runtime, { law });
   const method: Method = {
     name: 'rgi',
@@ -78,7 +95,7 @@ async function found(x: Float32Array, mask: Tensor, law: LatentLaw, prior: Prior
         name: 'z',
         formulation: {
           loss: [{ kind: 'l2', weight: 1 }],
-          reduction: 'sum',
+          reduction,
           mask: { form: 'given' },
           priors: [prior],
           optimiser: { kind: 'lbfgs', memory: 5 },
@@ -109,24 +126,27 @@ it.each(['normal', 'uniform', 'unit'] as LatentLaw[])(
     expect(z[0]).toBeCloseTo(expected[0], 2);
     expect(z[1]).toBeCloseTo(expected[1], 2);
     expect(Math.hypot(expected[0] - free[0], expected[1] - free[1])).toBeGreaterThan(0.1);
+    const averaged = await found(x, mask, law, { kind: 'latent', weight: 1 }, 'mean');
+    expect(averaged[0]).toBeCloseTo(expected[0], 2);
+    expect(averaged[1]).toBeCloseTo(expected[1], 2);
   },
 );
 
 describe('a prior for what is hidden', () => {
   const x = random.normals(VALUES).map((v, i) => v + 3 * weight[i]);
-  const prior: Prior = { kind: 'latent', weight: 3, ofHidden: true };
+  const prior: Prior = { kind: 'latent', weight: 100, ofHidden: true };
   const { mean, deviation } = LAW_MOMENTS.normal;
 
   it('weighs as many times as pixels lie amid masked ones for each that is kept', async () => {
-    // All but the first two columns.
+    // All but the first ten columns.
     const mask = zeros('float32', [1, 1, SIZE, SIZE]);
     mask.data.forEach((_, i) => {
-      mask.data[i] = i % SIZE < 2 ? 0 : 1;
+      mask.data[i] = i % SIZE < 10 ? 0 : 1;
     });
-    const kept = (i: number) => i % SIZE < 2;
-    // Columns 2, 3 and 4 see 2 of 6, 2 of 7 and 1 of 7 columns that are kept.
-    const hidden = SIZE - 4;
-    const expected = posteriorMean(x, kept, mean.data[0], deviation.data[0], (3 * hidden) / 2);
+    const kept = (i: number) => i % SIZE < 10;
+    // Columns 10 and 11 see 3 and 2 of 7 columns that are kept, more than a quarter: they are not hidden.
+    const hidden = 4;
+    const expected = posteriorMean(x, kept, mean.data[0], deviation.data[0], (100 * hidden) / 10);
     const plain = posteriorMean(x, kept, mean.data[0], deviation.data[0]);
     const z = await found(x, mask, 'normal', prior);
     expect(z[0]).toBeCloseTo(expected[0], 2);
@@ -144,6 +164,69 @@ describe('a prior for what is hidden', () => {
     expect(z[0]).toBeCloseTo(expected[0], 3);
     expect(z[1]).toBeCloseTo(expected[1], 3);
   });
+});
+
+describe('a prior for what the exact mask hides', () => {
+  const side = 16;
+  const plane = side * side;
+  const TERMS: PixelTerm[] = [
+    { kind: 'l1', weight: 1 },
+    { kind: 'l2', weight: 1 },
+    { kind: 'huber', weight: 1, delta: 0.2 },
+  ];
+
+  it.each(TERMS)(
+    'counts each picture of a batch by itself, and one of which hardly anything is kept as if half were ($kind)',
+    async (term) => {
+      const formulation = (priors: readonly Prior[]): Formulation => ({
+        loss: [term],
+        reduction: 'sum',
+        mask: { form: 'exact', shared: true },
+        priors,
+        optimiser: ADAM,
+        weightGroups: [],
+      });
+      // G(z) = z beside a picture of zeros: z are the residuals. A corner of 8 x 8 is gross; or every second pixel; or all but a row.
+      const gross = [
+        (i: number) => i % side < 8 && i < 8 * side,
+        (i: number) => (i + Math.floor(i / side)) % 2 === 0,
+        (i: number) => i >= side,
+      ];
+      const z = float32(
+        gross.flatMap((isGross) => Array.from({ length: plane }, (_, i) => (isGross(i) ? 2 : 0.1))),
+        [3, plane],
+      );
+      const generator = await openGenerator(identityGenerator(1, side), runtime);
+      const energies = async (priors: readonly Prior[]) => {
+        const { graph } = forwardGraph(generator, formulation(priors), 3);
+        const session = await runtime.session(encodeModel(graph));
+        const feeds = new Map([
+          ['z', z],
+          [STEP.x, zeros('float32', [3, 1, side, side])],
+          [STEP.lambda, float32([0.3, 0.3, 0.3], [3, 1, 1, 1])],
+        ]);
+        const loss = float32Data((await session.run(feeds)).get(STEP.loss)!);
+        await session.dispose();
+        return loss;
+      };
+      const [none, plain, hidden] = [
+        await energies([]),
+        await energies([{ kind: 'latent', weight: 1 }]),
+        await energies([{ kind: 'latent', weight: 1, ofHidden: true }]),
+      ];
+      // Of the corner's 64 pixels those in whose 7 x 7, as far as it is inside, less than a quarter is kept.
+      const amid = Array.from({ length: plane }, (_, i) => i).filter((i) => {
+        const [y, x] = [Math.floor(i / side), i % side];
+        const inside = (at: number) => Math.min(side - 1, at + 3) - Math.max(0, at - 3) + 1;
+        const masked = (at: number) => Math.max(0, Math.min(7, at + 3) - Math.max(0, at - 3) + 1);
+        return gross[0](i) && 1 - (masked(y) * masked(x)) / (inside(y) * inside(x)) < 0.25;
+      });
+      const odds = [amid.length / (plane - 64), 0, 1];
+      odds.forEach((share, i) => {
+        expect((hidden[i] - none[i]) / (plain[i] - none[i])).toBeCloseTo(share, 3);
+      });
+    },
+  );
 });
 
 it.each(['normal', 'uniform', 'unit'] as LatentLaw[])(

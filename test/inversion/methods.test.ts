@@ -35,6 +35,17 @@ describe('what an option means', () => {
     expect(lambda).toBeCloseTo(2 * 3 * (32 / 127.5) ** 2, 10);
   });
 
+  it('the presets: two starts and 140 steps, or eight and 240', () => {
+    const sizes = (preset: 'fast' | 'best') => {
+      const { stages } = build({ method: 'rgi', preset });
+      return [stages[0].starts, stages.reduce((sum, { steps }) => sum + steps, 0)];
+    };
+    expect([sizes('fast'), sizes('best')]).toEqual([
+      [2, 140],
+      [8, 240],
+    ]);
+  });
+
   it.each([
     ['l2', 2 * 3 * (20 / 127.5) ** 2],
     ['l1', (3 * 20) / 127.5],

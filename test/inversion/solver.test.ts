@@ -87,14 +87,14 @@ describe('three images side by side are three single runs', () => {
 });
 
 describe('a saved run goes on with the same numbers', () => {
-  const best = { preset: 'best', channels: 3, steps: 24, starts: 2, pool: 30 } as const;
+  const ours = { preset: 'fast', channels: 3, steps: 24, starts: 2, pool: 30 } as const;
   const cases: Record<string, [Method, Tensor, number[]?]> = {
     'a mask that was found and fixed, weights': [
-      rrgi({ ...best, weights: [WEIGHT], weightSteps: 6 }),
+      rrgi({ ...ours, weights: [WEIGHT], weightSteps: 6 }),
       rows(images, [0]),
       [9, 20, 27],
     ],
-    'several stages, several starts': [rgi({ preset: 'fast', channels: 3, steps: 24, starts: 2, pool: 30 }), images],
+    'several stages, several starts': [rgi(ours), images],
     'free mask': [rgi({ preset: 'paper', channels: 3, steps: 12, pool: 30 }), images],
     'weights with warm moments': [
       rrgi({ preset: 'paper', channels: 3, steps: 12, weightsFrom: 6, pool: 30, weights: [WEIGHT] }),
@@ -147,6 +147,20 @@ describe('a saved run goes on with the same numbers', () => {
     const forgotten = { ...from, tensors: new Map([...from.tensors, [STEP.memory, zeros('float32', memory.dims)]]) };
     const other = await runMethod(generator, method, runtime, images, undefined, { from: forgotten });
     expect(other.history).not.toEqual(whole.history);
+  });
+
+  it('but there is none where it is stopped while it chooses its starts: they are not those of an uninterrupted run', async () => {
+    const stop = new AbortController();
+    const running = runMethod(generator, rgi({ ...ours, pool: 200 }), runtime, images, undefined, {
+      signal: stop.signal,
+    });
+    stop.abort();
+    const part = await running;
+    expect([part.codes, part.steps, part.state]).toEqual([
+      ['interrupted', 'interrupted', 'interrupted'],
+      [0, 0, 0],
+      undefined,
+    ]);
   });
 
   it('and refuses the state of another run', async () => {

@@ -1,6 +1,13 @@
 /** The choice of starts, against a plain search of the same pool; and the path of our default. */
 import { describe, expect, it } from 'vitest';
-import { continuation, converged, cosineDecay, geometric, robustStart } from '../../src/inversion/continuation.ts';
+import {
+  type ContinuationOptions,
+  continuation,
+  converged,
+  cosineDecay,
+  geometric,
+  robustStart,
+} from '../../src/inversion/continuation.ts';
 import { openGenerator } from '../../src/inversion/generator.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { plannedSteps } from '../../src/inversion/restore.ts';
@@ -98,7 +105,7 @@ it('of large pictures some pixels are compared, of those that are known', async 
 });
 
 describe('the path of our default', () => {
-  const stages = continuation({
+  const options: ContinuationOptions = {
     channels: 3,
     loss: { kind: 'l2', weight: 1 },
     extraLoss: [],
@@ -110,7 +117,18 @@ describe('the path of our default', () => {
     starts: 4,
     latentRate: 0.5,
     coherence: 0.5,
-    priors: [],
+    priors: [{ kind: 'latent', weight: 1 }],
+  };
+  const stages = continuation(options);
+
+  it("knows the latents' law alike until there is a mask, and then by what it hides", () => {
+    const ofHidden = (changed: Partial<ContinuationOptions>) =>
+      continuation({ ...options, ...changed }).map(({ formulation }) =>
+        formulation.priors.some((prior) => prior.kind === 'latent' && prior.ofHidden === true),
+      );
+    expect(ofHidden({})).toEqual([false, false, true, true]);
+    expect(ofHidden({ adaptive: false })).toEqual([false, false, true]);
+    expect(ofHidden({ masked: true, adaptive: false })).toEqual([true, true, true, true]);
   });
 
   it('lowers lambda from a quarter of the range to its target, for several starts and then for the best, which is refined', () => {

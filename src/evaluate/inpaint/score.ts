@@ -56,6 +56,7 @@ export function psnrInside(image: Image, truth: Image, mask: Mask): number | nul
   return count === 0 ? null : limited(10 * Math.log10((4 * count) / sum));
 }
 
-function limited(decibels: number): number {
+/** A PSNR, at most `PSNR_LIMIT`. */
+export function limited(decibels: number): number {
   return Math.min(PSNR_LIMIT, decibels);
 }
