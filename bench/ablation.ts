@@ -69,7 +69,6 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   'one start': { options: { starts: 1 } },
   'four starts': { options: { starts: 4 } },
   'eight starts': { options: { starts: 8 } },
-  best: { options: { preset: 'best' } },
   'half the steps': { options: { steps: FAST.steps / 2 } },
   'twice the steps': { options: { steps: 2 * FAST.steps } },
   'found mask not fixed': { change: unsettled },

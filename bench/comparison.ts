@@ -16,9 +16,8 @@ import { argument } from './trials.ts';
 /** What not being told the mask costs; what is gained over DGP, which is told it, and over the paper's recipe. */
 const PAIRS = [
   ['rgi+mask', 'rgi'],
-  ['rgi:best+mask', 'rgi:best'],
-  ['rrgi:best+mask', 'rrgi:best'],
-  ['dgp+mask', 'rrgi:best'],
+  ['rrgi+mask', 'rrgi'],
+  ['dgp+mask', 'rrgi'],
   ...LAMBDAS.map((lambda) => ['rgi', `rgi:paper:lambda=${lambda}`] as const),
 ] as const;
 

@@ -17,9 +17,9 @@ export const LAMBDAS = [0.03, 0.07, 0.1, 0.3, 1];
 
 /** Methods that take about as long, so that a part can be measured on fewer pictures. */
 const METHODS: Readonly<Record<string, readonly string[]>> = {
-  latents: ['rgi', 'rgi+mask', 'rgi:best', 'rgi:best+mask'],
+  latents: ['rgi', 'rgi+mask'],
   searches: [...LAMBDAS.map((lambda) => `rgi:paper:lambda=${lambda}`), 'yeh:rgi+mask'],
-  weights: ['rrgi:best', 'rrgi:best+mask'],
+  weights: ['rrgi', 'rrgi+mask'],
   dgp: ['dgp+mask'],
 };
 

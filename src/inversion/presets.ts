@@ -7,7 +7,7 @@ import type { StartRule } from './starts.ts';
 
 export type PaperPreset = 'paper' | 'paper-l1' | 'paper-detect';
 
-/** `fast` is our default; `best` takes longer. */
+/** `fast` is our RGI, the default; `best` is our R-RGI, which begins with the same search. */
 export type OwnPreset = 'fast' | 'best';
 export type Preset = OwnPreset | PaperPreset;
 

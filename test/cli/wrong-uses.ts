@@ -309,6 +309,12 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: "error: The preset 'best' is of rgi and rrgi; dgp has the paper's.",
   },
   {
+    title: 'The preset of R-RGI for RGI',
+    line: 'restore @a.png --generator @g.onnx --out @o --method rgi --preset best',
+    code: 2,
+    says: "error: The preset 'best' is that of rrgi; that of rgi is 'fast'.",
+  },
+  {
     title: 'lambda and the threshold together',
     line: 'restore @a.png --generator @g.onnx --out @o --lambda 1 --threshold 10',
     code: 2,

@@ -35,15 +35,15 @@ describe('what an option means', () => {
     expect(lambda).toBeCloseTo(2 * 3 * (32 / 127.5) ** 2, 10);
   });
 
-  it('the presets: two starts and 140 steps, or eight and 240', () => {
-    const sizes = (preset: 'fast' | 'best') => {
-      const { stages } = build({ method: 'rgi', preset });
-      return [stages[0].starts, stages.reduce((sum, { steps }) => sum + steps, 0)];
-    };
-    expect([sizes('fast'), sizes('best')]).toEqual([
-      [2, 140],
-      [8, 240],
-    ]);
+  it("the presets: the weights move after the same search, which is rgi's 'fast' and rrgi's 'best'", () => {
+    const shape = (options: MethodOptions) =>
+      build(options).stages.map(({ name, starts, steps }) => [name, starts, steps]);
+    const fast = shape({ method: 'rgi', preset: 'fast' });
+    expect([fast[0][1], fast.reduce((sum, [, , steps]) => sum + Number(steps), 0)]).toEqual([2, 140]);
+    expect(shape({ method: 'rgi' })).toEqual(fast);
+    expect(shape({ method: 'rrgi', preset: 'best' })).toEqual([...fast, ['tune', 1, 50]]);
+    expect(shape({ method: 'rrgi' })).toEqual(shape({ method: 'rrgi', preset: 'best' }));
+    expect(() => build({ method: 'rrgi', preset: 'fast' })).toThrow("that of rrgi is 'best'");
   });
 
   it.each([

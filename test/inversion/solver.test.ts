@@ -376,7 +376,7 @@ describe('R-RGI', () => {
       "The stage 'z, M and theta' of rrgi tunes the generator's weights, which belong to one image and one search: invert one image at a time (restoreImages does).",
     );
     expect(() => rrgi({ ...options, preset: 'paper', starts: 4 })).toThrow(
-      "The preset 'paper' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'fast'.",
+      "The preset 'paper' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'best'.",
     );
   });
 

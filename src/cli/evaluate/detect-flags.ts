@@ -25,7 +25,7 @@ Methods that need no generator, and that any other must beat:
   autoencoder    a convolutional autoencoder, squared error; autoencoder:ssim, structural similarity. Trained here, for
                  minutes (autoencoder:steps=500 for other than ${AUTOENCODER.steps} steps)
 Methods of a generator (--generator), whose residual is the map, written as for 'rgi evaluate inpaint':
-  rgi  rgi:best  rgi:paper-detect  rrgi  rrgi:paper-detect  anogan  anogan:rgi  invert  rgi:threshold=15
+  rgi  rgi:paper-detect  rrgi  rrgi:paper-detect  anogan  anogan:rgi  invert  rgi:threshold=15
   f-anogan       the encoder's answer, scored by residual and discriminator features (f-anogan:kappa=0.5); no search
 What 'rgi detect' does with a generator that 'rgi calibrate' has seen, its thresholds too:
   policy         or policy:NAME

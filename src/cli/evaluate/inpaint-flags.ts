@@ -19,7 +19,7 @@ export const INPAINT_CASES = ['standard'];
 
 const EXAMPLES = `
 Methods are written NAME[:PRESET or :RECIPE][:SETTING=VALUE]...[+mask]; with +mask they are told the true mask:
-  rgi  rgi:best  rgi:paper  rgi:paper:lambda=0.1  rgi+mask  rrgi:best (what 'restore --preset best' does)  rrgi:paper
+  rgi  rgi:paper  rgi:paper:lambda=0.1  rgi+mask  rrgi (what 'restore --preset best' does)  rrgi:paper
   yeh  yeh+mask  yeh:rgi+mask  dgp+mask  dgp:rgi+mask  invert
 
 Cases are regions, filled with N(-1,1) like the paper's or with what they are named after:

@@ -119,7 +119,11 @@ export function addRestoreOptions(command: Command): Command {
     .optionsGroup('Method:')
     .addOption(choice('-m, --method <name>', 'how to invert (default: rgi; with --preset best: rrgi)', METHOD_NAMES))
     .addOption(
-      choice('--preset <name>', 'settings of rgi, rrgi (default: fast), of yeh, dgp (default: paper)', PRESETS),
+      choice(
+        '--preset <name>',
+        'settings of rgi (default: fast), of rrgi (default: best), of yeh, dgp (default: paper)',
+        PRESETS,
+      ),
     )
     .addOption(
       choice('--recipe <name>', 'whose settings of yeh, dgp, anogan (default: original)', ['original', 'rgi'] as const),

@@ -4,7 +4,7 @@ import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
 import type { LossTerm, MaskForm, PixelTerm, Prior, Reduction } from '../formulation.ts';
 import { type Method, type MethodName, usesScore } from '../method.ts';
-import { isOwnPreset, type PaperPreset, type Preset } from '../presets.ts';
+import { isOwnPreset, type OwnPreset, type PaperPreset, type Preset } from '../presets.ts';
 import { layerGroups } from '../weight-groups.ts';
 import { anogan } from './anogan.ts';
 import { dgp } from './dgp.ts';
@@ -169,7 +169,14 @@ function paperPresetOf({ method, preset = 'paper' }: MethodOptions): PaperPreset
 }
 
 function rgiOptions(options: MethodOptions, context: MethodContext) {
-  const preset = options.preset ?? 'fast';
+  const own: OwnPreset = options.method === 'rrgi' ? 'best' : 'fast';
+  const preset = options.preset ?? own;
+  if (isOwnPreset(preset) && preset !== own) {
+    throw new RgiError(
+      'usage',
+      `The preset '${preset}' is that of ${own === 'best' ? 'rgi' : 'rrgi'}; that of ${options.method} is '${own}'.`,
+    );
+  }
   if (isOwnPreset(preset) && (options.maskForm ?? 'exact') !== 'exact') {
     throw new RgiError(
       'usage',

@@ -18,15 +18,7 @@ import {
   type Reduction,
 } from '../formulation.ts';
 import type { Method, Stage } from '../method.ts';
-import {
-  isOwnPreset,
-  type OwnPreset,
-  PAPER,
-  PAPER_RATES,
-  type PaperPreset,
-  type Preset,
-  paperStart,
-} from '../presets.ts';
+import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset, type Preset, paperStart } from '../presets.ts';
 
 export interface RgiOptions {
   readonly preset: Preset;
@@ -67,20 +59,16 @@ export const FAST = {
   latentRate: 0.5,
 } as const;
 
-/** What the preset `best` has more of. */
-const BEST = { steps: 240, starts: 8 } as const;
-
 /** Our default's prior of the latents. */
 export const LATENT_PRIOR: Prior = { kind: 'latent', weight: 1 };
 
 export function rgi(options: RgiOptions): Method {
   const { preset } = options;
-  return isOwnPreset(preset) ? ours(options, preset) : paper(options, preset);
+  return isOwnPreset(preset) ? ours(options) : paper(options, preset);
 }
 
-function ours(options: RgiOptions, preset: OwnPreset): Method {
+function ours(options: RgiOptions): Method {
   const { channels, lambda, loss = { kind: 'l2', weight: 1 }, reduction = 'sum', masked = false } = options;
-  const { steps, starts } = preset === 'best' ? BEST : FAST;
   const given = lambda === undefined ? options.thresholdGrey : greyOf(lambda, loss, channels, reduction);
   return {
     name: 'rgi',
@@ -94,8 +82,8 @@ function ours(options: RgiOptions, preset: OwnPreset): Method {
       thresholdGrey: given ?? FAST.thresholdGrey,
       adaptive: !masked && given === undefined,
       masked,
-      steps: options.steps ?? steps,
-      starts: options.starts ?? starts,
+      steps: options.steps ?? FAST.steps,
+      starts: options.starts ?? FAST.starts,
       latentRate: options.latentRate ?? FAST.latentRate,
       coherence: options.coherence ?? FAST.coherence,
       priors: options.priors ?? [LATENT_PRIOR],

@@ -29,7 +29,7 @@ export function rrgi(options: RrgiOptions): Method {
   if (!isOwnPreset(preset) && (options.starts ?? 1) > 1) {
     throw new RgiError(
       'usage',
-      `The preset '${preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'fast'.`,
+      `The preset '${preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'best'.`,
     );
   }
   const base = rgi(options);
