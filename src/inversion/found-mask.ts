@@ -7,12 +7,13 @@
  */
 import { connectedComponents } from '../arrays/components.ts';
 import { boxMean } from '../arrays/filter.ts';
-import { binaryMask, type Image, imageAt, type Mask, residualMap, shapeOf, stackImages } from '../images/image.ts';
+import { binaryMask, type Image, imageAt, type Mask, shapeOf, stackImages } from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import { colourResidual } from './colour-residual.ts';
 import { isAdaptive, type Method } from './method.ts';
 import { grossThresholds } from './noise.ts';
 
-/** Residuals (RMS over the channels, grey levels) from which a pixel is surely gross, and below which it is none. */
+/** Residuals (`colourResidual`, grey levels) from which a pixel is surely gross, and below which it is none. */
 const SURE_GREY = 32;
 const LEAST_GREY = 20;
 
@@ -129,7 +130,7 @@ export function foundMasks(method: Method, x: Tensor, y: Tensor, softMasks: Tens
   if (!isAdaptive(method)) return binaryMask(soft);
   const gross = grossThresholds(x, y);
   return stackImages(
-    gross.map((grey, i) => foundMask(residualMap(imageAt(images, i), imageAt(restored, i)), grey).mask),
+    gross.map((grey, i) => foundMask(colourResidual(imageAt(images, i), imageAt(restored, i), grey), grey).mask),
   );
 }
 

@@ -6,6 +6,7 @@ import { composite } from '../images/blend.ts';
 import { binaryMask, clip, type Image, imageAt, type Mask, residualMap } from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { colourResidual } from './colour-residual.ts';
 import type { Critic } from './critic.ts';
 import { foundMask, squaredMask } from './found-mask.ts';
 import type { Generator } from './generator.ts';
@@ -157,7 +158,10 @@ function masksOf(
     );
     return { mask: binaryMask(softMask), softMask };
   }
-  if (isAdaptive(job.method)) return foundMask(residual, grossThresholds(x, y)[0]);
+  if (isAdaptive(job.method)) {
+    const [gross] = grossThresholds(x, y);
+    return foundMask(colourResidual(x, y, gross), gross);
+  }
   const { formulation } = job.method.stages[job.method.stages.length - 1];
   const { form } = formulation.mask;
   const isBinary = form === 'given' || (form === 'exact' && formulation.loss.some((term) => term.kind === 'l1'));
