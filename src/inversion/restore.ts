@@ -79,7 +79,7 @@ export function tunesWeights(method: Method): boolean {
   return method.stages.some((stage) => stage.formulation.weightGroups.flat().length > 0);
 }
 
-/** Pictures that `restoreImages` inverts side by side. */
+/** Pictures that `restoreImages` inverts side by side at most. */
 export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'>): number {
   if (tunesWeights(job.method)) return 1;
   const starts = Math.max(...job.method.stages.map((stage) => stage.starts));
@@ -89,6 +89,11 @@ export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'
   return Math.max(1, job.batch ?? Math.floor(searches / starts));
 }
 
+/** Pictures a batch for as few batches of at most `most` as `total` needs, and these alike: one compiled graph serves them. */
+export function evenBatch(total: number, most: number): number {
+  return Math.max(1, Math.ceil(total / Math.max(1, Math.ceil(total / most))));
+}
+
 /** Yields one restoration per picture, in order; stops early (without the unfinished batch) when aborted. */
 export async function* restoreImages(
   job: RestoreJob,
@@ -96,7 +101,7 @@ export async function* restoreImages(
   hooks: RestoreHooks = {},
 ): AsyncGenerator<Restoration> {
   const total = job.images.dims[0];
-  const size = batchSize(job);
+  const size = evenBatch(total, batchSize(job));
   const shared = job.reuse ?? reuse();
   for (let from = 0; from < total && !hooks.signal?.aborted; from += size) {
     const to = Math.min(total, from + size);

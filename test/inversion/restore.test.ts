@@ -3,7 +3,7 @@ import { openGenerator } from '../../src/inversion/generator.ts';
 import type { Method } from '../../src/inversion/method.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { isOutside } from '../../src/inversion/noise.ts';
-import { batchSize, type Restoration, restoreImages } from '../../src/inversion/restore.ts';
+import { batchSize, evenBatch, type Restoration, restoreImages } from '../../src/inversion/restore.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
@@ -84,3 +84,14 @@ test.each([
     expect(batchSize({ generator, method: rgi({ preset: 'fast', channels: 3 }) })).toBe(expected);
   },
 );
+
+test.each([
+  [24, 16, 12],
+  [70, 16, 14],
+  [3, 16, 3],
+  [17, 16, 9],
+  [5, 1, 1],
+  [0, 16, 1],
+])('%i pictures, %i together at most: %i at a time, for one graph to serve all', (total, most, size) => {
+  expect(evenBatch(total, most)).toBe(size);
+});

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { stackImages } from '../../images/image.ts';
 import { RESULT_SENTENCES } from '../../inversion/method.ts';
-import { batchSize, plannedSteps, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
+import { batchSize, evenBatch, plannedSteps, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
 import { reuse } from '../../inversion/reuse.ts';
 import { openModel } from '../../runtime/node/model-file.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -45,7 +45,7 @@ export async function runPictures(
   io: Io,
   hooks: RunHooks,
 ): Promise<Outcome> {
-  const size = batchSize(job);
+  const size = evenBatch(sources.length, batchSize(job));
   const steps = plannedSteps(job.method);
   const progress = progressLine(io, flags.quiet ?? false);
   const records: ImageRecord[] = [];

@@ -5,7 +5,7 @@ import { colourMap } from '../../images/colour.ts';
 import { type Image, stackImages } from '../../images/image.ts';
 import { writeMask, writePicture } from '../../images/node/write.ts';
 import type { Generator } from '../../inversion/generator.ts';
-import { batchSize, plannedSteps } from '../../inversion/restore.ts';
+import { batchSize, evenBatch, plannedSteps } from '../../inversion/restore.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Case } from '../cases.ts';
 import { type Contestant, runTrials, type Trial, type TrialBatch, trialWay } from '../inpaint/trials.ts';
@@ -70,7 +70,8 @@ export async function evaluateInpaint(
   let before = 0;
   for (const setting of cases) {
     for (const contestant of contestants) {
-      const size = batchSize({ generator: job.generator, method: contestant.method, batch: job.batch });
+      const most = batchSize({ generator: job.generator, method: contestant.method, batch: job.batch });
+      const size = evenBatch(pictures.length, most);
       const steps = plannedSteps(contestant.method);
       const own: TrialRecord[] = [];
       // Batches lie on a fixed grid: a resumed run computes the same ones, and so the same numbers.
