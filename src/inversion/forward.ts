@@ -97,15 +97,12 @@ function priors(
   image: Value,
   formulation: Formulation,
   batch: number,
-  { noise, hidden }: Objective,
+  { noise, pixels }: Objective,
   critic?: Critic,
 ): Value[] {
   return formulation.priors.map((prior) => {
     const weight = b.scalar(prior.weight);
-    if (prior.kind === 'latent') {
-      const energy = b.Mul(latentEnergy(b, generator, batch, noise!), weight);
-      return prior.ofHidden ? b.Mul(energy, hidden!) : energy;
-    }
+    if (prior.kind === 'latent') return latentEnergy(b, generator, batch, prior, noise!, pixels);
     if (prior.kind === 'gaussian') {
       const means = generator.latents.map((latent) => {
         const flat = b.Reshape(latent.name, [batch, sizeOf(latent.dims)]);

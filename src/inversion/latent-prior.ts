@@ -11,17 +11,30 @@
  * patches. A picture counts as `MEASUREMENTS` independent values, whatever its size; both terms are scaled accordingly.
  *
  * That costs what is seen some of its fit, and only what is hidden gains. So once there is a mask, the prior's weight is in proportion to
- * the masked pixels amid masked ones for each that is kept (`Prior`): a pixel whose neighbours are seen is not hidden.
+ * the masked pixels amid masked ones for each that is kept (`Prior`): a pixel whose neighbours are seen is not hidden. The latents count as
+ * hidden values, too: of as many as there are values to see, some are always open.
  */
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 import { sizeOf } from '../onnx/tensor.ts';
+import type { Prior } from './formulation.ts';
 import type { Generator } from './generator.ts';
+import type { PixelCounts } from './objective.ts';
 
 /** Independent values in a picture's misfit, in order of magnitude: patches of a tenth of its side, in colour and grey. */
 const MEASUREMENTS = 128;
 
-/** The prior's term per image, [N]; `noise` [N] is the likelihood's v, or b/2, and no gradient passes through it. */
-export function latentEnergy(b: GraphBuilder, generator: Generator, batch: number, noise: Value): Value {
+/** A picture that is masked almost wholly would leave all to the prior, which would mask the more. */
+const MOST_HIDDEN = 1;
+
+/** The prior's term per image, [N]; `noise` [N] is the likelihood's v, or b/2. No gradient passes through it or through the counts. */
+export function latentEnergy(
+  b: GraphBuilder,
+  generator: Generator,
+  batch: number,
+  prior: Prior & { readonly kind: 'latent' },
+  noise: Value,
+  pixels?: PixelCounts,
+): Value {
   const { latents, moments, channels, height, width } = generator;
   const energies = latents.map(({ name, dims }) => {
     const { mean, deviation } = moments.get(name)!;
@@ -29,9 +42,13 @@ export function latentEnergy(b: GraphBuilder, generator: Generator, batch: numbe
     const flat = b.Reshape(deviations, [batch, sizeOf(dims)]);
     return b.ReduceSum(b.Mul(flat, flat), [1], false);
   });
-  const weight = Math.max(1, (channels * height * width) / MEASUREMENTS);
-  return b.Mul(
+  const weight = prior.weight * Math.max(1, (channels * height * width) / MEASUREMENTS);
+  const energy = b.Mul(
     b.Mul(noise, b.scalar(weight)),
     energies.reduce((a, c) => b.Add(a, c)),
   );
+  if (!prior.ofHidden) return energy;
+  const unknown = latents.reduce((sum, { dims }) => sum + sizeOf(dims), 0) / channels;
+  const odds = b.Div(b.Add(pixels!.hidden, b.scalar(unknown)), b.Max(pixels!.kept, b.scalar(1)));
+  return b.Mul(energy, b.Min(odds, b.scalar(MOST_HIDDEN)));
 }

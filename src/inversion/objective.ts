@@ -20,6 +20,12 @@ export interface ObjectiveInputs {
   readonly features?: (image: Value, layers: readonly string[]) => readonly Value[];
 }
 
+/** Pixels that are masked amid masked ones, and those that are kept, [N] each. */
+export interface PixelCounts {
+  readonly hidden: Value;
+  readonly kept: Value;
+}
+
 export interface Objective {
   /** L_rec per image, [N] */
   readonly fidelity: Value;
@@ -27,8 +33,8 @@ export interface Objective {
   readonly penalty?: Value;
   /** The scale of the kept residuals for the latents' prior, [N]; absent without such a prior. */
   readonly noise?: Value;
-  /** Masked pixels amid masked ones for each that is kept, [N]; absent without a prior that asks for it. */
-  readonly hidden?: Value;
+  /** Absent without a prior that asks for it. */
+  readonly pixels?: PixelCounts;
   /** M, [N,1|C,H,W]; absent where nothing is masked */
   readonly mask?: Value;
   /** values no gradient may pass through: the exact mask's gradient vanishes by the envelope theorem */
@@ -36,9 +42,6 @@ export interface Objective {
 }
 
 const IMAGE_AXES = [1, 2, 3];
-
-/** A picture that is masked almost wholly would leave all to the prior, which would mask the more. */
-const MOST_HIDDEN = 1;
 
 export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveInputs): Objective {
   const residual = b.Sub(inputs.x, inputs.y);
@@ -58,14 +61,14 @@ export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs:
   const noise = formulation.priors.some((prior) => prior.kind === 'latent')
     ? noiseOf(b, formulation, inputs.dims, fidelities, keep)
     : undefined;
-  const hidden = formulation.priors.some((prior) => prior.kind === 'latent' && prior.ofHidden)
-    ? hiddenOdds(b, inputs.dims, keep)
-    : undefined;
-  const detached = new Set([...constants, ...[noise, hidden].flatMap((value) => value ?? [])]);
-  if (!penalised) return { fidelity, noise, hidden, mask, detached };
+  const counted = formulation.priors.some((prior) => prior.kind === 'latent' && prior.ofHidden);
+  const pixels = counted ? pixelCounts(b, inputs.dims, keep) : undefined;
+  const measured = [noise, pixels?.hidden, pixels?.kept].flatMap((value) => value ?? []);
+  const detached = new Set([...constants, ...measured]);
+  if (!penalised) return { fidelity, noise, pixels, mask, detached };
   const norm = b.ReduceSum(b.Abs(penalised.mask), IMAGE_AXES, false);
   const penalty = b.Mul(b.Reshape(inputs.lambda, [inputs.dims[0]]), scaled(b, norm, mean ? 1 / penalised.size : 1));
-  return { fidelity, penalty, noise, hidden, mask, detached };
+  return { fidelity, penalty, noise, pixels, mask, detached };
 }
 
 /** v or b/2 of `latent-prior.ts`, [N], in the loss's own units: the pixel loss per kept value. (Huber's is halved, and takes the place of v/2.) */
@@ -83,13 +86,12 @@ function noiseOf(
   return keep === undefined ? perValue : b.Div(perValue, b.Max(b.ReduceMean(keep, IMAGE_AXES, false), b.scalar(1e-6)));
 }
 
-/** Masked pixels amid masked ones for each that is kept, [N], at most `MOST_HIDDEN`; 0 where nothing is masked. */
-function hiddenOdds(b: GraphBuilder, [batch, , height, width]: readonly number[], keep?: Value): Value {
-  if (keep === undefined) return b.floats(new Float32Array(batch));
+function pixelCounts(b: GraphBuilder, [batch, , height, width]: readonly number[], keep?: Value): PixelCounts {
+  const of = (count: number) => b.floats(new Float32Array(batch).fill(count));
+  if (keep === undefined) return { hidden: of(0), kept: of(height * width) };
   const kept = b.Cast(b.GreaterOrEqual(b.ReduceMean(keep, [1], true), b.scalar(0.5)), 'float32');
   const hidden = b.Mul(b.Cast(amidMasked(b, height, width)(kept), 'float32'), b.Sub(b.scalar(1), kept));
-  const [hiding, seen] = [hidden, kept].map((value) => b.ReduceSum(value, IMAGE_AXES, false));
-  return b.Min(b.Div(hiding, b.Max(seen, b.scalar(1))), b.scalar(MOST_HIDDEN));
+  return { hidden: b.ReduceSum(hidden, IMAGE_AXES, false), kept: b.ReduceSum(kept, IMAGE_AXES, false) };
 }
 
 function scaled(b: GraphBuilder, value: Value, factor: number): Value {

@@ -19,7 +19,6 @@ import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
-import { identityGenerator } from '../support/problems.ts';
 
 const [C, SIZE, K] = [3, 16, 2];
 const VALUES = C * SIZE * SIZE;
@@ -137,7 +136,7 @@ describe('a prior for what is hidden', () => {
   const prior: Prior = { kind: 'latent', weight: 100, ofHidden: true };
   const { mean, deviation } = LAW_MOMENTS.normal;
 
-  it('weighs as many times as pixels lie amid masked ones for each that is kept', async () => {
+  it('weighs as many times as pixels lie amid masked ones, and latents are open, for each pixel that is kept', async () => {
     // All but the first ten columns.
     const mask = zeros('float32', [1, 1, SIZE, SIZE]);
     mask.data.forEach((_, i) => {
@@ -146,7 +145,8 @@ describe('a prior for what is hidden', () => {
     const kept = (i: number) => i % SIZE < 10;
     // Columns 10 and 11 see 3 and 2 of 7 columns that are kept, more than a quarter: they are not hidden.
     const hidden = 4;
-    const expected = posteriorMean(x, kept, mean.data[0], deviation.data[0], (100 * hidden) / 10);
+    const odds = (hidden * SIZE + K / C) / (10 * SIZE);
+    const expected = posteriorMean(x, kept, mean.data[0], deviation.data[0], 100 * odds);
     const plain = posteriorMean(x, kept, mean.data[0], deviation.data[0]);
     const z = await found(x, mask, 'normal', prior);
     expect(z[0]).toBeCloseTo(expected[0], 2);
@@ -154,12 +154,14 @@ describe('a prior for what is hidden', () => {
     expect(Math.hypot(expected[0] - plain[0], expected[1] - plain[1])).toBeGreaterThan(0.1);
   });
 
-  it('leaves pixels alone whose neighbours are seen: the least squares', async () => {
+  it('counts the latents alone where the neighbours of all masked pixels are seen', async () => {
     const mask = zeros('float32', [1, 1, SIZE, SIZE]);
     mask.data.forEach((_, i) => {
       mask.data[i] = (i + Math.floor(i / SIZE)) % 2;
     });
-    const expected = posteriorMean(x, (i) => mask.data[i % SIZE ** 2] === 0, 0, 1e6);
+    const odds = K / C / (SIZE ** 2 / 2);
+    const kept = (i: number) => mask.data[i % SIZE ** 2] === 0;
+    const expected = posteriorMean(x, kept, mean.data[0], deviation.data[0], 100 * odds);
     const z = await found(x, mask, 'normal', prior);
     expect(z[0]).toBeCloseTo(expected[0], 3);
     expect(z[1]).toBeCloseTo(expected[1], 3);
@@ -167,8 +169,7 @@ describe('a prior for what is hidden', () => {
 });
 
 describe('a prior for what the exact mask hides', () => {
-  const side = 16;
-  const plane = side * side;
+  const PLANE = SIZE * SIZE;
   const TERMS: PixelTerm[] = [
     { kind: 'l1', weight: 1 },
     { kind: 'l2', weight: 1 },
@@ -186,24 +187,24 @@ describe('a prior for what the exact mask hides', () => {
         optimiser: ADAM,
         weightGroups: [],
       });
-      // G(z) = z beside a picture of zeros: z are the residuals. A corner of 8 x 8 is gross; or every second pixel; or all but a row.
+      // A corner of 8 x 8 is gross; or every second pixel; or all but a row.
       const gross = [
-        (i: number) => i % side < 8 && i < 8 * side,
-        (i: number) => (i + Math.floor(i / side)) % 2 === 0,
-        (i: number) => i >= side,
+        (i: number) => i % SIZE < 8 && i < 8 * SIZE,
+        (i: number) => (i + Math.floor(i / SIZE)) % 2 === 0,
+        (i: number) => i >= SIZE,
       ];
-      const z = float32(
-        gross.flatMap((isGross) => Array.from({ length: plane }, (_, i) => (isGross(i) ? 2 : 0.1))),
-        [3, plane],
+      const z = float32([1, 2, 1, 2, 1, 2], [3, K]);
+      const x = gross.flatMap((isGross) =>
+        Array.from({ length: VALUES }, (_, i) => weight[i] + 2 * weight[VALUES + i] + (isGross(i % PLANE) ? 2 : 0.1)),
       );
-      const generator = await openGenerator(identityGenerator(1, side), runtime);
+      const generator = await openGenerator(linearGenerator(), runtime);
       const energies = async (priors: readonly Prior[]) => {
         const { graph } = forwardGraph(generator, formulation(priors), 3);
         const session = await runtime.session(encodeModel(graph));
         const feeds = new Map([
           ['z', z],
-          [STEP.x, zeros('float32', [3, 1, side, side])],
-          [STEP.lambda, float32([0.3, 0.3, 0.3], [3, 1, 1, 1])],
+          [STEP.x, float32(x, [3, C, SIZE, SIZE])],
+          [STEP.lambda, float32([1, 1, 1], [3, 1, 1, 1])],
         ]);
         const loss = float32Data((await session.run(feeds)).get(STEP.loss)!);
         await session.dispose();
@@ -215,13 +216,13 @@ describe('a prior for what the exact mask hides', () => {
         await energies([{ kind: 'latent', weight: 1, ofHidden: true }]),
       ];
       // Of the corner's 64 pixels those in whose 7 x 7, as far as it is inside, less than a quarter is kept.
-      const amid = Array.from({ length: plane }, (_, i) => i).filter((i) => {
-        const [y, x] = [Math.floor(i / side), i % side];
-        const inside = (at: number) => Math.min(side - 1, at + 3) - Math.max(0, at - 3) + 1;
+      const amid = Array.from({ length: PLANE }, (_, i) => i).filter((i) => {
+        const [y, x] = [Math.floor(i / SIZE), i % SIZE];
+        const inside = (at: number) => Math.min(SIZE - 1, at + 3) - Math.max(0, at - 3) + 1;
         const masked = (at: number) => Math.max(0, Math.min(7, at + 3) - Math.max(0, at - 3) + 1);
         return gross[0](i) && 1 - (masked(y) * masked(x)) / (inside(y) * inside(x)) < 0.25;
       });
-      const odds = [amid.length / (plane - 64), 0, 1];
+      const odds = [(amid.length + K / C) / (PLANE - 64), K / C / (PLANE / 2), 1];
       odds.forEach((share, i) => {
         expect((hidden[i] - none[i]) / (plain[i] - none[i])).toBeCloseTo(share, 3);
       });
