@@ -87,7 +87,7 @@ export async function ablation(args: readonly string[]): Promise<void> {
   const wanted = argument(args, 'variants', '')
     .split(',')
     .filter((name) => name !== '');
-  const unknown = wanted.find((name) => !(name.replace(/\+mask$/, '') in VARIANTS));
+  const unknown = wanted.find((name) => !Object.hasOwn(VARIANTS, name.replace(/\+mask$/, '')));
   if (unknown !== undefined) throw new Error(`No variant '${unknown}': ${Object.keys(VARIANTS).join(', ')}.`);
   const runtime = nodeRuntime({ threads: Number(argument(args, 'threads', '1')) });
   const { generator } = await openGeneratorFile(runtime, { generator: file });

@@ -51,7 +51,7 @@ export type Prior =
   | { readonly kind: 'critic' | 'logistic' | 'gaussian'; readonly weight: number }
   /**
    * -log p(z), weighed against the picture's likelihood (`latent-prior.ts`). `ofHidden`: the weight is that of one hidden pixel for
-   * each that is kept, and in proportion
+   * each that is kept, and in proportion up to that; latents count as hidden values
    */
   | { readonly kind: 'latent'; readonly weight: number; readonly ofHidden?: boolean };
 

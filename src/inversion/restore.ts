@@ -89,7 +89,7 @@ export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'
   return Math.max(1, job.batch ?? Math.floor(searches / starts));
 }
 
-/** Pictures a batch for as few batches of at most `most` as `total` needs, and these alike: one compiled graph serves them. */
+/** Pictures a batch for as few batches of at most `most` as `total` needs, all but the last alike: each size has its own compiled graph. */
 export function evenBatch(total: number, most: number): number {
   return Math.max(1, Math.ceil(total / Math.max(1, Math.ceil(total / most))));
 }

@@ -114,7 +114,7 @@ export function createSolver(
   let codes: (ResultCode | undefined)[] = [];
   let losses: number[][] = [];
   let floors: number[] = [];
-  /** Were the starts chosen from a part of the pool? They are then not those of an uninterrupted run: there is no state to go on from. */
+  /** Was it stopped while its starts were chosen? They may not be those of an uninterrupted run: there is no state to go on from. */
   let isCutShort = false;
 
   /** The stage's formulation compiled for `batch` searches, once for all runs that share `reuse`. */
@@ -206,6 +206,7 @@ export function createSolver(
     },
     async resume(state, given, mask) {
       accept(given, mask);
+      isCutShort = false;
       stageIndex = state.stage;
       keep = state.keep ?? keep;
       if (stage()?.formulation.mask.form === 'given') {

@@ -36,7 +36,7 @@ export async function tune(
   const { image, mask } = corrupt(clean, plan.corruption, seed + 1);
   const method = constantly(
     rrgi({
-      preset: 'fast',
+      preset: 'best',
       channels: generator.channels,
       masked: plan.told,
       weights: trainableWeights(generator.graph),

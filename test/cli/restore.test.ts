@@ -1,9 +1,9 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readNpy, readNpz } from '../../src/arrays/npy.ts';
-import { float32Data } from '../../src/onnx/tensor.ts';
+import { readNpy, readNpz, writeNpy } from '../../src/arrays/npy.ts';
+import { float32, float32Data } from '../../src/onnx/tensor.ts';
 import { createRuntime } from '../../src/runtime/node/index.ts';
 import { type Bench, makeBench } from './bench.ts';
 
@@ -42,6 +42,7 @@ interface Manifest {
     readonly maskedShare: number;
     readonly sha256: string;
     readonly steps: number;
+    readonly seconds: number;
     readonly history: { readonly step: number[]; readonly loss: number[] };
   }[];
 }
@@ -134,6 +135,19 @@ describe('what is written', () => {
     read(one.file('c.restored.npy')).forEach((v, i) => {
       expect(v).toBeCloseTo(read(all.file('c.restored.npy'))[i], 4);
     });
+  });
+
+  test('the pictures of an array are inverted side by side', async () => {
+    const array = float32(
+      Float32Array.from({ length: 5 * 192 }, (_, i) => Math.sin(i)),
+      [5, 3, 8, 8],
+    );
+    writeFileSync(bench.file('five.npy'), writeNpy(array));
+    const to = results();
+    await bench.rgi(`restore @five.npy --generator @g.onnx --out ${to.word} ${FAST}`);
+    const { images } = manifestIn(out);
+    // A picture's seconds are its share of its batch's; the first batch compiles, and takes longer.
+    expect([images.length, new Set(images.map(({ seconds }) => seconds)).size]).toEqual([5, 1]);
   });
 
   test('histories are thinned to 200 steps, first and last among them', async () => {

@@ -306,7 +306,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'Our preset for a method of others',
     line: 'restore @a.png --generator @g.onnx --out @o --method dgp --mask @mask.png --preset best',
     code: 2,
-    says: "error: The preset 'best' is of rgi and rrgi; dgp has the paper's.",
+    says: "error: The preset 'best' is of rrgi; dgp has the paper's.",
   },
   {
     title: 'The preset of R-RGI for RGI',

@@ -140,7 +140,7 @@ test('the changes that R-RGI made are a delta: with them the generator makes the
     [1, 3, 8, 8],
   );
   const weights = ['layer.weight'];
-  const method = rrgi({ preset: 'fast', channels: 3, steps: 20, starts: 1, pool: 25, weights, weightRate: 0.01 });
+  const method = rrgi({ preset: 'best', channels: 3, steps: 20, starts: 1, pool: 25, weights, weightRate: 0.01 });
   for await (const result of restoreImages({ generator, method, images, thresholdGrey: 25 }, runtime)) {
     const tuned = await openGenerator(withWeightChanges(plain, result.weightChanges), runtime);
     expectClose(float32(await imagesOf(tuned, result.latents)), float32(result.restored.data), 1e-5, 'image');

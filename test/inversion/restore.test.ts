@@ -92,6 +92,6 @@ test.each([
   [17, 16, 9],
   [5, 1, 1],
   [0, 16, 1],
-])('%i pictures, %i together at most: %i at a time, for one graph to serve all', (total, most, size) => {
+])('%i pictures, %i together at most: %i at a time, so that few differ', (total, most, size) => {
   expect(evenBatch(total, most)).toBe(size);
 });

@@ -67,7 +67,7 @@ export function addEvaluateOptions(command: Command, texts: OptionTexts): Comman
   command.optionsGroup('Running:');
   const some = numberIn({ integer: true, from: 0 });
   return addRuntimeOptions(command)
-    .option('--batch <count>', 'pictures inverted side by side (default: chosen)', count)
+    .option('--batch <count>', 'pictures inverted side by side at most (default: chosen)', count)
     .option('--pictures <count>', `${texts.ofEach} so many pictures are kept`, some, texts.pictures)
     .option(
       '--snapshots <count>',

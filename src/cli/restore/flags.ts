@@ -179,7 +179,7 @@ export function addRestoreOptions(command: Command): Command {
     .optionsGroup('Running:');
   addRuntimeOptions(command);
   return command
-    .option('--batch <count>', 'pictures inverted side by side (default: chosen)', count)
+    .option('--batch <count>', 'pictures inverted side by side at most (default: chosen)', count)
     .option('--resume', 'go on with an interrupted run of the same options')
     .option('--npy', 'write the float arrays too')
     .option('--save-generator', 'write the generator as it was tuned to each picture too (rrgi, dgp)')

@@ -45,7 +45,7 @@ export async function runPictures(
   io: Io,
   hooks: RunHooks,
 ): Promise<Outcome> {
-  const size = evenBatch(sources.length, batchSize(job));
+  const most = batchSize(job);
   const steps = plannedSteps(job.method);
   const progress = progressLine(io, flags.quiet ?? false);
   const records: ImageRecord[] = [];
@@ -54,6 +54,9 @@ export async function runPictures(
   const hashOf = memoised(sha256Of);
   let unread = sources.length;
   let inverted = 0;
+
+  /** Of what waits and what may still come; an array's pictures are known once it is read. */
+  const size = () => evenBatch(waiting.length + unread, most);
 
   const tell = (line: string) => {
     progress.clear();
@@ -137,9 +140,9 @@ export async function runPictures(
       progress.clear();
       say(io, `error: ${error.message}`);
     }
-    while (waiting.length >= size && !io.signal.aborted) await invert(waiting.splice(0, size));
+    while (waiting.length >= size() && !io.signal.aborted) await invert(waiting.splice(0, size()));
   }
-  while (waiting.length > 0 && !io.signal.aborted) await invert(waiting.splice(0, size));
+  while (waiting.length > 0 && !io.signal.aborted) await invert(waiting.splice(0, size()));
   progress.clear();
   return { records, interrupted: io.signal.aborted };
 }

@@ -74,7 +74,7 @@ export async function evaluateInpaint(
       const size = evenBatch(pictures.length, most);
       const steps = plannedSteps(contestant.method);
       const own: TrialRecord[] = [];
-      // Batches lie on a fixed grid: a resumed run computes the same ones, and so the same numbers.
+      // Of the same pictures, batches lie on a fixed grid: a resumed run computes the same ones, and so the same numbers.
       for (let first = 0; first < pictures.length; first += size) {
         const task: Task = { setting, contestant, first, members: pictures.slice(first, first + size) };
         const onProgress = (made: number) =>

@@ -118,10 +118,10 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
   const { steps, seed } = options;
   switch (method) {
     case 'rgi':
-      return rgi(rgiOptions(options, context));
+      return rgi(rgiOptions(options, context, 'fast'));
     case 'rrgi':
       return rrgi({
-        ...rgiOptions(options, context),
+        ...rgiOptions(options, context, 'best'),
         weights: weightsOf(options, context).flat(),
         weightRate: options.weightRate,
       });
@@ -165,18 +165,24 @@ export function leavesCriticOut(options: MethodOptions, context: MethodContext):
 
 function paperPresetOf({ method, preset = 'paper' }: MethodOptions): PaperPreset {
   if (!isOwnPreset(preset)) return preset;
-  throw new RgiError('usage', `The preset '${preset}' is of rgi and rrgi; ${method} has the paper's.`);
+  throw new RgiError(
+    'usage',
+    `The preset '${preset}' is of ${preset === 'best' ? 'rrgi' : 'rgi'}; ${method} has the paper's.`,
+  );
 }
 
-function rgiOptions(options: MethodOptions, context: MethodContext) {
-  const own: OwnPreset = options.method === 'rrgi' ? 'best' : 'fast';
-  const preset = options.preset ?? own;
-  if (isOwnPreset(preset) && preset !== own) {
-    throw new RgiError(
-      'usage',
-      `The preset '${preset}' is that of ${own === 'best' ? 'rgi' : 'rrgi'}; that of ${options.method} is '${own}'.`,
-    );
-  }
+/** The paper's presets, or the method's own, which it has if none is chosen. */
+function presetOf<Own extends OwnPreset>({ method, preset }: MethodOptions, own: Own): Own | PaperPreset {
+  if (preset === undefined || preset === own) return own;
+  if (!isOwnPreset(preset)) return preset;
+  throw new RgiError(
+    'usage',
+    `The preset '${preset}' is that of ${preset === 'best' ? 'rrgi' : 'rgi'}; that of ${method} is '${own}'.`,
+  );
+}
+
+function rgiOptions<Own extends OwnPreset>(options: MethodOptions, context: MethodContext, own: Own) {
+  const preset = presetOf(options, own);
   if (isOwnPreset(preset) && (options.maskForm ?? 'exact') !== 'exact') {
     throw new RgiError(
       'usage',

@@ -18,10 +18,10 @@ import {
   type Reduction,
 } from '../formulation.ts';
 import type { Method, Stage } from '../method.ts';
-import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset, type Preset, paperStart } from '../presets.ts';
+import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset, paperStart } from '../presets.ts';
 
 export interface RgiOptions {
-  readonly preset: Preset;
+  readonly preset: 'fast' | PaperPreset;
   /** Channels of the image: converts thresholds. */
   readonly channels: number;
   /** The weight of ||M||_1; `thresholdGrey` says the same as a residual in grey levels, per channel. */

@@ -8,10 +8,11 @@ import { RgiError } from '../../errors.ts';
 import { cosineDecay } from '../continuation.ts';
 import { ADAM, type Formulation } from '../formulation.ts';
 import type { Method, Stage } from '../method.ts';
-import { isOwnPreset, PAPER, PAPER_RATES } from '../presets.ts';
+import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset } from '../presets.ts';
 import { type RgiOptions, rgi } from './rgi.ts';
 
-export interface RrgiOptions extends RgiOptions {
+export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
+  readonly preset: 'best' | PaperPreset;
   /** Names of the weights of G to tune. */
   readonly weights: readonly string[];
   readonly weightRate?: number;
@@ -32,7 +33,7 @@ export function rrgi(options: RrgiOptions): Method {
       `The preset '${preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'best'.`,
     );
   }
-  const base = rgi(options);
+  const base = rgi({ ...options, preset: isOwnPreset(preset) ? 'fast' : preset });
   const stages = isOwnPreset(preset) ? freedAfterwards(base, options) : warmFromTheStart(base, options, preset);
   return { ...base, name: 'rrgi', stages };
 }
