@@ -1,6 +1,7 @@
 /**
  * What each part of our default adds: it without that part, and what each would reach if told the mask (its oracle), on
- * pictures of a folder, or on the generator's own. Rows already in --out are not measured again: each state of the code has a file of its own.
+ * pictures of a folder, or on the generator's own. Rows already in --out are not measured again: each state of the code has a
+ * file of its own.
  *
  *   npm run bench -- ablation --generator faces.onnx [--folder faces/train] [--first 0] [--count 24] [--seed 4242]
  *     [--cases block,random,irregular,stains,clean] [--variants default,default+mask] [--out ablation.jsonl] [--threads 1]

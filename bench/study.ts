@@ -5,7 +5,8 @@
  *   npm run bench -- study --out study [--sets FILE=FOLDER,FILE=FOLDER] [--count 100] [--count-slow 24]
  *     [--kinds latents,searches,weights,dgp] [--cases standard,realistic] [--seed 1] [--threads 2]
  *
- * Another call goes on where the last one stopped; rows of another state of the code are not told apart: give that another folder. `rgi report study/SET/METHODS` shows a part of it.
+ * Another call goes on where the last one stopped; rows of another state of the code are not told apart: give that another folder.
+ * `rgi report study/SET/METHODS` shows a part of it.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';

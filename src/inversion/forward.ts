@@ -101,8 +101,8 @@ function priors(
   critic?: Critic,
 ): Value[] {
   return formulation.priors.map((prior) => {
-    const weight = b.scalar(prior.weight);
     if (prior.kind === 'latent') return latentEnergy(b, generator, batch, prior, noise!, pixels);
+    const weight = b.scalar(prior.weight);
     if (prior.kind === 'gaussian') {
       const means = generator.latents.map((latent) => {
         const flat = b.Reshape(latent.name, [batch, sizeOf(latent.dims)]);

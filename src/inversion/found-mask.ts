@@ -41,6 +41,12 @@ export interface FoundMask {
   readonly softMask: Mask;
 }
 
+/** Of a picture `x` and what was made of it, [1,C,H,W]. */
+export function foundIn(x: Image, y: Image): FoundMask {
+  const [grossGrey] = grossThresholds(x, y);
+  return foundMask(colourResidual(x, y, grossGrey), grossGrey);
+}
+
 /** `residual` [1,1,H,W] in units of [-1,1]; `grossGrey`: see `grossThresholds`. */
 export function foundMask(residual: Image, grossGrey: number): FoundMask {
   const least = leastOf(grossGrey);
@@ -128,9 +134,8 @@ function surroundedShares(mask: Mask, inside: Float32Array): Float32Array {
 export function foundMasks(method: Method, x: Tensor, y: Tensor, softMasks: Tensor): Mask {
   const [images, restored, soft] = [x, y, softMasks].map((tensor) => float32(float32Data(tensor), tensor.dims));
   if (!isAdaptive(method)) return binaryMask(soft);
-  const gross = grossThresholds(x, y);
   return stackImages(
-    gross.map((grey, i) => foundMask(colourResidual(imageAt(images, i), imageAt(restored, i), grey), grey).mask),
+    Array.from({ length: x.dims[0] }, (_, i) => foundIn(imageAt(images, i), imageAt(restored, i)).mask),
   );
 }
 

@@ -27,7 +27,10 @@ export function lbfgsMemory(latents: Iterable<readonly number[]>, memory: number
   return zeros('float32', [shapes[0].dims[0], NUMBERS + (VECTORS + 2 * memory) * lengthOf(shapes)]);
 }
 
-/** Of the memory in `state` what the searches `chosen` know of the curvature, for an objective that is alike but for its prior. Throws `usage` where there is none. */
+/**
+ * Of the memory in `state` what the searches `chosen` know of the curvature, for an objective that is alike but for its prior. Throws
+ * `usage` where there is none.
+ */
 export function curvatureOf(state: ReadonlyMap<string, Tensor>, chosen: readonly number[]): Tensor {
   const memory = state.get(STEP.memory);
   if (!memory) throw new RgiError('usage', 'A stage that continues another needs one before it, by L-BFGS.');

@@ -6,12 +6,11 @@ import { composite } from '../images/blend.ts';
 import { binaryMask, clip, type Image, imageAt, type Mask, residualMap } from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { colourResidual } from './colour-residual.ts';
 import type { Critic } from './critic.ts';
-import { foundMask, squaredMask } from './found-mask.ts';
+import { foundIn, squaredMask } from './found-mask.ts';
 import type { Generator } from './generator.ts';
 import { isAdaptive, type Method, type ResultCode } from './method.ts';
-import { grossThresholds, misfits } from './noise.ts';
+import { misfits } from './noise.ts';
 import { type Reuse, reuse } from './reuse.ts';
 import { runMethod, type StepReport } from './solver.ts';
 import { rows } from './starts.ts';
@@ -163,10 +162,7 @@ function masksOf(
     );
     return { mask: binaryMask(softMask), softMask };
   }
-  if (isAdaptive(job.method)) {
-    const [gross] = grossThresholds(x, y);
-    return foundMask(colourResidual(x, y, gross), gross);
-  }
+  if (isAdaptive(job.method)) return foundIn(x, y);
   const { formulation } = job.method.stages[job.method.stages.length - 1];
   const { form } = formulation.mask;
   const isBinary = form === 'given' || (form === 'exact' && formulation.loss.some((term) => term.kind === 'l1'));

@@ -163,22 +163,19 @@ export function leavesCriticOut(options: MethodOptions, context: MethodContext):
   return !usesScore(buildMethod(options, context)) && usesScore(buildMethod(options, { ...context, logistic: false }));
 }
 
+/** The method whose preset of ours it is. */
+const OWNER: Readonly<Record<OwnPreset, MethodName>> = { fast: 'rgi', best: 'rrgi' };
+
 function paperPresetOf({ method, preset = 'paper' }: MethodOptions): PaperPreset {
   if (!isOwnPreset(preset)) return preset;
-  throw new RgiError(
-    'usage',
-    `The preset '${preset}' is of ${preset === 'best' ? 'rrgi' : 'rgi'}; ${method} has the paper's.`,
-  );
+  throw new RgiError('usage', `The preset '${preset}' is of ${OWNER[preset]}; ${method} has the paper's.`);
 }
 
 /** The paper's presets, or the method's own, which it has if none is chosen. */
 function presetOf<Own extends OwnPreset>({ method, preset }: MethodOptions, own: Own): Own | PaperPreset {
   if (preset === undefined || preset === own) return own;
   if (!isOwnPreset(preset)) return preset;
-  throw new RgiError(
-    'usage',
-    `The preset '${preset}' is that of ${preset === 'best' ? 'rrgi' : 'rgi'}; that of ${method} is '${own}'.`,
-  );
+  throw new RgiError('usage', `The preset '${preset}' is that of ${OWNER[preset]}; that of ${method} is '${own}'.`);
 }
 
 function rgiOptions<Own extends OwnPreset>(options: MethodOptions, context: MethodContext, own: Own) {
