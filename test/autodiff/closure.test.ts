@@ -5,14 +5,14 @@ import { RULES } from '../../src/autodiff/rules/index.ts';
 import { readModel } from '../../src/onnx/read.ts';
 import { isFloat } from '../../src/onnx/tensor.ts';
 import { gradientGraph, type Tensors } from '../support/gradients.ts';
-import { hasShared, sharedBytes, sharedJson, sharedNpz } from '../support/shared.ts';
+import { hasShared, sharedBytes, sharedJson, sharedNpz, withShared } from '../support/shared.ts';
 
 const names = hasShared ? Object.keys(sharedJson<Record<string, unknown>>('fixtures', 'ops', 'ops.json')) : [];
 
 /** Make integers, booleans or shapes only. */
 const NOT_DIFFERENTIATED = new Set(['Constant']);
 
-describe.skipIf(!hasShared)('the operators of all gradient graphs', () => {
+describe.skipIf(!hasShared)(withShared('the operators of all gradient graphs'), () => {
   it('have rules', async () => {
     const without = new Map<string, string>();
     for (const name of names) {

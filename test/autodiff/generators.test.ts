@@ -6,7 +6,7 @@ import { readModel } from '../../src/onnx/read.ts';
 import { float32, numbersOf } from '../../src/onnx/tensor.ts';
 import { expectClose } from '../support/close.ts';
 import { evaluate, gradientGraph, gradientsOf, type Tensors } from '../support/gradients.ts';
-import { hasShared, sharedBytes, sharedJson, sharedNpz } from '../support/shared.ts';
+import { hasShared, sharedBytes, sharedJson, sharedNpz, withShared } from '../support/shared.ts';
 
 interface Initialiser {
   readonly name: string;
@@ -31,7 +31,7 @@ interface Network {
 
 const networks = hasShared ? sharedJson<Record<string, Network>>('fixtures', 'generators', 'generators.json') : {};
 
-describe.skipIf(!hasShared)('exported networks, against PyTorch in float64', () => {
+describe.skipIf(!hasShared)(withShared('exported networks, against PyTorch in float64'), () => {
   for (const [name, network] of Object.entries(networks)) {
     const inputKey = network.input === 'image' ? 'image' : 'z';
     for (const [exporter, { file, initialisers, r1 }] of Object.entries(network.exports)) {

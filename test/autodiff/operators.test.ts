@@ -4,7 +4,7 @@ import { readModel } from '../../src/onnx/read.ts';
 import { isFloat, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { expectClose } from '../support/close.ts';
 import { gradientGraph, gradientsOf, type Tensors } from '../support/gradients.ts';
-import { hasShared, sharedBytes, sharedJson, sharedNpz } from '../support/shared.ts';
+import { hasShared, sharedBytes, sharedJson, sharedNpz, withShared } from '../support/shared.ts';
 
 interface Case {
   readonly name: string;
@@ -32,7 +32,7 @@ function group(arrays: Tensors, prefix: string): Tensors {
   );
 }
 
-describe.skipIf(!hasShared)('single operators, against PyTorch in float64', () => {
+describe.skipIf(!hasShared)(withShared('single operators, against PyTorch in float64'), () => {
   for (const family of families) {
     describe(family, () => {
       for (const { name } of cases.filter((c) => c.family === family)) {

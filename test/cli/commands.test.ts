@@ -10,7 +10,7 @@ import { encodeModel } from '../../src/onnx/encode.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
-import { hasShared, sharedPath } from '../support/shared.ts';
+import { hasShared, sharedPath, withShared } from '../support/shared.ts';
 import { type Bench, makeBench } from './bench.ts';
 
 let bench: Bench;
@@ -130,7 +130,7 @@ describe('rgi gradcheck', () => {
     expect((await bench.rgi('gradcheck @g.onnx --reference @r.npz --tolerance 0.1')).code).toBe(0);
   });
 
-  test.skipIf(!hasShared)('a real export against its recorded gradients', async () => {
+  test.skipIf(!hasShared)(withShared('a real export against its recorded gradients'), async () => {
     const file = (name: string) => sharedPath('fixtures', 'generators', name);
     const pairs = 'layers.0.weight=legacy17.grad_early layers.12.weight=legacy17.grad_late';
     const line = `gradcheck ${file('dcgan.legacy17.onnx')} --reference ${file('dcgan.npz')} --wrt ${pairs} --json`;

@@ -14,6 +14,7 @@ import { writePicture } from '../../src/images/node/write.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import { needs } from '../support/needs.ts';
 import { tinyGenerator } from '../support/tiny.ts';
 
 const LATENT = 4;
@@ -131,14 +132,17 @@ test('the page needs nothing from elsewhere, runs no script, and names every pic
   expect(page.includes('NaN')).toBe(false);
 });
 
-test.skipIf(!chromium)('on a phone nothing sticks out', () => {
-  const frame = `<!doctype html><title>-</title><iframe width="375" height="3000" src="out/index.html"></iframe>
+test.skipIf(!chromium)(
+  needs(chromium !== undefined, 'skipped: no Chromium was found', 'on a phone nothing sticks out'),
+  () => {
+    const frame = `<!doctype html><title>-</title><iframe width="375" height="3000" src="out/index.html"></iframe>
 <script>onload = () => { document.title = document.querySelector('iframe').contentDocument.documentElement.scrollWidth; };</script>`;
-  const outer = path.join(folder, 'outer.html');
-  writeFileSync(outer, frame);
-  const dom = browse(folder, outer, '--dump-dom', '--allow-file-access-from-files', '--virtual-time-budget=3000');
-  expect(Number(dom.match(/<title>(.*?)<\/title>/)![1])).toBe(375);
-});
+    const outer = path.join(folder, 'outer.html');
+    writeFileSync(outer, frame);
+    const dom = browse(folder, outer, '--dump-dom', '--allow-file-access-from-files', '--virtual-time-budget=3000');
+    expect(Number(dom.match(/<title>(.*?)<\/title>/)![1])).toBe(375);
+  },
+);
 
 test('interrupted, it says so, exits with 3 and leaves no page', async () => {
   const interrupted = new AbortController();

@@ -6,7 +6,7 @@ import { readModel } from '../../src/onnx/read.ts';
 import { float32, type Tensor, tensorOf } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
-import { hasShared, sharedBytes, sharedJson, sharedNpz } from '../support/shared.ts';
+import { hasShared, sharedBytes, sharedJson, sharedNpz, withShared } from '../support/shared.ts';
 
 const runtime = nodeRuntime();
 const x = float32(randomFrom(2).normals(12), [3, 4]);
@@ -115,7 +115,7 @@ describe('by reference: what the arrays may be called and hold', () => {
   });
 });
 
-describe.skipIf(!hasShared)('by reference', () => {
+describe.skipIf(!hasShared)(withShared('by reference'), () => {
   interface Export {
     readonly initialisers: Readonly<Record<'early' | 'late', { readonly name: string; readonly key: string }>>;
   }

@@ -9,7 +9,7 @@ import { float32, numbersOf, type Tensor } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { evaluate } from '../support/gradients.ts';
 import { handmade, node } from '../support/protos.ts';
-import { hasShared, sharedBytes } from '../support/shared.ts';
+import { hasShared, sharedBytes, withShared } from '../support/shared.ts';
 
 const random = randomFrom(11);
 const z: ValueInfo = { name: 'z', type: 'float32', dims: ['N', 6] };
@@ -127,7 +127,7 @@ describe('inspectModel', () => {
     ]);
   });
 
-  it.skipIf(!hasShared)('facts of an exported StyleGAN2', async () => {
+  it.skipIf(!hasShared)(withShared('facts of an exported StyleGAN2'), async () => {
     const model = readModel(sharedBytes('fixtures', 'generators', 'stylegan2_fused.dynamo.onnx'));
     const facts = await inspectModel(model, evaluate);
     expect(facts).toMatchObject({
@@ -140,7 +140,7 @@ describe('inspectModel', () => {
     });
   });
 
-  it.skipIf(!hasShared)("a discriminator's minibatch statistic couples its images", async () => {
+  it.skipIf(!hasShared)(withShared("a discriminator's minibatch statistic couples its images"), async () => {
     const facts = await inspectModel(
       readModel(sharedBytes('fixtures', 'generators', 'discriminator.dynamo.onnx')),
       evaluate,

@@ -13,7 +13,7 @@ import { float32, float32Data, ints, type Tensor } from '../../src/onnx/tensor.t
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { expectClose } from '../support/close.ts';
-import { hasShared, sharedBytes } from '../support/shared.ts';
+import { hasShared, sharedBytes, withShared } from '../support/shared.ts';
 import { tinyGenerator } from '../support/tiny.ts';
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -151,7 +151,7 @@ test('the changes that R-RGI made are a delta: with them the generator makes the
   );
 });
 
-describe.skipIf(!hasShared)('W of an exported StyleGAN2 as the unknown', () => {
+describe.skipIf(!hasShared)(withShared('W of an exported StyleGAN2 as the unknown'), () => {
   it('is found by its name, drawn by the mapping network, and inverted', async () => {
     const { graph } = readModel(sharedBytes('fixtures', 'generators', 'stylegan2_unfused.legacy17.onnx'));
     const whole = await openGenerator(graph, runtime);

@@ -14,7 +14,7 @@ import { readModel } from '../../src/onnx/read.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { expectClose } from '../support/close.ts';
-import { hasShared, sharedBytes, sharedNpz } from '../support/shared.ts';
+import { hasShared, sharedBytes, sharedNpz, withShared } from '../support/shared.ts';
 
 const STEPS = 20;
 
@@ -34,7 +34,7 @@ const cases: Record<string, (weights: string[]) => Method> = {
     dgp({ recipe: 'rgi', preset: 'paper', weightGroups: [weights], layers: [], steps: STEPS, weightsFrom: 10 }),
 };
 
-describe.skipIf(!hasShared)('the recipe on ffhq64_vae, step by step', () => {
+describe.skipIf(!hasShared)(withShared('the recipe on ffhq64_vae, step by step'), () => {
   for (const [name, method] of Object.entries(cases)) {
     it(name, async () => {
       const { graph } = readModel(sharedBytes('models', 'ffhq64_vae.onnx'));

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { aupro, auroc, averagePrecision, dice, iou, psnr, ssim } from '../../src/metrics/index.ts';
 import type { Tensor } from '../../src/onnx/tensor.ts';
-import { hasShared, sharedJson, sharedNpz } from '../support/shared.ts';
+import { hasShared, sharedJson, sharedNpz, withShared } from '../support/shared.ts';
 
 interface Expected {
   readonly image: Record<string, { data_range: number; psnr: number | 'Infinity'; ssim: number }>;
@@ -13,7 +13,7 @@ interface Expected {
 
 const TOLERANCE = 1e-10;
 
-describe.skipIf(!hasShared)('metrics agree with scikit-image and scikit-learn', () => {
+describe.skipIf(!hasShared)(withShared('metrics agree with scikit-image and scikit-learn'), () => {
   const arrays = hasShared ? sharedNpz('fixtures', 'metrics', 'metrics.npz') : new Map<string, Tensor>();
   const expected = hasShared ? sharedJson<Expected>('fixtures', 'metrics', 'metrics.json') : ({} as Expected);
   const picture = (key: string) => arrays.get(key) as Tensor<'float32'>;

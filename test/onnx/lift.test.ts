@@ -8,7 +8,7 @@ import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { expectClose } from '../support/close.ts';
-import { hasShared, sharedBytes, sharedNpz, sharedPath } from '../support/shared.ts';
+import { hasShared, sharedBytes, sharedNpz, sharedPath, withShared } from '../support/shared.ts';
 
 const runtime = nodeRuntime();
 
@@ -36,7 +36,7 @@ async function expected(bytes: Uint8Array, feeds: Map<string, Tensor>, arrays: R
   return run(bytes, feeds);
 }
 
-describe.skipIf(!hasShared)('lifted models compute what their files say', () => {
+describe.skipIf(!hasShared)(withShared('lifted models compute what their files say'), () => {
   for (const folder of ['ops', 'generators'] as const) {
     describe(folder, () => {
       for (const file of filesOf('fixtures', folder)) {

@@ -7,7 +7,7 @@ import { retie, tiedWeights } from '../../src/passes/tied.ts';
 import { randomFrom } from '../../src/random.ts';
 import { expectClose } from '../support/close.ts';
 import { evaluate } from '../support/gradients.ts';
-import { hasShared, sharedBytes, sharedNpz } from '../support/shared.ts';
+import { hasShared, sharedBytes, sharedNpz, withShared } from '../support/shared.ts';
 
 const graphWith = (tensors: Record<string, Tensor>): Graph => ({
   name: 'g',
@@ -50,7 +50,7 @@ describe('tied weights', () => {
     ).toEqual([]);
   });
 
-  describe.skipIf(!hasShared)('of StyleGAN2 with its modulated weights in two places', () => {
+  describe.skipIf(!hasShared)(withShared('of StyleGAN2 with its modulated weights in two places'), () => {
     it.each([
       ['legacy17', 9],
       ['dynamo', 4],

@@ -6,7 +6,7 @@ import { readModel } from '../../src/onnx/read.ts';
 import { float32, isFloat } from '../../src/onnx/tensor.ts';
 import { trainableWeights } from '../../src/passes/trainable.ts';
 import { randomFrom } from '../../src/random.ts';
-import { hasShared, sharedBytes } from '../support/shared.ts';
+import { hasShared, sharedBytes, withShared } from '../support/shared.ts';
 
 const random = randomFrom(5);
 const weight = (...dims: number[]) => float32(random.normals(dims.reduce((a, d) => a * d, 1)), dims);
@@ -70,7 +70,7 @@ describe('weights by role', () => {
   });
 });
 
-describe.skipIf(!hasShared)('weights of exported generators', () => {
+describe.skipIf(!hasShared)(withShared('weights of exported generators'), () => {
   const leftOut = (file: string): string[] => {
     const { graph } = readModel(sharedBytes('fixtures', 'generators', file));
     const weights = new Set(trainableWeights(graph));

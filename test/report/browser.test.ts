@@ -8,9 +8,10 @@ import { browse, chromium } from '../../scripts/chromium.ts';
 import { escapeHtml } from '../../src/report/html.ts';
 import { reportPage } from '../../src/report/page.ts';
 import { runPage } from '../../src/report/run-page.ts';
+import { needs } from '../support/needs.ts';
 import { HOSTILE, madeReport, madeRun } from './made.ts';
 
-describe.skipIf(!chromium)('in Chromium', () => {
+describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium was found', 'in Chromium'), () => {
   let folder: string;
   let page: string;
   beforeAll(async () => {

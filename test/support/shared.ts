@@ -2,10 +2,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { readNpz } from '../../src/arrays/npy.ts';
+import { needs } from './needs.ts';
 
 const root = process.env.RGI_SHARED ?? path.resolve(import.meta.dirname, '../../../shared');
 
 export const hasShared = existsSync(path.join(root, 'fixtures'));
+
+/** A title that says why its tests are skipped, where the reference data is absent. */
+export function withShared(title: string): string {
+  return needs(hasShared, 'skipped: no reference data beside the repository', title);
+}
 
 export function sharedPath(...parts: string[]): string {
   return path.join(root, ...parts);
