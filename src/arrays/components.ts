@@ -11,12 +11,16 @@ export interface Components {
   readonly count: number;
 }
 
-/** Regions of the pixels above 0.5 of one `height` x `width` map (0/1, 0/255 and booleans alike). */
+/**
+ * Regions of the pixels above 0.5 of one `height` x `width` map (0/1, 0/255 and booleans alike). `isSame`: may these two
+ * neighbours be of one region? All may if not given.
+ */
 export function connectedComponents(
   mask: ArrayLike<number>,
   height: number,
   width: number,
   connectivity: Connectivity = 8,
+  isSame?: (pixel: number, neighbour: number) => boolean,
 ): Components {
   if (mask.length !== height * width) {
     throw new RgiError('input', `A mask of ${mask.length} values is not a ${height} x ${width} map.`);
@@ -34,18 +38,18 @@ export function connectedComponents(
     for (let x = 0; x < width; x++, i++) {
       if (!(mask[i] > 0.5)) continue;
       let label = 0;
-      const join = (neighbour: number) => {
-        if (!neighbour) return;
-        const r = root(neighbour);
+      const join = (at: number) => {
+        if (!labels[at] || (isSame && !isSame(i, at))) return;
+        const r = root(labels[at]);
         if (!label) label = r;
         else if (r < label) label = parent[label] = r;
         else if (r > label) parent[r] = label;
       };
-      if (x > 0) join(labels[i - 1]);
+      if (x > 0) join(i - 1);
       if (y > 0) {
-        join(labels[i - width]);
-        if (diagonal && x > 0) join(labels[i - width - 1]);
-        if (diagonal && x + 1 < width) join(labels[i - width + 1]);
+        join(i - width);
+        if (diagonal && x > 0) join(i - width - 1);
+        if (diagonal && x + 1 < width) join(i - width + 1);
       }
       if (!label) {
         label = parent.length;

@@ -28,8 +28,9 @@ export async function withEncodedStart(
   images: Tensor,
   runtime: Runtime,
   keep?: Tensor,
+  isKeepAll = true,
 ): Promise<Map<string, Tensor>> {
-  const encoded = await encodedStarts(generator, images, runtime, keep);
+  const encoded = await encodedStarts(generator, images, runtime, keep, isKeepAll);
   return new Map(
     [...drawn].map(([name, own]) => {
       const starts = float32(float32Data(own).slice(), own.dims);
@@ -42,12 +43,16 @@ export async function withEncodedStart(
   );
 }
 
-/** One latent per image of `images` [n,C,H,W]; `keep` [n,1,H,W] tells the pixels to trust (1), where they are known. */
+/**
+ * One latent per image of `images` [n,C,H,W]; `keep` [n,1,H,W] tells the pixels to trust (1): all of them, or (`isKeepAll` false) those
+ * that may be trusted if the generator can explain them.
+ */
 export async function encodedStarts(
   generator: Generator,
   images: Tensor,
   runtime: Runtime,
   keep?: Tensor,
+  isKeepAll = true,
 ): Promise<Map<string, Tensor>> {
   const encoder = generator.encoder!;
   const encode = await runtime.session(encodeModel(encoder));
@@ -62,7 +67,7 @@ export async function encodedStarts(
       const z = (await encode.run(new Map([[input, filled]]), [output])).get(output)!;
       if (round === ROUNDS) return new Map([[latent, z]]);
       const made = (await make.run(new Map([[latent, z]]), [generator.output])).get(generator.output)!;
-      filled = masked(known, made, keep ? float32Data(keep) : trusted(images, made));
+      filled = masked(known, made, keep && isKeepAll ? float32Data(keep) : trusted(images, made, keep));
     }
   } finally {
     await encode.dispose();
@@ -75,11 +80,12 @@ function zerosLike({ dims, data }: Image): Image {
 }
 
 /** Pixels whose residual is no larger than the picture's own scale of residuals calls for: 1. */
-function trusted(x: Tensor, y: Tensor): Float32Array {
+function trusted(x: Tensor, y: Tensor, among?: Tensor): Float32Array {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
   const keep = new Float32Array(n * plane);
+  const may = among && float32Data(among);
   grossThresholds(x, y).forEach((grey, i) => {
     const limit = (Math.max(LEAST_GREY, grey) / 127.5) * channels;
     for (let p = 0; p < plane; p++) {
@@ -88,7 +94,7 @@ function trusted(x: Tensor, y: Tensor): Float32Array {
         const at = (i * channels + c) * plane + p;
         sum += Math.abs(a[at] - b[at]);
       }
-      keep[i * plane + p] = sum <= limit ? 1 : 0;
+      keep[i * plane + p] = sum <= limit ? (may?.[i * plane + p] ?? 1) : 0;
     }
   });
   return keep;

@@ -32,7 +32,7 @@ export async function firstStarts(
   if (method.start.distance.kind !== 'loss') {
     const drawn = await chooseStarts(generator, images, method.start, count, runtime, shared);
     if (!generator.encoder || count === 1) return drawn;
-    return withEncodedStart(generator, drawn, count, images, runtime, shared.keep);
+    return withEncodedStart(generator, drawn, count, images, runtime, shared.keep, method.needsMask);
   }
   // The first stage's own loss as the distance of starts.
   const batch = poolBatch(generator);

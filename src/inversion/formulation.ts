@@ -36,7 +36,8 @@ export type MaskForm =
   /**
    * the closed-form minimiser at each step (`objective.ts`); shared by the channels or one per channel. `binary`: over
    * M in {0,1} instead of [0,1], which makes RGI the truncated loss min(rho(r), lambda). A shared one may be made coherent
-   * (`coherence.ts`): 0 for independent pixels, below 1. `loss`: the pixel loss that it minimises, if not the formulation's
+   * (`coherence.ts`): 0 for independent pixels, below 1. `loss`: the pixel loss that it minimises, if not the formulation's.
+   * `missing`: are pixels without data, known beforehand (`missing.ts`), masked whatever they are?
    */
   | {
       readonly form: 'exact';
@@ -44,7 +45,13 @@ export type MaskForm =
       readonly binary?: boolean;
       readonly coherence?: number;
       readonly loss?: PixelTerm;
+      readonly missing?: boolean;
     };
+
+/** Is it given what to keep, for all pixels or for some? */
+export function readsKeep(mask: MaskForm): boolean {
+  return mask.form === 'given' || (mask.form === 'exact' && mask.missing === true);
+}
 
 export type Prior =
   /** 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2 */

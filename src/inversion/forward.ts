@@ -5,7 +5,7 @@ import type { Graph, ValueInfo } from '../onnx/graph.ts';
 import { appendGraph } from '../onnx/merge.ts';
 import { sizeOf } from '../onnx/tensor.ts';
 import type { Critic } from './critic.ts';
-import type { Formulation } from './formulation.ts';
+import { type Formulation, readsKeep } from './formulation.ts';
 import type { Generator } from './generator.ts';
 import { latentEnergy } from './latent-prior.ts';
 import { STEP } from './names.ts';
@@ -36,7 +36,7 @@ export function forwardGraph(generator: Generator, formulation: Formulation, bat
     form.form === 'free' || form.form === 'clipped'
       ? input(STEP.mask, [batch, form.shared ? 1 : channels, height, width])
       : undefined;
-  const keep = form.form === 'given' ? input(STEP.keep, [batch, 1, height, width]) : undefined;
+  const keep = readsKeep(form) ? input(STEP.keep, [batch, 1, height, width]) : undefined;
   const penalised = form.form !== 'none' && form.form !== 'given';
   const lambda = penalised ? input(STEP.lambda, [batch, 1, 1, 1]) : '';
   const termScales = formulation.scheduledTerms

@@ -41,10 +41,17 @@ export interface FoundMask {
   readonly softMask: Mask;
 }
 
-/** Of a picture `x` and what was made of it, [1,C,H,W]. */
-export function foundIn(x: Image, y: Image): FoundMask {
+/** Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] is surely masked. */
+export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
   const [grossGrey] = grossThresholds(x, y);
-  return foundMask(colourResidual(x, y, grossGrey), grossGrey);
+  const found = foundMask(colourResidual(x, y, grossGrey), grossGrey);
+  if (!missing) return found;
+  const withMissing = ({ data, dims }: Mask) =>
+    float32(
+      data.map((m, i) => Math.max(m, missing.data[i])),
+      dims,
+    );
+  return { mask: withMissing(found.mask), softMask: withMissing(found.softMask) };
 }
 
 /** `residual` [1,1,H,W] in units of [-1,1]; `grossGrey`: see `grossThresholds`. */
@@ -131,11 +138,14 @@ function surroundedShares(mask: Mask, inside: Float32Array): Float32Array {
  * The masks [n,1,H,W] that the search of `method` has found for images `x` [n,C,H,W]: what the residuals of its `y` say, or M
  * itself where its threshold was given.
  */
-export function foundMasks(method: Method, x: Tensor, y: Tensor, softMasks: Tensor): Mask {
+export function foundMasks(method: Method, x: Tensor, y: Tensor, softMasks: Tensor, missing?: Mask): Mask {
   const [images, restored, soft] = [x, y, softMasks].map((tensor) => float32(float32Data(tensor), tensor.dims));
   if (!isAdaptive(method)) return binaryMask(soft);
   return stackImages(
-    Array.from({ length: x.dims[0] }, (_, i) => foundIn(imageAt(images, i), imageAt(restored, i)).mask),
+    Array.from(
+      { length: x.dims[0] },
+      (_, i) => foundIn(imageAt(images, i), imageAt(restored, i), missing && imageAt(missing, i)).mask,
+    ),
   );
 }
 

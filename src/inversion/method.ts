@@ -59,6 +59,11 @@ export function isAdaptive(method: Method): boolean {
   return method.stages.some((stage) => stage.lambdaOfThreshold !== undefined);
 }
 
+/** Does it look for pixels without data beforehand? */
+export function looksForMissing(method: Method): boolean {
+  return method.stages.some(({ formulation: { mask } }) => mask.form === 'exact' && mask.missing);
+}
+
 /** Does it ask a discriminator how real a picture is? */
 export function usesScore(method: Method): boolean {
   return method.stages.some((stage) =>

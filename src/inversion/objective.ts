@@ -11,7 +11,7 @@ export interface ObjectiveInputs {
   readonly dims: readonly number[];
   /** lambda per image, [N,1,1,1] */
   readonly lambda: Value;
-  /** the mask variable, or what the given mask keeps (1-M) */
+  /** the mask variable, or what a given mask keeps (1-M) */
   readonly mask?: Value;
   readonly keep?: Value;
   /** scale of each loss term, a scalar value or undefined for 1 */
@@ -192,7 +192,7 @@ function emitExactKeep(
   formulation: Formulation,
   inputs: ObjectiveInputs,
   residual: Value,
-  { shared, binary, coherence = 0, loss }: MaskForm & { form: 'exact' },
+  { shared, binary, coherence = 0, loss, missing }: MaskForm & { form: 'exact' },
   size: number,
 ): Value {
   const pixelTerms = loss ? [loss] : formulation.loss.filter((term) => term.kind !== 'feature');
@@ -210,7 +210,7 @@ function emitExactKeep(
   const common = scale === undefined ? fixed : b.Div(fixed, scale);
   const overChannels = (value: Value): Value => (shared && channels > 1 ? b.ReduceSum(value, [1], true) : value);
   const cost = overChannels(rho(b, term, residual));
-  const keepOf = (lambda: Value): Value => {
+  const minimiser = (lambda: Value): Value => {
     if (binary || term.kind === 'l1') return b.Cast(b.LessOrEqual(cost, lambda), 'float32');
     // lambda / max(lambda, 2 r^2): the same, and safe at r = 0
     if (term.kind === 'l2') return b.Div(lambda, b.Max(b.Mul(cost, b.scalar(2)), lambda));
@@ -218,6 +218,7 @@ function emitExactKeep(
     const keep = huberKeep(b, residual, b.Reshape(lambda, [batch, 1, 1, -1]), term.delta, dims);
     return b.Reshape(keep, [batch, shared ? 1 : channels, height, width]);
   };
+  const keepOf = (lambda: Value): Value => (missing ? b.Mul(inputs.keep!, minimiser(lambda)) : minimiser(lambda));
   if (coherence === 0) return keepOf(common);
   return keepOf(coherentLambda(b, common, coherence, inputs.dims, keepOf));
 }

@@ -126,7 +126,14 @@ export async function* restoreImages(
       const { mask, softMask } =
         masks && job.method.needsMask
           ? { mask: binaryMask(rows(masks, [i])), softMask: rows(masks, [i]) }
-          : masksOf(job, x, made, residual, inversion.mask && rows(inversion.mask, [i]));
+          : masksOf(
+              job,
+              x,
+              made,
+              residual,
+              inversion.mask && rows(inversion.mask, [i]),
+              inversion.missing && imageAt(inversion.missing, i),
+            );
       yield {
         restored,
         composite: clip(composite(x, restored, mask, { blend: job.blend, grow: job.grow ?? 1 })),
@@ -153,6 +160,7 @@ function masksOf(
   y: Image,
   residual: Image,
   found: Image | undefined,
+  missing: Mask | undefined,
 ): Pick<Restoration, 'mask' | 'softMask'> {
   if (!found) {
     const limit = job.thresholdGrey / 127.5;
@@ -162,7 +170,7 @@ function masksOf(
     );
     return { mask: binaryMask(softMask), softMask };
   }
-  if (isAdaptive(job.method)) return foundIn(x, y);
+  if (isAdaptive(job.method)) return foundIn(x, y, missing);
   const { formulation } = job.method.stages[job.method.stages.length - 1];
   const { form } = formulation.mask;
   const isBinary = form === 'given' || (form === 'exact' && formulation.loss.some((term) => term.kind === 'l1'));

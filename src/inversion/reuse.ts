@@ -9,6 +9,8 @@ export interface Reuse {
   readonly steps: Map<string, Promise<CompiledStep>>;
   /** Images of the pool's batches, by the first latent of each. */
   readonly pool: Map<number, Float32Array>;
+  /** How often the generator's pictures are flat, by pixel (`missing.ts`). */
+  flatness?: Promise<Float32Array>;
 }
 
 export function reuse(): Reuse {

@@ -1,16 +1,19 @@
 /** Runs a method on a batch of images: init, step, terminate, finish over a state that is plain data. */
 import { RgiError } from '../errors.ts';
+import type { Mask } from '../images/image.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import { float32Data, type Tensor } from '../onnx/tensor.ts';
 import { evaluatorOf, type Loop, type Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
 import { renderFeeds, stepFeeds } from './feeds.ts';
 import { firstStarts } from './first-starts.ts';
+import { readsKeep } from './formulation.ts';
 import { foundMasks } from './found-mask.ts';
 import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
 import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
-import type { Method, ResultCode, Stage } from './method.ts';
+import { looksForMissing, type Method, type ResultCode, type Stage } from './method.ts';
+import { missingPixels } from './missing.ts';
 import { STEP } from './names.ts';
 import { grossThresholds } from './noise.ts';
 import type { Reuse } from './reuse.ts';
@@ -33,6 +36,8 @@ export interface Inversion {
   readonly image: Tensor;
   /** Soft mask [n,1|C,H,W] as the method has it; absent where it has none. */
   readonly mask?: Tensor;
+  /** Pixels without data [n,1,H,W], where the method looks for them beforehand. */
+  readonly missing?: Mask;
   readonly latents: ReadonlyMap<string, Tensor>;
   /** Tuned weights (n = 1), absent for frozen ones; the generator's own stay as they are. */
   readonly weights: ReadonlyMap<string, Tensor>;
@@ -105,8 +110,9 @@ export function createSolver(
   const evaluate = evaluatorOf(runtime, encodeModel);
   let history: { loss: number[][]; masked: number[][] };
   let images: Tensor;
-  /** 1 - M where it was given, or a stage has fixed it. */
+  /** 1 - M where it was given, or a stage has fixed it; before, without what is known to be missing. */
   let keep: Tensor | undefined;
+  let missing: Mask | undefined;
   let stageIndex = 0;
   let stepIndex = 0;
   let compiled: CompiledStep;
@@ -134,13 +140,14 @@ export function createSolver(
     return k === 1 ? tensor : rows(tensor, owners);
   };
 
-  function accept(given: Tensor, mask: Tensor | undefined): void {
+  async function accept(given: Tensor, mask: Tensor | undefined): Promise<void> {
     checkImages(generator, given);
     if (method.needsMask && !mask)
       throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
     if (mask) checkMask(given, mask);
     images = given;
-    keep = mask && method.needsMask ? (method.keepOf ?? keepOf)(mask) : undefined;
+    missing = looksForMissing(method) ? await missingPixels(generator, images, runtime, options.reuse) : undefined;
+    keep = mask && method.needsMask ? (method.keepOf ?? keepOf)(mask) : missing && keepOf(missing);
   }
 
   /** Opens the current stage on the tensors that `start` gives for it. */
@@ -155,7 +162,7 @@ export function createSolver(
     }
     compiled = await compile(batch);
     const fixed = new Map<string, Tensor>([[STEP.x, repeated(images)]]);
-    if (formulation.mask.form === 'given') fixed.set(STEP.keep, repeated(keep!));
+    if (readsKeep(formulation.mask)) fixed.set(STEP.keep, repeated(keep!));
     loop = await stepLoop(compiled, runtime, start(compiled), fixed);
     stepIndex = 0;
     codes = Array.from({ length: batch });
@@ -193,7 +200,7 @@ export function createSolver(
 
   return {
     async init(given, mask, latents) {
-      accept(given, mask);
+      await accept(given, mask);
       const lists = () => Array.from({ length: given.dims[0] }, (): number[] => []);
       history = { loss: lists(), masked: lists() };
       floors = Array.from({ length: given.dims[0] }, () => 0);
@@ -205,7 +212,7 @@ export function createSolver(
       await enter((step) => initialTensors(step, chosen));
     },
     async resume(state, given, mask) {
-      accept(given, mask);
+      await accept(given, mask);
       isCutShort = false;
       stageIndex = state.stage;
       keep = state.keep ?? keep;
@@ -265,7 +272,7 @@ export function createSolver(
       const best = rows(made.get(STEP.image)!, chosen);
       const mask = made.get(STEP.softMask);
       const { lambdaOfThreshold, fixesMask, continues, starts: count } = method.stages[stageIndex + 1];
-      if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen)));
+      if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen), missing));
       const going = bestSearches(loss, images.dims[0], count);
       const latents = latentsOf(tensors, going);
       if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
@@ -289,6 +296,7 @@ export function createSolver(
       return {
         image: rows(made.get(STEP.image)!, chosen),
         mask: mask && rows(mask, chosen),
+        ...(missing ? { missing } : {}),
         latents: latentsOf(tensors, chosen),
         weights: new Map([...compiled.weights.keys()].map((name) => [name, tensors.get(name)!])),
         codes: ended,

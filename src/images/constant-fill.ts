@@ -1,0 +1,81 @@
+/**
+ * Missing data that nobody has told: dead lines of a sensor, saturated dust, letters and bars that were drawn over a picture are filled
+ * with one value, exactly, up to a sharp border. A camera never gives that: in neighbouring pixels of a photograph there is noise, and
+ * what is saturated fades in from its surroundings.
+ */
+import { connectedComponents } from '../arrays/components.ts';
+import { float32 } from '../onnx/tensor.ts';
+import { type Image, type Mask, shapeOf } from './image.ts';
+
+/** A region of so many pixels of one colour is no coincidence; once there is one, smaller regions of its colour are of it. */
+const LEAST_PIXELS = 8;
+
+/** Of one colour up to rounding, also that of resizing. */
+const SAME_GREY = 0.25;
+
+/** A border is sharp where three quarters of the neighbours beyond it differ by so many grey levels at least (mean over the channels). */
+const SHARP_GREY = 16;
+const SHARP_SHARE = 0.75;
+
+/**
+ * What of an image [1,C,H,W] is filled with one value up to a sharp border: 1, [1,1,H,W]. `isNatural`: is it natural that a region, given by
+ * its pixels, is of one colour?
+ */
+export function constantFill(image: Image, isNatural: (pixels: readonly number[]) => boolean = () => false): Mask {
+  const { height, width } = shapeOf(image);
+  const regions = sharpRegions(image);
+  const fills = new Set(
+    regions.filter(({ pixels }) => pixels.length >= LEAST_PIXELS && !isNatural(pixels)).map(({ colour }) => colour),
+  );
+  const filled = new Float32Array(height * width);
+  for (const { pixels, colour } of regions) {
+    if (fills.has(colour) && !isNatural(pixels)) for (const p of pixels) filled[p] = 1;
+  }
+  return float32(filled, [1, 1, height, width]);
+}
+
+interface Region {
+  readonly pixels: readonly number[];
+  readonly colour: string;
+}
+
+/** Connected pixels of the same colour, where their border is sharp. */
+function sharpRegions(image: Image): Region[] {
+  const { channels, height, width } = shapeOf(image);
+  const plane = height * width;
+  const colourOf = (p: number) =>
+    Array.from({ length: channels }, (_, c) => Math.round(127.5 * image.data[c * plane + p]));
+  const difference = (p: number, q: number) => {
+    let sum = 0;
+    for (let c = 0; c < channels; c++) sum += Math.abs(image.data[c * plane + p] - image.data[c * plane + q]);
+    return sum;
+  };
+  const same = (channels * SAME_GREY) / 127.5;
+  const everywhere = new Uint8Array(plane).fill(1);
+  const { labels, count } = connectedComponents(everywhere, height, width, 8, (p, q) => difference(p, q) <= same);
+  const limit = (channels * SHARP_GREY) / 127.5;
+  const beyond = new Int32Array(count + 1);
+  const sharp = new Int32Array(count + 1);
+  const pixels: number[][] = Array.from({ length: count + 1 }, () => []);
+  for (let p = 0; p < plane; p++) {
+    pixels[labels[p]].push(p);
+    for (const q of neighboursOf(p, height, width)) {
+      if (labels[q] === labels[p]) continue;
+      beyond[labels[p]]++;
+      if (difference(p, q) >= limit) sharp[labels[p]]++;
+    }
+  }
+  return pixels.flatMap((own, k) =>
+    beyond[k] > 0 && sharp[k] >= SHARP_SHARE * beyond[k] ? [{ pixels: own, colour: colourOf(own[0]).join() }] : [],
+  );
+}
+
+function neighboursOf(p: number, height: number, width: number): number[] {
+  const [y, x] = [Math.floor(p / width), p % width];
+  return [
+    ...(x > 0 ? [p - 1] : []),
+    ...(x + 1 < width ? [p + 1] : []),
+    ...(y > 0 ? [p - width] : []),
+    ...(y + 1 < height ? [p + width] : []),
+  ];
+}
