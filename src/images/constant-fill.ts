@@ -4,11 +4,10 @@
  * what is saturated fades in from its surroundings.
  */
 import { connectedComponents } from '../arrays/components.ts';
-import { float32 } from '../onnx/tensor.ts';
-import { type Image, type Mask, shapeOf } from './image.ts';
+import { type Image, shapeOf } from './image.ts';
 
 /** A region of so many pixels of one colour is no coincidence; once there is one, smaller regions of its colour are of it. */
-const LEAST_PIXELS = 8;
+const LEAST_PIXELS = 16;
 
 /** Of one colour up to rounding, also that of resizing. */
 const SAME_GREY = 0.25;
@@ -17,21 +16,15 @@ const SAME_GREY = 0.25;
 const SHARP_GREY = 16;
 const SHARP_SHARE = 0.75;
 
-/**
- * What of an image [1,C,H,W] is filled with one value up to a sharp border: 1, [1,1,H,W]. `isNatural`: is it natural that a region, given by
- * its pixels, is of one colour?
- */
-export function constantFill(image: Image, isNatural: (pixels: readonly number[]) => boolean = () => false): Mask {
-  const { height, width } = shapeOf(image);
-  const regions = sharpRegions(image);
-  const fills = new Set(
-    regions.filter(({ pixels }) => pixels.length >= LEAST_PIXELS && !isNatural(pixels)).map(({ colour }) => colour),
-  );
-  const filled = new Float32Array(height * width);
-  for (const { pixels, colour } of regions) {
-    if (fills.has(colour) && !isNatural(pixels)) for (const p of pixels) filled[p] = 1;
+/** Of an image [1,C,H,W], the pixels of each colour with which regions are filled up to a sharp border. */
+export function constantFills(image: Image): number[][] {
+  const byColour = new Map<string, { pixels: number[]; isFill: boolean }>();
+  for (const { pixels, colour } of sharpRegions(image)) {
+    const known = byColour.get(colour);
+    const isFill = pixels.length >= LEAST_PIXELS || known?.isFill === true;
+    byColour.set(colour, { pixels: [...(known?.pixels ?? []), ...pixels], isFill });
   }
-  return float32(filled, [1, 1, height, width]);
+  return [...byColour.values()].flatMap(({ pixels, isFill }) => (isFill ? [pixels] : []));
 }
 
 interface Region {

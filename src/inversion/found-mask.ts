@@ -9,11 +9,11 @@ import { connectedComponents } from '../arrays/components.ts';
 import { boxMean } from '../arrays/filter.ts';
 import { binaryMask, type Image, imageAt, type Mask, shapeOf, stackImages } from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
-import { colourResidual } from './colour-residual.ts';
 import { isAdaptive, type Method } from './method.ts';
 import { grossThresholds } from './noise.ts';
+import { oddResidual } from './odd-residual.ts';
 
-/** Residuals (`colourResidual`, grey levels) from which a pixel is surely gross, and below which it is none. */
+/** Residuals (`oddResidual`, grey levels) from which a pixel is surely gross, and below which it is none. */
 const SURE_GREY = 32;
 const LEAST_GREY = 20;
 
@@ -44,7 +44,7 @@ export interface FoundMask {
 /** Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] is surely masked. */
 export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
   const [grossGrey] = grossThresholds(x, y);
-  const found = foundMask(colourResidual(x, y, grossGrey), grossGrey);
+  const found = foundMask(oddResidual(x, y, grossGrey), grossGrey);
   if (!missing) return found;
   const withMissing = ({ data, dims }: Mask) =>
     float32(

@@ -1,7 +1,7 @@
 /** Colour counts the more, the less of a picture's own misfit is colour. */
 import { expect, test } from 'vitest';
 import { residualMap } from '../../src/images/image.ts';
-import { colourResidual } from '../../src/inversion/colour-residual.ts';
+import { oddResidual } from '../../src/inversion/odd-residual.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 
@@ -17,7 +17,7 @@ function residuals(brightness: number, colour: number): Float32Array {
   return random.normals(3 * PLANE).map((v, i) => (brightness * common[i % PLANE] + colour * v) / 127.5);
 }
 
-const of = (data: Float32Array) => colourResidual(float32(data, DIMS), none, 60).data;
+const of = (data: Float32Array) => oddResidual(float32(data, DIMS), none, 60).data;
 
 test('where misfit is brightness, a change of colour alone is odder, and one of brightness alone a tenth less odd', () => {
   const data = residuals(12, 2);
@@ -41,5 +41,5 @@ test('is the root mean square where no direction of colour is less common than a
   expect(odd.reduce((least, r, p) => Math.min(least, r / plain[p]), 1)).toBeGreaterThan(0.95);
   const grey = float32(data.slice(0, PLANE), [1, 1, SIDE, SIDE]);
   const black = zeros('float32', grey.dims);
-  expect(colourResidual(grey, black, 60).data).toEqual(residualMap(grey, black).data);
+  expect(oddResidual(grey, black, 60).data).toEqual(residualMap(grey, black).data);
 });
