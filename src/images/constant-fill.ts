@@ -12,19 +12,17 @@ const LEAST_PIXELS = 16;
 /** Of one colour up to rounding, also that of resizing. */
 const SAME_GREY = 0.25;
 
-/** A border is sharp where three quarters of the neighbours beyond it differ by so many grey levels at least (mean over the channels). */
-const SHARP_GREY = 16;
-const SHARP_SHARE = 0.75;
+/**
+ * A border is sharp where at least half of the neighbours beyond it differ by so many grey levels (mean over the channels). Of 250 clean
+ * photographs of faces, 64 x 64, not one has a region like that; three quarters would lose every third bar whose border falls between pixels.
+ */
+const SHARP_GREY = 10;
 
 /** Of an image [1,C,H,W], the pixels of each colour with which regions are filled up to a sharp border. */
 export function constantFills(image: Image): number[][] {
-  const byColour = new Map<string, { pixels: number[]; isFill: boolean }>();
-  for (const { pixels, colour } of sharpRegions(image)) {
-    const known = byColour.get(colour);
-    const isFill = pixels.length >= LEAST_PIXELS || known?.isFill === true;
-    byColour.set(colour, { pixels: [...(known?.pixels ?? []), ...pixels], isFill });
-  }
-  return [...byColour.values()].flatMap(({ pixels, isFill }) => (isFill ? [pixels] : []));
+  const regions = sharpRegions(image);
+  const fills = new Set(regions.filter(({ pixels }) => pixels.length >= LEAST_PIXELS).map(({ colour }) => colour));
+  return [...fills].map((fill) => regions.filter(({ colour }) => colour === fill).flatMap(({ pixels }) => pixels));
 }
 
 interface Region {
@@ -59,7 +57,7 @@ function sharpRegions(image: Image): Region[] {
     }
   }
   return pixels.flatMap((own, k) =>
-    beyond[k] > 0 && sharp[k] >= SHARP_SHARE * beyond[k] ? [{ pixels: own, colour: colourOf(own[0]).join() }] : [],
+    beyond[k] > 0 && 2 * sharp[k] >= beyond[k] ? [{ pixels: own, colour: colourOf(own[0]).join() }] : [],
   );
 }
 
