@@ -9,64 +9,72 @@ import { type Image, shapeOf } from './image.ts';
 /** A region of so many pixels of one colour is no coincidence; once there is one, smaller regions of its colour are of it. */
 const LEAST_PIXELS = 16;
 
-/** Of one colour up to rounding, also that of resizing. */
-const SAME_GREY = 0.25;
-
 /**
  * A border is sharp where at least half of the neighbours beyond it differ by so many grey levels (mean over the channels). Of 250 clean
  * photographs of faces, 64 x 64, not one has a region like that; three quarters would lose every third bar whose border falls between pixels.
  */
 const SHARP_GREY = 10;
+const SHARP_SHARE = 0.5;
 
 /** Of an image [1,C,H,W], the pixels of each colour with which regions are filled up to a sharp border. */
 export function constantFills(image: Image): number[][] {
-  const regions = sharpRegions(image);
-  const fills = new Set(regions.filter(({ pixels }) => pixels.length >= LEAST_PIXELS).map(({ colour }) => colour));
-  return [...fills].map((fill) => regions.filter(({ colour }) => colour === fill).flatMap(({ pixels }) => pixels));
+  const { height, width } = shapeOf(image);
+  const colours = coloursOf(image);
+  const regionsAmong = (pixels: Uint8Array) =>
+    connectedComponents(pixels, height, width, 8, (p, q) => colours[p] === colours[q]);
+  const isLarge = (size: number, region: number) => region > 0 && size >= LEAST_PIXELS;
+  // Most pictures have none, and almost all of their pixels have no neighbour of their colour.
+  if (!regionsAmong(pairedPixels(colours, height, width)).sizes.some(isLarge)) return [];
+  const { labels, sizes, count } = regionsAmong(new Uint8Array(colours.length).fill(1));
+  const sharp = sharpShares(image, labels, count);
+  const bordered = Array.from(labels.keys()).filter((p) => sharp[labels[p]] >= SHARP_SHARE);
+  const fills = new Set(bordered.filter((p) => isLarge(sizes[labels[p]], labels[p])).map((p) => colours[p]));
+  return [...fills].map((fill) => bordered.filter((p) => colours[p] === fill));
 }
 
-interface Region {
-  readonly pixels: readonly number[];
-  readonly colour: string;
-}
-
-/** Connected pixels of the same colour, where their border is sharp. */
-function sharpRegions(image: Image): Region[] {
+/** A number for each pixel's colour in 8 bits. */
+function coloursOf(image: Image): Float64Array {
   const { channels, height, width } = shapeOf(image);
   const plane = height * width;
-  const colourOf = (p: number) =>
-    Array.from({ length: channels }, (_, c) => Math.round(127.5 * image.data[c * plane + p]));
-  const difference = (p: number, q: number) => {
-    let sum = 0;
-    for (let c = 0; c < channels; c++) sum += Math.abs(image.data[c * plane + p] - image.data[c * plane + q]);
-    return sum;
-  };
-  const same = (channels * SAME_GREY) / 127.5;
-  const everywhere = new Uint8Array(plane).fill(1);
-  const { labels, count } = connectedComponents(everywhere, height, width, 8, (p, q) => difference(p, q) <= same);
-  const limit = (channels * SHARP_GREY) / 127.5;
-  const beyond = new Int32Array(count + 1);
-  const sharp = new Int32Array(count + 1);
-  const pixels: number[][] = Array.from({ length: count + 1 }, () => []);
-  for (let p = 0; p < plane; p++) {
-    pixels[labels[p]].push(p);
-    for (const q of neighboursOf(p, height, width)) {
-      if (labels[q] === labels[p]) continue;
-      beyond[labels[p]]++;
-      if (difference(p, q) >= limit) sharp[labels[p]]++;
-    }
+  const colours = new Float64Array(plane);
+  for (let i = 0; i < channels * plane; i++) {
+    colours[i % plane] = 256 * colours[i % plane] + Math.round(127.5 * image.data[i] + 127.5);
   }
-  return pixels.flatMap((own, k) =>
-    beyond[k] > 0 && 2 * sharp[k] >= beyond[k] ? [{ pixels: own, colour: colourOf(own[0]).join() }] : [],
-  );
+  return colours;
 }
 
-function neighboursOf(p: number, height: number, width: number): number[] {
-  const [y, x] = [Math.floor(p / width), p % width];
-  return [
-    ...(x > 0 ? [p - 1] : []),
-    ...(x + 1 < width ? [p + 1] : []),
-    ...(y > 0 ? [p - width] : []),
-    ...(y + 1 < height ? [p + width] : []),
-  ];
+/** Pixels of the colour of a neighbour beside, above or below: 1. */
+function pairedPixels(colours: Float64Array, height: number, width: number): Uint8Array {
+  const paired = new Uint8Array(colours.length);
+  for (let y = 0, p = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, p++) {
+      if (x + 1 < width && colours[p] === colours[p + 1]) paired[p] = paired[p + 1] = 1;
+      if (y + 1 < height && colours[p] === colours[p + width]) paired[p] = paired[p + width] = 1;
+    }
+  }
+  return paired;
+}
+
+/** Of the neighbours beyond each region's border, the share that is sharply different; 0 for a region without any. */
+function sharpShares(image: Image, labels: Int32Array, count: number): Float64Array {
+  const { channels, height, width } = shapeOf(image);
+  const plane = height * width;
+  const beyond = new Int32Array(count + 1);
+  const sharp = new Int32Array(count + 1);
+  const look = (p: number, q: number) => {
+    if (labels[q] === labels[p]) return;
+    beyond[labels[p]]++;
+    let sum = 0;
+    for (let c = 0; c < channels; c++) sum += Math.abs(image.data[c * plane + p] - image.data[c * plane + q]);
+    if (sum >= (channels * SHARP_GREY) / 127.5) sharp[labels[p]]++;
+  };
+  for (let y = 0, p = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, p++) {
+      if (x > 0) look(p, p - 1);
+      if (x + 1 < width) look(p, p + 1);
+      if (y > 0) look(p, p - width);
+      if (y + 1 < height) look(p, p + width);
+    }
+  }
+  return Float64Array.from(beyond, (total, region) => (total > 0 ? sharp[region] / total : 0));
 }
