@@ -20,16 +20,21 @@ const SHARP_SHARE = 0.5;
 export function constantFills(image: Image): number[][] {
   const { height, width } = shapeOf(image);
   const colours = coloursOf(image);
-  const regionsAmong = (pixels: Uint8Array) =>
-    connectedComponents(pixels, height, width, 8, (p, q) => colours[p] === colours[q]);
-  const isLarge = (size: number, region: number) => region > 0 && size >= LEAST_PIXELS;
-  // Most pictures have none, and almost all of their pixels have no neighbour of their colour.
-  if (!regionsAmong(pairedPixels(colours, height, width)).sizes.some(isLarge)) return [];
-  const { labels, sizes, count } = regionsAmong(new Uint8Array(colours.length).fill(1));
-  const sharp = sharpShares(image, labels, count);
-  const bordered = Array.from(labels.keys()).filter((p) => sharp[labels[p]] >= SHARP_SHARE);
-  const fills = new Set(bordered.filter((p) => isLarge(sizes[labels[p]], labels[p])).map((p) => colours[p]));
-  return [...fills].map((fill) => bordered.filter((p) => colours[p] === fill));
+  /** Of the pixels for which `mask` is 1, those in regions of so many pixels with a sharp border. */
+  const bordered = (mask: Uint8Array, least: number): number[] => {
+    const isSame = (p: number, q: number) => colours[p] === colours[q];
+    const { labels, sizes, count } = connectedComponents(mask, height, width, 8, isSame);
+    const sharp = sharpShares(image, labels, count);
+    const isIn = sharp.map((share, region) => (share >= SHARP_SHARE && sizes[region] >= least ? 1 : 0));
+    return Array.from(labels.keys()).filter((p) => isIn[labels[p]] === 1);
+  };
+  const fills = new Set(bordered(pairedPixels(colours, height, width), LEAST_PIXELS).map((p) => colours[p]));
+  return [...fills].map((fill) =>
+    bordered(
+      Uint8Array.from(colours, (colour) => (colour === fill ? 1 : 0)),
+      1,
+    ),
+  );
 }
 
 /** A number for each pixel's colour in 8 bits. */
@@ -62,7 +67,7 @@ function sharpShares(image: Image, labels: Int32Array, count: number): Float64Ar
   const beyond = new Int32Array(count + 1);
   const sharp = new Int32Array(count + 1);
   const look = (p: number, q: number) => {
-    if (labels[q] === labels[p]) return;
+    if (labels[p] === 0 || labels[q] === labels[p]) return;
     beyond[labels[p]]++;
     let sum = 0;
     for (let c = 0; c < channels; c++) sum += Math.abs(image.data[c * plane + p] - image.data[c * plane + q]);
