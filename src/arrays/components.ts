@@ -34,22 +34,24 @@ export function connectedComponents(
     return r;
   };
   const diagonal = connectivity === 8;
+  /** The label of pixel `i`, so far `label`, where it touches pixel `at`. */
+  const joined = (label: number, i: number, at: number): number => {
+    if (!labels[at] || (isSame && !isSame(i, at))) return label;
+    const r = root(labels[at]);
+    if (!label || r === label) return r;
+    const [low, high] = r < label ? [r, label] : [label, r];
+    parent[high] = low;
+    return low;
+  };
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
       if (!(mask[i] > 0.5)) continue;
       let label = 0;
-      const join = (at: number) => {
-        if (!labels[at] || (isSame && !isSame(i, at))) return;
-        const r = root(labels[at]);
-        if (!label) label = r;
-        else if (r < label) label = parent[label] = r;
-        else if (r > label) parent[r] = label;
-      };
-      if (x > 0) join(i - 1);
+      if (x > 0) label = joined(label, i, i - 1);
       if (y > 0) {
-        join(i - width);
-        if (diagonal && x > 0) join(i - width - 1);
-        if (diagonal && x + 1 < width) join(i - width + 1);
+        label = joined(label, i, i - width);
+        if (diagonal && x > 0) label = joined(label, i, i - width - 1);
+        if (diagonal && x + 1 < width) label = joined(label, i, i - width + 1);
       }
       if (!label) {
         label = parent.length;

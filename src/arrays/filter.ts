@@ -7,24 +7,25 @@ export function boxMean(image: Tensor, size: number): Tensor<'float32'> {
   const source = float32Data(image);
   const result = new Float32Array(source.length);
   const half = Math.floor(size / 2);
-  const rowsSummed = new Float64Array(height * width);
+  const alongRows = new Float64Array(height * width);
+  const both = new Float64Array(height * width);
   for (let plane = 0; plane < n * channels; plane++) {
     const offset = plane * height * width;
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        let sum = 0;
-        for (let u = Math.max(0, x - half); u <= Math.min(width - 1, x + half); u++)
-          sum += source[offset + y * width + u];
-        rowsSummed[y * width + x] = sum;
-      }
-    }
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        let sum = 0;
-        for (let v = Math.max(0, y - half); v <= Math.min(height - 1, y + half); v++) sum += rowsSummed[v * width + x];
-        result[offset + y * width + x] = sum / (size * size);
-      }
-    }
+    for (let p = 0; p < both.length; p++) both[p] = source[offset + p];
+    for (let y = 0; y < height; y++) windowSums(both, alongRows, y * width, 1, width, half);
+    for (let x = 0; x < width; x++) windowSums(alongRows, both, x, width, height, half);
+    for (let p = 0; p < both.length; p++) result[offset + p] = both[p] / (size * size);
   }
   return float32(result, image.dims);
+}
+
+/** Sums over `half` neighbours to each side along a line of `count` values that are `stride` apart: each from the one before. */
+function windowSums(from: Float64Array, to: Float64Array, start: number, stride: number, count: number, half: number) {
+  let sum = 0;
+  for (let i = 0; i < Math.min(half, count); i++) sum += from[start + i * stride];
+  for (let i = 0; i < count; i++) {
+    if (i + half < count) sum += from[start + (i + half) * stride];
+    if (i > half) sum -= from[start + (i - half - 1) * stride];
+    to[start + i * stride] = sum;
+  }
 }
