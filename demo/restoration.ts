@@ -7,7 +7,7 @@ import { corrupt } from '../src/images/corruptions.ts';
 import { clip, type Image, type Mask, stackImages } from '../src/images/image.ts';
 import type { Method } from '../src/inversion/method.ts';
 import { buildMethod } from '../src/inversion/methods/index.ts';
-import { batchSize, plannedSteps, type Restoration, restoreImages } from '../src/inversion/restore.ts';
+import { plannedSteps, type Restoration, restoreImages } from '../src/inversion/restore.ts';
 import { type Reuse, reuse } from '../src/inversion/reuse.ts';
 import { psnr } from '../src/metrics/fidelity.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
@@ -71,17 +71,19 @@ export async function restorePictures(
     images: stackImages(corrupted.map((one) => one.image)),
     thresholdGrey: RECIPE.thresholdGrey,
   };
-  const steps = plannedSteps(method) * Math.ceil(known.length / batchSize(job));
+  const steps = plannedSteps(method);
   let made = 0;
-  let batches = 0;
   const results: RestoredPicture[] = [];
   const hooks = {
     signal,
     // A batch may end before its planned steps.
-    onBatch: () => {
-      made = plannedSteps(method) * batches++;
+    onBatch: (from: number) => {
+      made = steps * from;
     },
-    onStep: () => onProgress?.(++made / steps),
+    onStep: (_: unknown, pictures: number) => {
+      made += pictures;
+      onProgress?.(made / (steps * known.length));
+    },
   };
   for await (const restoration of restoreImages(job, runtime, hooks)) {
     const i = results.length;

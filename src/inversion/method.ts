@@ -59,6 +59,11 @@ export function isAdaptive(method: Method): boolean {
   return method.stages.some((stage) => stage.lambdaOfThreshold !== undefined);
 }
 
+/** Does it change the generator's weights? */
+export function stageTunesWeights({ formulation }: Stage): boolean {
+  return formulation.weightGroups.flat().length > 0;
+}
+
 /** Does it look for pixels without data beforehand? */
 export function looksForMissing(method: Method): boolean {
   return method.stages.some(({ formulation: { mask } }) => mask.form === 'exact' && mask.missing);

@@ -9,10 +9,11 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
 import { foundIn, squaredMask } from './found-mask.ts';
 import type { Generator } from './generator.ts';
-import { isAdaptive, type Method, type ResultCode } from './method.ts';
+import { beginsTogether, invertInTurn } from './in-turn.ts';
+import { isAdaptive, type Method, type ResultCode, stageTunesWeights } from './method.ts';
 import { misfits } from './noise.ts';
 import { type Reuse, reuse } from './reuse.ts';
-import { runMethod, type StepReport } from './solver.ts';
+import type { Inversion, StepReport } from './solver.ts';
 import { rows } from './starts.ts';
 import { weightChanges } from './weight-changes.ts';
 
@@ -60,7 +61,8 @@ export interface Restoration {
 export interface RestoreHooks {
   /** Before each batch: the pictures [from, to) of how many. */
   readonly onBatch?: (from: number, to: number) => void;
-  readonly onStep?: (report: StepReport) => void;
+  /** After each step; how many pictures it moved. */
+  readonly onStep?: (report: StepReport, pictures: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -68,19 +70,19 @@ export interface RestoreHooks {
 const SEARCHES = 32;
 const PIXELS = 16 * 128 ** 2;
 
-/** How many steps a method makes for a picture at most, for progress. */
+/** How many steps a method makes for each picture at most, for progress. */
 export function plannedSteps(method: Method): number {
   return method.stages.reduce((sum, stage) => sum + stage.steps, 0);
 }
 
 /** Does the method change the generator's weights, for each picture anew? */
 export function tunesWeights(method: Method): boolean {
-  return method.stages.some((stage) => stage.formulation.weightGroups.flat().length > 0);
+  return method.stages.some(stageTunesWeights);
 }
 
 /** Pictures that `restoreImages` inverts side by side at most. */
 export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'>): number {
-  if (tunesWeights(job.method)) return 1;
+  if (!beginsTogether(job.method)) return 1;
   const starts = Math.max(...job.method.stages.map((stage) => stage.starts));
   const { batch, height, width } = job.generator;
   // A generator of a fixed batch is copied into the graph for every further batch: as few copies as the searches need.
@@ -108,32 +110,25 @@ export async function* restoreImages(
     const picked = Array.from({ length: to - from }, (_, i) => from + i);
     const images = rows(job.images, picked);
     const masks = job.masks && rows(job.masks, picked);
-    const started = performance.now();
-    const inversion = await runMethod(job.generator, job.method, runtime, images, masks, {
-      critic: job.critic,
+    const { critic } = job;
+    const { onStep, signal } = hooks;
+    let i = 0;
+    for await (const { inversion, seconds } of invertInTurn(job.generator, job.method, runtime, images, masks, {
+      critic,
       reuse: shared,
-      onStep: hooks.onStep,
-      signal: hooks.signal,
-    });
-    if (hooks.signal?.aborted) return;
-    const seconds = (performance.now() - started) / 1000 / (to - from);
-    for (let i = 0; i < to - from; i++) {
+      onStep,
+      signal,
+    })) {
+      if (signal?.aborted) return;
       const x = imageAt(images, i);
-      const made = rows(inversion.image, [i]);
+      const made = rows(inversion.image, [0]);
       const restored = clip(made);
       const residual = residualMap(x, made);
       // A given mask is the mask, also where the method weights the known pixels (Yeh et al.).
       const { mask, softMask } =
         masks && job.method.needsMask
           ? { mask: binaryMask(rows(masks, [i])), softMask: rows(masks, [i]) }
-          : masksOf(
-              job,
-              x,
-              made,
-              residual,
-              inversion.mask && rows(inversion.mask, [i]),
-              inversion.missing && imageAt(inversion.missing, i),
-            );
+          : masksOf(job, x, made, residual, inversion);
       yield {
         restored,
         composite: clip(composite(x, restored, mask, { blend: job.blend, grow: job.grow ?? 1 })),
@@ -141,14 +136,15 @@ export async function* restoreImages(
         softMask,
         residual,
         misfit: misfits(x, made, mask)[0],
-        latents: new Map([...inversion.latents].map(([name, z]) => [name, rows(z, [i])])),
+        latents: inversion.latents,
         weightChanges: weightChanges(job.generator, inversion.weights),
-        code: inversion.codes[i],
-        loss: inversion.loss[i],
-        steps: inversion.steps[i],
+        code: inversion.codes[0],
+        loss: inversion.loss[0],
+        steps: inversion.steps[0],
         seconds,
-        history: { loss: inversion.history.loss[i], masked: inversion.history.masked[i] },
+        history: { loss: inversion.history.loss[0], masked: inversion.history.masked[0] },
       };
+      i++;
     }
   }
 }
@@ -159,8 +155,7 @@ function masksOf(
   x: Image,
   y: Image,
   residual: Image,
-  found: Image | undefined,
-  missing: Mask | undefined,
+  { mask: found, missing }: Inversion,
 ): Pick<Restoration, 'mask' | 'softMask'> {
   if (!found) {
     const limit = job.thresholdGrey / 127.5;
@@ -174,8 +169,8 @@ function masksOf(
   const { formulation } = job.method.stages[job.method.stages.length - 1];
   const { form } = formulation.mask;
   const isBinary = form === 'given' || (form === 'exact' && formulation.loss.some((term) => term.kind === 'l1'));
-  const soft = isBinary ? softened(found, x, y) : found;
-  return { mask: binaryMask(found), softMask: channelMean(soft) };
+  const mask = float32(float32Data(found), found.dims);
+  return { mask: binaryMask(mask), softMask: channelMean(isBinary ? softened(mask, x, y) : mask) };
 }
 
 /**

@@ -5,7 +5,7 @@
 import type { CompiledStep } from './step.ts';
 
 export interface Reuse {
-  /** By stage and batch. */
+  /** By the stage's name and batch. */
   readonly steps: Map<string, Promise<CompiledStep>>;
   /** Images of the pool's batches, by the first latent of each. */
   readonly pool: Map<number, Float32Array>;

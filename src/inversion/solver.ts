@@ -12,7 +12,7 @@ import { foundMasks } from './found-mask.ts';
 import type { Generator } from './generator.ts';
 import { checkImages, checkMask, keepOf } from './given.ts';
 import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
-import { looksForMissing, type Method, type ResultCode, type Stage } from './method.ts';
+import { looksForMissing, type Method, type ResultCode, type Stage, stageTunesWeights } from './method.ts';
 import { missingPixels } from './missing.ts';
 import { STEP } from './names.ts';
 import { grossThresholds } from './noise.ts';
@@ -77,18 +77,18 @@ export interface Solver {
   dispose(): Promise<void>;
 }
 
-/** Runs all stages, or what is left of them after the state `from`. */
+/** Runs all stages, from the starts `latents` if given (see `Solver.init`), or what is left of them after the state `from`. */
 export async function runMethod(
   generator: Generator,
   method: Method,
   runtime: Runtime,
   images: Tensor,
   mask?: Tensor,
-  options: SolverOptions & { readonly from?: SolverState } = {},
+  options: SolverOptions & { readonly from?: SolverState; readonly latents?: ReadonlyMap<string, Tensor> } = {},
 ): Promise<Inversion> {
   const solver = createSolver(generator, method, runtime, options);
   try {
-    await (options.from ? solver.resume(options.from, images, mask) : solver.init(images, mask));
+    await (options.from ? solver.resume(options.from, images, mask) : solver.init(images, mask, options.latents));
     do {
       while (!solver.terminate() && !options.signal?.aborted) {
         const report = await solver.step();
@@ -127,7 +127,7 @@ export function createSolver(
   const compile = (batch: number): Promise<CompiledStep> => {
     const make = () => compileStep(generator, stage().formulation, batch, evaluate, options.critic);
     if (!options.reuse) return make();
-    const key = `${stageIndex}/${batch}`;
+    const key = `${stage().name}/${batch}`;
     const known = options.reuse.steps.get(key) ?? make();
     options.reuse.steps.set(key, known);
     return known;
@@ -154,7 +154,7 @@ export function createSolver(
   async function enter(start: (step: CompiledStep) => ReadonlyMap<string, Tensor>): Promise<void> {
     const { name, formulation, starts } = stage();
     const batch = images.dims[0] * starts;
-    if (batch > 1 && formulation.weightGroups.flat().length > 0) {
+    if (batch > 1 && stageTunesWeights(stage())) {
       throw new RgiError(
         'usage',
         `The stage '${name}' of ${method.name} tunes the generator's weights, which belong to one image and one search: invert one image at a time (restoreImages does).`,

@@ -76,13 +76,13 @@ export async function runPictures(
     const first = batch[0].item.name;
     const what = batch.length === 1 ? first : `${first} and ${batch.length - 1} more`;
     let made = 0;
-    const onStep = () => {
-      made++;
+    const onStep = (_: unknown, pictures: number) => {
+      made += pictures;
       const total = (inverted + waiting.length + batch.length + unread) * steps;
       progress.show(
-        inverted * steps + Math.min(made, steps) * batch.length,
+        inverted * steps + Math.min(made, steps * batch.length),
         total,
-        `${what}: step ${made} of ${steps}`,
+        `${what}: step ${Math.ceil(made / batch.length)} of ${steps}`,
       );
     };
     progress.show(inverted, inverted + waiting.length + batch.length + unread, `${what}: choosing starts`);

@@ -79,7 +79,7 @@ export async function evaluateInpaint(
         const task: Task = { setting, contestant, first, members: pictures.slice(first, first + size) };
         const onProgress = (made: number) =>
           hooks.onProgress?.(
-            before + first * steps + Math.min(made, steps) * task.members.length,
+            before + first * steps + Math.min(made, steps * task.members.length),
             total,
             `${setting.name}, ${contestant.recipe.name}, ${task.members[0].name}`,
           );
@@ -120,7 +120,13 @@ async function recordsOf(
   let stepsMade = 0;
   const images = stackImages(members.map((picture) => picture.image));
   const batch: TrialBatch = { generator: job.generator, contestant, case: setting, images, first, seed: job.seed };
-  const trials = await runTrials(batch, runtime, { onStep: () => onProgress(++stepsMade), signal });
+  const trials = await runTrials(batch, runtime, {
+    onStep: (_, pictures) => {
+      stepsMade += pictures;
+      onProgress(stepsMade);
+    },
+    signal,
+  });
   if (!trials) return undefined;
   const made: TrialRecord[] = [];
   for (const [i, trial] of trials.entries()) {
