@@ -28,7 +28,7 @@ describe('what an option means', () => {
     const { lambda } = refine.controls(refine.steps);
     expect({ loss, mask, priors, reduction }).toEqual({
       loss: [{ kind: 'l2', weight: 1 }],
-      mask: { form: 'exact', shared: true, coherence: 0.8 },
+      mask: { form: 'exact', shared: true, missing: true, coherence: 0.8 },
       priors: [{ kind: 'latent', weight: 4, ofHidden: true }],
       reduction: 'sum',
     });
