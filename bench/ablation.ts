@@ -42,6 +42,13 @@ const SAME_PRIOR = everyStage((stage) => ({
   formulation: { ...stage.formulation, priors: [LATENT_PRIOR] },
 }));
 
+/** Pixels without data are looked at like all others. */
+const NOTHING_MISSING = everyStage((stage) => {
+  const { mask } = stage.formulation;
+  if (mask.form !== 'exact') return stage;
+  return { ...stage, formulation: { ...stage.formulation, mask: { ...mask, missing: false } } };
+});
+
 /** All planned steps, the rate falling once lambda has reached its end. */
 const withAdam = everyStage(({ terminate: _terminate, ...stage }) => ({
   ...stage,
@@ -63,6 +70,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   default: {},
   'without prior': { options: NO_PRIOR },
   'prior alike whatever is hidden': { change: SAME_PRIOR },
+  'missing pixels not known': { change: NOTHING_MISSING },
   'without coherence': { options: NO_COHERENCE },
   'absolute error': { options: ABSOLUTE },
   'none of these': { options: { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE } },
