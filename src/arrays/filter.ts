@@ -19,6 +19,25 @@ export function boxMean(image: Tensor, size: number): Tensor<'float32'> {
   return float32(result, image.dims);
 }
 
+/** The least and the greatest value of each pixel and its up to eight neighbours, of one `height` x `width` map. */
+export function neighbourRanges(map: Float32Array, height: number, width: number) {
+  const [least, most] = [new Float32Array(map.length), new Float32Array(map.length)];
+  for (let y = 0, p = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, p++) {
+      let [low, high] = [map[p], map[p]];
+      for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
+        for (let q = row * width + Math.max(0, x - 1); q <= row * width + Math.min(width - 1, x + 1); q++) {
+          if (map[q] < low) low = map[q];
+          if (map[q] > high) high = map[q];
+        }
+      }
+      least[p] = low;
+      most[p] = high;
+    }
+  }
+  return { least, most };
+}
+
 /** Sums over `half` neighbours to each side along a line of `count` values that are `stride` apart: each from the one before. */
 function windowSums(from: Float64Array, to: Float64Array, start: number, stride: number, count: number, half: number) {
   let sum = 0;

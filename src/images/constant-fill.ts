@@ -1,40 +1,39 @@
 /**
  * Missing data that nobody has told: dead lines of a sensor, saturated dust, letters and bars that were drawn over a picture are filled
- * with one value, exactly, up to a sharp border. A camera never gives that: in neighbouring pixels of a photograph there is noise, and
- * what is saturated fades in from its surroundings.
+ * with one value (in 8 bits) up to a sharp border. A camera hardly gives that: in neighbouring pixels of a photograph there is noise, and
+ * what is saturated mostly fades in from its surroundings.
  */
 import { connectedComponents } from '../arrays/components.ts';
-import { type Image, shapeOf } from './image.ts';
+import { type Image, type Mask, shapeOf } from './image.ts';
 
 /** A region of so many pixels of one colour is no coincidence; once there is one, smaller regions of its colour are of it. */
 const LEAST_PIXELS = 16;
 
-/**
- * A border is sharp where at least half of the neighbours beyond it differ by so many grey levels (mean over the channels). Of 250 clean
- * photographs of faces, 64 x 64, not one has a region like that; three quarters would lose every third bar whose border falls between pixels.
- */
+/** A border is sharp where at least half of the neighbours beyond it differ by so many grey levels (mean over the channels): docs/figures.md. */
 const SHARP_GREY = 10;
 const SHARP_SHARE = 0.5;
 
-/** Of an image [1,C,H,W], the pixels of each colour with which regions are filled up to a sharp border. */
-export function constantFills(image: Image): number[][] {
+/**
+ * Of an image [1,C,H,W], the pixels of each colour with which regions are filled up to a sharp border. `outside` [1,1,H,W] is 1 where there
+ * is no picture.
+ */
+export function constantFills(image: Image, outside?: Mask): number[][] {
   const { height, width } = shapeOf(image);
   const colours = coloursOf(image);
+  const isInside = (p: number) => !outside || outside.data[p] < 0.5;
   /** Of the pixels for which `mask` is 1, those in regions of so many pixels with a sharp border. */
   const bordered = (mask: Uint8Array, least: number): number[] => {
     const isSame = (p: number, q: number) => colours[p] === colours[q];
     const { labels, sizes, count } = connectedComponents(mask, height, width, 8, isSame);
-    const sharp = sharpShares(image, labels, count);
+    const sharp = sharpShares(image, labels, count, isInside);
     const isIn = sharp.map((share, region) => (share >= SHARP_SHARE && sizes[region] >= least ? 1 : 0));
     return Array.from(labels.keys()).filter((p) => isIn[labels[p]] === 1);
   };
-  const fills = new Set(bordered(pairedPixels(colours, height, width), LEAST_PIXELS).map((p) => colours[p]));
-  return [...fills].map((fill) =>
-    bordered(
-      Uint8Array.from(colours, (colour) => (colour === fill ? 1 : 0)),
-      1,
-    ),
-  );
+  const paired = pairedPixels(colours, height, width).map((pair, p) => (isInside(p) ? pair : 0));
+  const fills = new Map<number, number[]>(bordered(paired, LEAST_PIXELS).map((p) => [colours[p], []]));
+  const filled = Uint8Array.from(colours, (colour, p) => (fills.has(colour) && isInside(p) ? 1 : 0));
+  for (const p of bordered(filled, 1)) fills.get(colours[p])!.push(p);
+  return [...fills.values()];
 }
 
 /** A number for each pixel's colour in 8 bits. */
@@ -60,14 +59,14 @@ function pairedPixels(colours: Float64Array, height: number, width: number): Uin
   return paired;
 }
 
-/** Of the neighbours beyond each region's border, the share that is sharply different; 0 for a region without any. */
-function sharpShares(image: Image, labels: Int32Array, count: number): Float64Array {
+/** Of each region's pairs of a pixel and a neighbour beyond its border, the share that differs sharply; 0 for a region without any. */
+function sharpShares(image: Image, labels: Int32Array, count: number, isInside: (p: number) => boolean): Float64Array {
   const { channels, height, width } = shapeOf(image);
   const plane = height * width;
   const beyond = new Int32Array(count + 1);
   const sharp = new Int32Array(count + 1);
   const look = (p: number, q: number) => {
-    if (labels[p] === 0 || labels[q] === labels[p]) return;
+    if (labels[p] === 0 || labels[q] === labels[p] || !isInside(q)) return;
     beyond[labels[p]]++;
     let sum = 0;
     for (let c = 0; c < channels; c++) sum += Math.abs(image.data[c * plane + p] - image.data[c * plane + q]);

@@ -3,7 +3,7 @@
  * leave the range (corruptions are not clipped); only 8- and 16-bit pixels are.
  */
 import { RgiError } from '../errors.ts';
-import { sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import { float32, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
 
 /** float32 [N,C,H,W], values in [-1,1] by convention. */
 export type Image = Tensor<'float32'>;
@@ -191,6 +191,24 @@ export function binaryMask(mask: Image, threshold = 0.5): Mask {
     }
   }
   return binary;
+}
+
+/** What is masked by either, of masks of one shape. */
+export function unionOf(a: Mask, b: Mask | undefined): Mask {
+  if (!b) return a;
+  return float32(
+    a.data.map((m, i) => Math.max(m, b.data[i])),
+    a.dims,
+  );
+}
+
+/** A map of a mask's shape, 0 where the mask is 1. */
+export function zeroWhere(mask: Mask | undefined, map: Image): Image {
+  if (!mask) return map;
+  return float32(
+    map.data.map((v, i) => (mask.data[i] > 0.5 ? 0 : v)),
+    map.dims,
+  );
 }
 
 /** Share of a mask's pixels above 0.5. */

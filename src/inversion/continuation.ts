@@ -66,7 +66,7 @@ export function continuation(options: ContinuationOptions): Stage[] {
     optimiser: OPTIMISER,
     weightGroups: [],
   });
-  const exact: MaskForm = { form: 'exact', shared: true, missing: options.adaptive };
+  const exact: MaskForm = { form: 'exact', shared: true, ...(options.adaptive ? { missing: true } : {}) };
   const hidden = options.priors.map(forHidden);
   const given = formulation({ form: 'given' }, hidden);
   const path = Math.ceil(options.steps * SHARES.falling);

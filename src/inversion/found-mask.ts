@@ -7,7 +7,16 @@
  */
 import { connectedComponents } from '../arrays/components.ts';
 import { boxMean } from '../arrays/filter.ts';
-import { binaryMask, type Image, imageAt, type Mask, shapeOf, stackImages } from '../images/image.ts';
+import {
+  binaryMask,
+  type Image,
+  imageAt,
+  type Mask,
+  shapeOf,
+  stackImages,
+  unionOf,
+  zeroWhere,
+} from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import { isAdaptive, type Method } from './method.ts';
 import { grossThresholds } from './noise.ts';
@@ -41,41 +50,39 @@ export interface FoundMask {
   readonly softMask: Mask;
 }
 
-/** Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] is surely masked. */
+/** Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] says nothing of the rest, and is masked. */
 export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
-  const [grossGrey] = grossThresholds(x, y);
-  const found = foundMask(oddResidual(x, y, grossGrey), grossGrey);
-  if (!missing) return found;
-  const withMissing = ({ data, dims }: Mask) =>
-    float32(
-      data.map((m, i) => Math.max(m, missing.data[i])),
-      dims,
-    );
-  return { mask: withMissing(found.mask), softMask: withMissing(found.softMask) };
+  const [grossGrey] = grossThresholds(x, y, missing);
+  return foundMask(oddResidual(x, y, grossGrey, missing), grossGrey, missing);
 }
 
 /** `residual` [1,1,H,W] in units of [-1,1]; `grossGrey`: see `grossThresholds`. */
-export function foundMask(residual: Image, grossGrey: number): FoundMask {
+export function foundMask(residual: Image, grossGrey: number, missing?: Mask): FoundMask {
+  const seen = zeroWhere(missing, residual);
   const least = leastOf(grossGrey);
-  const all = hysteresis(residual, least, sureOf(grossGrey));
-  const alone = hysteresis(residual, leastOf(ALONE * grossGrey), sureOf(ALONE * grossGrey));
-  const inside = insideShares(residual);
+  const all = hysteresis(seen, least, sureOf(grossGrey));
+  const alone = hysteresis(seen, leastOf(ALONE * grossGrey), sureOf(ALONE * grossGrey));
+  const inside = insideShares(seen);
   const near = boxMean(alone, SQUARE).data;
   const gross = float32(
     all.data.map((m, i) => (near[i] > TOGETHER * inside[i] ? m : alone.data[i])),
-    residual.dims,
+    seen.dims,
   );
-  const surely = residual.data.map((r, i) => gross.data[i] * squaredMask(r, least));
-  const around = surroundedShares(gross, inside);
+  const surely = float32(
+    seen.data.map((r, i) => gross.data[i] * squaredMask(r, least)),
+    seen.dims,
+  );
+  const known = unionOf(gross, missing);
+  const around = float32(surroundedShares(known, inside), seen.dims);
   return {
-    mask: float32(
-      gross.data.map((m, i) => (m > 0 || around[i] > 0 ? 1 : 0)),
-      residual.dims,
+    mask: unionOf(
+      known,
+      float32(
+        around.data.map((share) => (share > 0 ? 1 : 0)),
+        seen.dims,
+      ),
     ),
-    softMask: float32(
-      surely.map((m, i) => Math.max(m, around[i])),
-      residual.dims,
-    ),
+    softMask: unionOf(unionOf(surely, missing), around),
   };
 }
 

@@ -1,7 +1,11 @@
-/** What a solver is given: images and masks of the right shapes. */
+/** What a solver is given: images and masks of the right shapes, and what follows from them before any search. */
 import { RgiError } from '../errors.ts';
+import type { Mask } from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { Generator } from './generator.ts';
+import { looksForMissing, type Method } from './method.ts';
+import { type MissingOptions, missingPixels } from './missing.ts';
 
 /** Throws `input` for images of another shape than the generator makes. */
 export function checkImages(generator: Generator, images: Tensor): void {
@@ -27,6 +31,29 @@ export function checkMask(images: Tensor, mask: Tensor): void {
     'input',
     `The mask is [${mask.dims.join(', ')}]; images of [${images.dims.join(', ')}] need [${n}, 1, ${height}, ${width}].`,
   );
+}
+
+/**
+ * What is kept of each pixel, [n,1,H,W], and what is missing: by the mask [n,1,H,W] that a method needs (`usage` without it), or by what
+ * methods look for that do not need one.
+ */
+export async function knownBeforehand(
+  generator: Generator,
+  method: Method,
+  runtime: Runtime,
+  images: Tensor,
+  mask: Tensor | undefined,
+  options: MissingOptions,
+): Promise<{ readonly keep?: Tensor; readonly missing?: Mask }> {
+  if (mask) checkMask(images, mask);
+  if (method.needsMask) {
+    if (!mask)
+      throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
+    return { keep: (method.keepOf ?? keepOf)(mask) };
+  }
+  if (!looksForMissing(method)) return {};
+  const missing = await missingPixels(generator, images, runtime, options);
+  return { keep: keepOf(missing), missing };
 }
 
 /** 1 - M */

@@ -7,12 +7,12 @@ import type { Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { foundMasks } from './found-mask.ts';
 import type { Generator } from './generator.ts';
-import { type Method, type Stage, stageTunesWeights } from './method.ts';
+import { type Method, type Stage, stageTunesWeights, tunesWeights } from './method.ts';
 import { type Inversion, runMethod, type SolverOptions, type StepReport } from './solver.ts';
 import { rows } from './starts.ts';
 
 export interface InTurnOptions extends Omit<SolverOptions, 'onStep'> {
-  /** After each step; how many pictures it moved. */
+  /** After each step, with its stage's number in the whole method; how many pictures it was made for. */
   readonly onStep?: (report: StepReport, pictures: number) => void;
 }
 
@@ -24,17 +24,17 @@ export interface OneInversion {
 
 /** Stages for all pictures together, and the rest; undefined where no picture can go with another, or all can to the end. */
 function divided(method: Method): { readonly together: Stage[]; readonly inTurn: Stage[] } | undefined {
-  const first = method.stages.findIndex(stageTunesWeights);
-  // What follows begins with latents and a mask: nothing else is handed on.
-  if (first < 1 || !(method.needsMask || method.stages[first].fixesMask)) return undefined;
-  return { together: method.stages.slice(0, first), inTurn: method.stages.slice(first) };
+  const at = method.stages.findIndex(stageTunesWeights);
+  if (at < 1) return undefined;
+  const { fixesMask, continues, lambdaOfThreshold } = method.stages[at];
+  // Latents and masks are handed on, and nothing else.
+  if (continues || lambdaOfThreshold || !(method.needsMask || fixesMask)) return undefined;
+  return { together: method.stages.slice(0, at), inTurn: method.stages.slice(at) };
 }
 
-/** How many pictures can begin side by side: one, or any number. */
+/** Can pictures begin side by side? */
 export function beginsTogether(method: Method): boolean {
-  return (
-    !stageTunesWeights(method.stages[0]) && (!method.stages.some(stageTunesWeights) || divided(method) !== undefined)
-  );
+  return !tunesWeights(method) || divided(method) !== undefined;
 }
 
 /** Yields the inversion of each image of `images` [n,C,H,W], in order; aborted, it may end before the last. `masks`: see `runMethod`. */
@@ -47,14 +47,19 @@ export async function* invertInTurn(
   { onStep, ...options }: InTurnOptions = {},
 ): AsyncGenerator<OneInversion> {
   const n = images.dims[0];
-  const reporting = (pictures: number) => (onStep ? { onStep: (report: StepReport) => onStep(report, pictures) } : {});
+  const reporting = (pictures: number, stagesBefore = 0) =>
+    onStep
+      ? { onStep: (report: StepReport) => onStep({ ...report, stage: stagesBefore + report.stage }, pictures) }
+      : {};
   const parts = divided(method);
   const started = performance.now();
   const first = parts ? { ...method, stages: parts.together } : method;
   const all = await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
   const shared = (performance.now() - started) / 1000 / n;
-  const found = parts && (masks ?? foundMasks(method, images, all.image, all.mask!, all.missing));
-  const rest: Method | undefined = parts && { ...method, needsMask: true, stages: parts.inTurn };
+  if (parts && options.signal?.aborted) return;
+  const fixed = method.needsMask ? masks : parts && foundMasks(method, images, all.image, all.mask!, all.missing);
+  const keepOf = method.needsMask ? method.keepOf : undefined;
+  const rest: Method | undefined = parts && { ...method, keepOf, needsMask: true, stages: parts.inTurn };
   for (let i = 0; i < n; i++) {
     const before = oneOf(all, i);
     if (!rest) {
@@ -63,9 +68,9 @@ export async function* invertInTurn(
     }
     if (options.signal?.aborted) return;
     const from = performance.now();
-    const own = await runMethod(generator, rest, runtime, rows(images, [i]), rows(found!, [i]), {
+    const own = await runMethod(generator, rest, runtime, rows(images, [i]), rows(fixed!, [i]), {
       ...options,
-      ...reporting(1),
+      ...reporting(1, parts!.together.length),
       latents: before.latents,
     });
     yield { inversion: after(before, own), seconds: shared + (performance.now() - from) / 1000 };
@@ -88,7 +93,7 @@ function oneOf(all: Inversion, i: number): Inversion {
 }
 
 /** What the last stages have made, and the way to it. */
-function after(before: Inversion, own: Inversion): Inversion {
+function after(before: Inversion, { state: _ofTheRest, ...own }: Inversion): Inversion {
   return {
     ...own,
     ...(before.missing ? { missing: before.missing } : {}),

@@ -10,7 +10,7 @@ import { evaluatorOf, type Loop, type Runtime, type Tensors } from '../runtime/r
 import { renderFeeds, stepFeeds } from './feeds.ts';
 import type { Generator } from './generator.ts';
 import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
-import type { Method } from './method.ts';
+import { looksForMissing, type Method } from './method.ts';
 import { STEP } from './names.ts';
 import { initialTensors } from './state.ts';
 import { type CompiledStep, compileStep } from './step.ts';
@@ -29,7 +29,8 @@ export async function keptSearch(
 ): Promise<KeptSearch> {
   if (method.stages.some((stage) => stage.starts !== 1))
     throw new RgiError('usage', 'A kept search needs stages of one start each.');
-  if (method.needsMask || method.stages.some((stage) => stage.lambdaOfThreshold || stage.fixesMask))
+  const measures = method.stages.some((stage) => stage.lambdaOfThreshold || stage.fixesMask);
+  if (method.needsMask || measures || looksForMissing(method))
     throw new RgiError('usage', 'A kept search knows no mask and measures no threshold: give the method a threshold.');
   const evaluate = evaluatorOf(runtime, encodeModel);
   const compiled: CompiledStep[] = [];

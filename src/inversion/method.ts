@@ -64,6 +64,11 @@ export function stageTunesWeights({ formulation }: Stage): boolean {
   return formulation.weightGroups.flat().length > 0;
 }
 
+/** Does the method, for each picture anew? */
+export function tunesWeights(method: Method): boolean {
+  return method.stages.some(stageTunesWeights);
+}
+
 /** Does it look for pixels without data beforehand? */
 export function looksForMissing(method: Method): boolean {
   return method.stages.some(({ formulation: { mask } }) => mask.form === 'exact' && mask.missing);

@@ -1,4 +1,5 @@
 /** Pixels that carry no data, known before any search: a region of one colour up to a sharp border, where the generator makes none. */
+import { neighbourRanges } from '../arrays/filter.ts';
 import { constantFills } from '../images/constant-fill.ts';
 import { imageAt, type Mask } from '../images/image.ts';
 import { encodeModel } from '../onnx/encode.ts';
@@ -21,17 +22,26 @@ const FLAT_GREY = 1.5;
 /** Pictures that the generator is asked for, with a fixed seed. */
 const ASKED = 50;
 
+export interface MissingOptions {
+  /** 1 where there is no picture, [n,1,H,W]: nothing is looked for there, and it is missing. */
+  readonly outside?: Mask;
+  readonly reuse?: Reuse;
+}
+
 /** What of images `x` [n,C,H,W] is filled with one value where that is not natural for the generator: 1, [n,1,H,W]. */
-export async function missingPixels(generator: Generator, x: Tensor, runtime: Runtime, reuse?: Reuse): Promise<Mask> {
+export async function missingPixels(
+  generator: Generator,
+  x: Tensor,
+  runtime: Runtime,
+  { outside, reuse }: MissingOptions = {},
+): Promise<Mask> {
   const [n, , height, width] = x.dims;
-  const missing = zeros('float32', [n, 1, height, width]);
+  const missing = outside ? float32(outside.data.slice(), outside.dims) : zeros('float32', [n, 1, height, width]);
   const images = float32(float32Data(x), x.dims);
-  const fills = Array.from({ length: n }, (_, i) => constantFills(imageAt(images, i)));
+  const fills = Array.from({ length: n }, (_, i) => constantFills(imageAt(images, i), outside && imageAt(outside, i)));
   // Most pictures have none, and need not ask the generator.
   if (fills.every((own) => own.length === 0)) return missing;
-  const known = reuse?.flatness ?? flatShares(generator, runtime);
-  if (reuse) reuse.flatness = known;
-  const shares = await known;
+  const shares = await askedOnce(generator, runtime, reuse);
   const isNatural = (pixels: Iterable<number>, count: number) => {
     let flat = 0;
     for (const p of pixels) flat += shares[p];
@@ -39,10 +49,22 @@ export async function missingPixels(generator: Generator, x: Tensor, runtime: Ru
   };
   if (isNatural(shares.keys(), shares.length)) return missing;
   fills.forEach((own, i) => {
-    for (const pixels of own)
+    for (const pixels of own) {
       if (!isNatural(pixels, pixels.length)) for (const p of pixels) missing.data[i * height * width + p] = 1;
+    }
   });
   return missing;
+}
+
+async function askedOnce(generator: Generator, runtime: Runtime, reuse: Reuse | undefined): Promise<Float32Array> {
+  const known = reuse?.flatness ?? flatShares(generator, runtime);
+  if (reuse) reuse.flatness = known;
+  try {
+    return await known;
+  } catch (error) {
+    if (reuse) reuse.flatness = undefined;
+    throw error;
+  }
 }
 
 /** The share of the generator's pictures that are flat about each pixel, [H*W]. */
@@ -58,29 +80,22 @@ async function flatShares(generator: Generator, runtime: Runtime): Promise<Float
       const made = await session.run(await generator.draw(batch, random), [generator.output]);
       const pictures = float32Data(made.get(generator.output)!);
       for (let i = 0; i < batch; i++) {
-        const picture = pictures.subarray(i * channels * height * width, (i + 1) * channels * height * width);
-        for (let p = 0; p < shares.length; p++) if (isFlat(picture, generator, p)) shares[p] += 1 / (rounds * batch);
+        const flat = new Uint8Array(shares.length).fill(1);
+        for (let c = i * channels; c < (i + 1) * channels; c++) {
+          // As a file would have it.
+          const plane = pictures
+            .subarray(c * flat.length, (c + 1) * flat.length)
+            .map((v) => Math.min(1, Math.max(-1, v)));
+          const { least, most } = neighbourRanges(plane, height, width);
+          for (let p = 0; p < flat.length; p++) if (most[p] - least[p] > FLAT_GREY / 127.5) flat[p] = 0;
+        }
+        flat.forEach((yes, p) => {
+          shares[p] += yes / (rounds * batch);
+        });
       }
     }
   } finally {
     await session.dispose();
   }
   return shares;
-}
-
-function isFlat(picture: Float32Array, { channels, height, width }: Generator, p: number): boolean {
-  const [y, x] = [Math.floor(p / width), p % width];
-  for (let c = 0; c < channels; c++) {
-    let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (let v = Math.max(0, y - 1); v <= Math.min(height - 1, y + 1); v++) {
-      for (let u = Math.max(0, x - 1); u <= Math.min(width - 1, x + 1); u++) {
-        // As a file would have it.
-        const value = Math.min(1, Math.max(-1, picture[(c * height + v) * width + u]));
-        least = Math.min(least, value);
-        most = Math.max(most, value);
-      }
-    }
-    if (most - least > FLAT_GREY / 127.5) return false;
-  }
-  return true;
 }

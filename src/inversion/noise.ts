@@ -2,6 +2,7 @@
  * How far a picture is from what the generator can make, found from the picture itself: the scale of its inlying residuals.
  * The mask must not start below it, or it takes in texture that no latent explains.
  */
+import type { Mask } from '../images/image.ts';
 import { float32Data, type Tensor } from '../onnx/tensor.ts';
 
 /** A residual of so many medians of the inliers is gross: five medians are 3.4 standard deviations of a normal law. */
@@ -21,9 +22,9 @@ const LEAST_KEPT = 0.25;
 /**
  * For each image of `x` and `y` [n,C,H,W] the residual, in grey levels (mean absolute over the channels), from which on a
  * pixel is no inlier: the fixed point of t = 5 median{ r : r < t }. It begins at the lower quartile, so that it holds where
- * up to about half of the pixels are corrupted.
+ * up to about half of the pixels are corrupted. Pixels that are `missing` (1, [n,1,H,W]) do not count.
  */
-export function grossThresholds(x: Tensor, y: Tensor): number[] {
+export function grossThresholds(x: Tensor, y: Tensor, missing?: Mask): number[] {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
@@ -33,7 +34,8 @@ export function grossThresholds(x: Tensor, y: Tensor): number[] {
       const at = (image * channels + c) * plane;
       for (let p = 0; p < plane; p++) residuals[p] += Math.abs(a[at + p] - b[at + p]) / channels;
     }
-    return Math.min(MOST_GREY, 127.5 * fixedPoint(residuals.sort()));
+    const seen = missing ? residuals.filter((_, p) => missing.data[image * plane + p] < 0.5) : residuals;
+    return Math.min(MOST_GREY, 127.5 * fixedPoint(seen.sort()));
   });
 }
 
@@ -60,6 +62,7 @@ export function isOutside(misfitGrey: number, maskedShare: number): boolean {
 }
 
 function fixedPoint(sorted: Float32Array): number {
+  if (sorted.length === 0) return 0;
   // The lower quartile of a half-normal law is about half its median.
   let threshold = GROSS * 2 * sorted[Math.floor(sorted.length / 4)];
   for (let round = 0; round < ROUNDS; round++) {

@@ -2,7 +2,8 @@
  * How odd a residual is, by what a generator cannot make: of hair and edges it is wrong in brightness first, and by as much as a
  * displacement of a pixel would be. A stain is often wrong in colour alone, and its root mean square over the channels is then a small one.
  */
-import { type Image, residualMap, shapeOf } from '../images/image.ts';
+import { neighbourRanges } from '../arrays/filter.ts';
+import { type Image, type Mask, residualMap, shapeOf } from '../images/image.ts';
 import { float32 } from '../onnx/tensor.ts';
 
 /** The share of the picture's own scale of residuals in the scales that its colours and its brightness are measured by. */
@@ -18,9 +19,9 @@ const FORGIVEN = 0.5;
  *     sqrt(h m'^2 + g q^2),   h = t / (.9 b + .1 t) up to 1,   g = t / (.9 k + .1 t) from 1 on
  *
  * where b and k are the mean squares of the coordinate of brightness and of a coordinate of colour, t of any, over the pixels whose root mean
- * square is at most `grossGrey` (Mahalanobis' distance, within limits). In units of [-1,1], [1,1,H,W]; |m'| for grey pictures.
+ * square is at most `grossGrey`, without those that are `missing` (Mahalanobis' distance, within limits). In units of [-1,1], [1,1,H,W]; |m'| for grey pictures.
  */
-export function oddResidual(x: Image, y: Image, grossGrey: number): Image {
+export function oddResidual(x: Image, y: Image, grossGrey: number, missing?: Mask): Image {
   const plain = residualMap(x, y);
   const { channels } = shapeOf(x);
   const [light, made] = [brightnessOf(x), brightnessOf(y)];
@@ -29,7 +30,7 @@ export function oddResidual(x: Image, y: Image, grossGrey: number): Image {
   const squared = plain.data.map((_, p) => (light.data[p] - made.data[p]) ** 2);
   let [any, mean] = [0, 0];
   plain.data.forEach((r, p) => {
-    if (127.5 * r > grossGrey) return;
+    if (127.5 * r > grossGrey || missing?.data[p] === 1) return;
     any += r ** 2;
     mean += squared[p];
   });
@@ -55,19 +56,12 @@ function brightnessOf(image: Image): Image {
 /** |x - y| but for `FORGIVEN` of what is between the values of y in a square of 3 x 3. */
 function unforgiven(x: Image, y: Image): Image {
   const { height, width } = shapeOf(x);
-  const odd = new Float32Array(height * width);
-  for (let v = 0, p = 0; v < height; v++) {
-    for (let u = 0; u < width; u++, p++) {
-      let [least, most] = [y.data[p], y.data[p]];
-      for (let row = Math.max(0, v - 1); row <= Math.min(height - 1, v + 1); row++) {
-        for (let q = row * width + Math.max(0, u - 1); q <= row * width + Math.min(width - 1, u + 1); q++) {
-          least = Math.min(least, y.data[q]);
-          most = Math.max(most, y.data[q]);
-        }
-      }
-      const beyond = Math.max(0, least - x.data[p], x.data[p] - most);
-      odd[p] = FORGIVEN * beyond + (1 - FORGIVEN) * Math.abs(x.data[p] - y.data[p]);
-    }
-  }
-  return float32(odd, x.dims);
+  const { least, most } = neighbourRanges(y.data, height, width);
+  return float32(
+    x.data.map((value, p) => {
+      const beyond = Math.max(0, least[p] - value, value - most[p]);
+      return FORGIVEN * beyond + (1 - FORGIVEN) * Math.abs(value - y.data[p]);
+    }),
+    x.dims,
+  );
 }

@@ -3,14 +3,14 @@
  * mask that was found, the composite (found region filled, the rest untouched), the residual map.
  */
 import { composite } from '../images/blend.ts';
-import { binaryMask, clip, type Image, imageAt, type Mask, residualMap } from '../images/image.ts';
+import { binaryMask, clip, type Image, imageAt, type Mask, residualMap, unionOf, zeroWhere } from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
-import { foundIn, squaredMask } from './found-mask.ts';
+import { type FoundMask, foundIn, squaredMask } from './found-mask.ts';
 import type { Generator } from './generator.ts';
 import { beginsTogether, invertInTurn } from './in-turn.ts';
-import { isAdaptive, type Method, type ResultCode, stageTunesWeights } from './method.ts';
+import { isAdaptive, type Method, type ResultCode } from './method.ts';
 import { misfits } from './noise.ts';
 import { type Reuse, reuse } from './reuse.ts';
 import type { Inversion, StepReport } from './solver.ts';
@@ -24,10 +24,12 @@ export interface RestoreJob {
   readonly images: Image;
   /** True or drawn masks [n,1,H,W], for methods that are given one. */
   readonly masks?: Mask;
+  /** 1 where there is no picture (margins), [n,1,H,W]: our presets leave it out, and no mask that is found tells it. */
+  readonly outside?: Mask;
   readonly critic?: Critic;
   /** Shared with other jobs of the same generator, method and critic; a job shares among its own batches anyway. */
   readonly reuse?: Reuse;
-  /** Pictures inverted side by side; methods that tune weights take one at a time. */
+  /** Pictures inverted side by side; methods that tune weights from the beginning take one at a time. */
   readonly batch?: number;
   /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. */
   readonly thresholdGrey: number;
@@ -61,7 +63,7 @@ export interface Restoration {
 export interface RestoreHooks {
   /** Before each batch: the pictures [from, to) of how many. */
   readonly onBatch?: (from: number, to: number) => void;
-  /** After each step; how many pictures it moved. */
+  /** After each step; how many pictures it was made for. */
   readonly onStep?: (report: StepReport, pictures: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -73,11 +75,6 @@ const PIXELS = 16 * 128 ** 2;
 /** How many steps a method makes for each picture at most, for progress. */
 export function plannedSteps(method: Method): number {
   return method.stages.reduce((sum, stage) => sum + stage.steps, 0);
-}
-
-/** Does the method change the generator's weights, for each picture anew? */
-export function tunesWeights(method: Method): boolean {
-  return method.stages.some(stageTunesWeights);
 }
 
 /** Pictures that `restoreImages` inverts side by side at most. */
@@ -95,7 +92,7 @@ export function evenBatch(total: number, most: number): number {
   return Math.max(1, Math.ceil(total / Math.max(1, Math.ceil(total / most))));
 }
 
-/** Yields one restoration per picture, in order; stops early (without the unfinished batch) when aborted. */
+/** Yields one restoration per picture, in order; stops early, before the first unfinished picture, when aborted. */
 export async function* restoreImages(
   job: RestoreJob,
   runtime: Runtime,
@@ -110,17 +107,22 @@ export async function* restoreImages(
     const picked = Array.from({ length: to - from }, (_, i) => from + i);
     const images = rows(job.images, picked);
     const masks = job.masks && rows(job.masks, picked);
+    const margins = job.outside && rows(job.outside, picked);
     const { critic } = job;
     const { onStep, signal } = hooks;
+    const options = { critic, reuse: shared, outside: margins, onStep, signal };
     let i = 0;
-    for await (const { inversion, seconds } of invertInTurn(job.generator, job.method, runtime, images, masks, {
-      critic,
-      reuse: shared,
-      onStep,
-      signal,
-    })) {
-      if (signal?.aborted) return;
+    for await (const { inversion, seconds } of invertInTurn(
+      job.generator,
+      job.method,
+      runtime,
+      images,
+      masks,
+      options,
+    )) {
+      if (inversion.codes[0] === 'interrupted') return;
       const x = imageAt(images, i);
+      const outside = margins && imageAt(margins, i);
       const made = rows(inversion.image, [0]);
       const restored = clip(made);
       const residual = residualMap(x, made);
@@ -128,14 +130,14 @@ export async function* restoreImages(
       const { mask, softMask } =
         masks && job.method.needsMask
           ? { mask: binaryMask(rows(masks, [i])), softMask: rows(masks, [i]) }
-          : masksOf(job, x, made, residual, inversion);
+          : withoutMargins(masksOf(job, x, made, residual, inversion), outside);
       yield {
         restored,
         composite: clip(composite(x, restored, mask, { blend: job.blend, grow: job.grow ?? 1 })),
         mask,
         softMask,
         residual,
-        misfit: misfits(x, made, mask)[0],
+        misfit: misfits(x, made, unionOf(mask, outside))[0],
         latents: inversion.latents,
         weightChanges: weightChanges(job.generator, inversion.weights),
         code: inversion.codes[0],
@@ -149,14 +151,12 @@ export async function* restoreImages(
   }
 }
 
+function withoutMargins({ mask, softMask }: FoundMask, outside: Mask | undefined): FoundMask {
+  return { mask: zeroWhere(outside, mask), softMask: zeroWhere(outside, softMask) };
+}
+
 /** The mask a picture's inversion found, or its residuals say; without one, that of the residual beyond the job's threshold. */
-function masksOf(
-  job: RestoreJob,
-  x: Image,
-  y: Image,
-  residual: Image,
-  { mask: found, missing }: Inversion,
-): Pick<Restoration, 'mask' | 'softMask'> {
+function masksOf(job: RestoreJob, x: Image, y: Image, residual: Image, { mask: found, missing }: Inversion): FoundMask {
   if (!found) {
     const limit = job.thresholdGrey / 127.5;
     const softMask = float32(

@@ -2,11 +2,12 @@
  * What several runs of one method on one generator share: the compiled steps, and the images of the pool of starts. A
  * caller with many pictures makes one and passes it to every run; it must not serve another generator, method or critic.
  */
+import type { Formulation } from './formulation.ts';
 import type { CompiledStep } from './step.ts';
 
 export interface Reuse {
-  /** By the stage's name and batch. */
-  readonly steps: Map<string, Promise<CompiledStep>>;
+  /** By what is minimised and the batch. */
+  readonly steps: Map<Formulation, Map<number, Promise<CompiledStep>>>;
   /** Images of the pool's batches, by the first latent of each. */
   readonly pool: Map<number, Float32Array>;
   /** How often the generator's pictures are flat, by pixel (`missing.ts`). */

@@ -10,10 +10,9 @@ import { firstStarts } from './first-starts.ts';
 import { readsKeep } from './formulation.ts';
 import { foundMasks } from './found-mask.ts';
 import type { Generator } from './generator.ts';
-import { checkImages, checkMask, keepOf } from './given.ts';
+import { checkImages, checkMask, keepOf, knownBeforehand } from './given.ts';
 import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
-import { looksForMissing, type Method, type ResultCode, type Stage, stageTunesWeights } from './method.ts';
-import { missingPixels } from './missing.ts';
+import { type Method, type ResultCode, type Stage, stageTunesWeights } from './method.ts';
 import { STEP } from './names.ts';
 import { grossThresholds } from './noise.ts';
 import type { Reuse } from './reuse.ts';
@@ -54,6 +53,8 @@ export interface SolverOptions {
   readonly critic?: Critic;
   /** Shared with other runs of the same method on the same generator. */
   readonly reuse?: Reuse;
+  /** Of the images, 1 where there is no picture, [n,1,H,W]: see `missingPixels`. */
+  readonly outside?: Mask;
   readonly onStep?: (report: StepReport) => void;
   readonly signal?: AbortSignal;
 }
@@ -127,9 +128,11 @@ export function createSolver(
   const compile = (batch: number): Promise<CompiledStep> => {
     const make = () => compileStep(generator, stage().formulation, batch, evaluate, options.critic);
     if (!options.reuse) return make();
-    const key = `${stage().name}/${batch}`;
-    const known = options.reuse.steps.get(key) ?? make();
-    options.reuse.steps.set(key, known);
+    const { steps } = options.reuse;
+    const ofFormulation = steps.get(stage().formulation) ?? new Map<number, Promise<CompiledStep>>();
+    steps.set(stage().formulation, ofFormulation);
+    const known = ofFormulation.get(batch) ?? make();
+    ofFormulation.set(batch, known);
     return known;
   };
   const stage = (): Stage => method.stages[stageIndex];
@@ -142,12 +145,8 @@ export function createSolver(
 
   async function accept(given: Tensor, mask: Tensor | undefined): Promise<void> {
     checkImages(generator, given);
-    if (method.needsMask && !mask)
-      throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
-    if (mask) checkMask(given, mask);
     images = given;
-    missing = looksForMissing(method) ? await missingPixels(generator, images, runtime, options.reuse) : undefined;
-    keep = mask && method.needsMask ? (method.keepOf ?? keepOf)(mask) : missing && keepOf(missing);
+    ({ keep, missing } = await knownBeforehand(generator, method, runtime, images, mask, options));
   }
 
   /** Opens the current stage on the tensors that `start` gives for it. */
@@ -195,7 +194,8 @@ export function createSolver(
     floors: [...floors],
     losses: losses.map((list) => [...list]),
     history: { loss: history.loss.map((list) => [...list]), masked: history.masked.map((list) => [...list]) },
-    ...(keep && !method.needsMask ? { keep } : {}),
+    // What is known to be missing is found again.
+    ...(keep && !method.needsMask && stage().formulation.mask.form === 'given' ? { keep } : {}),
   });
 
   return {
@@ -215,11 +215,11 @@ export function createSolver(
       await accept(given, mask);
       isCutShort = false;
       stageIndex = state.stage;
+      const { mask: form } = stage()?.formulation ?? {};
+      if (form?.form === 'given' && !method.needsMask && !state.keep)
+        throw new RgiError('input', 'The saved state is of another run: it holds no mask.');
       keep = state.keep ?? keep;
-      if (stage()?.formulation.mask.form === 'given') {
-        if (!keep) throw new RgiError('input', 'The saved state is of another run: it holds no mask.');
-        checkMask(images, keep);
-      }
+      if (keep && form && readsKeep(form)) checkMask(images, keep);
       const searches = given.dims[0] * (method.stages[state.stage]?.starts ?? 0);
       if (state.codes.length !== searches || state.history.loss.length !== given.dims[0]) {
         throw new RgiError(
@@ -275,7 +275,7 @@ export function createSolver(
       if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen), missing));
       const going = bestSearches(loss, images.dims[0], count);
       const latents = latentsOf(tensors, going);
-      if (lambdaOfThreshold) floors = grossThresholds(images, best).map(lambdaOfThreshold);
+      if (lambdaOfThreshold) floors = grossThresholds(images, best, missing).map(lambdaOfThreshold);
       const memory = continues ? curvatureOf(tensors, going) : undefined;
       await loop!.dispose();
       loop = undefined;

@@ -118,7 +118,9 @@ function targetsOf(images: Tensor, distance: StartDistance, keep?: Tensor): Targ
   const every = Int32Array.from({ length: plane }, (_, p) => p);
   const seen = lookedAt(every, distance);
   return Array.from({ length: n }, (_, i) => {
-    const trust = kept?.subarray(i * plane, (i + 1) * plane);
+    const own = kept?.subarray(i * plane, (i + 1) * plane);
+    // Of images that are known wholly the same pixels are looked at, so that what is made is gathered once for all.
+    const trust = own?.every((k) => k === 1) ? undefined : own;
     const pixels = trust
       ? lookedAt(
           every.filter((p) => trust[p] > 0),

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { connectedComponents } from '../../src/arrays/components.ts';
-import { boxMean } from '../../src/arrays/filter.ts';
+import { boxMean, neighbourRanges } from '../../src/arrays/filter.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 
@@ -37,4 +37,10 @@ test('neighbours that are not the same are of two regions, also where both are i
   );
   expect([...labels]).toEqual([1, 1, 2, 2, 1, 1, 2, 3, 4, 4, 3, 3]);
   expect([...sizes]).toEqual([0, 4, 3, 3, 2]);
+});
+
+test('the range of a pixel and its neighbours ends at the border', () => {
+  const { least, most } = neighbourRanges(Float32Array.from([5, 1, 2, 3, 4, 9]), 2, 3);
+  expect([...least]).toEqual([1, 1, 1, 1, 1, 1]);
+  expect([...most]).toEqual([5, 9, 9, 5, 9, 9]);
 });

@@ -57,6 +57,21 @@ describe.each([1, 3])('a photograph of %i channels', (channels) => {
   });
 });
 
+test('margins that repeat a border are no fills, and no border of one', () => {
+  const clean = photograph(3);
+  // The four columns on either side repeat the fifth from there; two lines are far from those beside them.
+  const inside = (p: number) => Math.min(SIDE - 5, Math.max(4, p % SIDE)) + Math.floor(p / SIDE) * SIDE;
+  const lines = painted(clean, box(3, 0, 1, SIDE), 250);
+  const data = lines.data.map((_, i) => lines.data[i - (i % PLANE) + inside(i % PLANE)]);
+  const padded = float32(data, lines.dims);
+  const outside = float32(
+    Float32Array.from({ length: PLANE }, (_, p) => (inside(p) === p ? 0 : 1)),
+    [1, 1, SIDE, SIDE],
+  );
+  expect(constantFills(padded).flat()).toHaveLength(SIDE);
+  expect(constantFills(padded, outside)).toEqual([box(3, 4, 1, SIDE - 8)]);
+});
+
 test('a picture of one colour has no border, so no fill', () => {
   expect(constantFills(float32(new Float32Array(PLANE), [1, 1, SIDE, SIDE]))).toEqual([]);
 });

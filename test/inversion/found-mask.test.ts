@@ -82,4 +82,19 @@ describe('the mask that residuals say', () => {
       expect(softMask.data[i]).toBeCloseTo(value, 5);
     });
   });
+
+  test('pixels without data are masked, say nothing of their neighbours, and count where something is surrounded', () => {
+    const missing = float32([0, 1, 0, 0, 0], [1, 1, 1, 5]);
+    // A faint residual belongs to the gross one beside it: not if that is no data.
+    const row = residual([[25, 200, 25, 0, 0]]);
+    expect([...foundMask(row, 0).mask.data]).toEqual([1, 1, 1, 0, 0]);
+    expect([...foundMask(row, 0, missing).mask.data]).toEqual([0, 1, 0, 0, 0]);
+    expect([...foundMask(row, 0, missing).softMask.data]).toEqual([0, 1, 0, 0, 0]);
+    const ring = residual(Array.from({ length: 7 }, () => Array.from({ length: 7 }, () => 0)));
+    const around = float32(
+      Float32Array.from({ length: 49 }, (_, p) => (p === 24 ? 0 : 1)),
+      [1, 1, 7, 7],
+    );
+    expect(foundMask(ring, 0, around).mask.data[24]).toBe(1);
+  });
 });

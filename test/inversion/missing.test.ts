@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { openGenerator } from '../../src/inversion/generator.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { missingPixels } from '../../src/inversion/missing.ts';
+import { restoreImages } from '../../src/inversion/restore.ts';
 import { reuse } from '../../src/inversion/reuse.ts';
 import { createSolver, runMethod } from '../../src/inversion/solver.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
@@ -58,11 +59,11 @@ describe('missing pixels', () => {
     const { images } = await pictures();
     const generator = await openGenerator(halfFlat(), runtime);
     const shared = reuse();
-    expect((await missingPixels(generator, images, runtime, shared)).data).toEqual(expected.map(() => 0));
+    expect((await missingPixels(generator, images, runtime, { reuse: shared })).data).toEqual(expected.map(() => 0));
     const asked = await shared.flatness!;
     expect(asked[2 * SIDE]).toBe(0);
     expect(asked[PLANE - 1]).toBeCloseTo(1, 5);
-    await missingPixels(generator, images, runtime, shared);
+    await missingPixels(generator, images, runtime, { reuse: shared });
     expect(await shared.flatness).toBe(asked);
   });
 
@@ -74,6 +75,27 @@ describe('missing pixels', () => {
     expect(float32Data(mask!).subarray(0, PLANE)).toEqual(expected.subarray(0, PLANE));
     const error = float32Data(image).reduce((most, v, i) => Math.max(most, Math.abs(v - truth.data[i])), 0);
     expect(error).toBeLessThan(0.05);
+  });
+
+  it('are the margins, too, which the mask that is told leaves out', async () => {
+    const { images } = await pictures();
+    const data = images.data.map((v, i) => (i % SIDE < 3 ? 0.9 : v));
+    const outside = float32(
+      Float32Array.from({ length: 2 * PLANE }, (_, p) => (p % SIDE < 3 ? 1 : 0)),
+      [2, 1, SIDE, SIDE],
+    );
+    const padded = float32(data, images.dims);
+    const both = expected.map((m, p) => Math.max(m, outside.data[p]));
+    expect((await missingPixels(smooth, padded, runtime, { outside })).data).toEqual(both);
+    const method = rgi({ preset: 'fast', channels: 3, starts: 2, pool: 50 });
+    const job = { generator: smooth, method, images: padded, outside, thresholdGrey: 25 };
+    const masks: number[] = [];
+    for await (const { mask, softMask, misfit } of restoreImages(job, runtime)) {
+      masks.push(...mask.data);
+      expect(softMask.data.every((m, p) => p % SIDE >= 3 || m === 0)).toBe(true);
+      expect(misfit).toBeLessThan(2);
+    }
+    expect(masks).toEqual([...both.map((m, p) => m - outside.data[p])]);
   });
 
   it('are not looked for where the user chose a threshold, or gives the mask', async () => {
@@ -97,5 +119,9 @@ describe('missing pixels', () => {
     const whole = await runMethod(smooth, method, runtime, images);
     expect(resumed.missing!.data).toEqual(expected);
     expect(float32Data(resumed.image)).toEqual(float32Data(whole.image));
+    const last = { ...state, stage: method.stages.length - 1 };
+    await expect(runMethod(smooth, method, runtime, images, undefined, { from: last })).rejects.toThrow(
+      'The saved state is of another run: it holds no mask.',
+    );
   });
 });

@@ -2,12 +2,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import { type Image, imageAt, type Mask } from '../../images/image.ts';
+import { type Image, imageAt, type Mask, unionOf } from '../../images/image.ts';
 import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
 import { readMask, readPicture } from '../../images/node/read.ts';
 import type { Fit } from '../../images/resize.ts';
 import type { Generator } from '../../inversion/generator.ts';
-import { float32 } from '../../onnx/tensor.ts';
 
 export interface Source extends InputFile {
   readonly mask?: string;
@@ -19,6 +18,8 @@ export interface Item {
   readonly path: string;
   readonly image: Image;
   readonly mask?: Mask;
+  /** 1 in the margins that `contain` left, [1,1,H,W]. */
+  readonly outside?: Mask;
   readonly notes: readonly string[];
 }
 
@@ -76,18 +77,11 @@ export async function readSource(source: Source, generator: Generator, flags: Re
     name: total === 1 ? source.name : `${source.name}.${String(i).padStart(String(total - 1).length, '0')}`,
     path: source.path,
     image: imageAt(picture.image, i),
-    ...(masks ? { mask: withMargins(imageAt(masks, i), picture.outside) } : {}),
+    // What `contain` left as margins is not the picture's, and so is filled like the masked.
+    ...(masks ? { mask: unionOf(imageAt(masks, i), picture.outside) } : {}),
+    ...(picture.outside ? { outside: picture.outside } : {}),
     notes,
   }));
-}
-
-/** What `contain` left as margins is not the picture's, and so is filled like the masked. */
-function withMargins(mask: Mask, outside: Mask | undefined): Mask {
-  if (!outside) return mask;
-  return float32(
-    mask.data.map((v, i) => Math.max(v, outside.data[i])),
-    mask.dims,
-  );
 }
 
 /** The library speaks of a fit and of luma; here they are flags. */

@@ -2,10 +2,11 @@
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import { stackImages } from '../../images/image.ts';
+import { type Mask, stackImages } from '../../images/image.ts';
 import { RESULT_SENTENCES } from '../../inversion/method.ts';
 import { batchSize, evenBatch, plannedSteps, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
 import { reuse } from '../../inversion/reuse.ts';
+import { zeros } from '../../onnx/tensor.ts';
 import { openModel } from '../../runtime/node/model-file.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type Io, say } from '../io.ts';
@@ -28,6 +29,12 @@ interface Waiting {
   readonly hashes: Hashes;
 }
 
+/** The margins of a batch; undefined where no picture has any. */
+function marginsOf(batch: readonly Waiting[]): Mask | undefined {
+  if (batch.every(({ item }) => item.outside === undefined)) return undefined;
+  return stackImages(batch.map(({ item }) => item.outside ?? zeros('float32', [1, 1, ...item.image.dims.slice(2)])));
+}
+
 export interface RunHooks {
   /** Before the first picture is inverted. */
   readonly begin: () => void;
@@ -37,7 +44,7 @@ export interface RunHooks {
 
 /** Throws where not one picture of several but the run is at fault. */
 export async function runPictures(
-  job: Omit<RestoreJob, 'images' | 'masks'>,
+  job: Omit<RestoreJob, 'images' | 'masks' | 'outside'>,
   runtime: Runtime,
   sources: readonly Source[],
   earlier: readonly ImageRecord[],
@@ -88,8 +95,9 @@ export async function runPictures(
     progress.show(inverted, inverted + waiting.length + batch.length + unread, `${what}: choosing starts`);
     const images = stackImages(batch.map(({ item }) => item.image));
     const masks = batch[0].item.mask && stackImages(batch.map(({ item }) => item.mask!));
+    const outside = marginsOf(batch);
     let i = 0;
-    for await (const result of restoreImages({ ...job, images, masks, reuse: shared }, runtime, {
+    for await (const result of restoreImages({ ...job, images, masks, outside, reuse: shared }, runtime, {
       onStep,
       signal: io.signal,
     })) {
