@@ -13,6 +13,9 @@ const LEAST_PIXELS = 16;
 const SHARP_GREY = 10;
 const SHARP_SHARE = 0.5;
 
+/** Pixels that differ by less are alike: what is textured steeply still is, independent noise is not. */
+const ALIKE_GREY = 24;
+
 /**
  * Of an image [1,C,H,W], the pixels of each colour with which regions are filled up to a sharp border. `outside` [1,1,H,W] is 1 where there
  * is no picture.
@@ -24,9 +27,10 @@ export function constantFills(image: Image, outside?: Mask): number[][] {
   /** Of the pixels for which `mask` is 1, those in regions of so many pixels with a sharp border. */
   const bordered = (mask: Uint8Array, least: number): number[] => {
     const isSame = (p: number, q: number) => colours[p] === colours[q];
-    const { labels, sizes, count } = connectedComponents(mask, height, width, 8, isSame);
-    const sharp = sharpShares(image, labels, count, isInside);
-    const isIn = sharp.map((share, region) => (share >= SHARP_SHARE && sizes[region] >= least ? 1 : 0));
+    const { labels, sizes } = connectedComponents(mask, height, width, 8, isSame);
+    const isLarge = sizes.map((size, region) => (region > 0 && size >= least ? 1 : 0));
+    const sharp = sharpShares(image, labels, isLarge, isInside);
+    const isIn = sharp.map((share) => (share >= SHARP_SHARE ? 1 : 0));
     return Array.from(labels.keys()).filter((p) => isIn[labels[p]] === 1);
   };
   const paired = pairedPixels(colours, height, width).map((pair, p) => (isInside(p) ? pair : 0));
@@ -59,26 +63,40 @@ function pairedPixels(colours: Float64Array, height: number, width: number): Uin
   return paired;
 }
 
-/** Of each region's pairs of a pixel and a neighbour beyond its border, the share that differs sharply; 0 for a region without any. */
-function sharpShares(image: Image, labels: Int32Array, count: number, isInside: (p: number) => boolean): Float64Array {
+/**
+ * Of the pairs of a pixel of a region and a neighbour beyond its border, the share that differs sharply; 0 for a region without any, or not
+ * `isAsked`. Only neighbours count that are like another pixel beyond the border: noise in what is naturally of one colour makes none.
+ */
+function sharpShares(
+  image: Image,
+  labels: Int32Array,
+  isAsked: Int32Array,
+  isInside: (p: number) => boolean,
+): Float64Array {
   const { channels, height, width } = shapeOf(image);
   const plane = height * width;
-  const beyond = new Int32Array(count + 1);
-  const sharp = new Int32Array(count + 1);
-  const look = (p: number, q: number) => {
-    if (labels[p] === 0 || labels[q] === labels[p] || !isInside(q)) return;
-    beyond[labels[p]]++;
+  const differenceGrey = (p: number, q: number) => {
     let sum = 0;
     for (let c = 0; c < channels; c++) sum += Math.abs(image.data[c * plane + p] - image.data[c * plane + q]);
-    if (sum >= (channels * SHARP_GREY) / 127.5) sharp[labels[p]]++;
+    return (127.5 * sum) / channels;
   };
-  for (let y = 0, p = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, p++) {
-      if (x > 0) look(p, p - 1);
-      if (x + 1 < width) look(p, p + 1);
-      if (y > 0) look(p, p - width);
-      if (y + 1 < height) look(p, p + width);
+  const neighbours = (p: number) => [
+    ...(p % width > 0 ? [p - 1] : []),
+    ...(p % width < width - 1 ? [p + 1] : []),
+    ...(p >= width ? [p - width] : []),
+    ...(p < plane - width ? [p + width] : []),
+  ];
+  const beyond = new Int32Array(isAsked.length);
+  const sharp = new Int32Array(isAsked.length);
+  labels.forEach((region, p) => {
+    if (isAsked[region] === 0) return;
+    for (const q of neighbours(p)) {
+      if (labels[q] === region || !isInside(q)) continue;
+      const others = neighbours(q).filter((s) => labels[s] !== region && isInside(s));
+      if (!others.some((s) => differenceGrey(q, s) < ALIKE_GREY)) continue;
+      beyond[region]++;
+      if (differenceGrey(p, q) >= SHARP_GREY) sharp[region]++;
     }
-  }
+  });
   return Float64Array.from(beyond, (total, region) => (total > 0 ? sharp[region] / total : 0));
 }
