@@ -18,6 +18,7 @@ import {
   zeroWhere,
 } from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import { aboveValley, isIndependent } from './independent.ts';
 import { isAdaptive, type Method } from './method.ts';
 import { grossThresholds } from './noise.ts';
 import { oddResidual } from './odd-residual.ts';
@@ -59,15 +60,9 @@ export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
 /** `residual` [1,1,H,W] in units of [-1,1]; `grossGrey`: see `grossThresholds`. */
 export function foundMask(residual: Image, grossGrey: number, missing?: Mask): FoundMask {
   const seen = zeroWhere(missing, residual);
-  const least = leastOf(grossGrey);
-  const all = hysteresis(seen, least, sureOf(grossGrey));
-  const alone = hysteresis(seen, leastOf(ALONE * grossGrey), sureOf(ALONE * grossGrey));
+  const [least, sure] = [leastOf(grossGrey), sureOf(grossGrey)];
   const inside = insideShares(seen);
-  const near = boxMean(alone, SQUARE).data;
-  const gross = float32(
-    all.data.map((m, i) => (near[i] > TOGETHER * inside[i] ? m : alone.data[i])),
-    seen.dims,
-  );
+  const gross = isIndependent(seen, sure) ? aboveValley(seen, least, sure) : connectedOnes(seen, grossGrey, inside);
   const surely = float32(
     seen.data.map((r, i) => gross.data[i] * squaredMask(r, least)),
     seen.dims,
@@ -84,6 +79,17 @@ export function foundMask(residual: Image, grossGrey: number, missing?: Mask): F
     ),
     softMask: unionOf(unionOf(surely, missing), around),
   };
+}
+
+/** What is connected to what is surely gross; alone, both have to be the grosser. */
+function connectedOnes(residual: Image, grossGrey: number, inside: Float32Array): Mask {
+  const all = hysteresis(residual, leastOf(grossGrey), sureOf(grossGrey));
+  const alone = hysteresis(residual, leastOf(ALONE * grossGrey), sureOf(ALONE * grossGrey));
+  const near = boxMean(alone, SQUARE).data;
+  return float32(
+    all.data.map((m, i) => (near[i] > TOGETHER * inside[i] ? m : alone.data[i])),
+    residual.dims,
+  );
 }
 
 function leastOf(grossGrey: number): number {

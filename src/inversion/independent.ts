@@ -1,0 +1,52 @@
+/**
+ * Corruption of single pixels, independent of their neighbours (impulse noise): that a pixel is connected to a gross one is no evidence
+ * there. But the residuals of the intact and of the corrupted pixels are two heaps, and the valley between them tells them apart.
+ */
+import { type Image, type Mask, shapeOf } from '../images/image.ts';
+import { float32 } from '../onnx/tensor.ts';
+
+/**
+ * Half of the neighbours differ where half of the pixels are independently corrupted; of regions, lines and letters far fewer do. In small
+ * pictures it has to be more, by three standard deviations of chance.
+ */
+const INDEPENDENT = 0.3;
+const CHANCE = 1.5;
+
+const BINS = 12;
+const SMOOTHED = 2;
+
+/** Is of so many pairs of neighbours one above `sure` and the other not, all over the map [1,1,H,W]? */
+export function isIndependent(residual: Image, sure: number): boolean {
+  const { height, width } = shapeOf(residual);
+  let [differing, pairs] = [0, 0];
+  const compare = (p: number, q: number) => {
+    if (residual.data[p] > sure !== residual.data[q] > sure) differing++;
+    pairs++;
+  };
+  for (let y = 0, p = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, p++) {
+      if (x + 1 < width) compare(p, p + 1);
+      if (y + 1 < height) compare(p, p + width);
+    }
+  }
+  return differing > INDEPENDENT * pairs + CHANCE * Math.sqrt(pairs);
+}
+
+/** What is above the valley of the residuals' histogram between `least` and `sure`: 1. */
+export function aboveValley({ data, dims }: Image, least: number, sure: number): Mask {
+  const counts = new Float32Array(BINS);
+  for (const r of data) {
+    const bin = Math.floor((BINS * (r - least)) / (sure - least));
+    if (bin >= 0 && bin < BINS) counts[bin]++;
+  }
+  const smooth = counts.map((_, bin) => {
+    let sum = 0;
+    for (let k = bin - SMOOTHED; k <= bin + SMOOTHED; k++) sum += counts[Math.min(BINS - 1, Math.max(0, k))];
+    return sum;
+  });
+  const valley = least + ((smooth.indexOf(Math.min(...smooth)) + 0.5) / BINS) * (sure - least);
+  return float32(
+    data.map((r) => (r > valley ? 1 : 0)),
+    dims,
+  );
+}
