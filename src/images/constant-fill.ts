@@ -37,7 +37,7 @@ export function constantFills(image: Image, outside?: Mask): number[][] {
   const fills = new Map<number, number[]>(bordered(paired, LEAST_PIXELS).map((p) => [colours[p], []]));
   const filled = Uint8Array.from(colours, (colour, p) => (fills.has(colour) && isInside(p) ? 1 : 0));
   for (const p of bordered(filled, 1)) fills.get(colours[p])!.push(p);
-  return [...fills.values()];
+  return [...fills.values()].filter((pixels) => pixels.length > 0);
 }
 
 /** A number for each pixel's colour in 8 bits. */
@@ -46,7 +46,8 @@ function coloursOf(image: Image): Float64Array {
   const plane = height * width;
   const colours = new Float64Array(plane);
   for (let i = 0; i < channels * plane; i++) {
-    colours[i % plane] = 256 * colours[i % plane] + Math.round(127.5 * image.data[i] + 127.5);
+    const value = Math.min(1, Math.max(-1, image.data[i]));
+    colours[i % plane] = 256 * colours[i % plane] + Math.round(127.5 * value + 127.5);
   }
   return colours;
 }

@@ -34,11 +34,6 @@ export function invert(mask: Mask): Mask {
   return eachMask(mask, (m) => m.map((v) => (v > 0.5 ? 0 : 1)));
 }
 
-/** 1 where either mask is. */
-export function union(a: Mask, b: Mask): Mask {
-  return { ...a, data: a.data.map((v, i) => (v > 0.5 || b.data[i] > 0.5 ? 1 : 0)) };
-}
-
 /** Without the regions of fewer than `pixels` pixels. */
 export function removeSmall(mask: Mask, pixels: number, connectivity: Connectivity = 8): Mask {
   return eachMask(mask, (m, height, width) => {

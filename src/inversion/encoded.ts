@@ -3,7 +3,7 @@
  * picture is replaced by what it makes in its place, and the picture is encoded again (expectation-maximisation for missing
  * values: Dempster, Laird and Rubin 1977; for a linear generator it is the least-squares fit of the rest).
  */
-import { clip, type Image } from '../images/image.ts';
+import { clip, type Image, type Mask } from '../images/image.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
@@ -27,10 +27,9 @@ export async function withEncodedStart(
   count: number,
   images: Tensor,
   runtime: Runtime,
-  keep?: Tensor,
-  isKeepAll = true,
+  known: KnownPixels,
 ): Promise<Map<string, Tensor>> {
-  const encoded = await encodedStarts(generator, images, runtime, keep, isKeepAll);
+  const encoded = await encodedStarts(generator, images, runtime, known);
   return new Map(
     [...drawn].map(([name, own]) => {
       const starts = float32(float32Data(own).slice(), own.dims);
@@ -43,16 +42,19 @@ export async function withEncodedStart(
   );
 }
 
-/**
- * One latent per image of `images` [n,C,H,W]; `keep` [n,1,H,W] tells the pixels to trust (1): all of them, or (`isKeepAll` false) those
- * that may be trusted if the generator can explain them.
- */
+export interface KnownPixels {
+  /** The pixels to trust (1), where all is known, [n,1,H,W]. */
+  readonly keep?: Tensor;
+  /** Where not: those that are missing (1), [n,1,H,W]. */
+  readonly missing?: Mask;
+}
+
+/** One latent per image of `images` [n,C,H,W]. */
 export async function encodedStarts(
   generator: Generator,
   images: Tensor,
   runtime: Runtime,
-  keep?: Tensor,
-  isKeepAll = true,
+  { keep, missing }: KnownPixels = {},
 ): Promise<Map<string, Tensor>> {
   const encoder = generator.encoder!;
   const encode = await runtime.session(encodeModel(encoder));
@@ -60,14 +62,15 @@ export async function encodedStarts(
   const [{ name: latent }] = generator.latents;
   const known = clip(images as Image);
   try {
-    let filled: Tensor = keep ? masked(known, zerosLike(known), float32Data(keep)) : known;
+    const there = keep ? float32Data(keep) : missing?.data.map((m) => 1 - m);
+    let filled: Tensor = there ? masked(known, zerosLike(known), there) : known;
     for (let round = 0; ; round++) {
       const { name: input } = encoder.inputs[0];
       const { name: output } = encoder.outputs[0];
       const z = (await encode.run(new Map([[input, filled]]), [output])).get(output)!;
       if (round === ROUNDS) return new Map([[latent, z]]);
       const made = (await make.run(new Map([[latent, z]]), [generator.output])).get(generator.output)!;
-      filled = masked(known, made, keep && isKeepAll ? float32Data(keep) : trusted(images, made, keep));
+      filled = masked(known, made, keep ? float32Data(keep) : trusted(images, made, missing));
     }
   } finally {
     await encode.dispose();
@@ -80,13 +83,12 @@ function zerosLike({ dims, data }: Image): Image {
 }
 
 /** Pixels whose residual is no larger than the picture's own scale of residuals calls for: 1. */
-function trusted(x: Tensor, y: Tensor, among?: Tensor): Float32Array {
+function trusted(x: Tensor, y: Tensor, missing?: Mask): Float32Array {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
   const keep = new Float32Array(n * plane);
-  const may = among && float32Data(among);
-  grossThresholds(x, y).forEach((grey, i) => {
+  grossThresholds(x, y, missing).forEach((grey, i) => {
     const limit = (Math.max(LEAST_GREY, grey) / 127.5) * channels;
     for (let p = 0; p < plane; p++) {
       let sum = 0;
@@ -94,7 +96,7 @@ function trusted(x: Tensor, y: Tensor, among?: Tensor): Float32Array {
         const at = (i * channels + c) * plane + p;
         sum += Math.abs(a[at] - b[at]);
       }
-      keep[i * plane + p] = sum <= limit ? (may?.[i * plane + p] ?? 1) : 0;
+      keep[i * plane + p] = sum <= limit ? 1 - (missing?.data[i * plane + p] ?? 0) : 0;
     }
   });
   return keep;

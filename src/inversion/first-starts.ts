@@ -1,4 +1,5 @@
 /** Where the first stage's searches begin: drawn latents that are near by the method's measure, and an encoder's answer. */
+import type { Mask } from '../images/image.ts';
 import { float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { withEncodedStart } from './encoded.ts';
@@ -11,9 +12,10 @@ import { chooseStarts, type LatentCost, poolBatch, rows } from './starts.ts';
 import type { CompiledStep } from './step.ts';
 
 interface FirstStartsOptions {
-  /** [n,C,H,W], and what their masks keep. */
+  /** [n,C,H,W], what is kept of them and what is missing (see `knownBeforehand`). */
   readonly images: Tensor;
   readonly keep?: Tensor;
+  readonly missing?: Mask;
   /** The first stage's formulation for a batch. */
   readonly compile: (batch: number) => Promise<CompiledStep>;
   readonly pool?: Reuse['pool'];
@@ -25,14 +27,15 @@ export async function firstStarts(
   generator: Generator,
   method: Method,
   runtime: Runtime,
-  { images, keep, compile, pool, signal }: FirstStartsOptions,
+  { images, keep, missing, compile, pool, signal }: FirstStartsOptions,
 ): Promise<Map<string, Tensor>> {
   const shared = { keep, pool, signal };
   const [{ starts: count, controls }] = method.stages;
   if (method.start.distance.kind !== 'loss') {
     const drawn = await chooseStarts(generator, images, method.start, count, runtime, shared);
     if (!generator.encoder || count === 1) return drawn;
-    return withEncodedStart(generator, drawn, count, images, runtime, shared.keep, method.needsMask);
+    const known = method.needsMask ? { keep } : { missing };
+    return withEncodedStart(generator, drawn, count, images, runtime, known);
   }
   // The first stage's own loss as the distance of starts.
   const batch = poolBatch(generator);

@@ -17,7 +17,7 @@ import {
   unionOf,
   zeroWhere,
 } from '../images/image.ts';
-import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import { float32, float32Data, type Tensor, zeros } from '../onnx/tensor.ts';
 import { aboveValley, isIndependent } from './independent.ts';
 import { isAdaptive, type Method } from './method.ts';
 import { grossThresholds } from './noise.ts';
@@ -47,7 +47,7 @@ const SURROUNDED = 0.8;
 
 export interface FoundMask {
   readonly mask: Mask;
-  /** What the squared loss's exact mask is at the least of the thresholds, or the share of the neighbours that are masked. */
+  /** What the squared loss's exact mask is at the least of the thresholds, or the share of the neighbours that are masked; 1 where data is missing. */
   readonly softMask: Mask;
 }
 
@@ -61,33 +61,29 @@ export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
 export function foundMask(residual: Image, grossGrey: number, missing?: Mask): FoundMask {
   const seen = zeroWhere(missing, residual);
   const [least, sure] = [leastOf(grossGrey), sureOf(grossGrey)];
-  const inside = insideShares(seen);
-  const gross = isIndependent(seen, sure) ? aboveValley(seen, least, sure) : connectedOnes(seen, grossGrey, inside);
+  const nothing = zeros('float32', seen.dims);
+  const gross = isIndependent(seen, sure, missing)
+    ? aboveValley(seen, least, sure)
+    : connectedOnes(seen, grossGrey, keptShares(missing ?? nothing));
   const surely = float32(
     seen.data.map((r, i) => gross.data[i] * squaredMask(r, least)),
     seen.dims,
   );
   const known = unionOf(gross, missing);
-  const around = float32(surroundedShares(known, inside), seen.dims);
+  const around = float32(surroundedShares(known, keptShares(nothing)), seen.dims);
   return {
-    mask: unionOf(
-      known,
-      float32(
-        around.data.map((share) => (share > 0 ? 1 : 0)),
-        seen.dims,
-      ),
-    ),
+    mask: unionOf(known, binaryMask(around, 0)),
     softMask: unionOf(unionOf(surely, missing), around),
   };
 }
 
 /** What is connected to what is surely gross; alone, both have to be the grosser. */
-function connectedOnes(residual: Image, grossGrey: number, inside: Float32Array): Mask {
+function connectedOnes(residual: Image, grossGrey: number, seenShares: Float32Array): Mask {
   const all = hysteresis(residual, leastOf(grossGrey), sureOf(grossGrey));
   const alone = hysteresis(residual, leastOf(ALONE * grossGrey), sureOf(ALONE * grossGrey));
   const near = boxMean(alone, SQUARE).data;
   return float32(
-    all.data.map((m, i) => (near[i] > TOGETHER * inside[i] ? m : alone.data[i])),
+    all.data.map((m, i) => (near[i] > TOGETHER * seenShares[i] ? m : alone.data[i])),
     residual.dims,
   );
 }
@@ -118,9 +114,15 @@ function hysteresis(residual: Image, least: number, sure: number): Mask {
   );
 }
 
-/** The share of each pixel's neighbourhood that is inside the picture. */
-function insideShares({ data, dims }: Mask): Float32Array {
-  return boxMean(float32(new Float32Array(data.length).fill(1), dims), SQUARE).data;
+/** The share of each pixel's neighbourhood that is inside the picture and not in the mask. */
+function keptShares({ data, dims }: Mask): Float32Array {
+  return boxMean(
+    float32(
+      data.map((m) => 1 - m),
+      dims,
+    ),
+    SQUARE,
+  ).data;
 }
 
 /**

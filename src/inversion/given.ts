@@ -1,6 +1,6 @@
 /** What a solver is given: images and masks of the right shapes, and what follows from them before any search. */
 import { RgiError } from '../errors.ts';
-import type { Mask } from '../images/image.ts';
+import { type Mask, unionOf } from '../images/image.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Generator } from './generator.ts';
@@ -34,8 +34,8 @@ export function checkMask(images: Tensor, mask: Tensor): void {
 }
 
 /**
- * What is kept of each pixel, [n,1,H,W], and what is missing: by the mask [n,1,H,W] that a method needs (`usage` without it), or by what
- * methods look for that do not need one.
+ * What is kept of each pixel, [n,1,H,W], and what is missing: by the mask [n,1,H,W] that a method needs (`usage` without it) and the margins,
+ * or by what methods look for that do not need one.
  */
 export async function knownBeforehand(
   generator: Generator,
@@ -45,11 +45,12 @@ export async function knownBeforehand(
   mask: Tensor | undefined,
   options: MissingOptions,
 ): Promise<{ readonly keep?: Tensor; readonly missing?: Mask }> {
-  if (mask) checkMask(images, mask);
+  const { outside } = options;
+  for (const given of [mask, outside]) if (given) checkMask(images, given);
   if (method.needsMask) {
     if (!mask)
       throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
-    return { keep: (method.keepOf ?? keepOf)(mask) };
+    return { keep: (method.keepOf ?? keepOf)(unionOf(float32(float32Data(mask), mask.dims), outside)) };
   }
   if (!looksForMissing(method)) return {};
   const missing = await missingPixels(generator, images, runtime, options);

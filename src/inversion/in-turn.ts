@@ -70,6 +70,7 @@ export async function* invertInTurn(
     const from = performance.now();
     const own = await runMethod(generator, rest, runtime, rows(images, [i]), rows(fixed!, [i]), {
       ...options,
+      outside: options.outside && imageAt(options.outside, i),
       ...reporting(1, parts!.together.length),
       latents: before.latents,
     });

@@ -22,11 +22,11 @@ const FORGIVEN = 0.5;
  * square is at most `grossGrey`, without those that are `missing` (Mahalanobis' distance, within limits). In units of [-1,1], [1,1,H,W]; |m'| for grey pictures.
  */
 export function oddResidual(x: Image, y: Image, grossGrey: number, missing?: Mask): Image {
-  const plain = residualMap(x, y);
   const { channels } = shapeOf(x);
   const [light, made] = [brightnessOf(x), brightnessOf(y)];
   const odd = unforgiven(light, made);
   if (channels === 1) return odd;
+  const plain = residualMap(x, y);
   const squared = plain.data.map((_, p) => (light.data[p] - made.data[p]) ** 2);
   let [any, mean] = [0, 0];
   plain.data.forEach((r, p) => {

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
 import { type FoundMask, foundIn, squaredMask } from './found-mask.ts';
 import type { Generator } from './generator.ts';
+import { checkMask } from './given.ts';
 import { beginsTogether, invertInTurn } from './in-turn.ts';
 import { isAdaptive, type Method, type ResultCode } from './method.ts';
 import { misfits } from './noise.ts';
@@ -24,7 +25,10 @@ export interface RestoreJob {
   readonly images: Image;
   /** True or drawn masks [n,1,H,W], for methods that are given one. */
   readonly masks?: Mask;
-  /** 1 where there is no picture (margins), [n,1,H,W]: our presets leave it out, and no mask that is found tells it. */
+  /**
+   * 1 where there is no picture (margins), [n,1,H,W]: left out like masked pixels by methods that are given a mask, and by our presets where no
+   * threshold is chosen; no mask that is found tells it.
+   */
   readonly outside?: Mask;
   readonly critic?: Critic;
   /** Shared with other jobs of the same generator, method and critic; a job shares among its own batches anyway. */
@@ -48,7 +52,7 @@ export interface Restoration {
   readonly softMask: Mask;
   /** Root mean square over the channels of x - G(z), in units of [-1,1], [1,1,H,W]. */
   readonly residual: Image;
-  /** Root mean square of the residuals outside the mask, in grey levels: how far the picture is from what the generator makes. */
+  /** Root mean square of the residuals outside the mask and the margins, in grey levels: how far the picture is from what the generator makes. */
   readonly misfit: number;
   readonly latents: ReadonlyMap<string, Tensor>;
   /** What was added to each tuned weight (see `withWeightChanges`). */
@@ -99,6 +103,7 @@ export async function* restoreImages(
   hooks: RestoreHooks = {},
 ): AsyncGenerator<Restoration> {
   const total = job.images.dims[0];
+  for (const given of [job.masks, job.outside]) if (given) checkMask(job.images, given);
   const size = evenBatch(total, batchSize(job));
   const shared = job.reuse ?? reuse();
   for (let from = 0; from < total && !hooks.signal?.aborted; from += size) {
@@ -133,7 +138,7 @@ export async function* restoreImages(
           : withoutMargins(masksOf(job, x, made, residual, inversion), outside);
       yield {
         restored,
-        composite: clip(composite(x, restored, mask, { blend: job.blend, grow: job.grow ?? 1 })),
+        composite: clip(composite(x, restored, unionOf(mask, outside), { blend: job.blend, grow: job.grow ?? 1 })),
         mask,
         softMask,
         residual,

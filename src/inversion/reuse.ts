@@ -1,5 +1,5 @@
 /**
- * What several runs of one method on one generator share: the compiled steps, and the images of the pool of starts. A
+ * What several runs of one method on one generator share: the compiled steps, the images of the pool of starts, how flat they are. A
  * caller with many pictures makes one and passes it to every run; it must not serve another generator, method or critic.
  */
 import type { Formulation } from './formulation.ts';

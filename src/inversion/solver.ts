@@ -65,7 +65,7 @@ export interface Solver {
    * (1 = corrupted) is for methods that need it.
    */
   init(images: Tensor, mask?: Tensor, latents?: ReadonlyMap<string, Tensor>): Promise<void>;
-  /** Goes on from a saved state with the same images and mask, instead of `init`. Throws `input` for another run's state. */
+  /** Goes on from a saved state with the same images, mask and margins, instead of `init`. Throws `input` for another run's state. */
   resume(state: SolverState, images: Tensor, mask?: Tensor): Promise<void>;
   /** One step of the current stage. */
   step(): Promise<StepReport>;
@@ -207,7 +207,14 @@ export function createSolver(
       const pool = options.reuse?.pool;
       const chosen =
         latents ??
-        (await firstStarts(generator, method, runtime, { images, keep, compile, pool, signal: options.signal }));
+        (await firstStarts(generator, method, runtime, {
+          images,
+          keep,
+          missing,
+          compile,
+          pool,
+          signal: options.signal,
+        }));
       isCutShort = !latents && options.signal?.aborted === true;
       await enter((step) => initialTensors(step, chosen));
     },

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { squaredDistances } from '../../src/arrays/distance.ts';
 import { composite } from '../../src/images/blend.ts';
-import type { Image, Mask } from '../../src/images/image.ts';
+import { type Image, type Mask, unionOf } from '../../src/images/image.ts';
 import { harmonicFill } from '../../src/images/laplace.ts';
-import { close, dilate, erode, fillHoles, invert, open, removeSmall, union } from '../../src/images/morphology.ts';
+import { close, dilate, erode, fillHoles, invert, open, removeSmall } from '../../src/images/morphology.ts';
 import { drawRegion } from '../../src/images/regions.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -67,7 +67,7 @@ describe('morphology', () => {
         expect(open(opened, radius)).toEqual(opened);
         expect(close(closed, radius)).toEqual(closed);
         expect(invert(close(invert(m), radius))).toEqual(opened);
-        expect(union(m, invert(m)).data.every((v) => v === 1)).toBe(true);
+        expect(unionOf(m, invert(m)).data.every((v) => v === 1)).toBe(true);
       }),
     );
   });

@@ -57,7 +57,7 @@ function corrupted(count: number): { x: Image; keep: Tensor } {
 
 it('nears the least-squares latent of the pixels to be trusted, told which', async () => {
   const { x, keep } = corrupted(8);
-  const z = (await encodedStarts(await generator(), x, runtime, keep)).get('z')!;
+  const z = (await encodedStarts(await generator(), x, runtime, { keep })).get('z')!;
   TRUTH.forEach((v, i) => {
     expect(float32Data(z)[i]).toBeCloseTo(v, 1);
   });
@@ -79,7 +79,7 @@ it('is one of several starts: a search that cannot move ends at it where the dra
   );
   const still = rgi({ preset: 'fast', channels: 1, masked: true, starts: 2, pool: 2, steps: 4, latentRate: 1e-9 });
   const own = await generator();
-  const [expected] = [(await encodedStarts(own, x, runtime, keep)).get('z')!];
+  const [expected] = [(await encodedStarts(own, x, runtime, { keep })).get('z')!];
   const reached = await runMethod(own, still, runtime, x, mask);
   float32Data(reached.latents.get('z')!).forEach((v, i) => {
     expect(v).toBeCloseTo(float32Data(expected)[i], 4);

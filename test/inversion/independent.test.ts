@@ -30,13 +30,27 @@ describe('corruption of single pixels', () => {
         60 * GREY,
       ),
     ).toBe(false);
-    // Lines of one pixel, every fourth.
-    expect(
-      isIndependent(
-        at((_, x) => (x % 4 === 0 ? 120 : 5)),
-        60 * GREY,
-      ),
-    ).toBe(false);
+    for (const every of [2, 3, 4]) {
+      expect(
+        isIndependent(
+          at((_, x) => (x % every === 0 ? 120 : 5)),
+          60 * GREY,
+        ),
+      ).toBe(false);
+      expect(
+        isIndependent(
+          at((y) => (y % every === 0 ? 120 : 5)),
+          60 * GREY,
+        ),
+      ).toBe(false);
+    }
+    // What is missing is left out: here, all but a third.
+    const third = at((y, x) => (y < 11 && isHit[y * SIDE + x] ? 120 : 5));
+    const rest = float32(
+      Float32Array.from({ length: SIDE * SIDE }, (_, p) => (p < 11 * SIDE ? 0 : 1)),
+      third.dims,
+    );
+    expect([isIndependent(third, 60 * GREY), isIndependent(third, 60 * GREY, rest)]).toEqual([false, true]);
     expect(
       isIndependent(
         at(() => 5),

@@ -18,18 +18,18 @@ const PLANE = SIDE * SIDE;
 const runtime = nodeRuntime({ threads: 1 });
 const smooth = await openGenerator(tinyGenerator(3, SIDE), runtime);
 
-/** Its pictures are black in the lower half. */
-function halfFlat() {
+/** A generator of noise whose pictures are black where `isFlat`. */
+function partlyFlat(isFlat: (p: number) => boolean) {
   const b = new GraphBuilder();
   const z = b.reserve('z');
   const image = b.reserve('image');
   const textured = randomFrom(2).normals(3 * PLANE);
-  const weights = textured.map((v, i) => (i % PLANE < PLANE / 2 ? v : 0));
-  const black = textured.map((_, i) => (i % PLANE < PLANE / 2 ? 0 : -1));
+  const weights = textured.map((v, i) => (isFlat(i % PLANE) ? 0 : v));
+  const black = textured.map((_, i) => (isFlat(i % PLANE) ? -1 : 0));
   const scaled = b.Add(b.MatMul(z, b.floats(weights, [1, 3 * PLANE])), b.floats(black, [1, 3 * PLANE]));
   b.node('Reshape', [scaled, b.ints([-1, 3, SIDE, SIDE])], {}, [image]);
   return b.graph(
-    'half flat',
+    'partly flat',
     [{ name: 'z', type: 'float32', dims: ['N', 1] }],
     [{ name: 'image', type: 'float32', dims: ['N', 3, SIDE, SIDE] }],
   );
@@ -57,7 +57,10 @@ describe('missing pixels', () => {
 
   it('are none for a generator whose pictures are flat themselves, which is asked once', async () => {
     const { images } = await pictures();
-    const generator = await openGenerator(halfFlat(), runtime);
+    const generator = await openGenerator(
+      partlyFlat((p) => p >= PLANE / 2),
+      runtime,
+    );
     const shared = reuse();
     expect((await missingPixels(generator, images, runtime, { reuse: shared })).data).toEqual(expected.map(() => 0));
     const asked = await shared.flatness!;
@@ -65,6 +68,18 @@ describe('missing pixels', () => {
     expect(asked[PLANE - 1]).toBeCloseTo(1, 5);
     await missingPixels(generator, images, runtime, { reuse: shared });
     expect(await shared.flatness).toBe(asked);
+  });
+
+  it('are none at places that are flat in the pictures of a generator of textures', async () => {
+    const { images } = await pictures();
+    const isCorner = (p: number) => p % SIDE < 3 && p < 6 * SIDE;
+    const generator = await openGenerator(partlyFlat(isCorner), runtime);
+    const data = images.data.map((v, i) => (isCorner(i % PLANE) ? -1 : v));
+    const missing = await missingPixels(generator, float32(data, images.dims), runtime);
+    expect(missing.data).toEqual(expected.map((m, p) => (isCorner(p % PLANE) ? 0 : m)));
+    // Another generator does not make it.
+    const elsewhere = await missingPixels(smooth, float32(data, images.dims), runtime);
+    expect(elsewhere.data).toEqual(expected.map((m, p) => (isCorner(p % PLANE) ? 1 : m)));
   });
 
   it('have no part in the search, and are in the mask that is found', async () => {

@@ -59,7 +59,7 @@ async function restoreOn(
     ...critic.notes,
     ...(encoder ? [`The encoder ${path.basename(encoder.file)} gives one of the starts.`] : []),
   ];
-  const job: Omit<RestoreJob, 'images' | 'masks'> = {
+  const job: Omit<RestoreJob, 'images' | 'masks' | 'outside'> = {
     generator,
     method,
     critic: critic.critic,

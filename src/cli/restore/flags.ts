@@ -67,7 +67,7 @@ Files written to --out, for each picture NAME:
   NAME.composite.png  the picture with the found region filled from it, seam blended
   NAME.mask.png       the found region, white
   NAME.softmask.png   how surely: |M|; where M is exact (the default), 1 - (t/r)^2 for a residual r above the threshold t, or
-                      the share of masked neighbours
+                      the share of masked neighbours; 1 where there is no data
   NAME.residual.png   |picture - restored|, RMS over the channels: black 0 to white 127.5 grey levels and more, always
   NAME.*.npy          with --npy: picture, restored, composite, softmask, residual as float arrays
   NAME.latents.npz    with --npy: the latents

@@ -101,7 +101,9 @@ export function recordOf(
   result: Restoration,
   files: readonly string[],
 ): ImageRecord {
-  const maskedShare = coverage(result.mask.data);
+  const { outside } = item;
+  // Of the picture, without its margins.
+  const maskedShare = coverage(outside ? result.mask.data.filter((_, i) => outside.data[i] < 0.5) : result.mask.data);
   return {
     name: item.name,
     path: item.path,

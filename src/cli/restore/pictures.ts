@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import { type Image, imageAt, type Mask, unionOf } from '../../images/image.ts';
+import { type Image, imageAt, type Mask } from '../../images/image.ts';
 import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
 import { readMask, readPicture } from '../../images/node/read.ts';
 import type { Fit } from '../../images/resize.ts';
@@ -77,8 +77,7 @@ export async function readSource(source: Source, generator: Generator, flags: Re
     name: total === 1 ? source.name : `${source.name}.${String(i).padStart(String(total - 1).length, '0')}`,
     path: source.path,
     image: imageAt(picture.image, i),
-    // What `contain` left as margins is not the picture's, and so is filled like the masked.
-    ...(masks ? { mask: unionOf(imageAt(masks, i), picture.outside) } : {}),
+    ...(masks ? { mask: imageAt(masks, i) } : {}),
     ...(picture.outside ? { outside: picture.outside } : {}),
     notes,
   }));

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { type Mask, stackImages } from '../../images/image.ts';
-import { RESULT_SENTENCES } from '../../inversion/method.ts';
+import { RESULT_SENTENCES, tunesWeights } from '../../inversion/method.ts';
 import { batchSize, evenBatch, plannedSteps, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
 import { reuse } from '../../inversion/reuse.ts';
 import { zeros } from '../../onnx/tensor.ts';
@@ -110,6 +110,8 @@ export async function runPictures(
       const files = await writeRestoration(flags.out, item.name, item.image, result, choice);
       const record = recordOf(item, hashes, result, files);
       records.push(record);
+      // What takes one picture after another is not to be lost with the rest of the batch.
+      if (tunesWeights(job.method)) await hooks.save(records);
       const masked = `${(100 * record.maskedShare!).toFixed(1)}% masked`;
       if (record.domain === 'outside') {
         tell(
