@@ -46,8 +46,7 @@ function coloursOf(image: Image): Float64Array {
   const plane = height * width;
   const colours = new Float64Array(plane);
   for (let i = 0; i < channels * plane; i++) {
-    const value = Math.min(1, Math.max(-1, image.data[i]));
-    colours[i % plane] = 256 * colours[i % plane] + Math.round(127.5 * value + 127.5);
+    colours[i % plane] = 256 * colours[i % plane] + Math.round(127.5 * image.data[i] + 127.5);
   }
   return colours;
 }

@@ -18,7 +18,7 @@ import {
   zeroWhere,
 } from '../images/image.ts';
 import { float32, float32Data, type Tensor, zeros } from '../onnx/tensor.ts';
-import { aboveValley, isIndependent } from './independent.ts';
+import { isIndependent, valleyOf } from './independent.ts';
 import { isAdaptive, type Method } from './method.ts';
 import { grossThresholds } from './noise.ts';
 import { oddResidual } from './odd-residual.ts';
@@ -62,9 +62,9 @@ export function foundMask(residual: Image, grossGrey: number, missing?: Mask): F
   const seen = zeroWhere(missing, residual);
   const [least, sure] = [leastOf(grossGrey), sureOf(grossGrey)];
   const nothing = zeros('float32', seen.dims);
-  const gross = isIndependent(seen, sure, missing)
-    ? aboveValley(seen, least, sure)
-    : connectedOnes(seen, grossGrey, keptShares(missing ?? nothing));
+  const valley = isIndependent(seen, sure, missing) ? valleyOf(seen, least, sure) : undefined;
+  const gross =
+    valley === undefined ? connectedOnes(seen, grossGrey, keptShares(missing ?? nothing)) : binaryMask(seen, valley);
   const surely = float32(
     seen.data.map((r, i) => gross.data[i] * squaredMask(r, least)),
     seen.dims,

@@ -3,7 +3,6 @@
  * there. But the residuals of the intact and of the corrupted pixels are two heaps, and the valley between them tells them apart.
  */
 import { type Image, type Mask, shapeOf } from '../images/image.ts';
-import { float32 } from '../onnx/tensor.ts';
 
 /**
  * Half of the neighbours differ where half of the pixels are independently corrupted; of regions, lines and letters far fewer do (of lines, across them). In small
@@ -14,6 +13,8 @@ const CHANCE = 1.5;
 
 const BINS = 12;
 const SMOOTHED = 2;
+/** Beyond a valley the histogram is higher by this factor. */
+const RISE = 1.5;
 
 /**
  * Is of so many pairs of neighbours one above `sure` and the other not, all over the map [1,1,H,W], beside and above each other? Pixels that
@@ -32,8 +33,11 @@ export function isIndependent(residual: Image, sure: number, missing?: Mask): bo
   return differs(besides, 1) && differs(all.slice(0, -width), width);
 }
 
-/** What is above the valley of the residuals' histogram between `least` and `sure`: 1. */
-export function aboveValley({ data, dims }: Image, least: number, sure: number): Mask {
+/**
+ * The valley of the residuals' histogram between `least` and `sure`; undefined where it falls to its end: of one channel, corrupted values may
+ * be as near to the true ones as any.
+ */
+export function valleyOf({ data }: Image, least: number, sure: number): number | undefined {
   const counts = new Float32Array(BINS);
   for (const r of data) {
     const bin = Math.floor((BINS * (r - least)) / (sure - least));
@@ -44,9 +48,7 @@ export function aboveValley({ data, dims }: Image, least: number, sure: number):
     for (let k = bin - SMOOTHED; k <= bin + SMOOTHED; k++) sum += counts[Math.min(BINS - 1, Math.max(0, k))];
     return sum;
   });
-  const valley = least + ((smooth.indexOf(Math.min(...smooth)) + 0.5) / BINS) * (sure - least);
-  return float32(
-    data.map((r) => (r > valley ? 1 : 0)),
-    dims,
-  );
+  const bottom = smooth.indexOf(Math.min(...smooth));
+  if (Math.max(...smooth.subarray(bottom)) <= RISE * smooth[bottom]) return undefined;
+  return least + ((bottom + 0.5) / BINS) * (sure - least);
 }

@@ -1,7 +1,7 @@
 /** Impulse noise: told from regions, and separated by the valley between two heaps of residuals. */
 import { describe, expect, it } from 'vitest';
 import { foundMask } from '../../src/inversion/found-mask.ts';
-import { aboveValley, isIndependent } from '../../src/inversion/independent.ts';
+import { isIndependent, valleyOf } from '../../src/inversion/independent.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 
@@ -59,13 +59,17 @@ describe('corruption of single pixels', () => {
     ).toBe(false);
   });
 
-  it('is what lies above the valley of the residuals', () => {
-    // Inliers of 10 grey levels with a tail up to 45, corrupted pixels from 62 on.
-    const residual = at((y, x) => {
+  it('is what lies above the valley of the residuals, where there is one', () => {
+    // Inliers of 12 grey levels with a tail up to 45, corrupted pixels from 62 on.
+    const heaps = at((y, x) => {
       const p = y * SIDE + x;
       return isHit[p] ? 62 + (p % 100) : Math.min(45, Math.abs(12 * inlying[p]));
     });
-    expect([...aboveValley(residual, 30 * GREY, 80 * GREY).data]).toEqual(isHit.map(Number));
+    const valley = valleyOf(heaps, 30 * GREY, 80 * GREY)!;
+    expect([...heaps.data].map((r) => r > valley)).toEqual(isHit);
+    // Corrupted values as near as any: the histogram falls to its end.
+    const slope = at((y, x) => (isHit[y * SIDE + x] ? (y * SIDE + x) % 255 : Math.abs(25 * inlying[y * SIDE + x])));
+    expect(valleyOf(slope, 30 * GREY, 80 * GREY)).toBeUndefined();
   });
 
   it('leaves a faint detail alone, although gross pixels surround it', () => {
