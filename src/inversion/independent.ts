@@ -34,21 +34,21 @@ export function isIndependent(residual: Image, sure: number, missing?: Mask): bo
 }
 
 /**
- * The valley of the residuals' histogram between `least` and `sure`; undefined where it falls to its end: of one channel, corrupted values may
- * be as near to the true ones as any.
+ * The valley of the residuals' histogram between `least` and `sure`; undefined where it does not rise again, as far beyond `sure`: of one
+ * channel, corrupted values may be as near to the true ones as any.
  */
 export function valleyOf({ data }: Image, least: number, sure: number): number | undefined {
-  const counts = new Float32Array(BINS);
+  const counts = new Float32Array(2 * BINS);
   for (const r of data) {
     const bin = Math.floor((BINS * (r - least)) / (sure - least));
-    if (bin >= 0 && bin < BINS) counts[bin]++;
+    if (bin >= 0 && bin < counts.length) counts[bin]++;
   }
   const smooth = counts.map((_, bin) => {
     let sum = 0;
-    for (let k = bin - SMOOTHED; k <= bin + SMOOTHED; k++) sum += counts[Math.min(BINS - 1, Math.max(0, k))];
+    for (let k = bin - SMOOTHED; k <= bin + SMOOTHED; k++) sum += counts[Math.min(counts.length - 1, Math.max(0, k))];
     return sum;
   });
-  const bottom = smooth.indexOf(Math.min(...smooth));
+  const bottom = smooth.indexOf(Math.min(...smooth.subarray(0, BINS)));
   if (Math.max(...smooth.subarray(bottom)) <= RISE * smooth[bottom]) return undefined;
   return least + ((bottom + 0.5) / BINS) * (sure - least);
 }

@@ -74,7 +74,7 @@ describe('corruption of single pixels', () => {
 
   it('leaves a faint detail alone, although gross pixels surround it', () => {
     const detail = (y: number, x: number) => y >= 14 && y < 17 && x >= 14 && x < 17;
-    const noisy = at((y, x) => (isHit[y * SIDE + x] ? 120 : detail(y, x) ? 38 : 5));
+    const noisy = at((y, x) => (isHit[y * SIDE + x] ? 80 : detail(y, x) ? 38 : 5));
     const region = at((y, x) => (y >= 4 && y < 14 && x >= 8 && x < 24 ? 120 : detail(y, x) ? 38 : 5));
     const maskedDetail = (mask: Float32Array) =>
       [...mask].filter((m, p) => m > 0 && !isHit[p] && detail(Math.floor(p / SIDE), p % SIDE)).length;
