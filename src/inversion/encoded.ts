@@ -9,6 +9,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Generator } from './generator.ts';
+import { keepOf } from './given.ts';
 import { grossThresholds } from './noise.ts';
 
 /** Enough for the fit to settle; each costs one pass of both networks. */
@@ -62,8 +63,8 @@ export async function encodedStarts(
   const [{ name: latent }] = generator.latents;
   const known = clip(images as Image);
   try {
-    const there = keep ? float32Data(keep) : missing?.data.map((m) => 1 - m);
-    let filled: Tensor = there ? masked(known, zerosLike(known), there) : known;
+    const there = keep ?? (missing && keepOf(missing));
+    let filled: Tensor = there ? masked(known, zerosLike(known), float32Data(there)) : known;
     for (let round = 0; ; round++) {
       const { name: input } = encoder.inputs[0];
       const { name: output } = encoder.outputs[0];

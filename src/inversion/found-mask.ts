@@ -18,6 +18,7 @@ import {
   zeroWhere,
 } from '../images/image.ts';
 import { float32, float32Data, type Tensor, zeros } from '../onnx/tensor.ts';
+import { keepOf } from './given.ts';
 import { isIndependent, valleyOf } from './independent.ts';
 import { isAdaptive, type Method } from './method.ts';
 import { grossThresholds } from './noise.ts';
@@ -47,7 +48,10 @@ const SURROUNDED = 0.8;
 
 export interface FoundMask {
   readonly mask: Mask;
-  /** What the squared loss's exact mask is at the least of the thresholds, or the share of the neighbours that are masked; 1 where data is missing. */
+  /**
+   * What the squared loss's exact mask is at the least of the thresholds, or the share of the neighbours that are masked; 1 where
+   * data is missing.
+   */
   readonly softMask: Mask;
 }
 
@@ -61,16 +65,18 @@ export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
 export function foundMask(residual: Image, grossGrey: number, missing?: Mask): FoundMask {
   const seen = zeroWhere(missing, residual);
   const [least, sure] = [leastOf(grossGrey), sureOf(grossGrey)];
-  const nothing = zeros('float32', seen.dims);
+  const inside = sharesOf(keepOf(zeros('float32', seen.dims)));
   const valley = isIndependent(seen, sure, missing) ? valleyOf(seen, least, sure) : undefined;
   const gross =
-    valley === undefined ? connectedOnes(seen, grossGrey, keptShares(missing ?? nothing)) : binaryMask(seen, valley);
+    valley === undefined
+      ? connectedOnes(seen, grossGrey, missing ? sharesOf(keepOf(missing)) : inside)
+      : binaryMask(seen, valley);
   const surely = float32(
     seen.data.map((r, i) => gross.data[i] * squaredMask(r, least)),
     seen.dims,
   );
   const known = unionOf(gross, missing);
-  const around = float32(surroundedShares(known, keptShares(nothing)), seen.dims);
+  const around = float32(surroundedShares(known, inside), seen.dims);
   return {
     mask: unionOf(known, binaryMask(around, 0)),
     softMask: unionOf(unionOf(surely, missing), around),
@@ -81,7 +87,7 @@ export function foundMask(residual: Image, grossGrey: number, missing?: Mask): F
 function connectedOnes(residual: Image, grossGrey: number, seenShares: Float32Array): Mask {
   const all = hysteresis(residual, leastOf(grossGrey), sureOf(grossGrey));
   const alone = hysteresis(residual, leastOf(ALONE * grossGrey), sureOf(ALONE * grossGrey));
-  const near = boxMean(alone, SQUARE).data;
+  const near = sharesOf(alone);
   return float32(
     all.data.map((m, i) => (near[i] > TOGETHER * seenShares[i] ? m : alone.data[i])),
     residual.dims,
@@ -114,15 +120,9 @@ function hysteresis(residual: Image, least: number, sure: number): Mask {
   );
 }
 
-/** The share of each pixel's neighbourhood that is inside the picture and not in the mask. */
-function keptShares({ data, dims }: Mask): Float32Array {
-  return boxMean(
-    float32(
-      data.map((m) => 1 - m),
-      dims,
-    ),
-    SQUARE,
-  ).data;
+/** The share of each pixel's neighbourhood that is in the mask. */
+function sharesOf(mask: Mask): Float32Array {
+  return boxMean(mask, SQUARE).data;
 }
 
 /**
@@ -134,7 +134,7 @@ function surroundedShares(mask: Mask, inside: Float32Array): Float32Array {
   const shares = new Float32Array(mask.data.length);
   for (let changed = true; changed; ) {
     changed = false;
-    const around = boxMean(filled, SQUARE).data;
+    const around = sharesOf(filled);
     for (let i = 0; i < shares.length; i++) {
       if (filled.data[i] > 0) continue;
       const share = around[i] / (inside[i] - 1 / SQUARE ** 2);

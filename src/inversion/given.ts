@@ -58,7 +58,7 @@ export async function knownBeforehand(
 }
 
 /** 1 - M */
-export function keepOf(mask: Tensor): Tensor {
+export function keepOf(mask: Tensor): Mask {
   return float32(
     float32Data(mask).map((m) => 1 - m),
     mask.dims,

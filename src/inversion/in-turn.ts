@@ -56,22 +56,22 @@ export async function* invertInTurn(
   const first = parts ? { ...method, stages: parts.together } : method;
   const all = await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
   const shared = (performance.now() - started) / 1000 / n;
-  if (parts && options.signal?.aborted) return;
-  const fixed = method.needsMask ? masks : parts && foundMasks(method, images, all.image, all.mask!, all.missing);
+  if (!parts) {
+    for (let i = 0; i < n; i++) yield { inversion: oneOf(all, i), seconds: shared };
+    return;
+  }
+  if (options.signal?.aborted) return;
+  // A mask that was found is kept as the solver keeps it; a given one, as the method says.
   const keepOf = method.needsMask ? method.keepOf : undefined;
-  const rest: Method | undefined = parts && { ...method, keepOf, needsMask: true, stages: parts.inTurn };
-  for (let i = 0; i < n; i++) {
-    const before = oneOf(all, i);
-    if (!rest) {
-      yield { inversion: before, seconds: shared };
-      continue;
-    }
-    if (options.signal?.aborted) return;
+  const rest: Method = { ...method, keepOf, needsMask: true, stages: parts.inTurn };
+  const fixed = method.needsMask ? masks! : foundMasks(method, images, all.image, all.mask!, all.missing);
+  for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();
-    const own = await runMethod(generator, rest, runtime, rows(images, [i]), rows(fixed!, [i]), {
+    const before = oneOf(all, i);
+    const own = await runMethod(generator, rest, runtime, rows(images, [i]), rows(fixed, [i]), {
       ...options,
       outside: options.outside && imageAt(options.outside, i),
-      ...reporting(1, parts!.together.length),
+      ...reporting(1, parts.together.length),
       latents: before.latents,
     });
     yield { inversion: after(before, own), seconds: shared + (performance.now() - from) / 1000 };

@@ -18,8 +18,9 @@ const FORGIVEN = 0.5;
  *
  *     sqrt(h m'^2 + g q^2),   h = t / (.9 b + .1 t) up to 1,   g = t / (.9 k + .1 t) from 1 on
  *
- * where b and k are the mean squares of the coordinate of brightness and of a coordinate of colour, t of any, over the pixels whose root mean
- * square is at most `grossGrey`, without those that are `missing` (Mahalanobis' distance, within limits). In units of [-1,1], [1,1,H,W]; |m'| for grey pictures.
+ * where b and k are the mean squares of the coordinate of brightness and of a coordinate of colour, t of any, over the pixels whose
+ * root mean square is at most `grossGrey`, without those that are `missing` (Mahalanobis' distance, within limits). In units of
+ * [-1,1], [1,1,H,W]; |m'| for grey pictures.
  */
 export function oddResidual(x: Image, y: Image, grossGrey: number, missing?: Mask): Image {
   const { channels } = shapeOf(x);

@@ -5,6 +5,7 @@
 import { boxMean } from '../../arrays/filter.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import { ADAM, constantControls, type Formulation } from '../formulation.ts';
+import { keepOf } from '../given.ts';
 import type { Method } from '../method.ts';
 import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from '../presets.ts';
 
@@ -63,13 +64,10 @@ export function yeh(options: YehOptions): Method {
 }
 
 function importanceOf(mask: Tensor, kind: 'released' | 'described'): Tensor {
-  const known = float32(
-    float32Data(mask).map((m) => 1 - m),
-    mask.dims,
-  );
+  const known = keepOf(mask);
   const around = float32Data(boxMean(kind === 'released' ? known : mask, WINDOW));
   return float32(
-    float32Data(known).map((k, i) => k * around[i]),
+    known.data.map((k, i) => k * around[i]),
     mask.dims,
   );
 }
