@@ -124,6 +124,18 @@ function resolve(file: string, specifier: string): string {
   return parts.join('/');
 }
 
+/** Which files each file imports, types too. */
+export function importGraph(files: ReadonlyMap<string, string>): Map<string, string[]> {
+  return new Map(
+    [...files].map(([file, text]) => [
+      file,
+      importsOf(text)
+        .filter(({ specifier }) => specifier.startsWith('.'))
+        .map(({ specifier }) => resolve(file, specifier)),
+    ]),
+  );
+}
+
 /** Imports and re-exports, types too, static or dynamic. */
 function importsOf(text: string): Import[] {
   const code = withoutComments(text);
