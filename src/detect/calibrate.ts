@@ -7,7 +7,7 @@
 import { evenly, squares } from '../datasets/sampling.ts';
 import { RgiError } from '../errors.ts';
 import { type Image, shapeOf } from '../images/image.ts';
-import type { Generator, LatentLaw } from '../inversion/generator.ts';
+import type { Generator, LatentLaw } from '../inversion/generator/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Compared, comparer, firstCandidate, LEAST_GAIN, searchCandidates } from './candidates.ts';

@@ -3,11 +3,11 @@
  * there is one. Pictures are taken in batches of one size, so that one compiled step serves them all.
  */
 import { clip, type Image } from '../images/image.ts';
-import type { Generator } from '../inversion/generator.ts';
-import { keptSearch } from '../inversion/kept.ts';
-import { reuse } from '../inversion/reuse.ts';
-import { runMethod } from '../inversion/solver.ts';
-import { rows } from '../inversion/starts.ts';
+import { reuse } from '../inversion/compile/reuse.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
+import { keptSearch } from '../inversion/solve/kept.ts';
+import { runMethod } from '../inversion/solve/solver.ts';
+import { rows } from '../inversion/start/starts.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';

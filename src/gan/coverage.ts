@@ -5,11 +5,11 @@
  */
 import { corrupt } from '../images/corruptions.ts';
 import { clip, type Image, imageAt, imagesOf, type Mask, stackImages } from '../images/image.ts';
-import { type Generator, openGenerator } from '../inversion/generator.ts';
+import { reuse } from '../inversion/compile/reuse.ts';
+import { type Generator, openGenerator } from '../inversion/generator/generator.ts';
 import { invert } from '../inversion/methods/invert.ts';
-import { reuse } from '../inversion/reuse.ts';
-import { createSolver } from '../inversion/solver.ts';
-import { rows } from '../inversion/starts.ts';
+import { createSolver } from '../inversion/solve/solver.ts';
+import { rows } from '../inversion/start/starts.ts';
 import { psnr } from '../metrics/fidelity.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';

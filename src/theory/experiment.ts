@@ -1,8 +1,8 @@
 /** Runs one cell of the plan: makes its pictures, follows the path (or tunes the weights), measures. */
 import { corrupt } from '../images/corruptions.ts';
 import { type Image, imageAt } from '../images/image.ts';
-import { robustStart } from '../inversion/continuation.ts';
-import { chooseStarts, rows } from '../inversion/starts.ts';
+import { robustStart } from '../inversion/methods/continuation.ts';
+import { chooseStarts, rows } from '../inversion/start/starts.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { ESTIMATORS } from './estimators.ts';

@@ -1,8 +1,8 @@
 /** What all cells share: the generator, the latents z* and their pictures; and pictures that the generator cannot make. */
 import { fillMasked } from '../images/corruptions.ts';
 import type { Image, Mask } from '../images/image.ts';
-import type { Generator } from '../inversion/generator.ts';
-import type { CompiledStep } from '../inversion/step.ts';
+import type { CompiledStep } from '../inversion/compile/step.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import { randomFrom } from '../random.ts';

@@ -5,11 +5,11 @@
  */
 import { corrupt } from '../images/corruptions.ts';
 import type { Image } from '../images/image.ts';
-import type { Method } from '../inversion/method.ts';
+import { reuse } from '../inversion/compile/reuse.ts';
 import { FAST_WEIGHTS, rrgi } from '../inversion/methods/rrgi.ts';
-import { reuse } from '../inversion/reuse.ts';
-import { createSolver } from '../inversion/solver.ts';
-import { rows } from '../inversion/starts.ts';
+import { createSolver } from '../inversion/solve/solver.ts';
+import type { Method } from '../inversion/spec/method.ts';
+import { rows } from '../inversion/start/starts.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { errorsOf, generateImages, rmsGrey, rowsOf, truthAt } from './measure.ts';

@@ -1,9 +1,9 @@
 /** The coherent mask against plain loops of iterated conditional modes; what it does to regions, specks and noise. */
 import { describe, expect, it } from 'vitest';
-import { ADAM, type Formulation, lambdaOf, type PixelTerm } from '../../src/inversion/formulation.ts';
-import { forwardGraph } from '../../src/inversion/forward.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import { STEP } from '../../src/inversion/names.ts';
+import { forwardGraph } from '../../src/inversion/compile/forward.ts';
+import { STEP } from '../../src/inversion/compile/names.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { ADAM, type Formulation, lambdaOf, type PixelTerm } from '../../src/inversion/spec/formulation.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Image } from '../../src/images/image.ts';
-import { encodedStarts, encoderFits } from '../../src/inversion/encoded.ts';
-import { type Generator, openGenerator } from '../../src/inversion/generator.ts';
+import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { runMethod } from '../../src/inversion/solver.ts';
+import { runMethod } from '../../src/inversion/solve/solver.ts';
+import { encodedStarts, encoderFits } from '../../src/inversion/start/encoded.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';

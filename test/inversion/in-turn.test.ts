@@ -1,13 +1,13 @@
 /** Side by side as far as possible, then each picture's weights in turn: the same as one picture at a time. */
 import { describe, expect, it } from 'vitest';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import { beginsTogether, invertInTurn } from '../../src/inversion/in-turn.ts';
-import { stageTunesWeights } from '../../src/inversion/method.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { dgp } from '../../src/inversion/methods/dgp.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { type RrgiOptions, rrgi } from '../../src/inversion/methods/rrgi.ts';
-import { type Inversion, runMethod } from '../../src/inversion/solver.ts';
-import { rows } from '../../src/inversion/starts.ts';
+import { beginsTogether, invertInTurn } from '../../src/inversion/solve/in-turn.ts';
+import { type Inversion, runMethod } from '../../src/inversion/solve/solver.ts';
+import { stageTunesWeights } from '../../src/inversion/spec/method.ts';
+import { rows } from '../../src/inversion/start/starts.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';

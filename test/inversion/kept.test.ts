@@ -1,10 +1,10 @@
 /** One loop for many batches gives what a new run for each would. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Generator, openGenerator } from '../../src/inversion/generator.ts';
-import { keptSearch } from '../../src/inversion/kept.ts';
-import type { Method } from '../../src/inversion/method.ts';
+import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
 import { type RgiOptions, rgi } from '../../src/inversion/methods/rgi.ts';
-import { createSolver } from '../../src/inversion/solver.ts';
+import { keptSearch } from '../../src/inversion/solve/kept.ts';
+import { createSolver } from '../../src/inversion/solve/solver.ts';
+import type { Method } from '../../src/inversion/spec/method.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';

@@ -1,6 +1,6 @@
 /** The scale of a picture's own residuals, whatever is grossly corrupted in it. */
 import { describe, expect, it } from 'vitest';
-import { grossThresholds, misfits } from '../../src/inversion/noise.ts';
+import { grossThresholds, misfits } from '../../src/inversion/mask/noise.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 

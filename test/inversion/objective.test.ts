@@ -1,6 +1,9 @@
 /** The objective and the exact mask, against plain loops over the pixels and a search over all values of M. */
 import { describe, expect, it, test } from 'vitest';
-import { criticOf } from '../../src/inversion/critic.ts';
+import { forwardGraph } from '../../src/inversion/compile/forward.ts';
+import { STEP } from '../../src/inversion/compile/names.ts';
+import { criticOf } from '../../src/inversion/generator/critic.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import {
   ADAM,
   type Formulation,
@@ -8,10 +11,7 @@ import {
   lambdaOf,
   type PixelTerm,
   type Reduction,
-} from '../../src/inversion/formulation.ts';
-import { forwardGraph } from '../../src/inversion/forward.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import { STEP } from '../../src/inversion/names.ts';
+} from '../../src/inversion/spec/formulation.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';

@@ -1,7 +1,7 @@
 /** Colour counts the more, the less of a picture's own misfit is colour; what a displaced edge explains counts half. */
 import { expect, test } from 'vitest';
 import { residualMap } from '../../src/images/image.ts';
-import { oddResidual } from '../../src/inversion/odd-residual.ts';
+import { oddResidual } from '../../src/inversion/mask/odd-residual.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 

@@ -1,5 +1,6 @@
 /** The choice of starts, against a plain search of the same pool; and the path of our default. */
 import { describe, expect, it } from 'vitest';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import {
   type ContinuationOptions,
   continuation,
@@ -7,11 +8,10 @@ import {
   cosineDecay,
   geometric,
   robustStart,
-} from '../../src/inversion/continuation.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
+} from '../../src/inversion/methods/continuation.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { plannedSteps } from '../../src/inversion/restore.ts';
-import { chooseStarts, rows, type StartRule } from '../../src/inversion/starts.ts';
+import { plannedSteps } from '../../src/inversion/solve/restore.ts';
+import { chooseStarts, rows, type StartRule } from '../../src/inversion/start/starts.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';

@@ -1,6 +1,6 @@
 /** The theorems on a linear generator, where they must show; where their assumptions fail, that must show too. */
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import { openGenerator } from '../../src/inversion/generator.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { runCell } from '../../src/theory/experiment.ts';

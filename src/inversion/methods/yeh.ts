@@ -4,10 +4,10 @@
  */
 import { boxMean } from '../../arrays/filter.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
-import { ADAM, constantControls, type Formulation } from '../formulation.ts';
-import { keepOf } from '../given.ts';
-import type { Method } from '../method.ts';
-import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from '../presets.ts';
+import { keepOf } from '../mask/given.ts';
+import { ADAM, constantControls, type Formulation } from '../spec/formulation.ts';
+import type { Method } from '../spec/method.ts';
+import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 export interface YehOptions {
   /** 'original': the authors' released settings; 'rgi': as simplified in RGI's comparison. */
