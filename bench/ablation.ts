@@ -53,7 +53,7 @@ const NOTHING_MISSING = everyStage((stage) => {
 const withAdam = everyStage(({ terminate: _terminate, ...stage }) => ({
   ...stage,
   formulation: { ...stage.formulation, optimiser: ADAM },
-  continues: false,
+  warmStart: false,
   controls: (t) => {
     const alone = stage.name === 'refine' || stage.name === 'settle';
     return { ...stage.controls(t), latentRate: PAPER_RATES.latent * (alone ? cosineDecay(t / stage.steps) : 1) };
@@ -81,7 +81,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   'half the steps': { options: { steps: FAST.steps / 2 } },
   'twice the steps': { options: { steps: 2 * FAST.steps } },
   'found mask not fixed': { change: unsettled },
-  'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, continues: false })) },
+  'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, warmStart: false })) },
   'all starts to the end of the path': {
     change: everyStage((stage) => (stage.name === 'descend' ? { ...stage, starts: FAST.starts } : stage)),
   },

@@ -6,8 +6,8 @@
  */
 
 import { spawn } from 'node:child_process';
-import { STEP } from '../src/inversion/compile/names.ts';
 import { type CompiledStep, compileStep } from '../src/inversion/compile/step.ts';
+import { STEP } from '../src/inversion/compile/step-names.ts';
 import type { Generator } from '../src/inversion/generator/generator.ts';
 import { LAW_MOMENTS } from '../src/inversion/generator/latent-law.ts';
 import { ADAM, type Formulation } from '../src/inversion/spec/formulation.ts';

@@ -74,14 +74,8 @@ export {
   type Reduction,
   thresholdOfLambda,
 } from './inversion/spec/formulation.ts';
-export {
-  METHOD_NAMES,
-  type Method,
-  type MethodName,
-  RESULT_SENTENCES,
-  type ResultCode,
-  type Stage,
-} from './inversion/spec/method.ts';
+export { METHOD_NAMES, type Method, type MethodName, type Stage } from './inversion/spec/method.ts';
+export { RESULT_SENTENCES, type ResultCode } from './inversion/spec/result.ts';
 export { encoderFits } from './inversion/start/encoded.ts';
 export * from './metrics/index.ts';
 export { GraphBuilder, type Value } from './onnx/builder.ts';

@@ -2,12 +2,13 @@
  * The inversion behind detection: RGI with the exact mask and a Gaussian prior on z, begun at what the encoder says where
  * there is one. Pictures are taken in batches of one size, so that one compiled step serves them all.
  */
+
+import { rows } from '../arrays/rows.ts';
 import { clip, type Image } from '../images/image.ts';
 import { reuse } from '../inversion/compile/reuse.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
-import { keptSearch } from '../inversion/solve/kept.ts';
+import { fixedScheduleSearch } from '../inversion/solve/fixed-schedule.ts';
 import { runMethod } from '../inversion/solve/solver.ts';
-import { rows } from '../inversion/start/starts.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
@@ -73,7 +74,7 @@ async function encodedSearch(
   batch: number,
   runtime: Runtime,
 ): Promise<Search> {
-  const kept = await keptSearch(generator, policySearch(generator, settings, 1), batch, runtime);
+  const kept = await fixedScheduleSearch(generator, policySearch(generator, settings, 1), batch, runtime);
   const session = await runtime.session(encodeModel(encoder));
   const [{ name: input }] = encoder.inputs;
   const [{ name: output }] = encoder.outputs;

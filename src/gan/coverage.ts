@@ -3,13 +3,14 @@
  * |G(z) - x|^2), and the PSNR of what is reached is reported. And does it know what belongs together? The same with a part
  * of each picture hidden.
  */
+
+import { rows } from '../arrays/rows.ts';
 import { corrupt } from '../images/corruptions.ts';
 import { clip, type Image, imageAt, imagesOf, type Mask, stackImages } from '../images/image.ts';
 import { reuse } from '../inversion/compile/reuse.ts';
 import { type Generator, openGenerator } from '../inversion/generator/generator.ts';
 import { invert } from '../inversion/methods/invert.ts';
 import { createSolver } from '../inversion/solve/solver.ts';
-import { rows } from '../inversion/start/starts.ts';
 import { psnr } from '../metrics/fidelity.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';

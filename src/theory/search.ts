@@ -4,13 +4,14 @@
  * at the truth z*, anew at each threshold: where it ends lower, the others sit in a local minimum; where it ends higher,
  * it is the objective whose minimum is not at the truth.
  */
+
+import { rows } from '../arrays/rows.ts';
 import { renderFeeds, stepFeeds } from '../inversion/compile/feeds.ts';
-import { STEP } from '../inversion/compile/names.ts';
 import { type CompiledStep, compileStep } from '../inversion/compile/step.ts';
+import { STEP } from '../inversion/compile/step-names.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
 import { initialTensors } from '../inversion/solve/state.ts';
 import type { Controls } from '../inversion/spec/formulation.ts';
-import { rows } from '../inversion/start/starts.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import { evaluatorOf, type Loop, type Runtime } from '../runtime/runtime.ts';

@@ -3,13 +3,14 @@
  * comes first; then the weights are freed at a constant rate, and looked at on the way: as they follow the picture, they
  * may also follow the corruption that the found mask, held fixed, has missed.
  */
+
+import { rows } from '../arrays/rows.ts';
 import { corrupt } from '../images/corruptions.ts';
 import type { Image } from '../images/image.ts';
 import { reuse } from '../inversion/compile/reuse.ts';
 import { FAST_WEIGHTS, rrgi } from '../inversion/methods/rrgi.ts';
 import { createSolver } from '../inversion/solve/solver.ts';
 import type { Method } from '../inversion/spec/method.ts';
-import { rows } from '../inversion/start/starts.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { errorsOf, generateImages, rmsGrey, rowsOf, truthAt } from './measure.ts';

@@ -1,7 +1,7 @@
 /** The latents' prior: on a linear generator the posterior mean in closed form, and the laws it knows. */
 import { describe, expect, it } from 'vitest';
 import { forwardGraph } from '../../src/inversion/compile/forward.ts';
-import { STEP } from '../../src/inversion/compile/names.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { drawLatent, LAW_MOMENTS, type LatentLaw, momentsOf } from '../../src/inversion/generator/latent-law.ts';
 import { runMethod } from '../../src/inversion/solve/solver.ts';

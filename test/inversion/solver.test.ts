@@ -1,6 +1,7 @@
 /** The solver: a batch is as many single runs, each image stops by itself, a saved run goes on as if never stopped. */
 import { describe, expect, it, test } from 'vitest';
-import { STEP } from '../../src/inversion/compile/names.ts';
+import { rows } from '../../src/arrays/rows.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
 import { type Critic, criticOf } from '../../src/inversion/generator/critic.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { anogan } from '../../src/inversion/methods/anogan.ts';
@@ -13,7 +14,6 @@ import { createSolver, runMethod } from '../../src/inversion/solve/solver.ts';
 import { readState, writeState } from '../../src/inversion/solve/state.ts';
 import { ADAM, type Formulation, type LatentOptimiser } from '../../src/inversion/spec/formulation.ts';
 import type { Method, Stage } from '../../src/inversion/spec/method.ts';
-import { rows } from '../../src/inversion/start/starts.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -208,10 +208,10 @@ describe('a stage that cannot be searched as it says is refused', () => {
       stages: [{ ...compete, formulation: { ...lbfgs, optimiser: first } }, descend],
     });
     await expect(runMethod(generator, following(ADAM), runtime, images)).rejects.toThrow(
-      'A stage that continues another needs one before it, by L-BFGS.',
+      'A warm start needs a stage by L-BFGS before it.',
     );
     await expect(runMethod(generator, following({ kind: 'lbfgs', memory: 30 }), runtime, images)).rejects.toThrow(
-      'A stage that continues another needs a memory of L-BFGS as long as its.',
+      'A warm start needs a memory of L-BFGS of the same length as that of the stage before.',
     );
   });
 });

@@ -1,7 +1,7 @@
 /** What the estimators minimise, against their closed forms; and the binary mask against a search over both values. */
 import { describe, expect, it } from 'vitest';
 import { forwardGraph } from '../../src/inversion/compile/forward.ts';
-import { STEP } from '../../src/inversion/compile/names.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import type { Formulation, PixelTerm } from '../../src/inversion/spec/formulation.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';

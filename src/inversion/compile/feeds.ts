@@ -2,9 +2,9 @@
 import { float32, type Tensor } from '../../onnx/tensor.ts';
 import { adamCorrections } from '../../optim/adam.ts';
 import { ADAM, type Controls } from '../spec/formulation.ts';
-import type { ResultCode } from '../spec/method.ts';
-import { STEP } from './names.ts';
+import type { ResultCode } from '../spec/result.ts';
 import type { CompiledStep } from './step.ts';
+import { STEP } from './step-names.ts';
 
 /**
  * The inputs of step `step` = 1, 2, ... that change; searches that have a code stand still. `floors`: the least lambda of each
@@ -15,7 +15,7 @@ export function stepFeeds(
   controls: Controls,
   step: number,
   codes: readonly (ResultCode | undefined)[],
-  floors: readonly number[],
+  minLambda: readonly number[],
 ): Map<string, Tensor> {
   const { formulation, batch } = compiled;
   const { beta1, beta2 } = formulation.optimiser.kind === 'adam' ? formulation.optimiser : ADAM;
@@ -26,7 +26,7 @@ export function stepFeeds(
       [batch],
     );
   const feeds = new Map<string, Tensor>([
-    [STEP.lambda, lambdaOf(compiled, controls, floors)],
+    [STEP.lambda, lambdaOf(compiled, controls, minLambda)],
     [STEP.latentRate, active(controls.latentRate)],
     [STEP.maskRate, active(controls.maskRate)],
     [STEP.correction1, number(correction1)],
@@ -45,14 +45,14 @@ export function renderFeeds(
   compiled: CompiledStep,
   state: ReadonlyMap<string, Tensor>,
   x: Tensor,
-  keep: Tensor | undefined,
+  visibility: Tensor | undefined,
   controls: Controls,
-  floors: readonly number[],
+  minLambda: readonly number[],
 ): Map<string, Tensor> {
   const inputs = termScales(compiled, controls);
   inputs.set(STEP.x, x);
-  if (keep) inputs.set(STEP.keep, keep);
-  inputs.set(STEP.lambda, lambdaOf(compiled, controls, floors));
+  if (visibility) inputs.set(STEP.visibility, visibility);
+  inputs.set(STEP.lambda, lambdaOf(compiled, controls, minLambda));
   return new Map(compiled.renderInputs.map((name) => [name, state.get(name) ?? inputs.get(name)!]));
 }
 
@@ -61,10 +61,10 @@ function number(value: number): Tensor {
 }
 
 /** lambda of each search, not below its image's floor. */
-function lambdaOf({ batch }: CompiledStep, { lambda }: Controls, floors: readonly number[]): Tensor {
-  const searches = batch / floors.length;
+function lambdaOf({ batch }: CompiledStep, { lambda }: Controls, minLambda: readonly number[]): Tensor {
+  const searches = batch / minLambda.length;
   return float32(
-    Float32Array.from({ length: batch }, (_, i) => Math.max(lambda, floors[Math.floor(i / searches)])),
+    Float32Array.from({ length: batch }, (_, i) => Math.max(lambda, minLambda[Math.floor(i / searches)])),
     [batch, 1, 1, 1],
   );
 }

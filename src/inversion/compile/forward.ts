@@ -6,10 +6,10 @@ import { appendGraph } from '../../onnx/merge.ts';
 import { sizeOf } from '../../onnx/tensor.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
-import { type Formulation, readsKeep } from '../spec/formulation.ts';
+import { type Formulation, readsVisibility } from '../spec/formulation.ts';
 import { latentEnergy } from './latent-prior.ts';
-import { STEP } from './names.ts';
 import { emitObjective, type Objective } from './objective.ts';
+import { STEP } from './step-names.ts';
 
 export interface Forward {
   /** Outputs: what STEP names loss, fidelity, masked, image and (where there is a mask) softMask, and `total`. */
@@ -36,14 +36,14 @@ export function forwardGraph(generator: Generator, formulation: Formulation, bat
     form.form === 'free' || form.form === 'clipped'
       ? input(STEP.mask, [batch, form.shared ? 1 : channels, height, width])
       : undefined;
-  const keep = readsKeep(form) ? input(STEP.keep, [batch, 1, height, width]) : undefined;
+  const visibility = readsVisibility(form) ? input(STEP.visibility, [batch, 1, height, width]) : undefined;
   const penalised = form.form !== 'none' && form.form !== 'given';
   const lambda = penalised ? input(STEP.lambda, [batch, 1, 1, 1]) : '';
   const termScales = formulation.scheduledTerms
     ? formulation.loss.map((_, i) => input(STEP.termScale(i), []))
     : formulation.loss.map(() => undefined);
   const features = critic && ((image: Value, layers: readonly string[]) => critic.features(b, image, batch, layers));
-  const objective = emitObjective(b, formulation, { x, y, dims, lambda, mask, keep, termScales, features });
+  const objective = emitObjective(b, formulation, { x, y, dims, lambda, mask, visibility, termScales, features });
   const losses = [
     objective.fidelity,
     ...(objective.penalty ? [objective.penalty] : []),

@@ -24,9 +24,9 @@ import type { PixelCounts } from './objective.ts';
 const MEASUREMENTS = 128;
 
 /** A picture that is masked almost wholly would leave all to the prior, which would mask the more. */
-const MOST_HIDDEN = 1;
+const MAX_HIDDEN = 1;
 /** Latents count as so many hidden pixels at most for each of the picture: as much as its prior before there is a mask. */
-const MOST_OPEN = 1 / 4;
+const MAX_OPEN = 1 / 4;
 
 /** The prior's term per image, [N]; `noise` [N] is the likelihood's v, or b/2. No gradient passes through it or through the counts. */
 export function latentEnergy(
@@ -51,7 +51,7 @@ export function latentEnergy(
   );
   if (!prior.ofHidden) return energy;
   const values = latents.reduce((sum, { dims }) => sum + sizeOf(dims), 0);
-  const unknown = Math.min(values / channels, MOST_OPEN * height * width);
+  const unknown = Math.min(values / channels, MAX_OPEN * height * width);
   const odds = b.Div(b.Add(pixels!.hidden, b.scalar(unknown)), b.Max(pixels!.kept, b.scalar(1)));
-  return b.Mul(energy, b.Min(odds, b.scalar(MOST_HIDDEN)));
+  return b.Mul(energy, b.Min(odds, b.scalar(MAX_HIDDEN)));
 }

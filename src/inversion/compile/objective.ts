@@ -13,7 +13,7 @@ export interface ObjectiveInputs {
   readonly lambda: Value;
   /** the mask variable, or what a given mask keeps (1-M) */
   readonly mask?: Value;
-  readonly keep?: Value;
+  readonly visibility?: Value;
   /** scale of each loss term, a scalar value or undefined for 1 */
   readonly termScales: readonly (Value | undefined)[];
   /** features of an image [N,C,H,W] at the layers of a feature term */
@@ -45,10 +45,10 @@ const IMAGE_AXES = [1, 2, 3];
 
 export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveInputs): Objective {
   const residual = b.Sub(inputs.x, inputs.y);
-  const { keep, mask, penalised, detached: constants } = emitMask(b, formulation, inputs, residual);
+  const { visibility, mask, penalised, detached: constants } = emitMask(b, formulation, inputs, residual);
   const [, channels, height, width] = inputs.dims;
   const mean = formulation.reduction === 'mean';
-  const masked = (image: Value): Value => (keep === undefined ? image : b.Mul(keep, image));
+  const masked = (image: Value): Value => (visibility === undefined ? image : b.Mul(visibility, image));
   const fidelities = formulation.loss.map((term, i) => {
     const loss =
       term.kind === 'feature' ? featureLoss(b, term, inputs, masked, mean) : pixelLoss(b, term, masked(residual));
@@ -59,10 +59,10 @@ export function emitObjective(b: GraphBuilder, formulation: Formulation, inputs:
   });
   const fidelity = fidelities.reduce((a, c) => b.Add(a, c));
   const noise = formulation.priors.some((prior) => prior.kind === 'latent')
-    ? noiseOf(b, formulation, inputs.dims, fidelities, keep)
+    ? noiseOf(b, formulation, inputs.dims, fidelities, visibility)
     : undefined;
   const counted = formulation.priors.some((prior) => prior.kind === 'latent' && prior.ofHidden);
-  const pixels = counted ? pixelCounts(b, inputs.dims, keep) : undefined;
+  const pixels = counted ? pixelCounts(b, inputs.dims, visibility) : undefined;
   const measured = [noise, pixels?.hidden, pixels?.kept].flatMap((value) => value ?? []);
   const detached = new Set([...constants, ...measured]);
   if (!penalised) return { fidelity, noise, pixels, mask, detached };
@@ -77,19 +77,21 @@ function noiseOf(
   { loss }: Formulation,
   [, channels, height, width]: readonly number[],
   fidelities: readonly Value[],
-  keep?: Value,
+  visibility?: Value,
 ): Value {
   const at = loss.findIndex((term) => term.kind !== 'feature');
   if (at < 0) throw new RgiError('usage', 'The prior of the latents is weighed against a pixel loss: add one.');
   const perValue = scaled(b, fidelities[at], (loss[at].kind === 'l1' ? 0.5 : 1) / (channels * height * width));
   // Of a fully masked picture it is 0: nothing moves the latents.
-  return keep === undefined ? perValue : b.Div(perValue, b.Max(b.ReduceMean(keep, IMAGE_AXES, false), b.scalar(1e-6)));
+  return visibility === undefined
+    ? perValue
+    : b.Div(perValue, b.Max(b.ReduceMean(visibility, IMAGE_AXES, false), b.scalar(1e-6)));
 }
 
-function pixelCounts(b: GraphBuilder, [batch, , height, width]: readonly number[], keep?: Value): PixelCounts {
+function pixelCounts(b: GraphBuilder, [batch, , height, width]: readonly number[], visibility?: Value): PixelCounts {
   const of = (count: number) => b.floats(new Float32Array(batch).fill(count));
-  if (keep === undefined) return { hidden: of(0), kept: of(height * width) };
-  const kept = b.Cast(b.GreaterOrEqual(b.ReduceMean(keep, [1], true), b.scalar(0.5)), 'float32');
+  if (visibility === undefined) return { hidden: of(0), kept: of(height * width) };
+  const kept = b.Cast(b.GreaterOrEqual(b.ReduceMean(visibility, [1], true), b.scalar(0.5)), 'float32');
   const hidden = b.Mul(b.Cast(amidMasked(b, height, width)(kept), 'float32'), b.Sub(b.scalar(1), kept));
   return { hidden: b.ReduceSum(hidden, IMAGE_AXES, false), kept: b.ReduceSum(kept, IMAGE_AXES, false) };
 }
@@ -147,7 +149,7 @@ function featureLoss(
 
 interface EmittedMask {
   /** 1-M, what multiplies both images; absent = 1 */
-  readonly keep?: Value;
+  readonly visibility?: Value;
   readonly mask?: Value;
   readonly penalised?: { readonly mask: Value; readonly size: number };
   readonly detached: ReadonlySet<Value>;
@@ -161,18 +163,18 @@ function emitMask(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveIn
     case 'none':
       return { detached: new Set() };
     case 'given':
-      return { keep: inputs.keep!, mask: b.Sub(one, inputs.keep!), detached: new Set() };
+      return { visibility: inputs.visibility!, mask: b.Sub(one, inputs.visibility!), detached: new Set() };
     case 'free':
     case 'clipped': {
       const mask = inputs.mask!;
       const size = (form.shared ? 1 : channels) * height * width;
-      return { keep: b.Sub(one, mask), mask, penalised: { mask, size }, detached: new Set() };
+      return { visibility: b.Sub(one, mask), mask, penalised: { mask, size }, detached: new Set() };
     }
     case 'exact': {
       const size = (form.shared ? 1 : channels) * height * width;
-      const keep = emitExactKeep(b, formulation, inputs, residual, form, size);
-      const mask = b.Sub(one, keep);
-      return { keep, mask, penalised: { mask, size }, detached: new Set([keep]) };
+      const visibility = emitExactVisibility(b, formulation, inputs, residual, form, size);
+      const mask = b.Sub(one, visibility);
+      return { visibility, mask, penalised: { mask, size }, detached: new Set([visibility]) };
     }
   }
 }
@@ -182,12 +184,12 @@ function emitMask(b: GraphBuilder, formulation: Formulation, inputs: ObjectiveIn
  * that share the mask:
  *   squared:   k = min(1, lambda / (2 sum r^2))
  *   absolute:  k = 1 where sum |r| <= lambda, else 0
- *   Huber:     see `huberKeep`
+ *   Huber:     see `huberVisibility`
  *   any, over M in {0,1}:  k = 1 where sum rho(r) <= lambda, else 0
  * With a coherent mask lambda is each pixel's own. Feature terms have no part in it: with them M is the minimiser for the
  * pixel term alone.
  */
-function emitExactKeep(
+function emitExactVisibility(
   b: GraphBuilder,
   formulation: Formulation,
   inputs: ObjectiveInputs,
@@ -215,12 +217,13 @@ function emitExactKeep(
     // lambda / max(lambda, 2 r^2): the same, and safe at r = 0
     if (term.kind === 'l2') return b.Div(lambda, b.Max(b.Mul(cost, b.scalar(2)), lambda));
     const dims = shared ? inputs.dims : [batch, 1, channels * height, width];
-    const keep = huberKeep(b, residual, b.Reshape(lambda, [batch, 1, 1, -1]), term.delta, dims);
-    return b.Reshape(keep, [batch, shared ? 1 : channels, height, width]);
+    const visibility = huberVisibility(b, residual, b.Reshape(lambda, [batch, 1, 1, -1]), term.delta, dims);
+    return b.Reshape(visibility, [batch, shared ? 1 : channels, height, width]);
   };
-  const keepOf = (lambda: Value): Value => (missing ? b.Mul(inputs.keep!, minimiser(lambda)) : minimiser(lambda));
-  if (coherence === 0) return keepOf(common);
-  return keepOf(coherentLambda(b, common, coherence, inputs.dims, keepOf));
+  const visibilityOf = (lambda: Value): Value =>
+    missing ? b.Mul(inputs.visibility!, minimiser(lambda)) : minimiser(lambda);
+  if (coherence === 0) return visibilityOf(common);
+  return visibilityOf(coherentLambda(b, common, coherence, inputs.dims, visibilityOf));
 }
 
 /**
@@ -229,7 +232,13 @@ function emitExactKeep(
  * the smallest |r|, and any other such set gives less, so k is the largest of  (lambda - sum outside S of delta |r|) / (sum
  * inside S of r^2)  over the C sets  S_j = {c: |r_c| <= |r_j|}, or 1 if that is more.
  */
-function huberKeep(b: GraphBuilder, residual: Value, lambda: Value, delta: number, dims: readonly number[]): Value {
+function huberVisibility(
+  b: GraphBuilder,
+  residual: Value,
+  lambda: Value,
+  delta: number,
+  dims: readonly number[],
+): Value {
   const [batch, channels, height, width] = dims;
   const magnitude = b.Abs(residual);
   const own = b.Reshape(magnitude, [batch, 1, channels, height * width]);

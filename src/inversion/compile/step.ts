@@ -15,8 +15,8 @@ import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import type { Formulation } from '../spec/formulation.ts';
 import { forwardGraph } from './forward.ts';
-import { STEP } from './names.ts';
 import type { Objective } from './objective.ts';
+import { STEP } from './step-names.ts';
 import { emitUpdate } from './update.ts';
 
 export interface CompiledStep {

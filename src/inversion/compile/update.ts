@@ -5,7 +5,7 @@ import { adamUpdate } from '../../optim/adam.ts';
 import { nesterovUpdate } from '../../optim/nesterov.ts';
 import { NEXT } from '../../runtime/runtime.ts';
 import { ADAM, type Formulation } from '../spec/formulation.ts';
-import { STEP } from './names.ts';
+import { STEP } from './step-names.ts';
 
 /** The inputs and outputs of the step graph that is being made; both grow. */
 export interface StepInterface {

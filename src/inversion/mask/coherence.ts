@@ -11,11 +11,11 @@ const DEVIATION = 1;
 const RADIUS = 2;
 
 /**
- * Where of a square of `REACH` pixels to each side less than `LEAST_KEPT` is kept, lambda is `LOST` times as large. Of independent
+ * Where of a square of `REACH` pixels to each side less than `MIN_KEPT` is kept, lambda is `LOST` times as large. Of independent
  * corruption of every second pixel, one square in seven thousand is like that.
  */
 const REACH = 3;
-const LEAST_KEPT = 0.25;
+const MIN_KEPT = 0.25;
 const LOST = 0.05;
 
 const SWEEPS = 3;
@@ -33,7 +33,7 @@ export function coherentLambda(
   lambda: Value,
   coherence: number,
   [, , height, width]: readonly number[],
-  keepOf: (lambda: Value) => Value,
+  visibilityOf: (lambda: Value) => Value,
 ): Value {
   const size = 2 * RADIUS + 1;
   const bell = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - RADIUS) / DEVIATION) ** 2));
@@ -42,7 +42,7 @@ export function coherentLambda(
   const isLost = amidMasked(b, height, width);
   let own = lambda;
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
-    const kept = b.Cast(b.GreaterOrEqual(keepOf(own), b.scalar(0.5)), 'float32');
+    const kept = b.Cast(b.GreaterOrEqual(visibilityOf(own), b.scalar(0.5)), 'float32');
     // -1 among masked pixels, 1 among kept ones
     const side = b.Sub(b.Mul(neighbours(kept), b.scalar(2)), b.scalar(1));
     const agreed = b.Mul(b.Mul(side, side), side);
@@ -52,10 +52,10 @@ export function coherentLambda(
   return own;
 }
 
-/** Where less than `LEAST_KEPT` of the square about a pixel is kept: [N,1,H,W], bool, of what is kept (1 or 0). */
+/** Where less than `MIN_KEPT` of the square about a pixel is kept: [N,1,H,W], bool, of what is kept (1 or 0). */
 export function amidMasked(b: GraphBuilder, height: number, width: number): (kept: Value) => Value {
   const share = shareOf(b, new Float32Array((2 * REACH + 1) ** 2).fill(1), REACH, height, width);
-  return (kept) => b.Less(share(kept), b.scalar(LEAST_KEPT));
+  return (kept) => b.Less(share(kept), b.scalar(MIN_KEPT));
 }
 
 /** The weighted share of a square window around each pixel, as far as it is inside the picture. */

@@ -15,18 +15,18 @@ import {
   shapeOf,
   stackImages,
   unionOf,
+  visibilityOf,
   zeroWhere,
 } from '../../images/image.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { isAdaptive, type Method } from '../spec/method.ts';
-import { keepOf } from './given.ts';
 import { isIndependent, valleyOf } from './independent.ts';
-import { grossThresholds } from './noise.ts';
-import { oddResidual } from './odd-residual.ts';
+import { outlierThresholds } from './noise.ts';
+import { normalisedResidual } from './normalised-residual.ts';
 
-/** Residuals (`oddResidual`, grey levels) from which a pixel is surely gross, and below which it is none. */
+/** Residuals (`normalisedResidual`, grey levels) from which a pixel is surely gross, and below which it is none. */
 const SURE_GREY = 32;
-const LEAST_GREY = 20;
+const MIN_GREY = 20;
 
 /** A pixel is surely gross from so many times the residual on from which it is no inlier. */
 const SURE = 2;
@@ -38,7 +38,7 @@ const SURE = 2;
 const ALONE = 1.5;
 const TOGETHER = 0.13;
 /** Half of the range is sure anywhere: stains would be lost on pictures far from the generator. */
-const MOST_SURE_GREY = 128;
+const MAX_SURE_GREY = 128;
 
 /** A pixel's neighbours are those of a square of so many pixels to each side. */
 const NEIGHBOURHOOD = 3;
@@ -57,19 +57,19 @@ export interface FoundMask {
 
 /** Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] says nothing of the rest, and is masked. */
 export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
-  const [grossGrey] = grossThresholds(x, y, missing);
-  return foundMask(oddResidual(x, y, grossGrey, missing), grossGrey, missing);
+  const [outlierGrey] = outlierThresholds(x, y, missing);
+  return foundMask(normalisedResidual(x, y, outlierGrey, missing), outlierGrey, missing);
 }
 
-/** `residual` [1,1,H,W] in units of [-1,1]; `grossGrey`: see `grossThresholds`. */
-export function foundMask(residual: Image, grossGrey: number, missing?: Mask): FoundMask {
+/** `residual` [1,1,H,W] in units of [-1,1]; `outlierGrey`: see `outlierThresholds`. */
+export function foundMask(residual: Image, outlierGrey: number, missing?: Mask): FoundMask {
   const seen = zeroWhere(missing, residual);
-  const [least, sure] = [leastOf(grossGrey), sureOf(grossGrey)];
-  const inside = sharesOf(keepOf(zeros('float32', seen.dims)));
+  const [least, sure] = [leastOf(outlierGrey), sureOf(outlierGrey)];
+  const inside = sharesOf(visibilityOf(zeros('float32', seen.dims)));
   const valley = isIndependent(seen, sure, missing) ? valleyOf(seen, least, sure) : undefined;
   const gross =
     valley === undefined
-      ? connectedOnes(seen, grossGrey, missing ? sharesOf(keepOf(missing)) : inside)
+      ? connectedOnes(seen, outlierGrey, missing ? sharesOf(visibilityOf(missing)) : inside)
       : binaryMask(seen, valley);
   const surely = float32(
     seen.data.map((r, i) => gross.data[i] * squaredMask(r, least)),
@@ -84,9 +84,9 @@ export function foundMask(residual: Image, grossGrey: number, missing?: Mask): F
 }
 
 /** What is connected to what is surely gross; alone, both have to be the grosser. */
-function connectedOnes(residual: Image, grossGrey: number, seenShares: Float32Array): Mask {
-  const all = hysteresis(residual, leastOf(grossGrey), sureOf(grossGrey));
-  const alone = hysteresis(residual, leastOf(ALONE * grossGrey), sureOf(ALONE * grossGrey));
+function connectedOnes(residual: Image, outlierGrey: number, seenShares: Float32Array): Mask {
+  const all = hysteresis(residual, leastOf(outlierGrey), sureOf(outlierGrey));
+  const alone = hysteresis(residual, leastOf(ALONE * outlierGrey), sureOf(ALONE * outlierGrey));
   const near = sharesOf(alone);
   return float32(
     all.data.map((m, i) => (near[i] > TOGETHER * seenShares[i] ? m : alone.data[i])),
@@ -94,12 +94,12 @@ function connectedOnes(residual: Image, grossGrey: number, seenShares: Float32Ar
   );
 }
 
-function leastOf(grossGrey: number): number {
-  return Math.max(LEAST_GREY, grossGrey) / 127.5;
+function leastOf(outlierGrey: number): number {
+  return Math.max(MIN_GREY, outlierGrey) / 127.5;
 }
 
-function sureOf(grossGrey: number): number {
-  return Math.min(MOST_SURE_GREY, Math.max(SURE_GREY, SURE * grossGrey)) / 127.5;
+function sureOf(outlierGrey: number): number {
+  return Math.min(MAX_SURE_GREY, Math.max(SURE_GREY, SURE * outlierGrey)) / 127.5;
 }
 
 /** 1 where a connected region of residuals above `least` reaches above `sure`. */

@@ -1,6 +1,7 @@
 /** What a solver is given: images and masks of the right shapes, and what follows from them before any search. */
+
 import { RgiError } from '../../errors.ts';
-import { type Mask, unionOf } from '../../images/image.ts';
+import { type Mask, unionOf, visibilityOf } from '../../images/image.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
@@ -44,23 +45,17 @@ export async function knownBeforehand(
   images: Tensor,
   mask: Tensor | undefined,
   options: MissingOptions,
-): Promise<{ readonly keep?: Tensor; readonly missing?: Mask }> {
+): Promise<{ readonly visibility?: Tensor; readonly missing?: Mask }> {
   const { outside } = options;
   for (const given of [mask, outside]) if (given) checkMask(images, given);
   if (method.needsMask) {
     if (!mask)
       throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
-    return { keep: (method.keepOf ?? keepOf)(unionOf(float32(float32Data(mask), mask.dims), outside)) };
+    return {
+      visibility: (method.visibilityOf ?? visibilityOf)(unionOf(float32(float32Data(mask), mask.dims), outside)),
+    };
   }
   if (!looksForMissing(method)) return {};
   const missing = await missingPixels(generator, images, runtime, options);
-  return { keep: keepOf(missing), missing };
-}
-
-/** 1 - M */
-export function keepOf(mask: Tensor): Mask {
-  return float32(
-    float32Data(mask).map((m) => 1 - m),
-    mask.dims,
-  );
+  return { visibility: visibilityOf(missing), missing };
 }

@@ -9,7 +9,7 @@ import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 const GROSS = 5;
 
 /** No inlier is further off: a quarter of the range. Where more than half looks corrupted, the fixed point takes in the corruption. */
-const MOST_GREY = 64;
+const MAX_GREY = 64;
 
 const ROUNDS = 10;
 
@@ -17,14 +17,14 @@ const ROUNDS = 10;
 const OUTSIDE_GREY = 32;
 
 /** A picture of which less is kept was not restored but made up. */
-const LEAST_KEPT = 0.25;
+const MIN_KEPT = 0.25;
 
 /**
  * For each image of `x` and `y` [n,C,H,W] the residual, in grey levels (mean absolute over the channels), from which on a
  * pixel is no inlier: the fixed point of t = 5 median{ r : r < t }. It begins at the lower quartile, so that it holds where
  * up to about half of the pixels are corrupted. Pixels that are `missing` (1, [n,1,H,W]) do not count.
  */
-export function grossThresholds(x: Tensor, y: Tensor, missing?: Mask): number[] {
+export function outlierThresholds(x: Tensor, y: Tensor, missing?: Mask): number[] {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
@@ -35,7 +35,7 @@ export function grossThresholds(x: Tensor, y: Tensor, missing?: Mask): number[] 
       for (let p = 0; p < plane; p++) residuals[p] += Math.abs(a[at + p] - b[at + p]) / channels;
     }
     const seen = missing ? residuals.filter((_, p) => missing.data[image * plane + p] < 0.5) : residuals;
-    return Math.min(MOST_GREY, 127.5 * fixedPoint(seen.sort()));
+    return Math.min(MAX_GREY, 127.5 * fixedPoint(seen.sort()));
   });
 }
 
@@ -48,9 +48,9 @@ export function misfits(x: Tensor, y: Tensor, masks: Tensor): number[] {
   return Array.from({ length: n }, (_, image) => {
     let [sum, kept] = [0, 0];
     for (let i = image * channels * plane; i < (image + 1) * channels * plane; i++) {
-      const keep = 1 - m[shared ? image * plane + (i % plane) : i];
-      sum += (keep * (a[i] - b[i])) ** 2;
-      kept += keep;
+      const visibility = 1 - m[shared ? image * plane + (i % plane) : i];
+      sum += (visibility * (a[i] - b[i])) ** 2;
+      kept += visibility;
     }
     return kept > 0 ? 127.5 * Math.sqrt(sum / kept) : 0;
   });
@@ -58,7 +58,7 @@ export function misfits(x: Tensor, y: Tensor, masks: Tensor): number[] {
 
 /** Is a picture outside of what the generator makes, by the misfit of what was kept and the share that was masked? */
 export function isOutside(misfitGrey: number, maskedShare: number): boolean {
-  return misfitGrey > OUTSIDE_GREY || maskedShare > 1 - LEAST_KEPT;
+  return misfitGrey > OUTSIDE_GREY || maskedShare > 1 - MIN_KEPT;
 }
 
 function fixedPoint(sorted: Float32Array): number {

@@ -12,8 +12,9 @@ import {
   type Prior,
   type Reduction,
 } from '../spec/formulation.ts';
-import type { Progress, ResultCode, Stage } from '../spec/method.ts';
-import type { StartRule } from '../start/starts.ts';
+import type { Progress, Stage } from '../spec/method.ts';
+import type { ResultCode } from '../spec/result.ts';
+import type { StartRule } from '../spec/start-rule.ts';
 
 export interface ContinuationOptions {
   readonly channels: number;
@@ -80,7 +81,7 @@ export function continuation(options: ContinuationOptions): Stage[] {
     formulation: made,
     steps,
     starts: 1,
-    continues: true,
+    warmStart: true,
     controls: () => ({ ...rates, lambda: lambda(thresholdGrey) }),
     terminate: converged,
   });
@@ -93,7 +94,7 @@ export function continuation(options: ContinuationOptions): Stage[] {
       formulation: searched,
       steps: path - contest,
       starts: 1,
-      continues: true,
+      warmStart: true,
       controls: (t) => falling(contest + t),
     },
   ];
@@ -104,7 +105,7 @@ export function continuation(options: ContinuationOptions): Stage[] {
   // Where the user chose the threshold, M itself is what is told: it is not fixed.
   if (!options.adaptive && !options.masked) return [...search, refined(refining + settling)];
   // Corrupted values that are nearly right keep a pull on z in squared error while M is soft: not once it is fixed.
-  return [...search, refined(refining), { ...alone('settle', settling, given), fixesMask: true }];
+  return [...search, refined(refining), { ...alone('settle', settling, given), freezesMask: true }];
 }
 
 /** Once there is a mask, the latents' prior is for what it hides. */
@@ -127,14 +128,14 @@ export function cosineDecay(progress: number): number {
  * The share of L_rec by which the objective has to fall, in the last steps of so many, for the search to go on: of more steps than L-BFGS
  * tries a direction in vain.
  */
-const LEAST_FALL = 2e-3;
+const MIN_FALL = 2e-3;
 const COMPARED = 6;
 
 /** 'converged' where the objective has hardly fallen for some steps. */
 export function converged({ step, loss, fidelity }: Progress): ResultCode | undefined {
   if (step <= COMPARED) return undefined;
   // Not of the objective: that is all lambda*||M||_1 where the kept pixels fit exactly.
-  return loss[step - 1 - COMPARED] - loss[step - 1] <= LEAST_FALL * fidelity ? 'converged' : undefined;
+  return loss[step - 1 - COMPARED] - loss[step - 1] <= MIN_FALL * fidelity ? 'converged' : undefined;
 }
 
 /** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */

@@ -3,7 +3,7 @@
  * `paper` = its CelebA settings, `paper-l1` = its cars settings, `paper-detect` = its anomaly settings.
  */
 import type { PixelTerm } from '../spec/formulation.ts';
-import type { StartRule } from '../start/starts.ts';
+import type { StartRule } from '../spec/start-rule.ts';
 
 export type PaperPreset = 'paper' | 'paper-l1' | 'paper-detect';
 

@@ -45,7 +45,7 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
   const tune: Stage = {
     name: 'tune',
     formulation: { ...withWeights(last.formulation, options.weights), mask: { form: 'given' }, optimiser: ADAM },
-    fixesMask: true,
+    freezesMask: true,
     steps,
     starts: 1,
     controls: (t) => ({

@@ -2,13 +2,14 @@
  * A step loop whose latents are moved by L-BFGS. The graph gives losses and gradients of all searches at once; what is left,
  * products of a few hundred numbers, is no work for a graph. The rate of a search is its longest move; 0 holds it still.
  */
+
+import { rows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
 import { float32, float32Data, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../../optim/lbfgs.ts';
 import type { Loop, Runtime, Tensors } from '../../runtime/runtime.ts';
-import { STEP } from '../compile/names.ts';
 import type { CompiledStep } from '../compile/step.ts';
-import { rows } from '../start/starts.ts';
+import { STEP } from '../compile/step-names.ts';
 
 /** Vectors of a search's memory beside its pairs (gradient, direction), and its numbers (value, fidelity, masked, rate, trials, pairs). */
 const VECTORS = 2;
@@ -33,7 +34,7 @@ export function lbfgsMemory(latents: Iterable<readonly number[]>, memory: number
  */
 export function curvatureOf(state: ReadonlyMap<string, Tensor>, chosen: readonly number[]): Tensor {
   const memory = state.get(STEP.memory);
-  if (!memory) throw new RgiError('usage', 'A stage that continues another needs one before it, by L-BFGS.');
+  if (!memory) throw new RgiError('usage', 'A warm start needs a stage by L-BFGS before it.');
   const kept = rows(memory, chosen);
   chosen.forEach((_, i) => {
     kept.data[i * kept.dims[1] + RATE] = 0;
@@ -81,12 +82,12 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
         // A point that was tried in vain is no part of the search's course.
         return next.at === search.at ? { ...search, ...next } : { ...next, fidelity: fidelities[i], masked: masked[i] };
       });
-      const told = (numbers: readonly number[]) => float32(numbers, [n]);
+      const perSearch = (numbers: readonly number[]) => float32(numbers, [n]);
       return new Map([
         ...outputs,
-        [STEP.loss, told(searches.map(({ value }) => value))],
-        [STEP.fidelity, told(searches.map(({ fidelity }) => fidelity))],
-        [STEP.masked, told(searches.map((search) => search.masked))],
+        [STEP.loss, perSearch(searches.map(({ value }) => value))],
+        [STEP.fidelity, perSearch(searches.map(({ fidelity }) => fidelity))],
+        [STEP.masked, perSearch(searches.map((search) => search.masked))],
       ]);
     },
     async write(state) {

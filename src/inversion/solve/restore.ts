@@ -2,6 +2,8 @@
  * Restores pictures: inverts them in batches, and from each inversion makes what a user asks for: the restored image, the
  * mask that was found, the composite (found region filled, the rest untouched), the residual map.
  */
+
+import { rows } from '../../arrays/rows.ts';
 import { composite } from '../../images/blend.ts';
 import {
   binaryMask,
@@ -22,9 +24,9 @@ import { weightChanges } from '../generator/weight-changes.ts';
 import { type FoundMask, foundIn, squaredMask } from '../mask/found-mask.ts';
 import { checkMask } from '../mask/given.ts';
 import { misfits } from '../mask/noise.ts';
-import { isAdaptive, type Method, type ResultCode } from '../spec/method.ts';
-import { rows } from '../start/starts.ts';
-import { beginsTogether, invertInTurn } from './in-turn.ts';
+import { isAdaptive, type Method } from '../spec/method.ts';
+import type { ResultCode } from '../spec/result.ts';
+import { canBatchFirstStages, invertImages } from './sequential-tuning.ts';
 import type { Inversion, StepReport } from './solver.ts';
 
 export interface RestoreJob {
@@ -92,7 +94,7 @@ export function plannedSteps(method: Method): number {
 
 /** Pictures that `restoreImages` inverts side by side at most. */
 export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'>): number {
-  if (!beginsTogether(job.method)) return 1;
+  if (!canBatchFirstStages(job.method)) return 1;
   const starts = Math.max(...job.method.stages.map((stage) => stage.starts));
   const { batch, height, width } = job.generator;
   // A generator of a fixed batch is copied into the graph for every further batch: as few copies as the searches need.
@@ -126,7 +128,7 @@ export async function* restoreImages(
     const { onStep, signal } = hooks;
     const options = { critic, reuse: shared, outside: margins, onStep, signal };
     let i = 0;
-    for await (const { inversion, seconds } of invertInTurn(
+    for await (const { inversion, seconds } of invertImages(
       job.generator,
       job.method,
       runtime,

@@ -1,22 +1,25 @@
 /** Runs a method on a batch of images: init, step, terminate, finish over a state that is plain data. */
+
+import { rows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
 import type { Mask } from '../../images/image.ts';
+import { visibilityOf } from '../../images/image.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 import { evaluatorOf, type Loop, type Runtime } from '../../runtime/runtime.ts';
 import { renderFeeds, stepFeeds } from '../compile/feeds.ts';
-import { STEP } from '../compile/names.ts';
 import type { Reuse } from '../compile/reuse.ts';
 import { type CompiledStep, compileStep } from '../compile/step.ts';
+import { STEP } from '../compile/step-names.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import { foundMasks } from '../mask/found-mask.ts';
-import { checkImages, checkMask, keepOf, knownBeforehand } from '../mask/given.ts';
-import { grossThresholds } from '../mask/noise.ts';
-import { readsKeep } from '../spec/formulation.ts';
-import { type Method, type ResultCode, type Stage, stageTunesWeights } from '../spec/method.ts';
+import { checkImages, checkMask, knownBeforehand } from '../mask/given.ts';
+import { outlierThresholds } from '../mask/noise.ts';
+import { readsVisibility } from '../spec/formulation.ts';
+import { type Method, type Stage, stageTunesWeights } from '../spec/method.ts';
+import type { ResultCode } from '../spec/result.ts';
 import { firstStarts } from '../start/first-starts.ts';
-import { rows } from '../start/starts.ts';
 import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
 import { bestSearches } from './searches.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
@@ -112,7 +115,7 @@ export function createSolver(
   let history: { loss: number[][]; masked: number[][] };
   let images: Tensor;
   /** 1 - M where it was given, or a stage has fixed it; before, without what is known to be missing. */
-  let keep: Tensor | undefined;
+  let visibility: Tensor | undefined;
   let missing: Mask | undefined;
   let stageIndex = 0;
   let stepIndex = 0;
@@ -120,7 +123,7 @@ export function createSolver(
   let loop: Loop | undefined;
   let codes: (ResultCode | undefined)[] = [];
   let losses: number[][] = [];
-  let floors: number[] = [];
+  let minLambda: number[] = [];
   /** Was it stopped while its starts were chosen? They may not be those of an uninterrupted run: there is no state to go on from. */
   let isCutShort = false;
 
@@ -146,7 +149,7 @@ export function createSolver(
   async function accept(given: Tensor, mask: Tensor | undefined): Promise<void> {
     checkImages(generator, given);
     images = given;
-    ({ keep, missing } = await knownBeforehand(generator, method, runtime, images, mask, options));
+    ({ visibility, missing } = await knownBeforehand(generator, method, runtime, images, mask, options));
   }
 
   /** Opens the current stage on the tensors that `start` gives for it. */
@@ -161,7 +164,7 @@ export function createSolver(
     }
     compiled = await compile(batch);
     const fixed = new Map<string, Tensor>([[STEP.x, repeated(images)]]);
-    if (readsKeep(formulation.mask)) fixed.set(STEP.keep, repeated(keep!));
+    if (readsVisibility(formulation.mask)) fixed.set(STEP.visibility, repeated(visibility!));
     loop = await stepLoop(compiled, runtime, start(compiled), fixed);
     stepIndex = 0;
     codes = Array.from({ length: batch });
@@ -175,7 +178,7 @@ export function createSolver(
     try {
       const controls = stage().controls(stepIndex);
       const made = await session.run(
-        renderFeeds(compiled, tensors, repeated(images), keep && repeated(keep), controls, floors),
+        renderFeeds(compiled, tensors, repeated(images), visibility && repeated(visibility), controls, minLambda),
       );
       return { tensors, made, loss: float32Data(made.get(STEP.loss)!) };
     } finally {
@@ -191,11 +194,11 @@ export function createSolver(
     step: stepIndex,
     tensors: await loop!.read(),
     codes: [...codes],
-    floors: [...floors],
+    minLambda: [...minLambda],
     losses: losses.map((list) => [...list]),
     history: { loss: history.loss.map((list) => [...list]), masked: history.masked.map((list) => [...list]) },
     // What is known to be missing is found again.
-    ...(keep && !method.needsMask && stage().formulation.mask.form === 'given' ? { keep } : {}),
+    ...(visibility && !method.needsMask && stage().formulation.mask.form === 'given' ? { visibility } : {}),
   });
 
   return {
@@ -203,13 +206,13 @@ export function createSolver(
       await accept(given, mask);
       const lists = () => Array.from({ length: given.dims[0] }, (): number[] => []);
       history = { loss: lists(), masked: lists() };
-      floors = Array.from({ length: given.dims[0] }, () => 0);
+      minLambda = Array.from({ length: given.dims[0] }, () => 0);
       const pool = options.reuse?.pool;
       const chosen =
         latents ??
         (await firstStarts(generator, method, runtime, {
           images,
-          keep,
+          visibility,
           missing,
           compile,
           pool,
@@ -223,10 +226,10 @@ export function createSolver(
       isCutShort = false;
       stageIndex = state.stage;
       const { mask: form } = stage()?.formulation ?? {};
-      if (form?.form === 'given' && !method.needsMask && !state.keep)
+      if (form?.form === 'given' && !method.needsMask && !state.visibility)
         throw new RgiError('input', 'The saved state is of another run: it holds no mask.');
-      keep = state.keep ?? keep;
-      if (keep && form && readsKeep(form)) checkMask(images, keep);
+      visibility = state.visibility ?? visibility;
+      if (visibility && form && readsVisibility(form)) checkMask(images, visibility);
       const searches = given.dims[0] * (method.stages[state.stage]?.starts ?? 0);
       if (state.codes.length !== searches || state.history.loss.length !== given.dims[0]) {
         throw new RgiError(
@@ -240,13 +243,13 @@ export function createSolver(
       });
       stepIndex = state.step;
       codes = [...state.codes];
-      floors = [...state.floors];
+      minLambda = [...state.minLambda];
       losses = state.losses.map((list) => [...list]);
       history = { loss: state.history.loss.map((l) => [...l]), masked: state.history.masked.map((l) => [...l]) };
     },
     async step() {
       const controls = stage().controls(stepIndex);
-      const outputs = await loop!.step(stepFeeds(compiled, controls, stepIndex + 1, codes, floors));
+      const outputs = await loop!.step(stepFeeds(compiled, controls, stepIndex + 1, codes, minLambda));
       const report: StepReport = {
         stage: stageIndex,
         step: stepIndex,
@@ -278,12 +281,13 @@ export function createSolver(
       const chosen = bestSearches(loss, images.dims[0], 1);
       const best = rows(made.get(STEP.image)!, chosen);
       const mask = made.get(STEP.softMask);
-      const { lambdaOfThreshold, fixesMask, continues, starts: count } = method.stages[stageIndex + 1];
-      if (fixesMask && !method.needsMask) keep = keepOf(foundMasks(method, images, best, rows(mask!, chosen), missing));
+      const { lambdaOfThreshold, freezesMask, warmStart, starts: count } = method.stages[stageIndex + 1];
+      if (freezesMask && !method.needsMask)
+        visibility = visibilityOf(foundMasks(method, images, best, rows(mask!, chosen), missing));
       const going = bestSearches(loss, images.dims[0], count);
       const latents = latentsOf(tensors, going);
-      if (lambdaOfThreshold) floors = grossThresholds(images, best, missing).map(lambdaOfThreshold);
-      const memory = continues ? curvatureOf(tensors, going) : undefined;
+      if (lambdaOfThreshold) minLambda = outlierThresholds(images, best, missing).map(lambdaOfThreshold);
+      const memory = warmStart ? curvatureOf(tensors, going) : undefined;
       await loop!.dispose();
       loop = undefined;
       stageIndex++;

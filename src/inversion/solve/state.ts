@@ -2,9 +2,9 @@
 import { readNpz, writeNpz } from '../../arrays/npy.ts';
 import { RgiError } from '../../errors.ts';
 import { float32, numbersOf, sizeOf, type Tensor, tensorOf, zeros } from '../../onnx/tensor.ts';
-import { STEP } from '../compile/names.ts';
 import type { CompiledStep } from '../compile/step.ts';
-import type { ResultCode } from '../spec/method.ts';
+import { STEP } from '../compile/step-names.ts';
+import type { ResultCode } from '../spec/result.ts';
 import { lbfgsMemory } from './lbfgs-loop.ts';
 
 /** Per image and step: the loss of its best search, and that search's mean |M|. */
@@ -26,9 +26,9 @@ export interface SolverState {
   readonly losses: readonly (readonly number[])[];
   readonly history: History;
   /** Per image: the least lambda its own residuals call for. */
-  readonly floors: readonly number[];
+  readonly minLambda: readonly number[];
   /** 1 - M [n,1,H,W], where a stage has fixed it. */
-  readonly keep?: Tensor;
+  readonly visibility?: Tensor;
 }
 
 /** The state before the first step of a stage. `memory`: that of L-BFGS, if not empty. */
@@ -59,7 +59,10 @@ export function initialTensors(
   if (optimiser.kind === 'lbfgs') {
     const empty = lbfgsMemory(compiled.latents.values(), optimiser.memory);
     if (memory && memory.dims.join() !== empty.dims.join())
-      throw new RgiError('usage', 'A stage that continues another needs a memory of L-BFGS as long as its.');
+      throw new RgiError(
+        'usage',
+        'A warm start needs a memory of L-BFGS of the same length as that of the stage before.',
+      );
     state.set(STEP.memory, memory ?? empty);
   }
   if (compiled.mask && 'initial' in formulation.mask) {
@@ -90,12 +93,14 @@ export function checkTensors(compiled: CompiledStep, state: SolverState): void {
 }
 
 const TENSOR = 'state/';
-const KEEP = 'keep';
+const VISIBILITY = 'visibility';
 
 /** The state as an `.npz` file. */
 export function writeState(state: SolverState): Uint8Array {
-  const { stage, step, codes, floors } = state;
-  const facts = new TextEncoder().encode(JSON.stringify({ stage, step, floors, codes: codes.map((c) => c ?? null) }));
+  const { stage, step, codes, minLambda } = state;
+  const facts = new TextEncoder().encode(
+    JSON.stringify({ stage, step, minLambda, codes: codes.map((c) => c ?? null) }),
+  );
   const arrays = new Map<string, Tensor>([['facts.json', tensorOf('uint8', [...facts], [facts.length])]]);
   state.losses.forEach((losses, i) => {
     arrays.set(`losses.${i}`, float32(losses));
@@ -104,7 +109,7 @@ export function writeState(state: SolverState): Uint8Array {
     arrays.set(`history.loss.${i}`, float32(losses));
     arrays.set(`history.masked.${i}`, float32(state.history.masked[i]));
   });
-  if (state.keep) arrays.set(KEEP, state.keep);
+  if (state.visibility) arrays.set(VISIBILITY, state.visibility);
   for (const [name, tensor] of state.tensors) arrays.set(TENSOR + name, tensor);
   return writeNpz(arrays, false);
 }
@@ -116,7 +121,7 @@ export function readState(bytes: Uint8Array): SolverState {
   if (!facts) throw new RgiError('input', 'This .npz file is no saved state of an inversion.');
   const { codes, ...numbers } = JSON.parse(new TextDecoder().decode(Uint8Array.from(numbersOf(facts)))) as Pick<
     SolverState,
-    'stage' | 'step' | 'floors'
+    'stage' | 'step' | 'minLambda'
   > & { codes: (ResultCode | null)[] };
   const lists = (prefix: string): number[][] => {
     const found: number[][] = [];
@@ -125,7 +130,7 @@ export function readState(bytes: Uint8Array): SolverState {
   };
   return {
     ...numbers,
-    ...(arrays.has(KEEP) ? { keep: arrays.get(KEEP) } : {}),
+    ...(arrays.has(VISIBILITY) ? { visibility: arrays.get(VISIBILITY) } : {}),
     codes: codes.map((code) => code ?? undefined),
     losses: lists('losses'),
     history: { loss: lists('history.loss'), masked: lists('history.masked') },

@@ -49,7 +49,7 @@ export type MaskForm =
     };
 
 /** Is it given what to keep, for all pixels or for some? */
-export function readsKeep(mask: MaskForm): boolean {
+export function readsVisibility(mask: MaskForm): boolean {
   return mask.form === 'given' || (mask.form === 'exact' && mask.missing === true);
 }
 

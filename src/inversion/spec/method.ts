@@ -4,23 +4,13 @@
  */
 
 import type { Tensor } from '../../onnx/tensor.ts';
-import type { StartRule } from '../start/starts.ts';
 import type { Controls, Formulation } from './formulation.ts';
+import type { ResultCode } from './result.ts';
+import type { StartRule } from './start-rule.ts';
 
 export type MethodName = 'invert' | 'yeh' | 'dgp' | 'anogan' | 'rgi' | 'rrgi';
 
 export const METHOD_NAMES: readonly MethodName[] = ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan', 'invert'];
-
-/** How an inversion ended. */
-export type ResultCode = 'converged' | 'step-limit' | 'diverged' | 'interrupted';
-
-/** The sentence for each code. */
-export const RESULT_SENTENCES: Readonly<Record<ResultCode, string>> = {
-  converged: 'The loss stopped falling.',
-  'step-limit': 'All planned steps were made.',
-  diverged: 'The loss became infinite or NaN: lower the learning rate, or check that the picture is in [-1,1].',
-  interrupted: 'Stopped before the end; the state can be saved and resumed.',
-};
 
 /** What one image's search looks like so far. */
 export interface Progress {
@@ -43,9 +33,9 @@ export interface Stage {
    * Is the mask of this stage, and of later ones whose mask is 'given', what has been found by its start (`foundMasks`)? Where the
    * user gives the mask, that one stays.
    */
-  readonly fixesMask?: boolean;
+  readonly freezesMask?: boolean;
   /** Does L-BFGS keep what it knows of the curvature from the stage before? */
-  readonly continues?: boolean;
+  readonly warmStart?: boolean;
   /** Searches per image run side by side; the best by loss go on to the next stage. */
   readonly starts: number;
   /** The numbers of step t = 0, 1, ... of this stage. */
@@ -86,7 +76,7 @@ export interface Method {
   /** Does it need the true mask? */
   readonly needsMask: boolean;
   /** What a mask [n,1,H,W] keeps of each pixel; 1 - mask if not given (Yeh et al. weight the known pixels). */
-  keepOf?(mask: Tensor): Tensor;
+  visibilityOf?(mask: Tensor): Tensor;
   readonly start: StartRule;
   readonly stages: readonly Stage[];
 }

@@ -3,20 +3,19 @@
  * picture is replaced by what it makes in its place, and the picture is encoded again (expectation-maximisation for missing
  * values: Dempster, Laird and Rubin 1977; for a linear generator it is the least-squares fit of the rest).
  */
-import { clip, type Image, type Mask } from '../../images/image.ts';
+import { clip, type Image, type Mask, visibilityOf } from '../../images/image.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
-import { keepOf } from '../mask/given.ts';
-import { grossThresholds } from '../mask/noise.ts';
+import { outlierThresholds } from '../mask/noise.ts';
 
 /** Enough for the fit to settle; each costs one pass of both networks. */
 const ROUNDS = 10;
 
 /** Residuals below this, in grey levels, are no reason to distrust a pixel. */
-const LEAST_GREY = 25;
+const MIN_GREY = 25;
 
 /**
  * The `drawn` latents, [n * count, ...] with `count` per image side by side, with the encoder's in place of each image's last. An
@@ -45,7 +44,7 @@ export async function withEncodedStart(
 
 export interface KnownPixels {
   /** The pixels to trust (1), where all is known, [n,1,H,W]. */
-  readonly keep?: Tensor;
+  readonly visibility?: Tensor;
   /** Where not: those that are missing (1), [n,1,H,W]. */
   readonly missing?: Mask;
 }
@@ -55,7 +54,7 @@ export async function encodedStarts(
   generator: Generator,
   images: Tensor,
   runtime: Runtime,
-  { keep, missing }: KnownPixels = {},
+  { visibility, missing }: KnownPixels = {},
 ): Promise<Map<string, Tensor>> {
   const encoder = generator.encoder!;
   const encode = await runtime.session(encodeModel(encoder));
@@ -63,7 +62,7 @@ export async function encodedStarts(
   const [{ name: latent }] = generator.latents;
   const known = clip(images as Image);
   try {
-    const there = keep ?? (missing && keepOf(missing));
+    const there = visibility ?? (missing && visibilityOf(missing));
     let filled: Tensor = there ? masked(known, zerosLike(known), float32Data(there)) : known;
     for (let round = 0; ; round++) {
       const { name: input } = encoder.inputs[0];
@@ -71,7 +70,7 @@ export async function encodedStarts(
       const z = (await encode.run(new Map([[input, filled]]), [output])).get(output)!;
       if (round === ROUNDS) return new Map([[latent, z]]);
       const made = (await make.run(new Map([[latent, z]]), [generator.output])).get(generator.output)!;
-      filled = masked(known, made, keep ? float32Data(keep) : trusted(images, made, missing));
+      filled = masked(known, made, visibility ? float32Data(visibility) : trusted(images, made, missing));
     }
   } finally {
     await encode.dispose();
@@ -88,29 +87,29 @@ function trusted(x: Tensor, y: Tensor, missing?: Mask): Float32Array {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
-  const keep = new Float32Array(n * plane);
-  grossThresholds(x, y, missing).forEach((grey, i) => {
-    const limit = (Math.max(LEAST_GREY, grey) / 127.5) * channels;
+  const visibility = new Float32Array(n * plane);
+  outlierThresholds(x, y, missing).forEach((grey, i) => {
+    const limit = (Math.max(MIN_GREY, grey) / 127.5) * channels;
     for (let p = 0; p < plane; p++) {
       let sum = 0;
       for (let c = 0; c < channels; c++) {
         const at = (i * channels + c) * plane + p;
         sum += Math.abs(a[at] - b[at]);
       }
-      keep[i * plane + p] = sum <= limit ? 1 - (missing?.data[i * plane + p] ?? 0) : 0;
+      visibility[i * plane + p] = sum <= limit ? 1 - (missing?.data[i * plane + p] ?? 0) : 0;
     }
   });
-  return keep;
+  return visibility;
 }
 
 /** x where `keep` is above one half, else y. */
-function masked(x: Image, y: Tensor, keep: Float32Array): Image {
+function masked(x: Image, y: Tensor, visibility: Float32Array): Image {
   const [, channels, height, width] = x.dims;
   const plane = height * width;
   const other = float32Data(y);
   const data = x.data.map((value, i) => {
     const pixel = Math.floor(i / (channels * plane)) * plane + (i % plane);
-    return keep[pixel] > 0.5 ? value : other[i];
+    return visibility[pixel] > 0.5 ? value : other[i];
   });
   return float32(data, x.dims);
 }

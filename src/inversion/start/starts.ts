@@ -1,29 +1,12 @@
 /** Where the search begins: the best of a pool of random latents, by a distance of their images to the target. */
+import { rows } from '../../arrays/rows.ts';
 import { encodeModel } from '../../onnx/encode.ts';
-import { float32, float32Data, sizeOf, type Tensor } from '../../onnx/tensor.ts';
+import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime, Session } from '../../runtime/runtime.ts';
 import { pooled, type Reuse } from '../compile/reuse.ts';
 import type { Generator } from '../generator/generator.ts';
-
-/** How a start's image is compared with the target. */
-export type StartDistance =
-  /** sum of squared residuals over the whole image (the reference) */
-  | { readonly kind: 'l2' }
-  | { readonly kind: 'l1' }
-  /** robust: sum over pixels of min(sum over channels of |r|, limit), so that gross corruption counts little */
-  | { readonly kind: 'truncated'; readonly limit: number }
-  /** the method's own loss, features included (DGP) */
-  | { readonly kind: 'loss' };
-
-export interface StartRule {
-  /** Number of random latents looked at. */
-  readonly pool: number;
-  readonly distance: StartDistance;
-  /** Multiplies the drawn latents (DGP starts nearer the mean: 0.3); 1 if not given. */
-  readonly scale?: number;
-  readonly seed: number;
-}
+import type { StartDistance, StartRule } from '../spec/start-rule.ts';
 
 /** Images evaluated at a time when the pool is looked through. */
 const POOL_BATCH = 25;
@@ -33,7 +16,7 @@ export type LatentCost = (i: number, latents: ReadonlyMap<string, Tensor>) => Pr
 
 export interface ChooseOptions {
   /** [n,1,H,W], 1 = trust: limits the comparison to known pixels. */
-  readonly keep?: Tensor;
+  readonly visibility?: Tensor;
   /** Serves the distance 'loss', for `poolBatch` latents at a time. */
   readonly cost?: LatentCost;
   /** Keeps the pool's images for the next call with the same generator and rule. */
@@ -51,14 +34,14 @@ export async function chooseStarts(
   rule: StartRule,
   count: number,
   runtime: Runtime,
-  { keep, cost, pool, signal }: ChooseOptions = {},
+  { visibility, cost, pool, signal }: ChooseOptions = {},
 ): Promise<Map<string, Tensor>> {
   const n = images.dims[0];
   const batch = poolBatch(generator);
   const size = Math.ceil(Math.max(rule.pool, count) / batch) * batch;
   const drawn = scaledBy(await generator.draw(size, randomFrom(rule.seed)), rule.scale ?? 1);
   const best: { distance: number; index: number }[][] = Array.from({ length: n }, () => []);
-  const targets = cost ? [] : targetsOf(images, rule.distance, keep);
+  const targets = cost ? [] : targetsOf(images, rule.distance, visibility);
   const session = await runtime.session(encodeModel(generator.graph));
   const made = (from: number, latents: ReadonlyMap<string, Tensor>) =>
     pooled(pool, from, size, batch, () => imagesOf(generator, session, latents));
@@ -111,10 +94,10 @@ interface Target {
   readonly weights?: Float32Array;
 }
 
-function targetsOf(images: Tensor, distance: StartDistance, keep?: Tensor): Target[] {
+function targetsOf(images: Tensor, distance: StartDistance, visibility?: Tensor): Target[] {
   const [n, channels, height, width] = images.dims;
   const plane = height * width;
-  const kept = keep && float32Data(keep);
+  const kept = visibility && float32Data(visibility);
   const every = Int32Array.from({ length: plane }, (_, p) => p);
   const seen = lookedAt(every, distance);
   return Array.from({ length: n }, (_, i) => {
@@ -210,15 +193,4 @@ function scaledBy(latents: Map<string, Tensor>, scale: number): Map<string, Tens
 
 function range(from: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => from + i);
-}
-
-/** The named rows of a tensor's first axis, copied. */
-export function rows(tensor: Tensor, indices: readonly number[]): Tensor<'float32'> {
-  const data = float32Data(tensor);
-  const stride = sizeOf(tensor.dims.slice(1));
-  const picked = new Float32Array(indices.length * stride);
-  indices.forEach((index, i) => {
-    picked.set(data.subarray(index * stride, (index + 1) * stride), i * stride);
-  });
-  return float32(picked, [indices.length, ...tensor.dims.slice(1)]);
 }

@@ -9,7 +9,7 @@ import type { RuleTable } from './rule.ts';
  * All float values that depend on `wrt` (itself included) through nodes with a non-zero derivative, and not only through
  * `detached` values.
  */
-export function reachedFrom(
+export function activeValues(
   graph: StaticGraph,
   wrt: readonly Value[],
   rules: RuleTable,

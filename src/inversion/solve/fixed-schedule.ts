@@ -8,28 +8,28 @@ import { encodeModel } from '../../onnx/encode.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import { evaluatorOf, type Loop, type Runtime, type Tensors } from '../../runtime/runtime.ts';
 import { renderFeeds, stepFeeds } from '../compile/feeds.ts';
-import { STEP } from '../compile/names.ts';
 import { type CompiledStep, compileStep } from '../compile/step.ts';
+import { STEP } from '../compile/step-names.ts';
 import type { Generator } from '../generator/generator.ts';
 import { looksForMissing, type Method } from '../spec/method.ts';
 import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
 import { initialTensors } from './state.ts';
 
-export interface KeptSearch {
+export interface FixedScheduleSearch {
   /** G(z) [batch,C,H,W] for pictures [batch,C,H,W] and starts [batch, ...dims] of each latent. Throws when aborted. */
   run(images: Tensor, starts: ReadonlyMap<string, Tensor>, signal?: AbortSignal): Promise<Tensor>;
   dispose(): Promise<void>;
 }
 
-export async function keptSearch(
+export async function fixedScheduleSearch(
   generator: Generator,
   method: Method,
   batch: number,
   runtime: Runtime,
-): Promise<KeptSearch> {
+): Promise<FixedScheduleSearch> {
   if (method.stages.some((stage) => stage.starts !== 1))
     throw new RgiError('usage', 'A kept search needs stages of one start each.');
-  const measures = method.stages.some((stage) => stage.lambdaOfThreshold || stage.fixesMask);
+  const measures = method.stages.some((stage) => stage.lambdaOfThreshold || stage.freezesMask);
   if (method.needsMask || measures || looksForMissing(method))
     throw new RgiError('usage', 'A kept search knows no mask and measures no threshold: give the method a threshold.');
   const evaluate = evaluatorOf(runtime, encodeModel);
@@ -40,11 +40,11 @@ export async function keptSearch(
   const session = await runtime.session(last.render);
   const loops: Loop[] = [];
   const codes = Array.from({ length: batch }, () => undefined);
-  const floors = Array.from({ length: batch }, () => 0);
+  const minLambda = Array.from({ length: batch }, () => 0);
   /** The stage's loop at the beginning, on these pictures. */
   const begin = async (stage: number, images: Tensor, before: Tensors): Promise<Loop> => {
-    const { continues } = method.stages[stage];
-    const memory = continues ? curvatureOf(before, [...codes.keys()]) : undefined;
+    const { warmStart } = method.stages[stage];
+    const memory = warmStart ? curvatureOf(before, [...codes.keys()]) : undefined;
     const state = initialTensors(compiled[stage], before, memory);
     const fixed = new Map([[STEP.x, images]]);
     if (loops[stage]) {
@@ -60,12 +60,12 @@ export async function keptSearch(
         const loop = await begin(i, images, state);
         for (let t = 0; t < stage.steps; t++) {
           signal?.throwIfAborted();
-          await loop.step(stepFeeds(compiled[i], stage.controls(t), t + 1, codes, floors));
+          await loop.step(stepFeeds(compiled[i], stage.controls(t), t + 1, codes, minLambda));
         }
         state = await loop.read();
       }
       const stage = method.stages[method.stages.length - 1];
-      const feeds = renderFeeds(last, state, images, undefined, stage.controls(stage.steps), floors);
+      const feeds = renderFeeds(last, state, images, undefined, stage.controls(stage.steps), minLambda);
       return (await session.run(feeds, [STEP.image])).get(STEP.image)!;
     },
     async dispose() {

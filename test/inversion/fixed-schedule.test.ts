@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
 import { type RgiOptions, rgi } from '../../src/inversion/methods/rgi.ts';
-import { keptSearch } from '../../src/inversion/solve/kept.ts';
+import { fixedScheduleSearch } from '../../src/inversion/solve/fixed-schedule.ts';
 import { createSolver } from '../../src/inversion/solve/solver.ts';
 import type { Method } from '../../src/inversion/spec/method.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
@@ -37,7 +37,7 @@ test('a kept search is what a run of its own would be, and forgets the batch bef
   const all = { ...method, stages: method.stages.map(({ terminate: _terminate, ...stage }) => stage) };
   const images = [1, 2].map((seed) => drawn(seed, [2, 1, 8, 8]));
   const starts = [3, 4].map((seed) => new Map([['z', drawn(seed, [2, 3])]]));
-  const search = await keptSearch(generator, all, 2, runtime);
+  const search = await fixedScheduleSearch(generator, all, 2, runtime);
   for (const i of [0, 1, 0]) {
     const made = float32Data(await search.run(images[i], starts[i]));
     const solver = createSolver(generator, all, runtime);
@@ -56,7 +56,7 @@ test('a kept search is what a run of its own would be, and forgets the batch bef
 
 test('a kept search stops when it is aborted', async () => {
   const method = searched({ thresholdGrey: 60, steps: 30, starts: 1 });
-  const search = await keptSearch(generator, method, 1, runtime);
+  const search = await fixedScheduleSearch(generator, method, 1, runtime);
   const start = new Map([['z', drawn(3, [1, 3])]]);
   await expect(search.run(drawn(1, [1, 1, 8, 8]), start, AbortSignal.abort())).rejects.toThrow(/abort/);
   await search.dispose();
@@ -64,7 +64,7 @@ test('a kept search stops when it is aborted', async () => {
 
 test('stages of several starts are refused', async () => {
   const method = searched({ steps: 8, starts: 4 });
-  await expect(keptSearch(generator, method, 1, runtime)).rejects.toThrow(/one start each/);
+  await expect(fixedScheduleSearch(generator, method, 1, runtime)).rejects.toThrow(/one start each/);
 });
 
 test.each([
@@ -72,5 +72,5 @@ test.each([
   ['a given mask', { masked: true, thresholdGrey: 60 }],
 ])('%s is refused', async (_, options) => {
   const method = rgi({ preset: 'fast', channels: 1, steps: 8, starts: 1, ...options });
-  await expect(keptSearch(generator, method, 1, runtime)).rejects.toThrow(/no mask and measures no threshold/);
+  await expect(fixedScheduleSearch(generator, method, 1, runtime)).rejects.toThrow(/no mask and measures no threshold/);
 });

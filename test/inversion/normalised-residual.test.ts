@@ -1,7 +1,7 @@
 /** Colour counts the more, the less of a picture's own misfit is colour; what a displaced edge explains counts half. */
 import { expect, test } from 'vitest';
 import { residualMap } from '../../src/images/image.ts';
-import { oddResidual } from '../../src/inversion/mask/odd-residual.ts';
+import { normalisedResidual } from '../../src/inversion/mask/normalised-residual.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 
@@ -17,7 +17,7 @@ function residuals(brightness: number, colour: number): Float32Array {
   return random.normals(3 * PLANE).map((v, i) => (brightness * common[i % PLANE] + colour * v) / 127.5);
 }
 
-const of = (data: Float32Array) => oddResidual(float32(data, DIMS), none, 60).data;
+const of = (data: Float32Array) => normalisedResidual(float32(data, DIMS), none, 60).data;
 
 test('where misfit is brightness, a change of colour alone is odder, and one of brightness alone less odd', () => {
   const data = residuals(12, 2);
@@ -47,7 +47,7 @@ test('of what lies between the brightnesses that were made for the neighbours, h
   const row = (values: readonly number[]) => float32(values, [1, 1, 1, values.length]);
   const made = row([0, 0, 0, 0.8, 0.8, 0.8]);
   const odd = (values: readonly number[]) =>
-    [...oddResidual(row(values), made, 60).data].map((v) => Math.round(1e4 * v) / 1e4);
+    [...normalisedResidual(row(values), made, 60).data].map((v) => Math.round(1e4 * v) / 1e4);
   // The edge is a pixel further to the right.
   expect(odd([0, 0, 0, 0, 0.8, 0.8])).toEqual([0, 0, 0, 0.4, 0, 0]);
   // Brighter than both sides of the edge: half of .8, and all of the .2 beyond.

@@ -2,16 +2,17 @@
  * Inverts pictures side by side as far as they can be: tuned weights belong to one picture, so stages that tune them take one picture after
  * another, from the latents and masks that the stages before have found for all.
  */
+
+import { rows } from '../../arrays/rows.ts';
 import { imageAt } from '../../images/image.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
 import { foundMasks } from '../mask/found-mask.ts';
 import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
-import { rows } from '../start/starts.ts';
 import { type Inversion, runMethod, type SolverOptions, type StepReport } from './solver.ts';
 
-export interface InTurnOptions extends Omit<SolverOptions, 'onStep'> {
+export interface InvertImagesOptions extends Omit<SolverOptions, 'onStep'> {
   /** After each step, with its stage's number in the whole method; how many pictures it was made for. */
   readonly onStep?: (report: StepReport, pictures: number) => void;
 }
@@ -26,25 +27,25 @@ export interface OneInversion {
 function divided(method: Method): { readonly together: Stage[]; readonly inTurn: Stage[] } | undefined {
   const at = method.stages.findIndex(stageTunesWeights);
   if (at < 1) return undefined;
-  const { fixesMask, continues, lambdaOfThreshold } = method.stages[at];
+  const { freezesMask, warmStart, lambdaOfThreshold } = method.stages[at];
   // Latents and masks are handed on, and nothing else.
-  if (continues || lambdaOfThreshold || !(method.needsMask || fixesMask)) return undefined;
+  if (warmStart || lambdaOfThreshold || !(method.needsMask || freezesMask)) return undefined;
   return { together: method.stages.slice(0, at), inTurn: method.stages.slice(at) };
 }
 
 /** Can pictures begin side by side? */
-export function beginsTogether(method: Method): boolean {
+export function canBatchFirstStages(method: Method): boolean {
   return !tunesWeights(method) || divided(method) !== undefined;
 }
 
 /** Yields the inversion of each image of `images` [n,C,H,W], in order; aborted, it may end before the last. `masks`: see `runMethod`. */
-export async function* invertInTurn(
+export async function* invertImages(
   generator: Generator,
   method: Method,
   runtime: Runtime,
   images: Tensor,
   masks: Tensor | undefined,
-  { onStep, ...options }: InTurnOptions = {},
+  { onStep, ...options }: InvertImagesOptions = {},
 ): AsyncGenerator<OneInversion> {
   const n = images.dims[0];
   const reporting = (pictures: number, stagesBefore = 0) =>
@@ -62,8 +63,8 @@ export async function* invertInTurn(
   }
   if (options.signal?.aborted) return;
   // A mask that was found is kept as the solver keeps it; a given one, as the method says.
-  const keepOf = method.needsMask ? method.keepOf : undefined;
-  const rest: Method = { ...method, keepOf, needsMask: true, stages: parts.inTurn };
+  const visibilityOf = method.needsMask ? method.visibilityOf : undefined;
+  const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.inTurn };
   const fixed = method.needsMask ? masks! : foundMasks(method, images, all.image, all.mask!, all.missing);
   for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();

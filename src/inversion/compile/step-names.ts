@@ -1,7 +1,7 @@
 /** Names of the step's own inputs and outputs; a generator's names cannot clash with them. */
 export const STEP = {
   x: 'rgi.x',
-  keep: 'rgi.keep',
+  visibility: 'rgi.visibility',
   mask: 'rgi.mask',
   lambda: 'rgi.lambda',
   latentRate: 'rgi.rate.latent',

@@ -3,7 +3,7 @@ import { RgiError } from '../errors.ts';
 import { type Attribute, describeNode, type Graph, type Node, readsOf } from './graph.ts';
 
 /** The graph with its nodes in order. Throws `model` for values made twice or never, and for cycles. */
-export function soundGraph(graph: Graph, outer: ReadonlySet<string> = new Set()): Graph {
+export function validateGraph(graph: Graph, outer: ReadonlySet<string> = new Set()): Graph {
   const sources = [...graph.inputs.map((input) => input.name), ...graph.initializers.keys()];
   const makers = new Map<string, number>();
   const known = new Set<string>();
@@ -24,7 +24,7 @@ export function soundGraph(graph: Graph, outer: ReadonlySet<string> = new Set())
     if (!entries.some(([, attribute]) => attribute.kind === 'graph')) return node;
     const sound = entries.map(([name, attribute]): [string, Attribute] => [
       name,
-      attribute.kind === 'graph' ? { kind: 'graph', value: soundGraph(attribute.value, visible) } : attribute,
+      attribute.kind === 'graph' ? { kind: 'graph', value: validateGraph(attribute.value, visible) } : attribute,
     ]);
     return { ...node, attributes: Object.fromEntries(sound) };
   });

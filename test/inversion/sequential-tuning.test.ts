@@ -1,13 +1,13 @@
 /** Side by side as far as possible, then each picture's weights in turn: the same as one picture at a time. */
 import { describe, expect, it } from 'vitest';
+import { rows } from '../../src/arrays/rows.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { dgp } from '../../src/inversion/methods/dgp.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { type RrgiOptions, rrgi } from '../../src/inversion/methods/rrgi.ts';
-import { beginsTogether, invertInTurn } from '../../src/inversion/solve/in-turn.ts';
+import { canBatchFirstStages, invertImages } from '../../src/inversion/solve/sequential-tuning.ts';
 import { type Inversion, runMethod } from '../../src/inversion/solve/solver.ts';
 import { stageTunesWeights } from '../../src/inversion/spec/method.ts';
-import { rows } from '../../src/inversion/start/starts.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -47,9 +47,9 @@ const masks = float32(
   [COUNT, 1, 8, 8],
 );
 
-async function inTurn(...args: Parameters<typeof invertInTurn>): Promise<Inversion[]> {
+async function inTurn(...args: Parameters<typeof invertImages>): Promise<Inversion[]> {
   const all: Inversion[] = [];
-  for await (const { inversion } of invertInTurn(...args)) all.push(inversion);
+  for await (const { inversion } of invertImages(...args)) all.push(inversion);
   return all;
 }
 
@@ -96,7 +96,7 @@ it('reports how many pictures a step moves: all, then one', async () => {
   const method = rrgi(options);
   const moved: [boolean, number][] = [];
   const stages = new Set<number>();
-  for await (const { seconds } of invertInTurn(generator, method, runtime, images, undefined, {
+  for await (const { seconds } of invertImages(generator, method, runtime, images, undefined, {
     onStep: ({ stage }, pictures) => {
       stages.add(stage);
       moved.push([pictures === 1, pictures]);
@@ -126,7 +126,7 @@ it('ends after the picture that it was stopped in', async () => {
 it('begins side by side where weights move last, or not at all', () => {
   const paper = rrgi({ preset: 'paper', channels: 3, weights: [WEIGHT] });
   const deep = dgp({ recipe: 'original', preset: 'paper', weightGroups: [[WEIGHT]], layers: [] });
-  expect([rrgi(options), rgi({ preset: 'fast', channels: 3 }), paper, deep].map(beginsTogether)).toEqual([
+  expect([rrgi(options), rgi({ preset: 'fast', channels: 3 }), paper, deep].map(canBatchFirstStages)).toEqual([
     true,
     true,
     false,
