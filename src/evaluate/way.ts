@@ -3,6 +3,7 @@ import { binaryMask, clip, type Image, imageAt, type Mask } from '../images/imag
 import type { Reuse } from '../inversion/compile/reuse.ts';
 import type { Critic } from '../inversion/generator/critic.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
+import { drive } from '../inversion/solve/driver.ts';
 import { plannedSteps } from '../inversion/solve/restore.ts';
 import { createSolver } from '../inversion/solve/solver.ts';
 import type { Method } from '../inversion/spec/method.ts';
@@ -57,13 +58,8 @@ export async function searchWay(
   try {
     await solver.init(image, given);
     let made = 0;
-    do {
-      while (!solver.terminate()) {
-        if (signal?.aborted) return [];
-        await solver.step();
-        if (wanted.has(++made)) await take(made);
-      }
-    } while (await solver.advance());
+    for await (const { kind } of drive(solver, signal)) if (kind === 'step' && wanted.has(++made)) await take(made);
+    if (signal?.aborted) return [];
     if (taken.at(-1)?.step !== made) await take(made);
     return taken;
   } finally {

@@ -10,7 +10,7 @@ import { clip, type Image, imageAt, imagesOf, type Mask, stackImages } from '../
 import { reuse } from '../inversion/compile/reuse.ts';
 import { type Generator, openGenerator } from '../inversion/generator/generator.ts';
 import { invert } from '../inversion/methods/invert.ts';
-import { createSolver } from '../inversion/solve/solver.ts';
+import { runMethod } from '../inversion/solve/driver.ts';
 import { psnr } from '../metrics/fidelity.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -89,18 +89,12 @@ async function inversion(
   const made: Image[] = [];
   for (let from = 0; from < count; from += batch) {
     const picked = Array.from({ length: Math.min(batch, count - from) }, (_, i) => from + i);
-    const solver = createSolver(generator, { ...method, start }, runtime, { reuse: shared });
-    try {
-      const latents = starts && new Map([['z', rows(starts, picked)]]);
-      await solver.init(rows(images, picked), mask && rows(mask, picked), latents);
-      while (!solver.terminate()) {
-        signal?.throwIfAborted();
-        await solver.step();
-      }
-      made.push((await solver.finish()).image as Image);
-    } finally {
-      await solver.dispose();
-    }
+    const latents = starts && new Map([['z', rows(starts, picked)]]);
+    const options = { reuse: shared, signal, latents };
+    const masks = mask && rows(mask, picked);
+    const { image } = await runMethod(generator, { ...method, start }, runtime, rows(images, picked), masks, options);
+    signal?.throwIfAborted();
+    made.push(image as Image);
   }
   return stackImages(made);
 }

@@ -58,7 +58,7 @@ async function runPath(
         robustStart(generator.channels, setting.pool, seed + 2),
         starts,
         runtime,
-        { pool: hooks.poolImages, signal: hooks.signal },
+        { pool: hooks.reuse.pool, signal: hooks.signal },
       ),
       truth: plan.fromTruth && latents ? rowsOf(latents, picked) : undefined,
       path: PATH,

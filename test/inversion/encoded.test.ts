@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Image } from '../../src/images/image.ts';
 import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { runMethod } from '../../src/inversion/solve/solver.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
 import { encodedStarts, encoderFits } from '../../src/inversion/start/encoded.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';

@@ -31,13 +31,13 @@ function searched(options: Partial<RgiOptions>): Method {
   return rgi({ preset: 'fast', channels: 1, ...options });
 }
 
-test('a kept search is what a run of its own would be, and forgets the batch before', async () => {
+test('a fixed-schedule search is what a run of its own would be, and forgets the batch before', async () => {
   const method = searched({ thresholdGrey: 60, steps: 30, starts: 1 });
-  // Without the rule that stops a picture: a kept search makes all steps.
+  // Without the rule that stops a picture: a fixed-schedule search makes all steps.
   const all = { ...method, stages: method.stages.map(({ terminate: _terminate, ...stage }) => stage) };
   const images = [1, 2].map((seed) => drawn(seed, [2, 1, 8, 8]));
   const starts = [3, 4].map((seed) => new Map([['z', drawn(seed, [2, 3])]]));
-  const search = await fixedScheduleSearch(generator, all, 2, runtime);
+  const search = fixedScheduleSearch(generator, all, runtime);
   for (const i of [0, 1, 0]) {
     const made = float32Data(await search.run(images[i], starts[i]));
     const solver = createSolver(generator, all, runtime);
@@ -54,9 +54,9 @@ test('a kept search is what a run of its own would be, and forgets the batch bef
   await search.dispose();
 });
 
-test('a kept search stops when it is aborted', async () => {
+test('a fixed-schedule search stops when it is aborted', async () => {
   const method = searched({ thresholdGrey: 60, steps: 30, starts: 1 });
-  const search = await fixedScheduleSearch(generator, method, 1, runtime);
+  const search = fixedScheduleSearch(generator, method, runtime);
   const start = new Map([['z', drawn(3, [1, 3])]]);
   await expect(search.run(drawn(1, [1, 1, 8, 8]), start, AbortSignal.abort())).rejects.toThrow(/abort/);
   await search.dispose();
@@ -64,7 +64,7 @@ test('a kept search stops when it is aborted', async () => {
 
 test('stages of several starts are refused', async () => {
   const method = searched({ steps: 8, starts: 4 });
-  await expect(fixedScheduleSearch(generator, method, 1, runtime)).rejects.toThrow(/one start each/);
+  expect(() => fixedScheduleSearch(generator, method, runtime)).toThrow(/one start each/);
 });
 
 test.each([
@@ -72,5 +72,5 @@ test.each([
   ['a given mask', { masked: true, thresholdGrey: 60 }],
 ])('%s is refused', async (_, options) => {
   const method = rgi({ preset: 'fast', channels: 1, steps: 8, starts: 1, ...options });
-  await expect(fixedScheduleSearch(generator, method, 1, runtime)).rejects.toThrow(/no mask and measures no threshold/);
+  expect(() => fixedScheduleSearch(generator, method, runtime)).toThrow(/takes no mask and measures no threshold/);
 });

@@ -4,7 +4,7 @@ import { forwardGraph } from '../../src/inversion/compile/forward.ts';
 import { STEP } from '../../src/inversion/compile/step-names.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { drawLatent, LAW_MOMENTS, type LatentLaw, momentsOf } from '../../src/inversion/generator/latent-law.ts';
-import { runMethod } from '../../src/inversion/solve/solver.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
 import {
   ADAM,
   constantControls,

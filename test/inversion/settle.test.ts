@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { misfits } from '../../src/inversion/mask/noise.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { runMethod } from '../../src/inversion/solve/solver.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
 import type { Method } from '../../src/inversion/spec/method.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, zeros } from '../../src/onnx/tensor.ts';

@@ -26,8 +26,9 @@ import { checkMask } from '../mask/given.ts';
 import { misfits } from '../mask/noise.ts';
 import { isAdaptive, type Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
+import type { StepReport } from './run.ts';
 import { canBatchFirstStages, invertImages } from './sequential-tuning.ts';
-import type { Inversion, StepReport } from './solver.ts';
+import type { Inversion } from './solver.ts';
 
 export interface RestoreJob {
   readonly generator: Generator;

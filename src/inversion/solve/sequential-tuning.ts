@@ -10,9 +10,11 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
 import { foundMasks } from '../mask/found-mask.ts';
 import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
-import { type Inversion, runMethod, type SolverOptions, type StepReport } from './solver.ts';
+import { runMethod } from './driver.ts';
+import type { SolverOptions, StepReport } from './run.ts';
+import type { Inversion } from './solver.ts';
 
-export interface InvertImagesOptions extends Omit<SolverOptions, 'onStep'> {
+export interface InvertImagesOptions extends SolverOptions {
   /** After each step, with its stage's number in the whole method; how many pictures it was made for. */
   readonly onStep?: (report: StepReport, pictures: number) => void;
 }
@@ -24,18 +26,18 @@ export interface OneInversion {
 }
 
 /** Stages for all pictures together, and the rest; undefined where no picture can go with another, or all can to the end. */
-function divided(method: Method): { readonly together: Stage[]; readonly inTurn: Stage[] } | undefined {
+function splitStages(method: Method): { readonly batched: Stage[]; readonly sequential: Stage[] } | undefined {
   const at = method.stages.findIndex(stageTunesWeights);
   if (at < 1) return undefined;
   const { freezesMask, warmStart, lambdaOfThreshold } = method.stages[at];
   // Latents and masks are handed on, and nothing else.
   if (warmStart || lambdaOfThreshold || !(method.needsMask || freezesMask)) return undefined;
-  return { together: method.stages.slice(0, at), inTurn: method.stages.slice(at) };
+  return { batched: method.stages.slice(0, at), sequential: method.stages.slice(at) };
 }
 
-/** Can pictures begin side by side? */
+/** Can the first stages search several pictures as one batch? */
 export function canBatchFirstStages(method: Method): boolean {
-  return !tunesWeights(method) || divided(method) !== undefined;
+  return !tunesWeights(method) || splitStages(method) !== undefined;
 }
 
 /** Yields the inversion of each image of `images` [n,C,H,W], in order; aborted, it may end before the last. `masks`: see `runMethod`. */
@@ -52,9 +54,9 @@ export async function* invertImages(
     onStep
       ? { onStep: (report: StepReport) => onStep({ ...report, stage: stagesBefore + report.stage }, pictures) }
       : {};
-  const parts = divided(method);
+  const parts = splitStages(method);
   const started = performance.now();
-  const first = parts ? { ...method, stages: parts.together } : method;
+  const first = parts ? { ...method, stages: parts.batched } : method;
   const all = await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
   const shared = (performance.now() - started) / 1000 / n;
   if (!parts) {
@@ -64,7 +66,7 @@ export async function* invertImages(
   if (options.signal?.aborted) return;
   // A mask that was found is kept as the solver keeps it; a given one, as the method says.
   const visibilityOf = method.needsMask ? method.visibilityOf : undefined;
-  const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.inTurn };
+  const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.sequential };
   const fixed = method.needsMask ? masks! : foundMasks(method, images, all.image, all.mask!, all.missing);
   for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();
@@ -72,7 +74,7 @@ export async function* invertImages(
     const own = await runMethod(generator, rest, runtime, rows(images, [i]), rows(fixed, [i]), {
       ...options,
       outside: options.outside && imageAt(options.outside, i),
-      ...reporting(1, parts.together.length),
+      ...reporting(1, parts.batched.length),
       latents: before.latents,
     });
     yield { inversion: after(before, own), seconds: shared + (performance.now() - from) / 1000 };

@@ -1,37 +1,26 @@
-/** Runs a method on a batch of images: init, step, terminate, finish over a state that is plain data. */
-
+/** A method on a batch of images, step by step: a handle on a run over state that is plain data. */
 import { rows } from '../../arrays/rows.ts';
-import { RgiError } from '../../errors.ts';
 import type { Mask } from '../../images/image.ts';
-import { visibilityOf } from '../../images/image.ts';
-import { encodeModel } from '../../onnx/encode.ts';
-import { float32Data, type Tensor } from '../../onnx/tensor.ts';
-import { evaluatorOf, type Loop, type Runtime } from '../../runtime/runtime.ts';
-import { renderFeeds, stepFeeds } from '../compile/feeds.ts';
-import type { Reuse } from '../compile/reuse.ts';
-import { type CompiledStep, compileStep } from '../compile/step.ts';
-import { STEP } from '../compile/step-names.ts';
-import type { Critic } from '../generator/critic.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { reuse } from '../compile/reuse.ts';
 import type { Generator } from '../generator/generator.ts';
-import { foundMasks } from '../mask/found-mask.ts';
-import { checkImages, checkMask, knownBeforehand } from '../mask/given.ts';
-import { outlierThresholds } from '../mask/noise.ts';
-import { readsVisibility } from '../spec/formulation.ts';
-import { type Method, type Stage, stageTunesWeights } from '../spec/method.ts';
+import type { Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
-import { firstStarts } from '../start/first-starts.ts';
-import { curvatureOf, stepLoop } from './lbfgs-loop.ts';
+import {
+  begin,
+  type Rendered,
+  type Run,
+  type RunContext,
+  resumed,
+  type SolverOptions,
+  type StepReport,
+  saved,
+} from './run.ts';
 import { bestSearches } from './searches.ts';
-import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
-
-export interface StepReport {
-  readonly stage: number;
-  readonly step: number;
-  /** Per search: objective, L_rec and mean |M|, before the step's update (of L-BFGS: at the last point that was accepted). */
-  readonly loss: Float32Array;
-  readonly fidelity: Float32Array;
-  readonly masked: Float32Array;
-}
+import { stageLoops } from './stage-loops.ts';
+import { advance, hasEnded, latentsOf, render, stepOnce } from './stages.ts';
+import type { History, SolverState } from './state.ts';
 
 export interface Inversion {
   /** G(z) [n,C,H,W], not clipped. */
@@ -48,18 +37,8 @@ export interface Inversion {
   readonly loss: readonly number[];
   readonly steps: readonly number[];
   readonly history: History;
-  /** Where the run was interrupted: what `runMethod`'s option `from` goes on with; not where it was while it chose its starts. */
+  /** Where the run was interrupted: what `runMethod`'s option `from` resumes; not where it was while it chose its starts. */
   readonly state?: SolverState;
-}
-
-export interface SolverOptions {
-  readonly critic?: Critic;
-  /** Shared with other runs of the same method on the same generator. */
-  readonly reuse?: Reuse;
-  /** Of the images, 1 where there is no picture, [n,1,H,W]: see `missingPixels`. */
-  readonly outside?: Mask;
-  readonly onStep?: (report: StepReport) => void;
-  readonly signal?: AbortSignal;
 }
 
 export interface Solver {
@@ -76,33 +55,12 @@ export interface Solver {
   terminate(): boolean;
   /** Goes to the next stage with the best searches; false if there is none. */
   advance(): Promise<boolean>;
+  /** All searches of the current stage [n * starts, ...] as they are. */
+  searches(): Promise<Rendered>;
+  /** The best search of each image as it is; the run may go on afterwards. */
   finish(): Promise<Inversion>;
   save(): Promise<SolverState>;
   dispose(): Promise<void>;
-}
-
-/** Runs all stages, from the starts `latents` if given (see `Solver.init`), or what is left of them after the state `from`. */
-export async function runMethod(
-  generator: Generator,
-  method: Method,
-  runtime: Runtime,
-  images: Tensor,
-  mask?: Tensor,
-  options: SolverOptions & { readonly from?: SolverState; readonly latents?: ReadonlyMap<string, Tensor> } = {},
-): Promise<Inversion> {
-  const solver = createSolver(generator, method, runtime, options);
-  try {
-    await (options.from ? solver.resume(options.from, images, mask) : solver.init(images, mask, options.latents));
-    do {
-      while (!solver.terminate() && !options.signal?.aborted) {
-        const report = await solver.step();
-        options.onStep?.(report);
-      }
-    } while (!options.signal?.aborted && (await solver.advance()));
-    return await solver.finish();
-  } finally {
-    await solver.dispose();
-  }
 }
 
 export function createSolver(
@@ -111,216 +69,47 @@ export function createSolver(
   runtime: Runtime,
   options: SolverOptions = {},
 ): Solver {
-  const evaluate = evaluatorOf(runtime, encodeModel);
-  let history: { loss: number[][]; masked: number[][] };
-  let images: Tensor;
-  /** 1 - M where it was given, or a stage has fixed it; before, without what is known to be missing. */
-  let visibility: Tensor | undefined;
-  let missing: Mask | undefined;
-  let stageIndex = 0;
-  let stepIndex = 0;
-  let compiled: CompiledStep;
-  let loop: Loop | undefined;
-  let codes: (ResultCode | undefined)[] = [];
-  let losses: number[][] = [];
-  let minLambda: number[] = [];
-  /** Was it stopped while its starts were chosen? They may not be those of an uninterrupted run: there is no state to go on from. */
-  let isCutShort = false;
-
-  /** The stage's formulation compiled for `batch` searches, once for all runs that share `reuse`. */
-  const compile = (batch: number): Promise<CompiledStep> => {
-    const make = () => compileStep(generator, stage().formulation, batch, evaluate, options.critic);
-    if (!options.reuse) return make();
-    const { steps } = options.reuse;
-    const ofFormulation = steps.get(stage().formulation) ?? new Map<number, Promise<CompiledStep>>();
-    steps.set(stage().formulation, ofFormulation);
-    const known = ofFormulation.get(batch) ?? make();
-    ofFormulation.set(batch, known);
-    return known;
-  };
-  const stage = (): Stage => method.stages[stageIndex];
-  /** A row per image becomes one per search. */
-  const repeated = (tensor: Tensor): Tensor => {
-    const k = stage().starts;
-    const owners = Array.from({ length: tensor.dims[0] * k }, (_, i) => Math.floor(i / k));
-    return k === 1 ? tensor : rows(tensor, owners);
-  };
-
-  async function accept(given: Tensor, mask: Tensor | undefined): Promise<void> {
-    checkImages(generator, given);
-    images = given;
-    ({ visibility, missing } = await knownBeforehand(generator, method, runtime, images, mask, options));
-  }
-
-  /** Opens the current stage on the tensors that `start` gives for it. */
-  async function enter(start: (step: CompiledStep) => ReadonlyMap<string, Tensor>): Promise<void> {
-    const { name, formulation, starts } = stage();
-    const batch = images.dims[0] * starts;
-    if (batch > 1 && stageTunesWeights(stage())) {
-      throw new RgiError(
-        'usage',
-        `The stage '${name}' of ${method.name} tunes the generator's weights, which belong to one image and one search: invert one image at a time (restoreImages does).`,
-      );
-    }
-    compiled = await compile(batch);
-    const fixed = new Map<string, Tensor>([[STEP.x, repeated(images)]]);
-    if (readsVisibility(formulation.mask)) fixed.set(STEP.visibility, repeated(visibility!));
-    loop = await stepLoop(compiled, runtime, start(compiled), fixed);
-    stepIndex = 0;
-    codes = Array.from({ length: batch });
-    losses = Array.from({ length: batch }, () => []);
-  }
-
-  /** Image, soft mask and loss of the current state, and that state. */
-  async function render() {
-    const tensors = await loop!.read();
-    const session = await runtime.session(compiled.render);
-    try {
-      const controls = stage().controls(stepIndex);
-      const made = await session.run(
-        renderFeeds(compiled, tensors, repeated(images), visibility && repeated(visibility), controls, minLambda),
-      );
-      return { tensors, made, loss: float32Data(made.get(STEP.loss)!) };
-    } finally {
-      await session.dispose();
-    }
-  }
-
-  const latentsOf = (tensors: ReadonlyMap<string, Tensor>, chosen: readonly number[]) =>
-    new Map([...compiled.latents.keys()].map((name) => [name, rows(tensors.get(name)!, chosen)]));
-
-  const save = async (): Promise<SolverState> => ({
-    stage: stageIndex,
-    step: stepIndex,
-    tensors: await loop!.read(),
-    codes: [...codes],
-    minLambda: [...minLambda],
-    losses: losses.map((list) => [...list]),
-    history: { loss: history.loss.map((list) => [...list]), masked: history.masked.map((list) => [...list]) },
-    // What is known to be missing is found again.
-    ...(visibility && !method.needsMask && stage().formulation.mask.form === 'given' ? { visibility } : {}),
-  });
-
+  const loops = stageLoops(runtime, options.reusesLoops ?? false);
+  const context: RunContext = { generator, method, runtime, options, loops, reuse: options.reuse ?? reuse() };
+  let run: Run;
   return {
-    async init(given, mask, latents) {
-      await accept(given, mask);
-      const lists = () => Array.from({ length: given.dims[0] }, (): number[] => []);
-      history = { loss: lists(), masked: lists() };
-      minLambda = Array.from({ length: given.dims[0] }, () => 0);
-      const pool = options.reuse?.pool;
-      const chosen =
-        latents ??
-        (await firstStarts(generator, method, runtime, {
-          images,
-          visibility,
-          missing,
-          compile,
-          pool,
-          signal: options.signal,
-        }));
-      isCutShort = !latents && options.signal?.aborted === true;
-      await enter((step) => initialTensors(step, chosen));
+    async init(images, mask, latents) {
+      run = await begin(context, images, mask, latents);
     },
-    async resume(state, given, mask) {
-      await accept(given, mask);
-      isCutShort = false;
-      stageIndex = state.stage;
-      const { mask: form } = stage()?.formulation ?? {};
-      if (form?.form === 'given' && !method.needsMask && !state.visibility)
-        throw new RgiError('input', 'The saved state is of another run: it holds no mask.');
-      visibility = state.visibility ?? visibility;
-      if (visibility && form && readsVisibility(form)) checkMask(images, visibility);
-      const searches = given.dims[0] * (method.stages[state.stage]?.starts ?? 0);
-      if (state.codes.length !== searches || state.history.loss.length !== given.dims[0]) {
-        throw new RgiError(
-          'input',
-          `The saved state is of another run: it holds ${state.codes.length} searches, and this one would have ${searches} in its stage ${state.stage + 1}.`,
-        );
-      }
-      await enter((step) => {
-        checkTensors(step, state);
-        return state.tensors;
-      });
-      stepIndex = state.step;
-      codes = [...state.codes];
-      minLambda = [...state.minLambda];
-      losses = state.losses.map((list) => [...list]);
-      history = { loss: state.history.loss.map((l) => [...l]), masked: state.history.masked.map((l) => [...l]) };
+    async resume(state, images, mask) {
+      run = await resumed(context, state, images, mask);
     },
-    async step() {
-      const controls = stage().controls(stepIndex);
-      const outputs = await loop!.step(stepFeeds(compiled, controls, stepIndex + 1, codes, minLambda));
-      const report: StepReport = {
-        stage: stageIndex,
-        step: stepIndex,
-        loss: float32Data(outputs.get(STEP.loss)!),
-        fidelity: float32Data(outputs.get(STEP.fidelity)!),
-        masked: float32Data(outputs.get(STEP.masked)!),
-      };
-      stepIndex++;
-      const k = stage().starts;
-      bestSearches(report.loss, images.dims[0], 1).forEach((search, image) => {
-        // An image whose searches have all ended has no further history.
-        if (codes.slice(image * k, (image + 1) * k).every((code) => code !== undefined)) return;
-        history.loss[image].push(report.loss[search]);
-        history.masked[image].push(report.masked[search]);
-      });
-      report.loss.forEach((loss, i) => {
-        if (codes[i] !== undefined) return;
-        losses[i].push(loss);
-        codes[i] = Number.isFinite(loss)
-          ? stage().terminate?.({ step: stepIndex, loss: losses[i], fidelity: report.fidelity[i] })
-          : 'diverged';
-      });
-      return report;
-    },
-    terminate: () => stepIndex >= stage().steps || (codes.length > 0 && codes.every((code) => code !== undefined)),
-    async advance() {
-      if (stageIndex + 1 >= method.stages.length) return false;
-      const { tensors, made, loss } = await render();
-      const chosen = bestSearches(loss, images.dims[0], 1);
-      const best = rows(made.get(STEP.image)!, chosen);
-      const mask = made.get(STEP.softMask);
-      const { lambdaOfThreshold, freezesMask, warmStart, starts: count } = method.stages[stageIndex + 1];
-      if (freezesMask && !method.needsMask)
-        visibility = visibilityOf(foundMasks(method, images, best, rows(mask!, chosen), missing));
-      const going = bestSearches(loss, images.dims[0], count);
-      const latents = latentsOf(tensors, going);
-      if (lambdaOfThreshold) minLambda = outlierThresholds(images, best, missing).map(lambdaOfThreshold);
-      const memory = warmStart ? curvatureOf(tensors, going) : undefined;
-      await loop!.dispose();
-      loop = undefined;
-      stageIndex++;
-      await enter((step) => initialTensors(step, latents, memory));
-      return true;
-    },
-    async finish() {
-      const { tensors, made, loss } = await render();
-      const chosen = bestSearches(loss, images.dims[0], 1);
-      const mask = made.get(STEP.softMask);
-      const isLast = stageIndex + 1 >= method.stages.length;
-      // What has stopped in a stage goes on in the next.
-      const ended = chosen.map(
-        (i): ResultCode =>
-          isLast ? (codes[i] ?? (stepIndex >= stage().steps ? 'step-limit' : 'interrupted')) : 'interrupted',
-      );
-      return {
-        image: rows(made.get(STEP.image)!, chosen),
-        mask: mask && rows(mask, chosen),
-        ...(missing ? { missing } : {}),
-        latents: latentsOf(tensors, chosen),
-        weights: new Map([...compiled.weights.keys()].map((name) => [name, tensors.get(name)!])),
-        codes: ended,
-        loss: chosen.map((i) => loss[i]),
-        steps: history.loss.map((list) => list.length),
-        history,
-        ...(ended.includes('interrupted') && !isCutShort ? { state: await save() } : {}),
-      };
-    },
-    save,
-    async dispose() {
-      await loop?.dispose();
-      loop = undefined;
-    },
+    step: () => stepOnce(context, run),
+    terminate: () => hasEnded(context, run),
+    advance: () => advance(context, run),
+    searches: () => render(context, run),
+    finish: () => finish(context, run),
+    save: () => saved(context, run),
+    dispose: loops.dispose,
   };
+}
+
+async function finish(context: RunContext, run: Run): Promise<Inversion> {
+  const { tensors, image, mask, loss } = await render(context, run);
+  const { compiled, missing, history } = run;
+  const chosen = bestSearches(loss, run.images.dims[0], 1);
+  const codes = chosen.map((search) => codeOf(context, run, search));
+  return {
+    image: rows(image, chosen),
+    mask: mask && rows(mask, chosen),
+    ...(missing ? { missing } : {}),
+    latents: latentsOf(run, tensors, chosen),
+    weights: new Map([...compiled.weights.keys()].map((name) => [name, tensors.get(name)!])),
+    codes,
+    loss: chosen.map((i) => loss[i]),
+    steps: history.loss.map((list) => list.length),
+    history,
+    ...(codes.includes('interrupted') && !run.isCutShort ? { state: await saved(context, run) } : {}),
+  };
+}
+
+/** How a search has ended: what has stopped in a stage goes on in the next. */
+function codeOf({ method }: RunContext, { stage, step, codes }: Run, search: number): ResultCode {
+  if (stage + 1 < method.stages.length) return 'interrupted';
+  return codes[search] ?? (step >= method.stages[stage].steps ? 'step-limit' : 'interrupted');
 }
