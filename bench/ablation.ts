@@ -12,12 +12,12 @@ import { parseCases } from '../src/evaluate/cases.ts';
 import { scoresOf } from '../src/evaluate/inpaint/score.ts';
 import { corrupt } from '../src/images/corruptions.ts';
 import { clip, coverage, type Image, imageAt, type Mask } from '../src/images/image.ts';
-import { cosineDecay } from '../src/inversion/continuation.ts';
-import { ADAM } from '../src/inversion/formulation.ts';
-import type { Method, Stage } from '../src/inversion/method.ts';
+import { cosineDecay } from '../src/inversion/methods/continuation.ts';
+import { PAPER_RATES } from '../src/inversion/methods/presets.ts';
 import { FAST, LATENT_PRIOR, type RgiOptions, rgi } from '../src/inversion/methods/rgi.ts';
-import { PAPER_RATES } from '../src/inversion/presets.ts';
-import { type Restoration, restoreImages } from '../src/inversion/restore.ts';
+import { type Restoration, restoreImages } from '../src/inversion/solve/restore.ts';
+import { ADAM } from '../src/inversion/spec/formulation.ts';
+import type { Method, Stage } from '../src/inversion/spec/method.ts';
 import { zeros } from '../src/onnx/tensor.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
 import { argument, folderPictures, mean, median, onManifold } from './trials.ts';
@@ -53,7 +53,7 @@ const NOTHING_MISSING = everyStage((stage) => {
 const withAdam = everyStage(({ terminate: _terminate, ...stage }) => ({
   ...stage,
   formulation: { ...stage.formulation, optimiser: ADAM },
-  continues: false,
+  warmStart: false,
   controls: (t) => {
     const alone = stage.name === 'refine' || stage.name === 'settle';
     return { ...stage.controls(t), latentRate: PAPER_RATES.latent * (alone ? cosineDecay(t / stage.steps) : 1) };
@@ -81,7 +81,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   'half the steps': { options: { steps: FAST.steps / 2 } },
   'twice the steps': { options: { steps: 2 * FAST.steps } },
   'found mask not fixed': { change: unsettled },
-  'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, continues: false })) },
+  'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, warmStart: false })) },
   'all starts to the end of the path': {
     change: everyStage((stage) => (stage.name === 'descend' ? { ...stage, starts: FAST.starts } : stage)),
   },

@@ -13,7 +13,7 @@ import { fitBackbone } from '../src/gan/fit-backbone.ts';
 import { fitLinear } from '../src/gan/networks/linear.ts';
 import { type Architecture, defaultSettings, type TrainingSettings } from '../src/gan/settings.ts';
 import { createTrainer } from '../src/gan/trainer.ts';
-import { openGenerator } from '../src/inversion/generator.ts';
+import { openGenerator } from '../src/inversion/generator/generator.ts';
 import { rgi } from '../src/inversion/methods/rgi.ts';
 import type { Graph } from '../src/onnx/graph.ts';
 import { randomFrom } from '../src/random.ts';

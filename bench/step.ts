@@ -6,11 +6,11 @@
  */
 
 import { spawn } from 'node:child_process';
-import { ADAM, type Formulation } from '../src/inversion/formulation.ts';
-import type { Generator } from '../src/inversion/generator.ts';
-import { LAW_MOMENTS } from '../src/inversion/latent-law.ts';
-import { STEP } from '../src/inversion/names.ts';
-import { type CompiledStep, compileStep } from '../src/inversion/step.ts';
+import { type CompiledStep, compileStep } from '../src/inversion/compile/step.ts';
+import { STEP } from '../src/inversion/compile/step-names.ts';
+import type { Generator } from '../src/inversion/generator/generator.ts';
+import { LAW_MOMENTS } from '../src/inversion/generator/latent-law.ts';
+import { ADAM, type Formulation } from '../src/inversion/spec/formulation.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { float32, scalar, sizeOf, type Tensor, zeros } from '../src/onnx/tensor.ts';
 import { adamCorrections } from '../src/optim/adam.ts';

@@ -9,7 +9,7 @@ import { readPolicy } from '../src/detect/node/policy-files.ts';
 import type { Policy } from '../src/detect/policy.ts';
 import { DEFECT_KINDS, type DefectKind, drawDefects } from '../src/images/defects.ts';
 import { clip, type Image, imageAt, imagesOf, type Mask } from '../src/images/image.ts';
-import type { Generator } from '../src/inversion/generator.ts';
+import type { Generator } from '../src/inversion/generator/generator.ts';
 import { auroc } from '../src/metrics/ranking.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { zeros } from '../src/onnx/tensor.ts';

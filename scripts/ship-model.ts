@@ -12,7 +12,7 @@ import { storedCheckpoint } from '../src/gan/node/files.ts';
 import { clip, type Image } from '../src/images/image.ts';
 import { writeFileAtomic, writePicture } from '../src/images/node/write.ts';
 import { imageGrid } from '../src/images/sheet.ts';
-import { openGenerator } from '../src/inversion/generator.ts';
+import { openGenerator } from '../src/inversion/generator/generator.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { withMetadata } from '../src/onnx/metadata.ts';
 import { readModel } from '../src/onnx/read.ts';

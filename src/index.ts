@@ -28,8 +28,35 @@ export {
   type ReferenceOptions,
 } from './inspect/gradcheck.ts';
 export { type InspectOptions, inspectModel } from './inspect/inspect.ts';
-export { type Critic, criticOf } from './inversion/critic.ts';
-export { encoderFits } from './inversion/encoded.ts';
+export { type Critic, criticOf } from './inversion/generator/critic.ts';
+export {
+  type Generator,
+  type GeneratorOptions,
+  type Latent,
+  type LatentLaw,
+  openGenerator,
+} from './inversion/generator/generator.ts';
+export { withWeightChanges } from './inversion/generator/weight-changes.ts';
+export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
+export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';
+export { buildMethod, type MethodContext, type MethodOptions } from './inversion/methods/index.ts';
+export { type InvertOptions, invert } from './inversion/methods/invert.ts';
+export {
+  PAPER,
+  type PaperPreset,
+  type PaperSettings,
+  PRESETS,
+  type Preset,
+  paperStart,
+} from './inversion/methods/presets.ts';
+export { type RgiOptions, rgi } from './inversion/methods/rgi.ts';
+export { type RrgiOptions, rrgi } from './inversion/methods/rrgi.ts';
+export { type YehOptions, yeh } from './inversion/methods/yeh.ts';
+export { type RunOptions, runMethod } from './inversion/solve/driver.ts';
+export { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from './inversion/solve/restore.ts';
+export type { SolverOptions, StepReport } from './inversion/solve/run.ts';
+export { createSolver, type Inversion, type Solver } from './inversion/solve/solver.ts';
+export { type History, readState, type SolverState, writeState } from './inversion/solve/state.ts';
 export {
   type Controls,
   type Formulation,
@@ -41,41 +68,10 @@ export {
   type Prior,
   type Reduction,
   thresholdOfLambda,
-} from './inversion/formulation.ts';
-export {
-  type Generator,
-  type GeneratorOptions,
-  type Latent,
-  type LatentLaw,
-  openGenerator,
-} from './inversion/generator.ts';
-export {
-  METHOD_NAMES,
-  type Method,
-  type MethodName,
-  RESULT_SENTENCES,
-  type ResultCode,
-  type Stage,
-} from './inversion/method.ts';
-export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
-export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';
-export { buildMethod, type MethodContext, type MethodOptions } from './inversion/methods/index.ts';
-export { type InvertOptions, invert } from './inversion/methods/invert.ts';
-export { type RgiOptions, rgi } from './inversion/methods/rgi.ts';
-export { type RrgiOptions, rrgi } from './inversion/methods/rrgi.ts';
-export { type YehOptions, yeh } from './inversion/methods/yeh.ts';
-export { PAPER, type PaperPreset, type PaperSettings, PRESETS, type Preset, paperStart } from './inversion/presets.ts';
-export { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from './inversion/restore.ts';
-export {
-  createSolver,
-  type Inversion,
-  runMethod,
-  type Solver,
-  type SolverOptions,
-  type StepReport,
-} from './inversion/solver.ts';
-export { type History, readState, type SolverState, writeState } from './inversion/state.ts';
-export { withWeightChanges } from './inversion/weight-changes.ts';
+} from './inversion/spec/formulation.ts';
+export { METHOD_NAMES, type Method, type MethodName, type Stage } from './inversion/spec/method.ts';
+export { RESULT_SENTENCES, type ResultCode } from './inversion/spec/result.ts';
+export { encoderFits } from './inversion/start/encoded.ts';
 export * from './metrics/index.ts';
 export { GraphBuilder, type Value } from './onnx/builder.ts';
 export { encodeModel } from './onnx/encode.ts';

@@ -4,9 +4,9 @@
  */
 import { GraphBuilder, type Value } from '../onnx/builder.ts';
 import { type Graph, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
+import { activeValues, typeIn } from './active-values.ts';
 import type { Decomposition, DecompositionContext, DecompositionTable } from './decomposition.ts';
 import { DECOMPOSITIONS } from './decompositions/index.ts';
-import { reachedFrom, typeIn } from './reach.ts';
 import { RULES } from './rules/index.ts';
 
 /**
@@ -18,7 +18,7 @@ export function decompose(
   wrt: readonly Value[],
   table: DecompositionTable = DECOMPOSITIONS,
 ): Graph | StaticGraph {
-  const reached = reachedFrom(graph, wrt, RULES);
+  const reached = activeValues(graph, wrt, RULES);
   const composite = compositeNodes(graph, reached, table);
   if (composite.size === 0) return graph;
   const b = new GraphBuilder({ ...graph, nodes: [] });

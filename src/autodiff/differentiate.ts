@@ -5,8 +5,8 @@
 import { RgiError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 import { describeNode, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
+import { activeValues, isZero, typeIn } from './active-values.ts';
 import { DECOMPOSITIONS } from './decompositions/index.ts';
-import { isZero, reachedFrom, typeIn } from './reach.ts';
 import { type RuleContext, type RuleTable, scalarLike, sumTo } from './rule.ts';
 import { RULES } from './rules/index.ts';
 
@@ -37,7 +37,7 @@ export function differentiate(
   wrt: readonly Value[],
   { rules = RULES, detached }: DifferentiateOptions = {},
 ): Map<Value, Value> {
-  const reached = reachedFrom(graph, wrt, rules, detached);
+  const reached = activeValues(graph, wrt, rules, detached);
   const contributions = new Map<Value, Value[]>();
   for (const [value, cotangent] of seeds) contributions.set(value, [cotangent]);
   const totals = new Map<Value, Value>();
@@ -92,7 +92,7 @@ export function missingRules(
   wrt: readonly Value[],
   rules: RuleTable = RULES,
 ): MissingRule[] {
-  const reached = reachedFrom(graph, wrt, rules);
+  const reached = activeValues(graph, wrt, rules);
   const live = new Set(outputs);
   const found: MissingRule[] = [];
   for (let i = graph.nodes.length - 1; i >= 0; i--) {

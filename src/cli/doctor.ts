@@ -3,7 +3,7 @@ import { limited } from '../evaluate/inpaint/score.ts';
 import { clip, imageAt } from '../images/image.ts';
 import { buildMethod } from '../inversion/methods/index.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
-import { plannedSteps, restoreImages } from '../inversion/restore.ts';
+import { plannedSteps, restoreImages } from '../inversion/solve/restore.ts';
 import { psnr } from '../metrics/fidelity.ts';
 import { createRuntime, probeDevices } from '../runtime/node/index.ts';
 import { EXIT, type ExitCode } from './failures.ts';

@@ -1,6 +1,6 @@
 /** The encoder that goes with a generator: named by the user, or the companion that the generator's file names. */
 import { RgiError } from '../errors.ts';
-import { encoderFits } from '../inversion/encoded.ts';
+import { encoderFits } from '../inversion/start/encoded.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { openModel } from '../runtime/node/model-file.ts';
 import { companionOf } from './metadata.ts';

@@ -7,7 +7,7 @@ import { cutPoints } from '../inspect/cuts.ts';
 import type { ModelFacts } from '../inspect/facts.ts';
 import { probeFeeds } from '../inspect/guess.ts';
 import { inspectModel } from '../inspect/inspect.ts';
-import type { Generator } from '../inversion/generator.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Model, ValueInfo } from '../onnx/graph.ts';
 import { float32, float32Data } from '../onnx/tensor.ts';

@@ -5,7 +5,7 @@ import { RgiError } from '../errors.ts';
 import { findPictures } from '../evaluate/node/layouts.ts';
 import { type Image, stackImages } from '../images/image.ts';
 import { readPicture } from '../images/node/read.ts';
-import type { Generator } from '../inversion/generator.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import { findInvariance } from '../theory/measure.ts';
 import { knownCells, runTheory } from '../theory/node/run.ts';

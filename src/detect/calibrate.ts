@@ -7,10 +7,10 @@
 import { evenly, squares } from '../datasets/sampling.ts';
 import { RgiError } from '../errors.ts';
 import { type Image, shapeOf } from '../images/image.ts';
-import type { Generator, LatentLaw } from '../inversion/generator.ts';
+import type { Generator, LatentLaw } from '../inversion/generator/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type Compared, comparer, firstCandidate, LEAST_GAIN, searchCandidates } from './candidates.ts';
+import { type Compared, comparer, firstCandidate, MIN_GAIN, searchCandidates } from './candidates.ts';
 import { imageScore } from './defects.ts';
 import { finishedMap } from './evidence.ts';
 import { crossFitted, foldsOf, type Restored, residualsOf, statisticsOf } from './folds.ts';
@@ -69,7 +69,7 @@ export interface Calibration {
 }
 
 /** Fewer good pictures say nothing about a rate. */
-const FEWEST_PICTURES = 8;
+const MIN_PICTURES = 8;
 
 /** Below this, the threshold of pictures is a continuation more than a measurement. */
 const FEW_PICTURES = 30;
@@ -81,7 +81,7 @@ const PILOTS = 8;
 const LARGEST_SIDE = 192;
 
 /** Pixels of all good pictures together that thresholds are set on, and pictures restored at a time. */
-const MOST_PIXELS = 2 ** 24;
+const MAX_PIXELS = 2 ** 24;
 const TOGETHER = 32;
 
 /** With an encoder's start few steps are enough; without, more, and several starts. */
@@ -95,10 +95,10 @@ export async function calibrate(
 ): Promise<Calibration> {
   checkPolicyName(job.name);
   const { unseen, generator, encoder, form, scale, seed } = job;
-  if (unseen.length < FEWEST_PICTURES) {
+  if (unseen.length < MIN_PICTURES) {
     throw new RgiError(
       'input',
-      `${unseen.length} good pictures that the generator has not learnt from are too few to calibrate on; ${FEWEST_PICTURES} are needed, ${FEW_PICTURES} are better.`,
+      `${unseen.length} good pictures that the generator has not learnt from are too few to calibrate on; ${MIN_PICTURES} are needed, ${FEW_PICTURES} are better.`,
     );
   }
   const say = hooks.onProgress ?? (() => {});
@@ -171,7 +171,7 @@ export async function calibrate(
     // What was best with another prior is so with this one, or nearly.
     const other = keep(measure(best.candidate));
     compared.push(other);
-    if (other.score <= best.score + LEAST_GAIN) return false;
+    if (other.score <= best.score + MIN_GAIN) return false;
     best = other;
     return true;
   };
@@ -179,7 +179,7 @@ export async function calibrate(
   if (!best) throw new RgiError('runtime', 'No way of examining was tried.');
   const used = evenly(
     unseen.map((_, i) => i),
-    Math.max(FEWEST_PICTURES, Math.floor(MOST_PIXELS / pixelsOf(unseen[0]))),
+    Math.max(MIN_PICTURES, Math.floor(MAX_PIXELS / pixelsOf(unseen[0]))),
   );
   const { perPixel, blur, smoothing } = best.candidate;
   // A part at a time: of large pictures only the residuals are kept.

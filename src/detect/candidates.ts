@@ -61,7 +61,7 @@ function axes(form: 'object' | 'tiles', unit: number): Partial<Candidate>[][] {
 }
 
 /** A score must be higher by so much to count: less is chance, on a few dozen pictures. */
-export const LEAST_GAIN = 0.015;
+export const MIN_GAIN = 0.015;
 
 /** From a first candidate to the best one that changes of single properties lead to, and all that were tried. */
 export function searchCandidates(
@@ -81,7 +81,7 @@ export function searchCandidates(
   for (const values of axes(form, unit)) {
     for (const value of values) {
       const other = look({ ...best.candidate, ...value });
-      if (other.score > best.score + LEAST_GAIN) best = other;
+      if (other.score > best.score + MIN_GAIN) best = other;
     }
   }
   return { best, tried: [...tried.values()] };
@@ -119,7 +119,7 @@ export function comparer({ good, bad, truth, seen, folds }: Comparison): (candid
 
 /** Shares of a picture's pixels whose mean may be its score; one pixel alone, where others are not clearly better. */
 const SCORE_SHARES = [0, 0.001, 0.005, 0.02];
-const LEAST_SCORE_GAIN = 0.01;
+const MIN_SCORE_GAIN = 0.01;
 
 function bestScore(clean: readonly Image[], defective: readonly Image[]): { scorePixels: number; imageAuroc: number } {
   const labels = [...clean.map(() => 0), ...defective.map(() => 1)];
@@ -129,7 +129,7 @@ function bestScore(clean: readonly Image[], defective: readonly Image[]): { scor
     const scores = sorted.map((map) => meanOfLast(map, scorePixels));
     return { scorePixels, imageAuroc: auroc(labels, scores) };
   });
-  return tried.reduce((best, other) => (other.imageAuroc > best.imageAuroc + LEAST_SCORE_GAIN ? other : best));
+  return tried.reduce((best, other) => (other.imageAuroc > best.imageAuroc + MIN_SCORE_GAIN ? other : best));
 }
 
 function joined(maps: readonly Image[]): Float32Array {

@@ -57,7 +57,7 @@ export function standardised(residual: Image, { location, whitening }: Statistic
 }
 
 /** Least deviation of a residual that is believed: one grey level, the rounding of 8 bits and more. */
-const LEAST_DEVIATION = 1 / 127.5;
+const MIN_DEVIATION = 1 / 127.5;
 
 /** Share of the mean covariance of all pixels in each pixel's own, and the width over which neighbours' are averaged. */
 const SHRINKAGE = 0.1;
@@ -118,7 +118,7 @@ function whiteningOf(covariance: ArrayLike<number>, n: number): Float32Array {
   const factor = new Float64Array(covariance.length);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
-      let sum = covariance[at(i, j)] + (i === j ? LEAST_DEVIATION ** 2 : 0);
+      let sum = covariance[at(i, j)] + (i === j ? MIN_DEVIATION ** 2 : 0);
       for (let k = 0; k < j; k++) sum -= factor[at(i, k)] * factor[at(j, k)];
       factor[at(i, j)] = i === j ? Math.sqrt(Math.max(sum, 1e-12)) : sum / factor[at(j, j)];
     }

@@ -1,6 +1,6 @@
 /** Pictures examined by a policy: restored, compared with what good ones are like, judged. */
 import type { Image } from '../images/image.ts';
-import type { Generator } from '../inversion/generator.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { imageScore } from './defects.ts';

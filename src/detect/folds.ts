@@ -48,7 +48,7 @@ export function foldsOf(count: number, groups?: readonly number[]): number[] {
 }
 
 /** The most by which residuals of seen pictures are taken to be too small. */
-const MOST_RATIO = 4;
+const MAX_RATIO = 4;
 
 /**
  * Statistics per pixel need many pictures: those that the generator has learnt from serve, too, their residuals enlarged to the
@@ -56,7 +56,7 @@ const MOST_RATIO = 4;
  */
 export function statisticsOf({ unseen, seen }: Pick<Residuals, 'unseen' | 'seen'>, perPixel: boolean): Statistics {
   if (!perPixel || seen.length === 0) return residualStatistics(unseen, perPixel);
-  const ratio = Math.min(MOST_RATIO, Math.max(1, Math.sqrt(meanSquare(unseen) / Math.max(meanSquare(seen), 1e-12))));
+  const ratio = Math.min(MAX_RATIO, Math.max(1, Math.sqrt(meanSquare(unseen) / Math.max(meanSquare(seen), 1e-12))));
   const enlarged = seen.map((residual) => ({ ...residual, data: residual.data.map((v) => ratio * v) }));
   return residualStatistics([...unseen, ...enlarged], perPixel);
 }

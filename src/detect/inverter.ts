@@ -2,12 +2,13 @@
  * The inversion behind detection: RGI with the exact mask and a Gaussian prior on z, begun at what the encoder says where
  * there is one. Pictures are taken in batches of one size, so that one compiled step serves them all.
  */
+
+import { rows } from '../arrays/rows.ts';
 import { clip, type Image } from '../images/image.ts';
-import type { Generator } from '../inversion/generator.ts';
-import { keptSearch } from '../inversion/kept.ts';
-import { reuse } from '../inversion/reuse.ts';
-import { runMethod } from '../inversion/solver.ts';
-import { rows } from '../inversion/starts.ts';
+import { reuse } from '../inversion/compile/reuse.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
+import { runMethod } from '../inversion/solve/driver.ts';
+import { fixedScheduleSearch } from '../inversion/solve/fixed-schedule.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
@@ -45,7 +46,7 @@ export function inversionBatch({ channels, height, width }: Generator): number {
 export async function openInverter(options: InverterOptions, runtime: Runtime): Promise<Inverter> {
   const { generator, encoder } = options;
   const batch = options.batch ?? inversionBatch(generator);
-  const search = await (encoder ? encodedSearch(options, encoder, batch, runtime) : drawnSearch(options, runtime));
+  const search = await (encoder ? encodedSearch(options, encoder, runtime) : drawnSearch(options, runtime));
   return {
     batch,
     async invert(images) {
@@ -70,21 +71,20 @@ interface Search {
 async function encodedSearch(
   { generator, settings, signal }: InverterOptions,
   encoder: Graph,
-  batch: number,
   runtime: Runtime,
 ): Promise<Search> {
-  const kept = await keptSearch(generator, policySearch(generator, settings, 1), batch, runtime);
+  const search = fixedScheduleSearch(generator, policySearch(generator, settings, 1), runtime);
   const session = await runtime.session(encodeModel(encoder));
   const [{ name: input }] = encoder.inputs;
   const [{ name: output }] = encoder.outputs;
   return {
     async run(images) {
       const z = (await session.run(new Map([[input, images]]), [output])).get(output)!;
-      return kept.run(images, new Map([[generator.latents[0].name, z]]), signal);
+      return search.run(images, new Map([[generator.latents[0].name, z]]), signal);
     },
     async dispose() {
       await session.dispose();
-      await kept.dispose();
+      await search.dispose();
     },
   };
 }

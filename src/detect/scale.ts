@@ -5,8 +5,8 @@ import type { Restored } from './folds.ts';
 
 /** The rate at which pixels of good pictures may be masked, and the range of the threshold in grey levels. */
 const MASKED = 0.01;
-const LEAST_GREY = 4;
-const MOST_GREY = 255;
+const MIN_GREY = 4;
+const MAX_GREY = 255;
 
 export interface ResidualScale {
   /** Mean |r|, in units of [-1,1]. */
@@ -26,6 +26,6 @@ export function residualScale(pictures: readonly Restored[]): ResidualScale {
   });
   const all = Float32Array.from(perPixel.flatMap((sizes) => [...sizes])).sort();
   const absolute = all.reduce((sum, v) => sum + v, 0) / all.length;
-  const gross = Math.min(MOST_GREY, Math.max(LEAST_GREY, 127.5 * quantile(all, 1 - MASKED)));
+  const gross = Math.min(MAX_GREY, Math.max(MIN_GREY, 127.5 * quantile(all, 1 - MASKED)));
   return { absolute, gross };
 }

@@ -3,11 +3,12 @@
  * Adam with a falling rate, which the calibrated statistics are of: with L-BFGS, as the restoring presets have it, the shipped
  * model and policy fall from AP .229 to .185 on BSData.
  */
-import { cosineDecay, geometric, robustStart } from '../inversion/continuation.ts';
-import { ADAM, type Formulation, lambdaOf } from '../inversion/formulation.ts';
-import type { Generator } from '../inversion/generator.ts';
-import type { Method, Stage } from '../inversion/method.ts';
+
+import type { Generator } from '../inversion/generator/generator.ts';
+import { cosineDecay, geometric, robustStart } from '../inversion/methods/continuation.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
+import { ADAM, type Formulation, lambdaOf } from '../inversion/spec/formulation.ts';
+import type { Method, Stage } from '../inversion/spec/method.ts';
 import type { PolicySettings } from './policy.ts';
 
 /** Residual at which the path begins to mask: half the range, more than any good start leaves behind. */

@@ -16,7 +16,7 @@ const CLASSES = 12;
 const SAMPLED = 2 ** 20;
 
 /** No place is so calm that a map's value of a twentieth of the usual counts. */
-const LEAST_SCALE = 0.05;
+const MIN_SCALE = 0.05;
 
 /** The table of good maps [1,1,H,W]; `width` is the neighbourhood's sigma in pixels. */
 export function surroundOf(maps: readonly Image[], width: number): Surround {
@@ -38,7 +38,7 @@ export function surroundOf(maps: readonly Image[], width: number): Surround {
   return {
     width,
     activity: filled.map((one) => one.activity / one.count),
-    scale: filled.map((one) => Math.max(LEAST_SCALE, Math.sqrt(one.square / one.count))),
+    scale: filled.map((one) => Math.max(MIN_SCALE, Math.sqrt(one.square / one.count))),
   };
 }
 

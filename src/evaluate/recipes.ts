@@ -3,10 +3,10 @@
  * `rgi:paper`, `rgi:paper:lambda=0.1`, `yeh`, `yeh+mask`, `dgp:rgi+mask`. With `+mask` the method is told what is corrupted.
  */
 import { RgiError } from '../errors.ts';
-import { METHOD_NAMES, type MethodName } from '../inversion/method.ts';
 import { type MethodOptions, understoodOptions } from '../inversion/methods/index.ts';
+import { PRESETS, type Preset } from '../inversion/methods/presets.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
-import { PRESETS, type Preset } from '../inversion/presets.ts';
+import { METHOD_NAMES, type MethodName } from '../inversion/spec/method.ts';
 
 export interface Recipe {
   /** As it was written: the row's label. */

@@ -1,11 +1,12 @@
 /** The way of one search: what it had made, and masked, after some of its steps. */
 import { binaryMask, clip, type Image, imageAt, type Mask } from '../images/image.ts';
-import type { Critic } from '../inversion/critic.ts';
-import type { Generator } from '../inversion/generator.ts';
-import type { Method } from '../inversion/method.ts';
-import { plannedSteps } from '../inversion/restore.ts';
-import type { Reuse } from '../inversion/reuse.ts';
-import { createSolver } from '../inversion/solver.ts';
+import type { Reuse } from '../inversion/compile/reuse.ts';
+import type { Critic } from '../inversion/generator/critic.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
+import { drive } from '../inversion/solve/driver.ts';
+import { plannedSteps } from '../inversion/solve/restore.ts';
+import { createSolver } from '../inversion/solve/solver.ts';
+import type { Method } from '../inversion/spec/method.ts';
 import { zeros } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
@@ -57,13 +58,8 @@ export async function searchWay(
   try {
     await solver.init(image, given);
     let made = 0;
-    do {
-      while (!solver.terminate()) {
-        if (signal?.aborted) return [];
-        await solver.step();
-        if (wanted.has(++made)) await take(made);
-      }
-    } while (await solver.advance());
+    for await (const { kind } of drive(solver, signal)) if (kind === 'step' && wanted.has(++made)) await take(made);
+    if (signal?.aborted) return [];
     if (taken.at(-1)?.step !== made) await take(made);
     return taken;
   } finally {

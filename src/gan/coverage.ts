@@ -3,13 +3,14 @@
  * |G(z) - x|^2), and the PSNR of what is reached is reported. And does it know what belongs together? The same with a part
  * of each picture hidden.
  */
+
+import { rows } from '../arrays/rows.ts';
 import { corrupt } from '../images/corruptions.ts';
 import { clip, type Image, imageAt, imagesOf, type Mask, stackImages } from '../images/image.ts';
-import { type Generator, openGenerator } from '../inversion/generator.ts';
+import { reuse } from '../inversion/compile/reuse.ts';
+import { type Generator, openGenerator } from '../inversion/generator/generator.ts';
 import { invert } from '../inversion/methods/invert.ts';
-import { reuse } from '../inversion/reuse.ts';
-import { createSolver } from '../inversion/solver.ts';
-import { rows } from '../inversion/starts.ts';
+import { runMethod } from '../inversion/solve/driver.ts';
 import { psnr } from '../metrics/fidelity.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
@@ -88,18 +89,12 @@ async function inversion(
   const made: Image[] = [];
   for (let from = 0; from < count; from += batch) {
     const picked = Array.from({ length: Math.min(batch, count - from) }, (_, i) => from + i);
-    const solver = createSolver(generator, { ...method, start }, runtime, { reuse: shared });
-    try {
-      const latents = starts && new Map([['z', rows(starts, picked)]]);
-      await solver.init(rows(images, picked), mask && rows(mask, picked), latents);
-      while (!solver.terminate()) {
-        signal?.throwIfAborted();
-        await solver.step();
-      }
-      made.push((await solver.finish()).image as Image);
-    } finally {
-      await solver.dispose();
-    }
+    const latents = starts && new Map([['z', rows(starts, picked)]]);
+    const options = { reuse: shared, signal, latents };
+    const masks = mask && rows(mask, picked);
+    const { image } = await runMethod(generator, { ...method, start }, runtime, rows(images, picked), masks, options);
+    signal?.throwIfAborted();
+    made.push(image as Image);
   }
   return stackImages(made);
 }

@@ -7,7 +7,7 @@ import { connectedComponents } from '../arrays/components.ts';
 import { type Image, type Mask, shapeOf } from './image.ts';
 
 /** A region of so many pixels of one colour is no coincidence; once there is one, smaller regions of its colour are of it. */
-const LEAST_PIXELS = 16;
+const MIN_PIXELS = 16;
 
 /** A border is sharp where at least half of the neighbours beyond it differ by so many grey levels (mean over the channels): docs/figures.md. */
 const SHARP_GREY = 10;
@@ -34,7 +34,7 @@ export function constantFills(image: Image, outside?: Mask): number[][] {
     return Array.from(labels.keys()).filter((p) => isIn[labels[p]] === 1);
   };
   const paired = pairedPixels(colours, height, width).map((pair, p) => (isInside(p) ? pair : 0));
-  const fills = new Map<number, number[]>(bordered(paired, LEAST_PIXELS).map((p) => [colours[p], []]));
+  const fills = new Map<number, number[]>(bordered(paired, MIN_PIXELS).map((p) => [colours[p], []]));
   const filled = Uint8Array.from(colours, (colour, p) => (fills.has(colour) && isInside(p) ? 1 : 0));
   for (const p of bordered(filled, 1)) fills.get(colours[p])!.push(p);
   return [...fills.values()].filter((pixels) => pixels.length > 0);

@@ -3,7 +3,7 @@
  * leave the range (corruptions are not clipped); only 8- and 16-bit pixels are.
  */
 import { RgiError } from '../errors.ts';
-import { float32, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import { float32, float32Data, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
 
 /** float32 [N,C,H,W], values in [-1,1] by convention. */
 export type Image = Tensor<'float32'>;
@@ -221,4 +221,12 @@ export function coverage(mask: ArrayLike<number>): number {
 /** A mask or another map of [0,1] as a picture in [-1,1]: 1 becomes white. */
 export function maskToImage(mask: Mask): Image {
   return { ...mask, data: mask.data.map((v) => 2 * v - 1) };
+}
+
+/** The visibility 1 - M of each pixel, of the shape of the mask. */
+export function visibilityOf(mask: Tensor): Mask {
+  return float32(
+    float32Data(mask).map((m) => 1 - m),
+    mask.dims,
+  );
 }

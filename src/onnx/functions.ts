@@ -15,7 +15,7 @@ export interface FunctionExpander {
 }
 
 /** Bodies multiply when functions call functions: beyond this many nodes a model is refused. */
-const MOST_NODES = 200_000;
+const MAX_NODES = 200_000;
 const DEEPEST = 100;
 
 /** `opsetOf` reads the standard opset that a function imports (undefined: none, the model's holds). */
@@ -119,7 +119,7 @@ function refuseUnbounded(graph: GraphProto, functions: ReadonlyMap<string, Funct
     // The call itself counts: empty bodies called without end are work, too.
     const size = 1 + sizeOfNodes(body.node);
     open.delete(key);
-    if (size > MOST_NODES) throw refuse(node.opType, `stands for more than ${MOST_NODES} nodes`);
+    if (size > MAX_NODES) throw refuse(node.opType, `stands for more than ${MAX_NODES} nodes`);
     sizes.set(key, size);
     return size;
   };

@@ -9,7 +9,7 @@ import type { Model } from './graph.ts';
 import { lift } from './lift.ts';
 import { kindOfFile } from './other-formats.ts';
 import { withoutSequences } from './sequences.ts';
-import { soundGraph } from './sound.ts';
+import { validateGraph } from './validate.ts';
 
 export const OLDEST_OPSET = 9;
 export const NEWEST_OPSET = 22;
@@ -40,7 +40,7 @@ function modelOf(proto: ModelProto, external: ExternalData | undefined): Model {
   const { expand, opsets } = functionExpander(proto, standardOpset);
   const decoded = decodeGraph(proto.graph!, { external, expand, onBfloat16: () => floats.add('bfloat16') });
   if (decoded.outputs.length === 0) throw new RgiError('model', 'The model has no outputs.');
-  const lifted = lift(widenFloats(soundGraph(decoded), floats), opset, opsets);
+  const lifted = lift(widenFloats(validateGraph(decoded), floats), opset, opsets);
   return {
     graph: withoutSequences(lifted.graph),
     sourceOpset: opset,

@@ -15,9 +15,9 @@ const SLACK = 1e-3;
 /** What is left of a move that was too long. */
 const SHRINK = [0.1, 0.5] as const;
 /** So many moves along a direction in vain, and the curvature that it was made from is forgotten. */
-const MOST_TRIALS = 3;
+const MAX_TRIALS = 3;
 /** Cosine between a move and the change of the gradient below which the pair says nothing about the curvature. */
-const LEAST_CURVATURE = 1e-8;
+const MIN_CURVATURE = 1e-8;
 
 /** All numbers are kept in float32, so that a state written to a file is the state. */
 export interface LbfgsState {
@@ -72,7 +72,7 @@ export function lbfgsNext(
     const pairs = isCurved(pair) ? [...state.pairs, pair].slice(-memory) : state.pairs;
     return headed({ ...state, at: trial, value, gradient, pairs }, longest);
   }
-  if (state.trials + 1 >= MOST_TRIALS) {
+  if (state.trials + 1 >= MAX_TRIALS) {
     const tried = state.rate * rootMeanSquare(state.direction);
     return headed({ ...state, gradient: state.gradient, pairs: [] }, Math.min(longest, tried / FIRST_MOVE));
   }
@@ -105,7 +105,7 @@ function headed(state: LbfgsState & { readonly gradient: Float32Array }, longest
 }
 
 function isCurved({ move, change }: Pair): boolean {
-  return dot(move, change) > LEAST_CURVATURE * Math.sqrt(dot(move, move) * dot(change, change));
+  return dot(move, change) > MIN_CURVATURE * Math.sqrt(dot(move, move) * dot(change, change));
 }
 
 type Vector = Float32Array | Float64Array;

@@ -9,7 +9,7 @@ import { float32, numbersOf, sizeOf } from '../onnx/tensor.ts';
 import { withoutDeadCode } from './dead-code.ts';
 
 /** Below this many elements a reduction costs no more than its dispatch. */
-const LEAST_ELEMENTS = 4096;
+const MIN_ELEMENTS = 4096;
 
 /** Rewrites ReduceSum and ReduceMean over axis 1 of float32 values of rank 3 or more; `isFloat32` tells which are. */
 export function sumChannelsByProducts<G extends Graph>(graph: G, dims: ReadonlyMap<string, readonly number[]>): G {
@@ -20,7 +20,7 @@ export function sumChannelsByProducts<G extends Graph>(graph: G, dims: ReadonlyM
     const out = dims.get(node.outputs[0]);
     const axes = graph.initializers.get(node.inputs[1]);
     const reduces = (node.operator === 'ReduceSum' || node.operator === 'ReduceMean') && node.domain === '';
-    if (!reduces || !shape || !out || !axes || shape.length < 3 || sizeOf(shape) < LEAST_ELEMENTS) {
+    if (!reduces || !shape || !out || !axes || shape.length < 3 || sizeOf(shape) < MIN_ELEMENTS) {
       b.append(node);
       continue;
     }

@@ -31,8 +31,8 @@ interface AxisPhase {
 }
 
 /** Fewest input positions and filters for which weights that change at every step are split. */
-const LEAST_POSITIONS = 1024;
-const LEAST_FILTERS = 16;
+const MIN_POSITIONS = 1024;
+const MIN_FILTERS = 16;
 
 /**
  * Rewrites the ungrouped, undilated 2-d ConvTranspose nodes with equal strides above 1 whose weights are float32
@@ -80,7 +80,7 @@ function phasesOf(
   const output = dims.get(node.outputs[0]);
   const strides = intsAttribute(node, 'strides');
   if (!floats.has(node.inputs[1]) || weight?.length !== 4 || !input || !output || !strides) return undefined;
-  const few = input[0] * input[2] * input[3] < LEAST_POSITIONS || weight[1] < LEAST_FILTERS;
+  const few = input[0] * input[2] * input[3] < MIN_POSITIONS || weight[1] < MIN_FILTERS;
   if (few && !graph.initializers.has(node.inputs[1])) return undefined;
   if (strides[0] < 2 || strides[0] !== strides[1] || intAttribute(node, 'group', 1) !== 1) return undefined;
   if ((intsAttribute(node, 'dilations') ?? []).some((n) => n !== 1)) return undefined;

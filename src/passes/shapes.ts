@@ -32,7 +32,7 @@ export async function shapesOf(graph: Graph, evaluate: Evaluate): Promise<Map<st
 }
 
 /** Constants with more elements than this are weights: no shape depends on their values. */
-const MOST_ELEMENTS = 4096;
+const MAX_ELEMENTS = 4096;
 
 /** Large float32 constants made as zeros when the graph runs, rather than written into its bytes (twice 100 MB and more). */
 function withoutWeights(graph: Graph): Graph {
@@ -40,7 +40,7 @@ function withoutWeights(graph: Graph): Graph {
   const initializers = new Map<string, Tensor>();
   const zeroNodes: Node[] = [];
   for (const [name, tensor] of graph.initializers) {
-    if (tensor.type !== 'float32' || tensor.data.length <= MOST_ELEMENTS) {
+    if (tensor.type !== 'float32' || tensor.data.length <= MAX_ELEMENTS) {
       initializers.set(name, tensor);
       continue;
     }

@@ -9,8 +9,8 @@ import { sizeOf } from '../onnx/tensor.ts';
 import { withoutDeadCode } from './dead-code.ts';
 
 /** Shorter rows cost more as a list than as a transposition, smaller tensors are not shared between threads. */
-const SHORTEST_ROW = 8;
-const LEAST_ELEMENTS = 32768;
+const MIN_ROW = 8;
+const MIN_ELEMENTS = 32768;
 
 /** Rewrites every large Transpose that keeps its last axes. */
 export function gatherRows<G extends Graph>(graph: G, dims: ReadonlyMap<string, readonly number[]>): G {
@@ -64,7 +64,7 @@ function rowsOf(shape: readonly number[], permutation: readonly number[]): Rows 
   while (kept > 0 && permutation[kept - 1] === kept - 1) kept--;
   const length = sizeOf(shape.slice(kept));
   const outer = shape.slice(0, kept);
-  if (length < SHORTEST_ROW || sizeOf(shape) < LEAST_ELEMENTS) return undefined;
+  if (length < MIN_ROW || sizeOf(shape) < MIN_ELEMENTS) return undefined;
   // Moving axes of length 1 moves nothing.
   if (outer.filter((d) => d > 1).length < 2) return undefined;
   return { outer, order: permutation.slice(0, kept), length, result: permutation.map((axis) => shape[axis]) };

@@ -11,7 +11,7 @@
  *   RGI, absolute    min(A, lambda), lambda = C t: truncated absolute residuals
  *   RGI, Huber       Huber's with its bend at t/2, bounded from t on
  */
-import { ADAM, type Formulation, lambdaOf, type MaskForm, type PixelTerm } from '../inversion/formulation.ts';
+import { ADAM, type Formulation, lambdaOf, type MaskForm, type PixelTerm } from '../inversion/spec/formulation.ts';
 
 export type EstimatorName = 'squares' | 'absolute' | 'huber' | 'truncated' | 'rgi-l2' | 'rgi-l1' | 'rgi-huber';
 

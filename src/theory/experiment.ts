@@ -1,8 +1,10 @@
 /** Runs one cell of the plan: makes its pictures, follows the path (or tunes the weights), measures. */
+
+import { rows } from '../arrays/rows.ts';
 import { corrupt } from '../images/corruptions.ts';
 import { type Image, imageAt } from '../images/image.ts';
-import { robustStart } from '../inversion/continuation.ts';
-import { chooseStarts, rows } from '../inversion/starts.ts';
+import { robustStart } from '../inversion/methods/continuation.ts';
+import { chooseStarts } from '../inversion/start/starts.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { ESTIMATORS } from './estimators.ts';
@@ -56,7 +58,7 @@ async function runPath(
         robustStart(generator.channels, setting.pool, seed + 2),
         starts,
         runtime,
-        { pool: hooks.poolImages, signal: hooks.signal },
+        { pool: hooks.reuse.pool, signal: hooks.signal },
       ),
       truth: plan.fromTruth && latents ? rowsOf(latents, picked) : undefined,
       path: PATH,

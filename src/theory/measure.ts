@@ -1,7 +1,8 @@
 /** The errors of restored pictures against the truth, and which part of z can be found at all. */
+
+import { rows } from '../arrays/rows.ts';
 import { binaryMask, clip, type Image, imageAt, type Mask } from '../images/image.ts';
-import type { Generator } from '../inversion/generator.ts';
-import { rows } from '../inversion/starts.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
 import { psnr } from '../metrics/fidelity.ts';
 import { confusion } from '../metrics/overlap.ts';
 import { encodeModel } from '../onnx/encode.ts';

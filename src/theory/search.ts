@@ -4,16 +4,15 @@
  * at the truth z*, anew at each threshold: where it ends lower, the others sit in a local minimum; where it ends higher,
  * it is the objective whose minimum is not at the truth.
  */
-import { renderFeeds, stepFeeds } from '../inversion/feeds.ts';
-import type { Controls } from '../inversion/formulation.ts';
-import type { Generator } from '../inversion/generator.ts';
-import { STEP } from '../inversion/names.ts';
-import { rows } from '../inversion/starts.ts';
-import { initialTensors } from '../inversion/state.ts';
-import { type CompiledStep, compileStep } from '../inversion/step.ts';
-import { encodeModel } from '../onnx/encode.ts';
+
+import type { Reuse } from '../inversion/compile/reuse.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
+import { drive } from '../inversion/solve/driver.ts';
+import type { Rendered } from '../inversion/solve/run.ts';
+import { createSolver } from '../inversion/solve/solver.ts';
+import type { Method, Stage } from '../inversion/spec/method.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
-import { evaluatorOf, type Loop, type Runtime } from '../runtime/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import type { Estimator } from './estimators.ts';
 
 export interface PathProblem {
@@ -45,8 +44,8 @@ export interface PathPoint {
 }
 
 export interface PathHooks {
-  /** Compiled steps, by what they are compiled from; shared by the problems of one generator. */
-  readonly compiled: Map<string, Promise<CompiledStep>>;
+  /** Shared by the problems of one generator. */
+  readonly reuse: Reuse;
   readonly onStep?: () => void;
   readonly signal?: AbortSignal;
 }
@@ -63,87 +62,60 @@ function schedule(progress: number): number {
 
 /** Yields one point per threshold; ends early when aborted. */
 export async function* followPath(problem: PathProblem, runtime: Runtime, hooks: PathHooks): AsyncGenerator<PathPoint> {
-  const { generator, estimator, images, path, steps, truth } = problem;
+  const { generator, images, path, truth } = problem;
   const n = images.dims[0];
   const starts = [...problem.starts.values()][0].dims[0] / n;
   const searches = starts + (truth ? 1 : 0);
-  const batch = n * searches;
-  const x = rows(
-    images,
-    Array.from({ length: batch }, (_, i) => Math.floor(i / searches)),
-  );
-  const codes = Array.from({ length: batch }, () => undefined);
   const whole = interleaved(problem.starts, truth, n, starts);
-  let latents: ReadonlyMap<string, Tensor> = whole;
-  let compiled: CompiledStep | undefined;
-  let loop: Loop | undefined;
+  const { reuse, signal } = hooks;
+  const stages = path.map((grey) => stageOf(problem, grey, searches));
+  // Each start enters at the threshold of its number, the truth at all of them.
+  const handOver = (stage: number, latents: ReadonlyMap<string, Tensor>) =>
+    replaced(latents, whole, (k) => k >= starts || k === stage, searches);
+  const solver = createSolver(generator, methodOf(stages), runtime, { reuse, signal, fixedSchedule: true, handOver });
   try {
-    for (const [index, grey] of path.entries()) {
-      const next = await compiledOnce(problem, grey, batch, runtime, hooks.compiled);
-      latents = replaced(latents, whole, (k) => (k < starts ? index === k : true), searches);
-      // Adam begins anew at each threshold: moments of the one before are of other gradients.
-      const state = initialTensors(next, latents);
-      if (next === compiled && loop) await loop.write(state);
-      else {
-        await loop?.dispose();
-        loop = await runtime.loop(next.step, state, new Map([[STEP.x, x]]));
-      }
-      compiled = next;
-      const lambda = estimator.lambda(grey, generator.channels);
-      const controls = (t: number): Controls => ({
-        lambda,
-        latentRate: latentRate(grey) * schedule(t / steps),
-        maskRate: 0,
-        weightRates: [],
-      });
-      for (let t = 0; t < steps; t++) {
-        if (hooks.signal?.aborted) return;
-        await loop.step(stepFeeds(compiled, controls(t), t + 1, codes, [0]));
-        hooks.onStep?.();
-      }
-      latents = await loop.read([...compiled.latents.keys()]);
-      yield { grey, lambda, searches, ...(await rendered(compiled, latents, x, controls(steps), runtime)) };
+    await solver.init(images, undefined, whole);
+    let reached = 0;
+    for await (const { kind } of drive(solver, signal)) {
+      if (kind === 'step') hooks.onStep?.();
+      if (kind !== 'stage-end') continue;
+      const grey = path[reached++];
+      const lambda = problem.estimator.lambda(grey, generator.channels);
+      yield { grey, lambda, searches, ...pointOf(generator, await solver.searches()) };
     }
   } finally {
-    await loop?.dispose();
+    await solver.dispose();
   }
 }
 
-function compiledOnce(
-  { generator, estimator }: PathProblem,
-  grey: number,
-  batch: number,
-  runtime: Runtime,
-  known: Map<string, Promise<CompiledStep>>,
-): Promise<CompiledStep> {
-  const formulation = estimator.formulation(grey);
-  const key = JSON.stringify([formulation, batch]);
-  const compiled = known.get(key) ?? compileStep(generator, formulation, batch, evaluatorOf(runtime, encodeModel));
-  known.set(key, compiled);
-  return compiled;
+/** The search at one threshold. Adam begins anew at each: moments of the one before are of other gradients. */
+function stageOf({ generator, estimator, steps }: PathProblem, grey: number, searches: number): Stage {
+  const lambda = estimator.lambda(grey, generator.channels);
+  return {
+    name: `${grey} grey levels`,
+    formulation: estimator.formulation(grey),
+    steps,
+    starts: searches,
+    controls: (t) => ({ lambda, latentRate: latentRate(grey) * schedule(t / steps), maskRate: 0, weightRates: [] }),
+  };
 }
 
-async function rendered(
-  compiled: CompiledStep,
-  latents: ReadonlyMap<string, Tensor>,
-  x: Tensor,
-  controls: Controls,
-  runtime: Runtime,
-): Promise<Pick<PathPoint, 'image' | 'mask' | 'latents' | 'objective'>> {
-  const session = await runtime.session(compiled.render);
-  try {
-    const made = await session.run(renderFeeds(compiled, latents, x, undefined, controls, [0]));
-    const mask = made.get(STEP.softMask);
-    const plain = (tensor: Tensor) => float32(float32Data(tensor), tensor.dims);
-    return {
-      image: plain(made.get(STEP.image)!),
-      ...(mask ? { mask: plain(mask) } : {}),
-      latents: new Map([...latents].map(([name, latent]) => [name, plain(latent)])),
-      objective: float32Data(made.get(STEP.loss)!),
-    };
-  } finally {
-    await session.dispose();
-  }
+/** The path as a method; its starts are given to it. */
+function methodOf(stages: readonly Stage[]): Method {
+  return { name: 'rgi', needsMask: false, start: { pool: 0, distance: { kind: 'l2' }, seed: 0 }, stages };
+}
+
+function pointOf(
+  { latents }: Generator,
+  { tensors, image, mask, loss }: Rendered,
+): Pick<PathPoint, 'image' | 'mask' | 'latents' | 'objective'> {
+  const plain = (tensor: Tensor) => float32(float32Data(tensor), tensor.dims);
+  return {
+    image: plain(image),
+    ...(mask ? { mask: plain(mask) } : {}),
+    latents: new Map(latents.map(({ name }) => [name, plain(tensors.get(name)!)])),
+    objective: loss,
+  };
 }
 
 /** Each picture's starts and after them its truth. */

@@ -1,8 +1,8 @@
 /** What all cells share: the generator, the latents z* and their pictures; and pictures that the generator cannot make. */
 import { fillMasked } from '../images/corruptions.ts';
 import type { Image, Mask } from '../images/image.ts';
-import type { Generator } from '../inversion/generator.ts';
-import type { CompiledStep } from '../inversion/step.ts';
+import type { Reuse } from '../inversion/compile/reuse.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import { randomFrom } from '../random.ts';
@@ -28,8 +28,7 @@ export interface Setting {
 
 export interface CellHooks {
   /** Shared by all cells of a run. */
-  readonly compiled: Map<string, Promise<CompiledStep>>;
-  readonly poolImages: Map<number, Float32Array>;
+  readonly reuse: Reuse;
   /** `done` of the cell's `workOf`. */
   readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal;

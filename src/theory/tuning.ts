@@ -3,13 +3,15 @@
  * comes first; then the weights are freed at a constant rate, and looked at on the way: as they follow the picture, they
  * may also follow the corruption that the found mask, held fixed, has missed.
  */
+
+import { rows } from '../arrays/rows.ts';
 import { corrupt } from '../images/corruptions.ts';
 import type { Image } from '../images/image.ts';
-import type { Method } from '../inversion/method.ts';
+import { reuse } from '../inversion/compile/reuse.ts';
 import { FAST_WEIGHTS, rrgi } from '../inversion/methods/rrgi.ts';
-import { reuse } from '../inversion/reuse.ts';
-import { createSolver } from '../inversion/solver.ts';
-import { rows } from '../inversion/starts.ts';
+import { drive } from '../inversion/solve/driver.ts';
+import { createSolver } from '../inversion/solve/solver.ts';
+import type { Method } from '../inversion/spec/method.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { errorsOf, generateImages, rmsGrey, rowsOf, truthAt } from './measure.ts';
@@ -64,19 +66,16 @@ export async function tune(
     };
     try {
       await solver.init(one, plan.told ? truth.mask : undefined);
-      for (let stage = 0; ; stage++) {
-        const last = stage === method.stages.length - 1;
-        for (let step = 0; !solver.terminate() || last; step++) {
-          if (hooks.signal?.aborted) return undefined;
-          if (last) {
-            const at = WEIGHT_STEPS.indexOf(step);
-            if (at >= 0) await look(at);
-            if (step === WEIGHT_STEPS[WEIGHT_STEPS.length - 1]) break;
-          }
-          await solver.step();
-        }
-        if (last || !(await solver.advance())) break;
+      let [stage, steps, looked] = [-1, 0, 0];
+      for await (const { kind } of drive(solver, hooks.signal)) {
+        if (kind === 'stage-begin') stage++;
+        if (stage < method.stages.length - 1 || kind === 'stage-end') continue;
+        if (kind === 'step') steps++;
+        if (steps === WEIGHT_STEPS[looked]) await look(looked++);
       }
+      if (hooks.signal?.aborted) return undefined;
+      // A search that has diverged ends early, and stays where it is.
+      while (looked < WEIGHT_STEPS.length) await look(looked++);
     } finally {
       await solver.dispose();
     }

@@ -10,7 +10,7 @@ import { policyNames, readPolicy, statisticsFile, writePolicy } from '../../src/
 import { openRestorer } from '../../src/detect/restorer.ts';
 import { withDefects } from '../../src/detect/synthetic.ts';
 import type { Image } from '../../src/images/image.ts';
-import { type Generator, openGenerator } from '../../src/inversion/generator.ts';
+import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { openModel } from '../../src/runtime/node/model-file.ts';

@@ -16,8 +16,8 @@ import {
 } from '../../src/evaluate/detect/score.ts';
 import type { Results, TrialRecord } from '../../src/evaluate/record.ts';
 import { encodePng, writeMask } from '../../src/images/node/write.ts';
-import { activationLayers, criticOf } from '../../src/inversion/critic.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
+import { activationLayers, criticOf } from '../../src/inversion/generator/critic.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { aupro } from '../../src/metrics/aupro.ts';
 import { auroc } from '../../src/metrics/ranking.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';

@@ -9,7 +9,7 @@ import { trainFolder } from '../../src/gan/node/run.ts';
 import { DISCRIMINATOR_STEP } from '../../src/gan/steps/discriminator-step.ts';
 import { writePicture } from '../../src/images/node/write.ts';
 import { inspectModel } from '../../src/inspect/inspect.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { readModel } from '../../src/onnx/read.ts';
 import { float32Data, scalar } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';

@@ -1,9 +1,9 @@
 /** The coherent mask against plain loops of iterated conditional modes; what it does to regions, specks and noise. */
 import { describe, expect, it } from 'vitest';
-import { ADAM, type Formulation, lambdaOf, type PixelTerm } from '../../src/inversion/formulation.ts';
-import { forwardGraph } from '../../src/inversion/forward.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import { STEP } from '../../src/inversion/names.ts';
+import { forwardGraph } from '../../src/inversion/compile/forward.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { ADAM, type Formulation, lambdaOf, type PixelTerm } from '../../src/inversion/spec/formulation.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -44,10 +44,14 @@ async function maskOf(r: ArrayLike<number>, loss: PixelTerm, coherence: number, 
  * Three sweeps, each pixel's lambda by the share of its 24 neighbours, weighted by exp(-d^2/2), that are kept; a twentieth of that
  * where less than a quarter of the 7 x 7 pixels about it are.
  */
-function reference(r: ArrayLike<number>, keepOf: (r: number, lambda: number) => number, lambda: number): number[] {
+function reference(
+  r: ArrayLike<number>,
+  visibilityOf: (r: number, lambda: number) => number,
+  lambda: number,
+): number[] {
   let own = new Array<number>(PLANE).fill(lambda);
   for (let sweep = 0; sweep < 3; sweep++) {
-    const kept = own.map((l, i) => (keepOf(r[i], l) >= 0.5 ? 1 : 0));
+    const kept = own.map((l, i) => (visibilityOf(r[i], l) >= 0.5 ? 1 : 0));
     own = own.map((_, i) => {
       const [y, x] = [Math.floor(i / SIZE), i % SIZE];
       let [near, all] = [0, 0];
@@ -69,7 +73,7 @@ function reference(r: ArrayLike<number>, keepOf: (r: number, lambda: number) => 
       return lambda * (1 + COHERENCE * ((2 * near) / all - 1) ** 3) * (midst / square < 0.25 ? 0.05 : 1);
     });
   }
-  return own.map((l, i) => 1 - keepOf(r[i], l));
+  return own.map((l, i) => 1 - visibilityOf(r[i], l));
 }
 
 const KEEP = {

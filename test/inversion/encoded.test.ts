@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import type { Image } from '../../src/images/image.ts';
-import { encodedStarts, encoderFits } from '../../src/inversion/encoded.ts';
-import { type Generator, openGenerator } from '../../src/inversion/generator.ts';
+import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { runMethod } from '../../src/inversion/solver.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
+import { encodedStarts, encoderFits } from '../../src/inversion/start/encoded.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
@@ -47,17 +47,17 @@ const generator = async (): Promise<Generator> => ({
 const TRUTH = [2, -1.2];
 
 /** G of the truth with its first `count` pixels replaced by noise, which are no bright or dark constant. */
-function corrupted(count: number): { x: Image; keep: Tensor } {
+function corrupted(count: number): { x: Image; visibility: Tensor } {
   const random = randomFrom(2);
   const clean = directions[0].map((v, i) => TRUTH[0] * v + TRUTH[1] * directions[1][i]);
   const data = clean.map((v, i) => (i < count ? random.normal() - 1 : v));
-  const keep = Float32Array.from({ length: VALUES }, (_, i) => (i < count ? 0 : 1));
-  return { x: float32(data, [1, ...image]), keep: float32(keep, [1, 1, SIDE, SIDE]) };
+  const visibility = Float32Array.from({ length: VALUES }, (_, i) => (i < count ? 0 : 1));
+  return { x: float32(data, [1, ...image]), visibility: float32(visibility, [1, 1, SIDE, SIDE]) };
 }
 
 it('nears the least-squares latent of the pixels to be trusted, told which', async () => {
-  const { x, keep } = corrupted(8);
-  const z = (await encodedStarts(await generator(), x, runtime, { keep })).get('z')!;
+  const { x, visibility } = corrupted(8);
+  const z = (await encodedStarts(await generator(), x, runtime, { visibility })).get('z')!;
   TRUTH.forEach((v, i) => {
     expect(float32Data(z)[i]).toBeCloseTo(v, 1);
   });
@@ -72,14 +72,14 @@ it('not told which, comes nearer to the truth than the encoder at once', async (
 });
 
 it('is one of several starts: a search that cannot move ends at it where the drawn ones are worse', async () => {
-  const { x, keep } = corrupted(8);
+  const { x, visibility } = corrupted(8);
   const mask = float32(
-    float32Data(keep).map((k) => 1 - k),
-    keep.dims,
+    float32Data(visibility).map((k) => 1 - k),
+    visibility.dims,
   );
   const still = rgi({ preset: 'fast', channels: 1, masked: true, starts: 2, pool: 2, steps: 4, latentRate: 1e-9 });
   const own = await generator();
-  const [expected] = [(await encodedStarts(own, x, runtime, { keep })).get('z')!];
+  const [expected] = [(await encodedStarts(own, x, runtime, { visibility })).get('z')!];
   const reached = await runMethod(own, still, runtime, x, mask);
   float32Data(reached.latents.get('z')!).forEach((v, i) => {
     expect(v).toBeCloseTo(float32Data(expected)[i], 4);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { foundMask } from '../../src/inversion/found-mask.ts';
+import { foundMask } from '../../src/inversion/mask/found-mask.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 
 /** Rows of residuals in grey levels to [1,1,H,W] in units of [-1,1]. */

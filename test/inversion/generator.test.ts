@@ -1,11 +1,12 @@
 import { describe, expect, it, test } from 'vitest';
 import { cutPoints } from '../../src/inspect/cuts.ts';
-import { type Generator, openGenerator } from '../../src/inversion/generator.ts';
+import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
+import { withWeightChanges } from '../../src/inversion/generator/weight-changes.ts';
 import { invert } from '../../src/inversion/methods/invert.ts';
 import { rrgi } from '../../src/inversion/methods/rrgi.ts';
-import { restoreImages } from '../../src/inversion/restore.ts';
-import { createSolver, runMethod } from '../../src/inversion/solver.ts';
-import { withWeightChanges } from '../../src/inversion/weight-changes.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
+import { restoreImages } from '../../src/inversion/solve/restore.ts';
+import { createSolver } from '../../src/inversion/solve/solver.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { readModel } from '../../src/onnx/read.ts';

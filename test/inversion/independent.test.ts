@@ -1,7 +1,7 @@
 /** Impulse noise: told from regions, and separated by the valley between two heaps of residuals. */
 import { describe, expect, it } from 'vitest';
-import { foundMask } from '../../src/inversion/found-mask.ts';
-import { isIndependent, valleyOf } from '../../src/inversion/independent.ts';
+import { foundMask } from '../../src/inversion/mask/found-mask.ts';
+import { isIndependent, valleyOf } from '../../src/inversion/mask/independent.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 

@@ -1,5 +1,10 @@
 /** The latents' prior: on a linear generator the posterior mean in closed form, and the laws it knows. */
 import { describe, expect, it } from 'vitest';
+import { forwardGraph } from '../../src/inversion/compile/forward.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { drawLatent, LAW_MOMENTS, type LatentLaw, momentsOf } from '../../src/inversion/generator/latent-law.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
 import {
   ADAM,
   constantControls,
@@ -7,13 +12,8 @@ import {
   type PixelTerm,
   type Prior,
   type Reduction,
-} from '../../src/inversion/formulation.ts';
-import { forwardGraph } from '../../src/inversion/forward.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import { drawLatent, LAW_MOMENTS, type LatentLaw, momentsOf } from '../../src/inversion/latent-law.ts';
-import type { Method } from '../../src/inversion/method.ts';
-import { STEP } from '../../src/inversion/names.ts';
-import { runMethod } from '../../src/inversion/solver.ts';
+} from '../../src/inversion/spec/formulation.ts';
+import type { Method } from '../../src/inversion/spec/method.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';

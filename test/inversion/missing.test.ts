@@ -1,11 +1,12 @@
 /** Pixels without data are known before the search, unless the generator makes flat regions itself. */
 import { describe, expect, it } from 'vitest';
-import { openGenerator } from '../../src/inversion/generator.ts';
+import { reuse } from '../../src/inversion/compile/reuse.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { missingPixels } from '../../src/inversion/mask/missing.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { missingPixels } from '../../src/inversion/missing.ts';
-import { restoreImages } from '../../src/inversion/restore.ts';
-import { reuse } from '../../src/inversion/reuse.ts';
-import { createSolver, runMethod } from '../../src/inversion/solver.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
+import { restoreImages } from '../../src/inversion/solve/restore.ts';
+import { createSolver } from '../../src/inversion/solve/solver.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';

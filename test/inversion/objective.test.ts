@@ -1,6 +1,9 @@
 /** The objective and the exact mask, against plain loops over the pixels and a search over all values of M. */
 import { describe, expect, it, test } from 'vitest';
-import { criticOf } from '../../src/inversion/critic.ts';
+import { forwardGraph } from '../../src/inversion/compile/forward.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
+import { criticOf } from '../../src/inversion/generator/critic.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import {
   ADAM,
   type Formulation,
@@ -8,10 +11,7 @@ import {
   lambdaOf,
   type PixelTerm,
   type Reduction,
-} from '../../src/inversion/formulation.ts';
-import { forwardGraph } from '../../src/inversion/forward.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import { STEP } from '../../src/inversion/names.ts';
+} from '../../src/inversion/spec/formulation.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -159,15 +159,15 @@ describe('the loss', () => {
       distance,
       layers: ['features'],
     });
-    const keep = float32(
+    const visibility = float32(
       Float32Array.from({ length: N * PLANE }, (_, i) => i % 2),
       [N, 1, SIZE, SIZE],
     );
     const parts = { mask: { form: 'given' as const } };
-    const alone = await evaluate(formulation({ ...parts, loss: [TERMS[0]] }), x, y, { [STEP.keep]: keep });
+    const alone = await evaluate(formulation({ ...parts, loss: [TERMS[0]] }), x, y, { [STEP.visibility]: visibility });
     for (const distance of ['l1', 'l2'] as const) {
       const f = formulation({ ...parts, loss: [TERMS[0], feature(distance)] });
-      const made = await evaluate(f, x, y, { [STEP.keep]: keep });
+      const made = await evaluate(f, x, y, { [STEP.visibility]: visibility });
       const weight = float32Data(coupledCritic(C, SIZE).initializers.get('weight')!);
       const features = (image: Tensor, n: number) =>
         Array.from({ length: 5 }, (_, j) => {

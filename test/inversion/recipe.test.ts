@@ -1,14 +1,14 @@
 /** The reference recipe step by step, against traces computed in PyTorch float64 from recorded starts. */
 import { describe, expect, it } from 'vitest';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import type { Method } from '../../src/inversion/method.ts';
+import { rows } from '../../src/arrays/rows.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { dgp } from '../../src/inversion/methods/dgp.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { rrgi } from '../../src/inversion/methods/rrgi.ts';
 import { yeh } from '../../src/inversion/methods/yeh.ts';
-import { STEP } from '../../src/inversion/names.ts';
-import { createSolver } from '../../src/inversion/solver.ts';
-import { rows } from '../../src/inversion/starts.ts';
+import { createSolver } from '../../src/inversion/solve/solver.ts';
+import type { Method } from '../../src/inversion/spec/method.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { readModel } from '../../src/onnx/read.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';

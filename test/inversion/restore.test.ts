@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import type { Method } from '../../src/inversion/method.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { isOutside } from '../../src/inversion/mask/noise.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { isOutside } from '../../src/inversion/noise.ts';
-import { batchSize, evenBatch, type Restoration, restoreImages } from '../../src/inversion/restore.ts';
+import { batchSize, evenBatch, type Restoration, restoreImages } from '../../src/inversion/solve/restore.ts';
+import type { Method } from '../../src/inversion/spec/method.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';

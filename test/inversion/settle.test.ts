@@ -1,10 +1,10 @@
 /** The last stage of our default: the mask it has found is held fixed. */
 import { expect, it } from 'vitest';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import type { Method } from '../../src/inversion/method.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { misfits } from '../../src/inversion/mask/noise.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { misfits } from '../../src/inversion/noise.ts';
-import { runMethod } from '../../src/inversion/solver.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
+import type { Method } from '../../src/inversion/spec/method.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';

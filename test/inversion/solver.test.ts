@@ -1,19 +1,20 @@
 /** The solver: a batch is as many single runs, each image stops by itself, a saved run goes on as if never stopped. */
 import { describe, expect, it, test } from 'vitest';
-import { type Critic, criticOf } from '../../src/inversion/critic.ts';
-import { ADAM, type Formulation, type LatentOptimiser } from '../../src/inversion/formulation.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import type { Method, Stage } from '../../src/inversion/method.ts';
+import { rows } from '../../src/arrays/rows.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
+import { type Critic, criticOf } from '../../src/inversion/generator/critic.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { anogan } from '../../src/inversion/methods/anogan.ts';
 import { dgp } from '../../src/inversion/methods/dgp.ts';
 import { invert } from '../../src/inversion/methods/invert.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { rrgi } from '../../src/inversion/methods/rrgi.ts';
 import { yeh } from '../../src/inversion/methods/yeh.ts';
-import { STEP } from '../../src/inversion/names.ts';
-import { createSolver, runMethod } from '../../src/inversion/solver.ts';
-import { rows } from '../../src/inversion/starts.ts';
-import { readState, writeState } from '../../src/inversion/state.ts';
+import { runMethod } from '../../src/inversion/solve/driver.ts';
+import { createSolver } from '../../src/inversion/solve/solver.ts';
+import { readState, writeState } from '../../src/inversion/solve/state.ts';
+import { ADAM, type Formulation, type LatentOptimiser } from '../../src/inversion/spec/formulation.ts';
+import type { Method, Stage } from '../../src/inversion/spec/method.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -208,10 +209,10 @@ describe('a stage that cannot be searched as it says is refused', () => {
       stages: [{ ...compete, formulation: { ...lbfgs, optimiser: first } }, descend],
     });
     await expect(runMethod(generator, following(ADAM), runtime, images)).rejects.toThrow(
-      'A stage that continues another needs one before it, by L-BFGS.',
+      'A warm start needs a stage by L-BFGS before it.',
     );
     await expect(runMethod(generator, following({ kind: 'lbfgs', memory: 30 }), runtime, images)).rejects.toThrow(
-      'A stage that continues another needs a memory of L-BFGS as long as its.',
+      'A warm start needs a memory of L-BFGS of the same length as that of the stage before.',
     );
   });
 });

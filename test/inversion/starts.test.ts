@@ -1,5 +1,7 @@
 /** The choice of starts, against a plain search of the same pool; and the path of our default. */
 import { describe, expect, it } from 'vitest';
+import { rows } from '../../src/arrays/rows.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import {
   type ContinuationOptions,
   continuation,
@@ -7,11 +9,11 @@ import {
   cosineDecay,
   geometric,
   robustStart,
-} from '../../src/inversion/continuation.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
+} from '../../src/inversion/methods/continuation.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
-import { plannedSteps } from '../../src/inversion/restore.ts';
-import { chooseStarts, rows, type StartRule } from '../../src/inversion/starts.ts';
+import { plannedSteps } from '../../src/inversion/solve/restore.ts';
+import type { StartRule } from '../../src/inversion/spec/start-rule.ts';
+import { chooseStarts } from '../../src/inversion/start/starts.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -33,7 +35,7 @@ async function imagesOf(z: Tensor): Promise<Float32Array> {
 describe('the starts are the best of the pool', () => {
   const count = 3;
   const targets = float32(randomFrom(4).normals(2 * 192), [2, 3, 8, 8]);
-  const keep = float32(
+  const visibility = float32(
     Float32Array.from({ length: 2 * 64 }, (_, i) => Number(i % 3 > 0)),
     [2, 1, 8, 8],
   );
@@ -43,9 +45,9 @@ describe('the starts are the best of the pool', () => {
     'robust, gross residuals alike': robustStart(3, 40, 5),
   };
   for (const [name, rule] of Object.entries(rules)) {
-    for (const known of [undefined, keep]) {
+    for (const known of [undefined, visibility]) {
       it(`${name}${known ? ', known pixels only' : ''}`, async () => {
-        const chosen = await chooseStarts(generator, targets, rule, count, runtime, { keep: known });
+        const chosen = await chooseStarts(generator, targets, rule, count, runtime, { visibility: known });
         // The pool is drawn in whole batches of 25; only its first 40 latents are looked at.
         const drawn = float32Data((await generator.draw(50, randomFrom(rule.seed))).get('z')!);
         const pool = float32(
@@ -83,7 +85,7 @@ it('of large pictures some pixels are compared, of those that are known', async 
   const made = (await session.run(pool)).get('image')!;
   await session.dispose();
   // All but one corner is covered by what another latent makes.
-  const keep = float32(
+  const visibility = float32(
     Float32Array.from({ length: SIDE ** 2 }, (_, p) => Number(p % SIDE < 20 && p < 20 * SIDE)),
     [1, 1, SIDE, SIDE],
   );
@@ -94,12 +96,12 @@ it('of large pictures some pixels are compared, of those that are known', async 
   ]) {
     const other = of(cover);
     const picture = float32(
-      of(truth).map((v, i) => (keep.data[i % SIDE ** 2] > 0 ? v : other[i])),
+      of(truth).map((v, i) => (visibility.data[i % SIDE ** 2] > 0 ? v : other[i])),
       [1, 1, SIDE, SIDE],
     );
     const startOf = async (known?: Tensor) =>
-      (await chooseStarts(large, picture, robustStart(1, 25, 6), 1, runtime, { keep: known })).get('z')!.data;
-    expect(await startOf(keep)).toEqual(rows(pool.get('z')!, [truth]).data);
+      (await chooseStarts(large, picture, robustStart(1, 25, 6), 1, runtime, { visibility: known })).get('z')!.data;
+    expect(await startOf(visibility)).toEqual(rows(pool.get('z')!, [truth]).data);
     expect(await startOf()).toEqual(rows(pool.get('z')!, [cover]).data);
   }
 });
@@ -144,7 +146,7 @@ describe('the path of our default', () => {
     expect(compete.controls(10).lambda).toBeCloseTo(descend.controls(0).lambda, 10);
     expect(descend.controls(10).lambda).toBeCloseTo(2 * 3 * (64 / 127.5) * 0.2, 10);
     expect(refine.controls(0).lambda).toBeCloseTo(2 * 3 * 0.2 ** 2, 10);
-    expect([settle.fixesMask, settle.formulation.mask.form]).toEqual([true, 'given']);
+    expect([settle.freezesMask, settle.formulation.mask.form]).toEqual([true, 'given']);
   });
 
   it('makes the steps it is told to make', () => {

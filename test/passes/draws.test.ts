@@ -1,6 +1,6 @@
 /** A model that draws noise becomes a function: the same in every run and session, one draw per image whatever the batch. */
 import { describe, expect, it } from 'vitest';
-import { openGenerator } from '../../src/inversion/generator.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, numbersOf } from '../../src/onnx/tensor.ts';

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest';
 import { corrupt } from '../../src/images/corruptions.ts';
 import { readMask, readPicture } from '../../src/images/node/read.ts';
 import { writePicture } from '../../src/images/node/write.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { iou, psnr } from '../../src/metrics/index.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';

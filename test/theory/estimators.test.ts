@@ -1,9 +1,9 @@
 /** What the estimators minimise, against their closed forms; and the binary mask against a search over both values. */
 import { describe, expect, it } from 'vitest';
-import type { Formulation, PixelTerm } from '../../src/inversion/formulation.ts';
-import { forwardGraph } from '../../src/inversion/forward.ts';
-import { openGenerator } from '../../src/inversion/generator.ts';
-import { STEP } from '../../src/inversion/names.ts';
+import { forwardGraph } from '../../src/inversion/compile/forward.ts';
+import { STEP } from '../../src/inversion/compile/step-names.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import type { Formulation, PixelTerm } from '../../src/inversion/spec/formulation.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, zeros } from '../../src/onnx/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';

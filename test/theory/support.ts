@@ -1,5 +1,5 @@
 /** A linear generator small enough for whole experiments in a second: z of four, smooth waves of 12 x 12 pixels. */
-import { openGenerator } from '../../src/inversion/generator.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { float32 } from '../../src/onnx/tensor.ts';

@@ -1,6 +1,8 @@
 /** The theorems on a linear generator, where they must show; where their assumptions fail, that must show too. */
+
 import { beforeAll, describe, expect, it, test } from 'vitest';
-import { openGenerator } from '../../src/inversion/generator.ts';
+import { reuse } from '../../src/inversion/compile/reuse.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { runCell } from '../../src/theory/experiment.ts';
@@ -18,7 +20,7 @@ beforeAll(async () => {
   setting = await linearSetting(runtime, COUNT);
 });
 
-const hooks = () => ({ compiled: new Map(), poolImages: new Map() });
+const hooks = () => ({ reuse: reuse() });
 
 async function cellOf(part: Partial<PathPlan>): Promise<PathCell> {
   const plan: PathPlan = {

@@ -21,7 +21,7 @@ export interface KernelGradientOptions {
 }
 
 /** Kernels with more taps than this are differentiated by one Conv with swapped roles. */
-const MOST_TAPS = 32;
+const MAX_TAPS = 32;
 
 /** dw, of shape [G O, C, ...kernel]. */
 export function kernelGradient(b: GraphBuilder, options: KernelGradientOptions): Value {
@@ -31,7 +31,7 @@ export function kernelGradient(b: GraphBuilder, options: KernelGradientOptions):
   if (grid) return byShiftedProducts(b, options, grid);
   // Strided slices copy element by element: batch 8, 128 to 64 channels, 4x4 by 2: 31 GFLOP/s, swapped roles 50.
   const strided = window.strides.some((stride) => stride !== 1);
-  if (sizeOf(window.kernel) > MOST_TAPS || (strided && xDims[0] > 1 && group === 1)) return bySwappedRoles(b, options);
+  if (sizeOf(window.kernel) > MAX_TAPS || (strided && xDims[0] > 1 && group === 1)) return bySwappedRoles(b, options);
   return group === 1 ? byProducts(b, options) : byGroupedProducts(b, options);
 }
 
@@ -91,14 +91,14 @@ interface Grid {
 }
 
 /** Most of what the frame may add to the products. */
-const MOST_OVERHEAD = 1.3;
+const MAX_OVERHEAD = 1.3;
 
 /** Undefined where gathering is better (few positions), or the frame would add too much. */
 function gridOf(gDims: readonly number[], { kernel, strides, dilations }: Window): Grid | undefined {
   const [batch, filters, ...output] = gDims;
   const [stride] = strides;
   const taps = sizeOf(kernel);
-  if (output.length !== 2 || strides[1] !== stride || taps === 1 || taps > MOST_TAPS) return undefined;
+  if (output.length !== 2 || strides[1] !== stride || taps === 1 || taps > MAX_TAPS) return undefined;
   if (batch * sizeOf(output) <= filters || (stride > 1 && dilations.some((d) => d !== 1))) return undefined;
   const counts = kernel.map((k) => Math.ceil(k / stride));
   const steps = stride > 1 ? [1, 1] : dilations;
@@ -107,7 +107,7 @@ function gridOf(gDims: readonly number[], { kernel, strides, dilations }: Window
   const rows = output[0] + down + (batch === 1 ? 1 : 0);
   const columns = output[1] + right;
   const framed = (batch === 1 ? output[0] : rows) * columns;
-  return framed <= MOST_OVERHEAD * sizeOf(output) ? { stride, counts, steps, rows, columns } : undefined;
+  return framed <= MAX_OVERHEAD * sizeOf(output) ? { stride, counts, steps, rows, columns } : undefined;
 }
 
 /**

@@ -2,8 +2,8 @@
 import { RgiError } from '../../errors.ts';
 import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
 import type { Recipe } from '../../evaluate/recipes.ts';
+import { reuse } from '../../inversion/compile/reuse.ts';
 import { buildMethod, leavesCriticOut, type MethodContext } from '../../inversion/methods/index.ts';
-import { reuse } from '../../inversion/reuse.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { companionOf } from '../metadata.ts';
 import { type GeneratorFlags, LOGISTIC_NOTE, type OpenedGenerator, openCriticFile } from '../networks.ts';

@@ -12,7 +12,7 @@ import { searchDetector } from '../../evaluate/detect/search.ts';
 import type { Candidate, LearnContext } from '../../evaluate/node/detect.ts';
 import { type AutoencoderSettings, trainAutoencoder } from '../../gan/autoencoder.ts';
 import type { Image, Size } from '../../images/image.ts';
-import { batchSize } from '../../inversion/restore.ts';
+import { batchSize } from '../../inversion/solve/restore.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';

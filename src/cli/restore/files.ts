@@ -4,8 +4,8 @@ import { writeNpz } from '../../arrays/npy.ts';
 import { colourMap } from '../../images/colour.ts';
 import type { Image } from '../../images/image.ts';
 import { writeFileAtomic, writeMask, writeNpyFile, writePicture } from '../../images/node/write.ts';
-import type { Restoration } from '../../inversion/restore.ts';
-import { withWeightChanges } from '../../inversion/weight-changes.ts';
+import { withWeightChanges } from '../../inversion/generator/weight-changes.ts';
+import type { Restoration } from '../../inversion/solve/restore.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
 

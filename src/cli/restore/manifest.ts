@@ -6,9 +6,10 @@ import { RgiError } from '../../errors.ts';
 import { thinned } from '../../evaluate/record.ts';
 import { coverage } from '../../images/image.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
-import { type Method, RESULT_SENTENCES } from '../../inversion/method.ts';
-import { isOutside } from '../../inversion/noise.ts';
-import type { Restoration } from '../../inversion/restore.ts';
+import { isOutside } from '../../inversion/mask/noise.ts';
+import type { Restoration } from '../../inversion/solve/restore.ts';
+import type { Method } from '../../inversion/spec/method.ts';
+import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import { jsonText } from '../io.ts';
 import { sha256OfText } from '../version.ts';
 import { RESIDUAL_WHITE } from './files.ts';
@@ -86,8 +87,8 @@ export function describeMethod(method: Method): unknown {
       name: stage.name,
       steps: stage.steps,
       starts: stage.starts,
-      fixesMask: stage.fixesMask,
-      continues: stage.continues,
+      fixesMask: stage.freezesMask,
+      continues: stage.warmStart,
       formulation: stage.formulation,
       firstControls: stage.controls(0),
       lastControls: stage.controls(Math.max(0, stage.steps - 1)),

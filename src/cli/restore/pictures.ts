@@ -6,7 +6,7 @@ import { type Image, imageAt, type Mask } from '../../images/image.ts';
 import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
 import { readMask, readPicture } from '../../images/node/read.ts';
 import type { Fit } from '../../images/resize.ts';
-import type { Generator } from '../../inversion/generator.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
 
 export interface Source extends InputFile {
   readonly mask?: string;

@@ -6,7 +6,7 @@ import { type BrokenPicture, loadFolder } from '../../datasets/node/folder.ts';
 import { evenly } from '../../datasets/sampling.ts';
 import { DIGEST_LENGTH, pictureDigest } from '../../gan/node/files.ts';
 import type { Image } from '../../images/image.ts';
-import type { Generator } from '../../inversion/generator.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { float32 } from '../../onnx/tensor.ts';
 

@@ -3,7 +3,7 @@ import { workingSize } from '../../datasets/working-size.ts';
 import { type Image, type Size, shapeOf } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
 import { type Placement, padTo, placementOf, resize } from '../../images/resize.ts';
-import type { Generator } from '../../inversion/generator.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
 import type { PolicySettings } from '../policy.ts';
 
 export interface WorkingPicture {

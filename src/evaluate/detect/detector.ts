@@ -1,7 +1,7 @@
 /** Detectors: what learns from good pictures and makes an anomaly map of any picture. */
 import { type Image, imageAt, shapeOf } from '../../images/image.ts';
 import { gaussianBlur } from '../../images/resize.ts';
-import type { Restoration } from '../../inversion/restore.ts';
+import type { Restoration } from '../../inversion/solve/restore.ts';
 import { float32 } from '../../onnx/tensor.ts';
 import type { WayPicture } from '../way.ts';
 

@@ -5,7 +5,7 @@
  */
 import { RgiError } from '../../errors.ts';
 import { AUTOENCODER, type AutoencoderSettings } from '../../gan/autoencoder.ts';
-import { METHOD_NAMES } from '../../inversion/method.ts';
+import { METHOD_NAMES } from '../../inversion/spec/method.ts';
 import { ALWAYS_TOLD, parseRecipe, type Recipe } from '../recipes.ts';
 
 export type NamedDetector = { readonly name: string } & (

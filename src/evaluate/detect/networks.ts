@@ -1,7 +1,7 @@
 /** Detectors that look once: an autoencoder, and f-AnoGAN's encoder with its generator and discriminator. */
 import { type Image, residualMap, shapeOf } from '../../images/image.ts';
-import type { Critic } from '../../inversion/critic.ts';
-import type { Generator } from '../../inversion/generator.ts';
+import type { Critic } from '../../inversion/generator/critic.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';

@@ -7,7 +7,7 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { Detector } from './detector.ts';
 
 /** Least standard deviation that is believed: two grey levels, the noise of 8 bits and of a camera. */
-const LEAST_DEVIATION = 2 / 127.5;
+const MIN_DEVIATION = 2 / 127.5;
 
 /**
  * A Gaussian per pixel and channel: the map is the root mean square over the channels of (x - mean) / deviation. `good` is
@@ -25,7 +25,7 @@ export function gaussianDetector(good: Image): Detector {
       square[i] += value ** 2 / count;
     }
   }
-  const precision = square.map((s, i) => 1 / Math.max(s - mean[i] ** 2, LEAST_DEVIATION ** 2));
+  const precision = square.map((s, i) => 1 / Math.max(s - mean[i] ** 2, MIN_DEVIATION ** 2));
   const plane = height * width;
   return {
     async find(images) {

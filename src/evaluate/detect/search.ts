@@ -1,10 +1,10 @@
 /** A generator's method as a detector: each picture is inverted, and what is left of it is the map. */
 import { type Image, stackImages } from '../../images/image.ts';
-import type { Critic } from '../../inversion/critic.ts';
-import type { Generator } from '../../inversion/generator.ts';
-import type { Method } from '../../inversion/method.ts';
-import { restoreImages } from '../../inversion/restore.ts';
-import { reuse } from '../../inversion/reuse.ts';
+import { reuse } from '../../inversion/compile/reuse.ts';
+import type { Critic } from '../../inversion/generator/critic.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
+import { restoreImages } from '../../inversion/solve/restore.ts';
+import type { Method } from '../../inversion/spec/method.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { searchWay } from '../way.ts';
 import type { Detector, Search } from './detector.ts';

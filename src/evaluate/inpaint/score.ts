@@ -1,6 +1,6 @@
 /** The scores of one restoration, the clean picture and the true mask being known. */
 import { clip, coverage, type Image, type Mask } from '../../images/image.ts';
-import type { Restoration } from '../../inversion/restore.ts';
+import type { Restoration } from '../../inversion/solve/restore.ts';
 import { psnr, psnrMinMaxScaled, ssim } from '../../metrics/fidelity.ts';
 import { dice, iou } from '../../metrics/overlap.ts';
 import type { MetricName } from '../metrics.ts';

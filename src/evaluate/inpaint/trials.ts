@@ -1,11 +1,11 @@
 /** Trials of restoration: clean pictures are corrupted with a known mask, restored by a method, and scored. */
 import { corrupt } from '../../images/corruptions.ts';
 import { type Image, imageAt, type Mask } from '../../images/image.ts';
-import type { Critic } from '../../inversion/critic.ts';
-import type { Generator } from '../../inversion/generator.ts';
-import type { Method } from '../../inversion/method.ts';
-import { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from '../../inversion/restore.ts';
-import type { Reuse } from '../../inversion/reuse.ts';
+import type { Reuse } from '../../inversion/compile/reuse.ts';
+import type { Critic } from '../../inversion/generator/critic.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
+import { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from '../../inversion/solve/restore.ts';
+import type { Method } from '../../inversion/spec/method.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Case } from '../cases.ts';
 import type { MetricName } from '../metrics.ts';

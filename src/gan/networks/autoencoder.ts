@@ -15,14 +15,14 @@ export interface AutoencoderSizes {
 }
 
 /** Sides are halved while the shorter one stays at least this long. */
-const LEAST_SIDE = 8;
+const MIN_SIDE = 8;
 /** Feature maps: so many at full size, doubled at every halving up to the most. */
 const [FIRST, MOST] = [8, 64];
 
 /** The sizes from the picture's down to the smallest, where the code is made. */
 export function autoencoderLevels({ height, width }: Pick<AutoencoderSizes, 'height' | 'width'>): [number, number][] {
   const levels: [number, number][] = [[height, width]];
-  for (let [h, w] = [height, width]; h % 2 === 0 && w % 2 === 0 && Math.min(h, w) / 2 >= LEAST_SIDE; ) {
+  for (let [h, w] = [height, width]; h % 2 === 0 && w % 2 === 0 && Math.min(h, w) / 2 >= MIN_SIDE; ) {
     [h, w] = [h / 2, w / 2];
     levels.push([h, w]);
   }

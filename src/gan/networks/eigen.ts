@@ -7,7 +7,7 @@ export interface Eigen {
   readonly vectors: Float64Array;
 }
 
-const MOST_SWEEPS = 30;
+const MAX_SWEEPS = 30;
 
 /** `matrix` is [n, n], row-major; it is not changed. */
 export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
@@ -15,7 +15,7 @@ export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
   const q = new Float64Array(n * n);
   for (let i = 0; i < n; i++) q[i * n + i] = 1;
   const scale = Math.sqrt(a.reduce((sum, v) => sum + v * v, 0));
-  for (let sweep = 0; sweep < MOST_SWEEPS; sweep++) {
+  for (let sweep = 0; sweep < MAX_SWEEPS; sweep++) {
     let outside = 0;
     for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) outside += a[i * n + j] ** 2;
     if (Math.sqrt(outside) <= 1e-13 * scale) break;

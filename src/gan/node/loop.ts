@@ -28,7 +28,7 @@ export interface Running {
 
 const CHECKPOINT_SECONDS = 120;
 const MEASURE = { steps: 100, blockSteps: 60, pool: 300 };
-const MOST_ROLLBACKS = 8;
+const MAX_ROLLBACKS = 8;
 
 export async function trainingLoop({
   options,
@@ -68,8 +68,8 @@ export async function trainingLoop({
   /** Infinite or NaN losses: the last sound state at half the rate, with other draws. */
   const rollBack = async (): Promise<void> => {
     const rollbacks = trainer.rollbacks + 1;
-    if (rollbacks > MOST_ROLLBACKS)
-      throw new RgiError('runtime', `The losses became infinite ${MOST_ROLLBACKS} times: lower --rate and start anew.`);
+    if (rollbacks > MAX_ROLLBACKS)
+      throw new RgiError('runtime', `The losses became infinite ${MAX_ROLLBACKS} times: lower --rate and start anew.`);
     note(
       `The losses were not finite at step ${trainer.done}: back to step ${sound.step}, at ${0.5 ** rollbacks} of the rate.`,
     );

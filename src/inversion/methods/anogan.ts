@@ -2,9 +2,9 @@
  * AnoGAN (Schlegl et al., IPMI 2017): min over z of  (1-a) sum|x - G(z)| + a sum|f(x) - f(G(z))|,  f = features of the
  * discriminator. The residual |x - G(z)| is the anomaly map, the loss the image's score.
  */
-import { ADAM, constantControls, type Formulation, type LossTerm } from '../formulation.ts';
-import type { Method } from '../method.ts';
-import { PAPER, PAPER_RATES, paperStart } from '../presets.ts';
+import { ADAM, constantControls, type Formulation, type LossTerm } from '../spec/formulation.ts';
+import type { Method } from '../spec/method.ts';
+import { PAPER, PAPER_RATES, paperStart } from './presets.ts';
 
 export interface AnoganOptions {
   /** 'original': residual and feature loss; 'rgi': as run in RGI's comparison (squared residual, critic's scalar). */

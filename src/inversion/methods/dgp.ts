@@ -3,9 +3,9 @@
  * discriminator features plus squared error on the known pixels, in five stages with falling rates; the generator's
  * layers may be unlocked from shallow to deep. Needs the true mask.
  */
-import { ADAM, type Controls, type Formulation, type LossTerm } from '../formulation.ts';
-import type { Method } from '../method.ts';
-import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from '../presets.ts';
+import { ADAM, type Controls, type Formulation, type LossTerm } from '../spec/formulation.ts';
+import type { Method } from '../spec/method.ts';
+import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 export interface DgpOptions {
   /** 'original': the authors' inpainting settings; 'rgi': RGI's "Pan": the R-RGI loop, L1, true mask. */

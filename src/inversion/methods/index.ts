@@ -2,13 +2,13 @@
 import { RgiError } from '../../errors.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
-import type { LossTerm, MaskForm, PixelTerm, Prior, Reduction } from '../formulation.ts';
-import { type Method, type MethodName, usesScore } from '../method.ts';
-import { isOwnPreset, type OwnPreset, type PaperPreset, type Preset } from '../presets.ts';
-import { layerGroups } from '../weight-groups.ts';
+import { layerGroups } from '../generator/weight-groups.ts';
+import type { LossTerm, MaskForm, PixelTerm, Prior, Reduction } from '../spec/formulation.ts';
+import { type Method, type MethodName, usesScore } from '../spec/method.ts';
 import { anogan } from './anogan.ts';
 import { dgp } from './dgp.ts';
 import { invert } from './invert.ts';
+import { isOwnPreset, type OwnPreset, type PaperPreset, type Preset } from './presets.ts';
 import { LATENT_PRIOR, rgi } from './rgi.ts';
 import { rrgi } from './rrgi.ts';
 import { yeh } from './yeh.ts';

@@ -1,7 +1,7 @@
 /** Plain GAN inversion: min over z of L_rec(x, G(z)), or, given the mask, over the known pixels only. */
-import { ADAM, constantControls, type Formulation, type LossTerm, type PixelTerm } from '../formulation.ts';
-import type { Method } from '../method.ts';
-import { PAPER, PAPER_RATES, paperStart } from '../presets.ts';
+import { ADAM, constantControls, type Formulation, type LossTerm, type PixelTerm } from '../spec/formulation.ts';
+import type { Method } from '../spec/method.ts';
+import { PAPER, PAPER_RATES, paperStart } from './presets.ts';
 
 export interface InvertOptions {
   readonly loss?: PixelTerm;

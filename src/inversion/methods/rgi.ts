@@ -4,7 +4,7 @@
  * minimiser over M at every step, lowers lambda to its target, and knows the law of z (`continuation.ts`, `coherence.ts`,
  * `latent-prior.ts`).
  */
-import { continuation, robustStart } from '../continuation.ts';
+
 import {
   ADAM,
   constantControls,
@@ -16,9 +16,10 @@ import {
   type PixelTerm,
   type Prior,
   type Reduction,
-} from '../formulation.ts';
-import type { Method, Stage } from '../method.ts';
-import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset, paperStart } from '../presets.ts';
+} from '../spec/formulation.ts';
+import type { Method, Stage } from '../spec/method.ts';
+import { continuation, robustStart } from './continuation.ts';
+import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 export interface RgiOptions {
   readonly preset: 'fast' | PaperPreset;

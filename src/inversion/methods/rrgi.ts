@@ -5,10 +5,10 @@
  * has found, and then frees theta: weights that move with the mask learn the corruption that it does not cover yet.
  */
 import { RgiError } from '../../errors.ts';
-import { cosineDecay } from '../continuation.ts';
-import { ADAM, type Formulation } from '../formulation.ts';
-import type { Method, Stage } from '../method.ts';
-import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset } from '../presets.ts';
+import { ADAM, type Formulation } from '../spec/formulation.ts';
+import type { Method, Stage } from '../spec/method.ts';
+import { cosineDecay } from './continuation.ts';
+import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset } from './presets.ts';
 import { type RgiOptions, rgi } from './rgi.ts';
 
 export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
@@ -45,7 +45,7 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
   const tune: Stage = {
     name: 'tune',
     formulation: { ...withWeights(last.formulation, options.weights), mask: { form: 'given' }, optimiser: ADAM },
-    fixesMask: true,
+    freezesMask: true,
     steps,
     starts: 1,
     controls: (t) => ({

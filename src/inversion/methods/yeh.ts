@@ -3,11 +3,11 @@
  * known pixels plus a prior loss that asks the discriminator. With the true mask, or (M = 0) without.
  */
 import { boxMean } from '../../arrays/filter.ts';
+import { visibilityOf } from '../../images/image.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
-import { ADAM, constantControls, type Formulation } from '../formulation.ts';
-import { keepOf } from '../given.ts';
-import type { Method } from '../method.ts';
-import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from '../presets.ts';
+import { ADAM, constantControls, type Formulation } from '../spec/formulation.ts';
+import type { Method } from '../spec/method.ts';
+import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 export interface YehOptions {
   /** 'original': the authors' released settings; 'rgi': as simplified in RGI's comparison. */
@@ -48,7 +48,7 @@ export function yeh(options: YehOptions): Method {
   return {
     name: 'yeh',
     needsMask: options.masked,
-    keepOf: importance === 'none' ? undefined : (mask) => importanceOf(mask, importance),
+    visibilityOf: importance === 'none' ? undefined : (mask) => importanceOf(mask, importance),
     // The authors tile the picture over 64 random starts and keep the best.
     start: original ? { pool: 64, distance: { kind: 'l1' }, seed: options.seed ?? 0 } : paperStart(options.seed ?? 0),
     stages: [
@@ -64,7 +64,7 @@ export function yeh(options: YehOptions): Method {
 }
 
 function importanceOf(mask: Tensor, kind: 'released' | 'described'): Tensor {
-  const known = keepOf(mask);
+  const known = visibilityOf(mask);
   const around = float32Data(boxMean(kind === 'released' ? known : mask, WINDOW));
   return float32(
     known.data.map((k, i) => k * around[i]),

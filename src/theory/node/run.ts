@@ -1,9 +1,11 @@
 /** The experiments on files: `theory.json` grows cell by cell, so that an interrupted run keeps all it finished. */
+
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { hashOf } from '../../evaluate/node/store.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
+import { reuse } from '../../inversion/compile/reuse.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { runCell } from '../experiment.ts';
 import { theoryPage } from '../page.ts';
@@ -54,7 +56,7 @@ export async function knownCells(folder: string, resume: boolean): Promise<Reado
  */
 export async function runTheory(job: TheoryJob, runtime: Runtime, hooks: TheoryHooks = {}): Promise<Theory> {
   const { plans, setting, folder, known } = job;
-  const shared: Pick<CellHooks, 'compiled' | 'poolImages'> = { compiled: new Map(), poolImages: new Map() };
+  const shared: Pick<CellHooks, 'reuse'> = { reuse: reuse() };
   const total = plans.reduce((sum, plan) => sum + workOf(plan, setting), 0);
   const parts = plans.map((plan) => ({ plan, key: hashOf([job.description, plan]) }));
   checkKnown(known, new Set(parts.map(({ key }) => key)), folder);

@@ -1,0 +1,57 @@
+/**
+ * Maximum a posteriori for the latents: -log p(z) of z ~ N(mean, deviation^2) beside the likelihood of the picture. What a
+ * hole hides is decided by the latents that the rest of the picture leaves open, and those by their prior.
+ *
+ * With residuals of scale v (mean square) or b (mean absolute), the likelihood of n independent values is
+ *
+ *     sum r^2 / 2v + |z|^2/2  ~  sum r^2 + v |z|^2        sum |r| / b + |z|^2/2  ~  sum |r| + b |z|^2 / 2
+ *
+ * so that no weight depends on the picture: v and b are measured on the kept residuals at each step, and a picture that the generator
+ * can make exactly ends without a prior. But what a generator cannot make is no independent noise: it is wrong in whole
+ * patches. A picture counts as `MEASUREMENTS` independent values, whatever its size; both terms are scaled accordingly.
+ *
+ * That costs what is seen some of its fit, and only what is hidden gains. So once there is a mask, the prior's weight is in proportion to
+ * the masked pixels amid masked ones for each that is kept (`Prior`): a pixel whose neighbours are seen is not hidden. The latents count as
+ * hidden values, too: of as many as there are values to see, some are always open.
+ */
+import type { GraphBuilder, Value } from '../../onnx/builder.ts';
+import { sizeOf } from '../../onnx/tensor.ts';
+import type { Generator } from '../generator/generator.ts';
+import type { Prior } from '../spec/formulation.ts';
+import type { PixelCounts } from './objective.ts';
+
+/** Independent values in a picture's misfit, in order of magnitude: patches of a tenth of its side, in colour and grey. */
+const MEASUREMENTS = 128;
+
+/** A picture that is masked almost wholly would leave all to the prior, which would mask the more. */
+const MAX_HIDDEN = 1;
+/** Latents count as so many hidden pixels at most for each of the picture: as much as its prior before there is a mask. */
+const MAX_OPEN = 1 / 4;
+
+/** The prior's term per image, [N]; `noise` [N] is the likelihood's v, or b/2. No gradient passes through it or through the counts. */
+export function latentEnergy(
+  b: GraphBuilder,
+  generator: Generator,
+  batch: number,
+  prior: Prior & { readonly kind: 'latent' },
+  noise: Value,
+  pixels?: PixelCounts,
+): Value {
+  const { latents, moments, channels, height, width } = generator;
+  const energies = latents.map(({ name, dims }) => {
+    const { mean, deviation } = moments.get(name)!;
+    const deviations = b.Div(b.Sub(name, b.constant(mean)), b.constant(deviation));
+    const flat = b.Reshape(deviations, [batch, sizeOf(dims)]);
+    return b.ReduceSum(b.Mul(flat, flat), [1], false);
+  });
+  const weight = prior.weight * Math.max(1, (channels * height * width) / MEASUREMENTS);
+  const energy = b.Mul(
+    b.Mul(noise, b.scalar(weight)),
+    energies.reduce((a, c) => b.Add(a, c)),
+  );
+  if (!prior.ofHidden) return energy;
+  const values = latents.reduce((sum, { dims }) => sum + sizeOf(dims), 0);
+  const unknown = Math.min(values / channels, MAX_OPEN * height * width);
+  const odds = b.Div(b.Add(pixels!.hidden, b.scalar(unknown)), b.Max(pixels!.kept, b.scalar(1)));
+  return b.Mul(energy, b.Min(odds, b.scalar(MAX_HIDDEN)));
+}

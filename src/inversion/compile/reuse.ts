@@ -1,0 +1,58 @@
+/**
+ * What several runs on one generator share: compiled steps, the pool of starts, how flat its pictures are. A caller with many
+ * pictures makes one and passes it to every run; it must not serve another generator, start rule or critic.
+ */
+import { encodeModel } from '../../onnx/encode.ts';
+import { evaluatorOf, type Runtime } from '../../runtime/runtime.ts';
+import type { Critic } from '../generator/critic.ts';
+import type { Generator } from '../generator/generator.ts';
+import type { Formulation } from '../spec/formulation.ts';
+import { type CompiledStep, compileStep } from './step.ts';
+
+export interface Reuse {
+  /** By what is minimised and the batch. */
+  readonly steps: Map<string, Promise<CompiledStep>>;
+  /** Images of the pool's batches, by the first latent of each. */
+  readonly pool: Map<number, Float32Array>;
+  /** How often the generator's pictures are flat, by pixel (`mask/missing.ts`). */
+  flatness?: Promise<Float32Array>;
+}
+
+export function reuse(): Reuse {
+  return { steps: new Map(), pool: new Map() };
+}
+
+/** The step of `formulation` for `batch` searches: formulations that are equal, as data, share it. */
+export function compiledOnce(
+  { steps }: Reuse,
+  generator: Generator,
+  formulation: Formulation,
+  batch: number,
+  runtime: Runtime,
+  critic?: Critic,
+): Promise<CompiledStep> {
+  const key = JSON.stringify([batch, formulation]);
+  const known = steps.get(key);
+  if (known) return known;
+  const made = compileStep(generator, formulation, batch, evaluatorOf(runtime, encodeModel), critic);
+  steps.set(key, made);
+  return made;
+}
+
+/** A pool of more bytes than this is made again for each batch of pictures. */
+const MAX_POOL_BYTES = 2 ** 28;
+
+/** The images of the pool's batch that begins at `from`, made only once where the whole pool is small enough to keep. */
+export async function pooled(
+  pool: Reuse['pool'] | undefined,
+  from: number,
+  poolSize: number,
+  batch: number,
+  make: () => Promise<Float32Array>,
+): Promise<Float32Array> {
+  const known = pool?.get(from);
+  if (known) return known;
+  const made = await make();
+  if ((made.byteLength / batch) * poolSize <= MAX_POOL_BYTES) pool?.set(from, made);
+  return made;
+}

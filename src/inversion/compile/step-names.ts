@@ -1,0 +1,22 @@
+/** Names of the step's own inputs and outputs; a generator's names cannot clash with them. */
+export const STEP = {
+  x: 'rgi.x',
+  visibility: 'rgi.visibility',
+  mask: 'rgi.mask',
+  lambda: 'rgi.lambda',
+  latentRate: 'rgi.rate.latent',
+  maskRate: 'rgi.rate.mask',
+  weightRate: (group: number) => `rgi.rate.weights.${group}`,
+  termScale: (term: number) => `rgi.scale.${term}`,
+  correction1: 'rgi.correction.1',
+  correction2: 'rgi.correction.2',
+  firstMoment: (name: string) => `rgi.m.${name}`,
+  secondMoment: (name: string) => `rgi.v.${name}`,
+  memory: 'rgi.lbfgs',
+  gradient: (name: string) => `rgi.gradient.${name}`,
+  image: 'rgi.image',
+  softMask: 'rgi.softmask',
+  loss: 'rgi.loss',
+  fidelity: 'rgi.fidelity',
+  masked: 'rgi.masked',
+} as const;

@@ -1,0 +1,126 @@
+/**
+ * Compiles a formulation into ONE graph, the step: forward, loss, backward, optimiser. And beside it a forward-only graph
+ * that shows the images and masks of a state.
+ */
+import { differentiate } from '../../autodiff/differentiate.ts';
+import { RgiError } from '../../errors.ts';
+import { GraphBuilder } from '../../onnx/builder.ts';
+import { encodeModel } from '../../onnx/encode.ts';
+import type { Evaluate, Graph, StaticGraph, ValueInfo } from '../../onnx/graph.ts';
+import { float32, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
+import { withoutDeadCode } from '../../passes/dead-code.ts';
+import { optimise, optimisePrimal } from '../../passes/index.ts';
+import { prepareForGradient } from '../../passes/prepare.ts';
+import type { Critic } from '../generator/critic.ts';
+import type { Generator } from '../generator/generator.ts';
+import type { Formulation } from '../spec/formulation.ts';
+import { forwardGraph } from './forward.ts';
+import type { Objective } from './objective.ts';
+import { STEP } from './step-names.ts';
+import { emitUpdate } from './update.ts';
+
+export interface CompiledStep {
+  /** Bytes of the step graph. */
+  readonly step: Uint8Array;
+  /** Bytes of the forward graph: state in, image and soft mask out. */
+  readonly render: Uint8Array;
+  readonly batch: number;
+  /** Shapes of the latents, the mask variable and the weights (start values of weights are the generator's). */
+  readonly latents: ReadonlyMap<string, readonly number[]>;
+  readonly mask?: readonly number[];
+  readonly weights: ReadonlyMap<string, Tensor>;
+  /** Inputs of the step graph. */
+  readonly stepInputs: ReadonlySet<string>;
+  /** Inputs of the forward graph. */
+  readonly renderInputs: readonly string[];
+  readonly formulation: Formulation;
+}
+
+/** Compiles `formulation` for `batch` images at a time. Throws `unsupported-operator` where G cannot be differentiated. */
+export async function compileStep(
+  generator: Generator,
+  formulation: Formulation,
+  batch: number,
+  evaluate: Evaluate,
+  critic?: Critic,
+): Promise<CompiledStep> {
+  const weightNames = formulation.weightGroups.flat();
+  checkOptimiser(formulation);
+  const forward = forwardGraph(generator, formulation, batch, critic);
+  const latentNames = generator.latents.map((latent) => latent.name);
+  const maskVariable = forward.graph.inputs.some((input) => input.name === STEP.mask) ? [STEP.mask] : [];
+  const wrt = [...latentNames, ...maskVariable, ...weightNames];
+  const variables = new Set(weightNames);
+  const feeds = new Map(forward.graph.inputs.map((input) => [input.name, dryRunValue(input)]));
+  const prepared = await prepareForGradient(forward.graph, feeds, evaluate, { wrt, variables });
+  const primal = optimisePrimal(prepared, variables);
+
+  const b = new GraphBuilder(primal);
+  const gradients = differentiate(b, primal, new Map([[forward.total, b.scalar(1)]]), wrt, {
+    detached: forward.objective.detached,
+  });
+  const outputs: ValueInfo[] = [
+    { name: STEP.loss, type: 'float32', dims: [batch] },
+    { name: STEP.fidelity, type: 'float32', dims: [batch] },
+    { name: STEP.masked, type: 'float32', dims: [batch] },
+  ];
+  const inputs = new Map<string, ValueInfo>(primal.inputs.map((input) => [input.name, input]));
+  for (const name of wrt) {
+    const gradient = gradients.get(name);
+    if (gradient === undefined)
+      throw new RgiError('model', `The loss does not depend on '${name}': nothing can be learnt about it.`, {
+        tensor: name,
+      });
+    emitUpdate(b, primal, formulation, { inputs, outputs }, name, gradient);
+  }
+  const weights = new Map(weightNames.map((name) => [name, primal.initializers.get(name)!]));
+  for (const name of weightNames) b.initializers.delete(name);
+  const graph = await optimise(b.graph('step', [...inputs.values()], outputs), evaluate);
+  const render = await optimise(renderGraph(primal, forward.objective, weightNames), evaluate);
+  return {
+    step: encodeModel(graph),
+    render: encodeModel(render),
+    batch,
+    latents: new Map(latentNames.map((name) => [name, primal.types.get(name)!.dims])),
+    mask: maskVariable.length > 0 ? primal.types.get(STEP.mask)!.dims : undefined,
+    weights,
+    stepInputs: new Set(graph.inputs.map((input) => input.name)),
+    renderInputs: render.inputs.map((input) => input.name),
+    formulation,
+  };
+}
+
+/** L-BFGS moves latents that are free, and nothing beside them. */
+function checkOptimiser({ optimiser, mask, weightGroups, latentBound }: Formulation): void {
+  if (optimiser.kind !== 'lbfgs') return;
+  const beside = [
+    ...('initial' in mask ? [`a ${mask.form} mask`] : []),
+    ...(weightGroups.flat().length > 0 ? ['tuned weights'] : []),
+    ...(latentBound !== undefined ? ['bounded latents'] : []),
+  ];
+  if (beside.length > 0)
+    throw new RgiError('usage', `L-BFGS does not go with ${beside.join(' and ')}: take Adam for the formulation.`);
+}
+
+function renderGraph(primal: StaticGraph, objective: Objective, weights: readonly string[]): Graph {
+  const initializers = new Map([...primal.initializers].filter(([name]) => !weights.includes(name)));
+  const variables = weights.map((name): ValueInfo => ({ name, type: 'float32', dims: primal.types.get(name)!.dims }));
+  const outputs = primal.outputs.filter(
+    (o) => o.name === STEP.image || (objective.mask !== undefined && o.name === STEP.softMask) || o.name === STEP.loss,
+  );
+  const graph = withoutDeadCode({ ...primal, initializers, inputs: [...primal.inputs, ...variables], outputs });
+  const read = new Set(graph.nodes.flatMap((node) => node.inputs));
+  return { ...graph, inputs: graph.inputs.filter((input) => read.has(input.name)) };
+}
+
+/** Values for the dry run that learns the shapes; small and not all equal, so that nothing degenerates. */
+function dryRunValue(info: ValueInfo): Tensor {
+  const dims = info.dims as readonly number[];
+  const size = sizeOf(dims);
+  if (info.name === STEP.lambda) return float32(new Float32Array(size).fill(1), dims);
+  if (info.name === STEP.mask) return zeros('float32', dims);
+  return float32(
+    Float32Array.from({ length: size }, (_, i) => 0.5 * Math.sin(1 + i * 0.7)),
+    dims,
+  );
+}

@@ -1,0 +1,75 @@
+/**
+ * How far a picture is from what the generator can make, found from the picture itself: the scale of its inlying residuals.
+ * The mask must not start below it, or it takes in texture that no latent explains.
+ */
+import type { Mask } from '../../images/image.ts';
+import { float32Data, type Tensor } from '../../onnx/tensor.ts';
+
+/** A residual of so many medians of the inliers is gross: five medians are 3.4 standard deviations of a normal law. */
+const GROSS = 5;
+
+/** No inlier is further off: a quarter of the range. Where more than half looks corrupted, the fixed point takes in the corruption. */
+const MAX_GREY = 64;
+
+const ROUNDS = 10;
+
+/** A misfit of so many grey levels is none of pictures that a generator was made for: 18 dB. */
+const OUTSIDE_GREY = 32;
+
+/** A picture of which less is kept was not restored but made up. */
+const MIN_KEPT = 0.25;
+
+/**
+ * For each image of `x` and `y` [n,C,H,W] the residual, in grey levels (mean absolute over the channels), from which on a
+ * pixel is no inlier: the fixed point of t = 5 median{ r : r < t }. It begins at the lower quartile, so that it holds where
+ * up to about half of the pixels are corrupted. Pixels that are `missing` (1, [n,1,H,W]) do not count.
+ */
+export function outlierThresholds(x: Tensor, y: Tensor, missing?: Mask): number[] {
+  const [n, channels, height, width] = x.dims;
+  const plane = height * width;
+  const [a, b] = [float32Data(x), float32Data(y)];
+  return Array.from({ length: n }, (_, image) => {
+    const residuals = new Float32Array(plane);
+    for (let c = 0; c < channels; c++) {
+      const at = (image * channels + c) * plane;
+      for (let p = 0; p < plane; p++) residuals[p] += Math.abs(a[at + p] - b[at + p]) / channels;
+    }
+    const seen = missing ? residuals.filter((_, p) => missing.data[image * plane + p] < 0.5) : residuals;
+    return Math.min(MAX_GREY, 127.5 * fixedPoint(seen.sort()));
+  });
+}
+
+/** Root mean square of what the masks [n,1|C,H,W] keep of `x` - `y` [n,C,H,W], in grey levels; 0 where they keep nothing. */
+export function misfits(x: Tensor, y: Tensor, masks: Tensor): number[] {
+  const [n, channels, height, width] = x.dims;
+  const plane = height * width;
+  const [a, b, m] = [x, y, masks].map(float32Data);
+  const shared = masks.dims[1] === 1;
+  return Array.from({ length: n }, (_, image) => {
+    let [sum, kept] = [0, 0];
+    for (let i = image * channels * plane; i < (image + 1) * channels * plane; i++) {
+      const visibility = 1 - m[shared ? image * plane + (i % plane) : i];
+      sum += (visibility * (a[i] - b[i])) ** 2;
+      kept += visibility;
+    }
+    return kept > 0 ? 127.5 * Math.sqrt(sum / kept) : 0;
+  });
+}
+
+/** Is a picture outside of what the generator makes, by the misfit of what was kept and the share that was masked? */
+export function isOutside(misfitGrey: number, maskedShare: number): boolean {
+  return misfitGrey > OUTSIDE_GREY || maskedShare > 1 - MIN_KEPT;
+}
+
+function fixedPoint(sorted: Float32Array): number {
+  if (sorted.length === 0) return 0;
+  // The lower quartile of a half-normal law is about half its median.
+  let threshold = GROSS * 2 * sorted[Math.floor(sorted.length / 4)];
+  for (let round = 0; round < ROUNDS; round++) {
+    let inliers = sorted.findIndex((r) => r >= threshold);
+    if (inliers < 0) inliers = sorted.length;
+    if (inliers === 0) return 0;
+    threshold = GROSS * sorted[Math.floor(inliers / 2)];
+  }
+  return threshold;
+}

@@ -1,0 +1,224 @@
+/**
+ * Restores pictures: inverts them in batches, and from each inversion makes what a user asks for: the restored image, the
+ * mask that was found, the composite (found region filled, the rest untouched), the residual map.
+ */
+
+import { rows } from '../../arrays/rows.ts';
+import { composite } from '../../images/blend.ts';
+import {
+  binaryMask,
+  clip,
+  type Image,
+  imageAt,
+  type Mask,
+  residualMap,
+  unionOf,
+  zeroWhere,
+} from '../../images/image.ts';
+import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { type Reuse, reuse } from '../compile/reuse.ts';
+import type { Critic } from '../generator/critic.ts';
+import type { Generator } from '../generator/generator.ts';
+import { weightChanges } from '../generator/weight-changes.ts';
+import { type FoundMask, foundIn, squaredMask } from '../mask/found-mask.ts';
+import { checkMask } from '../mask/given.ts';
+import { misfits } from '../mask/noise.ts';
+import { isAdaptive, type Method } from '../spec/method.ts';
+import type { ResultCode } from '../spec/result.ts';
+import type { StepReport } from './run.ts';
+import { canBatchFirstStages, invertImages } from './sequential-tuning.ts';
+import type { Inversion } from './solver.ts';
+
+export interface RestoreJob {
+  readonly generator: Generator;
+  readonly method: Method;
+  /** Pictures [n,C,H,W] in [-1,1]. */
+  readonly images: Image;
+  /** True or drawn masks [n,1,H,W], for methods that are given one. */
+  readonly masks?: Mask;
+  /**
+   * 1 where there is no picture (margins), [n,1,H,W]: left out like masked pixels by methods that are given a mask, and by our presets where no
+   * threshold is chosen; no mask that is found tells it.
+   */
+  readonly outside?: Mask;
+  readonly critic?: Critic;
+  /** Shared with other jobs of the same generator, method and critic; a job shares among its own batches anyway. */
+  readonly reuse?: Reuse;
+  /** Pictures inverted side by side; methods that tune weights from the beginning take one at a time. */
+  readonly batch?: number;
+  /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. */
+  readonly thresholdGrey: number;
+  readonly blend?: 'poisson' | 'feather' | 'none';
+  /** The composite fills the mask grown by so many pixels, since rims are half corrupted. */
+  readonly grow?: number;
+}
+
+export interface Restoration {
+  /** G(z) clipped to [-1,1], [1,C,H,W]. */
+  readonly restored: Image;
+  readonly composite: Image;
+  /** 1 = corrupted, [1,1,H,W]. */
+  readonly mask: Mask;
+  /** How surely, in [0,1]: |M|; of the exact mask of the absolute loss, which is 0 or 1, see `squaredMask`. */
+  readonly softMask: Mask;
+  /** Root mean square over the channels of x - G(z), in units of [-1,1], [1,1,H,W]. */
+  readonly residual: Image;
+  /** Root mean square of the residuals outside the mask and the margins, in grey levels: how far the picture is from what the generator makes. */
+  readonly misfit: number;
+  readonly latents: ReadonlyMap<string, Tensor>;
+  /** What was added to each tuned weight (see `withWeightChanges`). */
+  readonly weightChanges: ReadonlyMap<string, Tensor>;
+  readonly code: ResultCode;
+  readonly loss: number;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly history: { readonly loss: readonly number[]; readonly masked: readonly number[] };
+}
+
+export interface RestoreHooks {
+  /** Before each batch: the pictures [from, to) of how many. */
+  readonly onBatch?: (from: number, to: number) => void;
+  /** After each step; how many pictures it was made for. */
+  readonly onStep?: (report: StepReport, pictures: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Searches that share one graph by default: enough to be worth opening it, and of so many pixels together at most, for memory. */
+const SEARCHES = 32;
+const PIXELS = 16 * 128 ** 2;
+
+/** How many steps a method makes for each picture at most, for progress. */
+export function plannedSteps(method: Method): number {
+  return method.stages.reduce((sum, stage) => sum + stage.steps, 0);
+}
+
+/** Pictures that `restoreImages` inverts side by side at most. */
+export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'>): number {
+  if (!canBatchFirstStages(job.method)) return 1;
+  const starts = Math.max(...job.method.stages.map((stage) => stage.starts));
+  const { batch, height, width } = job.generator;
+  // A generator of a fixed batch is copied into the graph for every further batch: as few copies as the searches need.
+  const searches = batch === 'any' ? Math.min(SEARCHES, Math.floor(PIXELS / (height * width))) : batch;
+  return Math.max(1, job.batch ?? Math.floor(searches / starts));
+}
+
+/** Pictures a batch for as few batches of at most `most` as `total` needs, all but the last alike: each size has its own compiled graph. */
+export function evenBatch(total: number, most: number): number {
+  return Math.max(1, Math.ceil(total / Math.max(1, Math.ceil(total / most))));
+}
+
+/** Yields one restoration per picture, in order; stops early, before the first unfinished picture, when aborted. */
+export async function* restoreImages(
+  job: RestoreJob,
+  runtime: Runtime,
+  hooks: RestoreHooks = {},
+): AsyncGenerator<Restoration> {
+  const total = job.images.dims[0];
+  for (const given of [job.masks, job.outside]) if (given) checkMask(job.images, given);
+  const size = evenBatch(total, batchSize(job));
+  const shared = job.reuse ?? reuse();
+  for (let from = 0; from < total && !hooks.signal?.aborted; from += size) {
+    const to = Math.min(total, from + size);
+    hooks.onBatch?.(from, to);
+    const picked = Array.from({ length: to - from }, (_, i) => from + i);
+    const images = rows(job.images, picked);
+    const masks = job.masks && rows(job.masks, picked);
+    const margins = job.outside && rows(job.outside, picked);
+    const { critic } = job;
+    const { onStep, signal } = hooks;
+    const options = { critic, reuse: shared, outside: margins, onStep, signal };
+    let i = 0;
+    for await (const { inversion, seconds } of invertImages(
+      job.generator,
+      job.method,
+      runtime,
+      images,
+      masks,
+      options,
+    )) {
+      if (inversion.codes[0] === 'interrupted') return;
+      const x = imageAt(images, i);
+      const outside = margins && imageAt(margins, i);
+      const made = rows(inversion.image, [0]);
+      const restored = clip(made);
+      const residual = residualMap(x, made);
+      // A given mask is the mask, also where the method weights the known pixels (Yeh et al.).
+      const { mask, softMask } =
+        masks && job.method.needsMask
+          ? { mask: binaryMask(rows(masks, [i])), softMask: rows(masks, [i]) }
+          : withoutMargins(masksOf(job, x, made, residual, inversion), outside);
+      yield {
+        restored,
+        composite: clip(composite(x, restored, unionOf(mask, outside), { blend: job.blend, grow: job.grow ?? 1 })),
+        mask,
+        softMask,
+        residual,
+        misfit: misfits(x, made, unionOf(mask, outside))[0],
+        latents: inversion.latents,
+        weightChanges: weightChanges(job.generator, inversion.weights),
+        code: inversion.codes[0],
+        loss: inversion.loss[0],
+        steps: inversion.steps[0],
+        seconds,
+        history: { loss: inversion.history.loss[0], masked: inversion.history.masked[0] },
+      };
+      i++;
+    }
+  }
+}
+
+function withoutMargins({ mask, softMask }: FoundMask, outside: Mask | undefined): FoundMask {
+  return { mask: zeroWhere(outside, mask), softMask: zeroWhere(outside, softMask) };
+}
+
+/** The mask a picture's inversion found, or its residuals say; without one, that of the residual beyond the job's threshold. */
+function masksOf(job: RestoreJob, x: Image, y: Image, residual: Image, { mask: found, missing }: Inversion): FoundMask {
+  if (!found) {
+    const limit = job.thresholdGrey / 127.5;
+    const softMask = float32(
+      residual.data.map((r) => squaredMask(r, limit)),
+      residual.dims,
+    );
+    return { mask: binaryMask(softMask), softMask };
+  }
+  if (isAdaptive(job.method)) return foundIn(x, y, missing);
+  const { formulation } = job.method.stages[job.method.stages.length - 1];
+  const { form } = formulation.mask;
+  const isBinary = form === 'given' || (form === 'exact' && formulation.loss.some((term) => term.kind === 'l1'));
+  const mask = float32(float32Data(found), found.dims);
+  return { mask: binaryMask(mask), softMask: channelMean(isBinary ? softened(mask, x, y) : mask) };
+}
+
+/**
+ * The exact mask of the absolute loss is 1 where the mean |r| of its channels is above a threshold t, and 0 elsewhere. How
+ * far above is what the squared loss would say at the same t, taken as the largest residual that was left unmasked: so it
+ * needs no lambda, which may be each picture's own, and is above 0 where M is 1 and nowhere else.
+ */
+function softened(mask: Image, x: Image, y: Image): Image {
+  const [, channels, height, width] = x.dims;
+  const plane = height * width;
+  const [a, b, m] = [float32Data(x), float32Data(y), float32Data(mask)];
+  const shared = mask.dims[1] < channels ? channels : 1;
+  const r = new Float32Array(m.length);
+  for (let i = 0; i < m.length; i++) {
+    for (let c = 0; c < shared; c++) r[i] += Math.abs(a[c * plane + i] - b[c * plane + i]) / shared;
+  }
+  const t = r.reduce((most, value, i) => (m[i] > 0 ? most : Math.max(most, value)), 0);
+  return float32(
+    r.map((value, i) => (m[i] > 0 ? squaredMask(value, t) : 0)),
+    mask.dims,
+  );
+}
+
+/** Mean of |M|, at most 1, over the channels: [1,1,H,W]. */
+function channelMean(mask: Image): Mask {
+  const [, channels, height, width] = mask.dims;
+  const plane = height * width;
+  const data = float32Data(mask);
+  const soft = new Float32Array(plane);
+  for (let c = 0; c < channels; c++) {
+    for (let p = 0; p < plane; p++) soft[p] += Math.min(1, Math.abs(data[c * plane + p])) / channels;
+  }
+  return float32(soft, [1, 1, height, width]);
+}

@@ -1,0 +1,115 @@
+/** A method on a batch of images, step by step: a handle on a run over state that is plain data. */
+import { rows } from '../../arrays/rows.ts';
+import type { Mask } from '../../images/image.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { reuse } from '../compile/reuse.ts';
+import type { Generator } from '../generator/generator.ts';
+import type { Method } from '../spec/method.ts';
+import type { ResultCode } from '../spec/result.ts';
+import {
+  begin,
+  type Rendered,
+  type Run,
+  type RunContext,
+  resumed,
+  type SolverOptions,
+  type StepReport,
+  saved,
+} from './run.ts';
+import { bestSearches } from './searches.ts';
+import { stageLoops } from './stage-loops.ts';
+import { advance, hasEnded, latentsOf, render, stepOnce } from './stages.ts';
+import type { History, SolverState } from './state.ts';
+
+export interface Inversion {
+  /** G(z) [n,C,H,W], not clipped. */
+  readonly image: Tensor;
+  /** Soft mask [n,1|C,H,W] as the method has it; absent where it has none. */
+  readonly mask?: Tensor;
+  /** Pixels without data [n,1,H,W], where the method looks for them beforehand. */
+  readonly missing?: Mask;
+  readonly latents: ReadonlyMap<string, Tensor>;
+  /** Tuned weights (n = 1), absent for frozen ones; the generator's own stay as they are. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly codes: readonly ResultCode[];
+  /** Per image: the last objective, and the steps made until it stopped. */
+  readonly loss: readonly number[];
+  readonly steps: readonly number[];
+  readonly history: History;
+  /** Where the run was interrupted: what `runMethod`'s option `from` resumes; not where it was while it chose its starts. */
+  readonly state?: SolverState;
+}
+
+export interface Solver {
+  /**
+   * Chooses starts for images [n,C,H,W] in [-1,1], or takes `latents` ([n * starts, ...dims] each). `mask` [n,1,H,W]
+   * (1 = corrupted) is for methods that need it.
+   */
+  init(images: Tensor, mask?: Tensor, latents?: ReadonlyMap<string, Tensor>): Promise<void>;
+  /** Goes on from a saved state with the same images, mask and margins, instead of `init`. Throws `input` for another run's state. */
+  resume(state: SolverState, images: Tensor, mask?: Tensor): Promise<void>;
+  /** One step of the current stage. */
+  step(): Promise<StepReport>;
+  /** True when the current stage has ended. */
+  terminate(): boolean;
+  /** Goes to the next stage with the best searches; false if there is none. */
+  advance(): Promise<boolean>;
+  /** All searches of the current stage [n * starts, ...] as they are. */
+  searches(): Promise<Rendered>;
+  /** The best search of each image as it is; the run may go on afterwards. */
+  finish(): Promise<Inversion>;
+  save(): Promise<SolverState>;
+  dispose(): Promise<void>;
+}
+
+export function createSolver(
+  generator: Generator,
+  method: Method,
+  runtime: Runtime,
+  options: SolverOptions = {},
+): Solver {
+  const loops = stageLoops(runtime, options.reusesLoops ?? false);
+  const context: RunContext = { generator, method, runtime, options, loops, reuse: options.reuse ?? reuse() };
+  let run: Run;
+  return {
+    async init(images, mask, latents) {
+      run = await begin(context, images, mask, latents);
+    },
+    async resume(state, images, mask) {
+      run = await resumed(context, state, images, mask);
+    },
+    step: () => stepOnce(context, run),
+    terminate: () => hasEnded(context, run),
+    advance: () => advance(context, run),
+    searches: () => render(context, run),
+    finish: () => finish(context, run),
+    save: () => saved(context, run),
+    dispose: loops.dispose,
+  };
+}
+
+async function finish(context: RunContext, run: Run): Promise<Inversion> {
+  const { tensors, image, mask, loss } = await render(context, run);
+  const { compiled, missing, history } = run;
+  const chosen = bestSearches(loss, run.images.dims[0], 1);
+  const codes = chosen.map((search) => codeOf(context, run, search));
+  return {
+    image: rows(image, chosen),
+    mask: mask && rows(mask, chosen),
+    ...(missing ? { missing } : {}),
+    latents: latentsOf(run, tensors, chosen),
+    weights: new Map([...compiled.weights.keys()].map((name) => [name, tensors.get(name)!])),
+    codes,
+    loss: chosen.map((i) => loss[i]),
+    steps: history.loss.map((list) => list.length),
+    history,
+    ...(codes.includes('interrupted') && !run.isCutShort ? { state: await saved(context, run) } : {}),
+  };
+}
+
+/** How a search has ended: what has stopped in a stage goes on in the next. */
+function codeOf({ method }: RunContext, { stage, step, codes }: Run, search: number): ResultCode {
+  if (stage + 1 < method.stages.length) return 'interrupted';
+  return codes[search] ?? (step >= method.stages[stage].steps ? 'step-limit' : 'interrupted');
+}

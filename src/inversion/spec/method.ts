@@ -1,0 +1,82 @@
+/**
+ * The common shape of the inversion methods. A method is plain data and two small functions: stages of optimisation, each
+ * with its formulation and its controls per step. `solver.ts` runs any of them: init, step, terminate, finish.
+ */
+
+import type { Tensor } from '../../onnx/tensor.ts';
+import type { Controls, Formulation } from './formulation.ts';
+import type { ResultCode } from './result.ts';
+import type { StartRule } from './start-rule.ts';
+
+export type MethodName = 'invert' | 'yeh' | 'dgp' | 'anogan' | 'rgi' | 'rrgi';
+
+export const METHOD_NAMES: readonly MethodName[] = ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan', 'invert'];
+
+/** What one image's search looks like so far. */
+export interface Progress {
+  readonly step: number;
+  /** The objective at each step, and L_rec at the last. */
+  readonly loss: readonly number[];
+  readonly fidelity: number;
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly formulation: Formulation;
+  readonly steps: number;
+  /**
+   * The threshold's lambda from grey levels. If given, this stage measures each image's own residuals at its start, and
+   * from then on lambda does not fall below what they call for (`noise.ts`).
+   */
+  lambdaOfThreshold?(thresholdGrey: number): number;
+  /**
+   * Is the mask of this stage, and of later ones whose mask is 'given', what has been found by its start (`foundMasks`)? Where the
+   * user gives the mask, that one stays.
+   */
+  readonly freezesMask?: boolean;
+  /** Does L-BFGS keep what it knows of the curvature from the stage before? */
+  readonly warmStart?: boolean;
+  /** Searches per image run side by side; the best by loss go on to the next stage. */
+  readonly starts: number;
+  /** The numbers of step t = 0, 1, ... of this stage. */
+  controls(t: number): Controls;
+  /** Asked after each step, per image; a code stops that image. */
+  terminate?(progress: Progress): ResultCode | undefined;
+}
+
+/** Do pictures' own residuals set the threshold of their masks? */
+export function isAdaptive(method: Method): boolean {
+  return method.stages.some((stage) => stage.lambdaOfThreshold !== undefined);
+}
+
+/** Does it change the generator's weights? */
+export function stageTunesWeights({ formulation }: Stage): boolean {
+  return formulation.weightGroups.flat().length > 0;
+}
+
+/** Does the method, for each picture anew? */
+export function tunesWeights(method: Method): boolean {
+  return method.stages.some(stageTunesWeights);
+}
+
+/** Does it look for pixels without data beforehand? */
+export function looksForMissing(method: Method): boolean {
+  return method.stages.some(({ formulation: { mask } }) => mask.form === 'exact' && mask.missing);
+}
+
+/** Does it ask a discriminator how real a picture is? */
+export function usesScore(method: Method): boolean {
+  return method.stages.some((stage) =>
+    stage.formulation.priors.some((prior) => prior.kind === 'critic' || prior.kind === 'logistic'),
+  );
+}
+
+export interface Method {
+  readonly name: MethodName;
+  /** Does it need the true mask? */
+  readonly needsMask: boolean;
+  /** What a mask [n,1,H,W] keeps of each pixel; 1 - mask if not given (Yeh et al. weight the known pixels). */
+  visibilityOf?(mask: Tensor): Tensor;
+  readonly start: StartRule;
+  readonly stages: readonly Stage[];
+}

@@ -1,0 +1,12 @@
+/** How an inversion ended, and the sentence for it. */
+
+/** How an inversion ended. */
+export type ResultCode = 'converged' | 'step-limit' | 'diverged' | 'interrupted';
+
+/** The sentence for each code. */
+export const RESULT_SENTENCES: Readonly<Record<ResultCode, string>> = {
+  converged: 'The loss stopped falling.',
+  'step-limit': 'All planned steps were made.',
+  diverged: 'The loss became infinite or NaN: lower the learning rate, or check that the picture is in [-1,1].',
+  interrupted: 'Stopped before the end; the state can be saved and resumed.',
+};

@@ -1,0 +1,20 @@
+/** How the first latents of a search are chosen: the best of a pool of random ones, by a distance of images. */
+
+/** How a start's image is compared with the target. */
+export type StartDistance =
+  /** sum of squared residuals over the whole image (the reference) */
+  | { readonly kind: 'l2' }
+  | { readonly kind: 'l1' }
+  /** robust: sum over pixels of min(sum over channels of |r|, limit), so that gross corruption counts little */
+  | { readonly kind: 'truncated'; readonly limit: number }
+  /** the method's own loss, features included (DGP) */
+  | { readonly kind: 'loss' };
+
+export interface StartRule {
+  /** Number of random latents looked at. */
+  readonly pool: number;
+  readonly distance: StartDistance;
+  /** Multiplies the drawn latents (DGP starts nearer the mean: 0.3); 1 if not given. */
+  readonly scale?: number;
+  readonly seed: number;
+}
