@@ -20,6 +20,7 @@ export const LAYERS: readonly string[] = [
   'datasets',
   'gan',
   'detect',
+  'models',
   'evaluate',
   'report',
   'theory',
@@ -30,7 +31,7 @@ export const LAYERS: readonly string[] = [
 
 /** Where node: modules may be imported; all else is the core, which runs in a browser. */
 const NODE_SIDE = [
-  /^src\/(runtime|images|datasets|gan|detect|evaluate|report|theory)\/node\//,
+  /^src\/(runtime|images|datasets|gan|detect|models|evaluate|report|theory)\/node\//,
   /^src\/cli\//,
   /^src\/node\.ts$/,
 ];
