@@ -7,7 +7,6 @@
  *     [--cases block,random,irregular,stains,clean] [--variants default,default+mask] [--out ablation.jsonl] [--threads 1]
  */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { openGeneratorFile } from '../src/cli/networks.ts';
 import { parseCases } from '../src/evaluate/cases.ts';
 import { scoresOf } from '../src/evaluate/inpaint/score.ts';
 import { corrupt } from '../src/images/corruptions.ts';
@@ -18,6 +17,7 @@ import { FAST, LATENT_PRIOR, type RgiOptions, rgi } from '../src/inversion/metho
 import { type Restoration, restoreImages } from '../src/inversion/solve/restore.ts';
 import { ADAM } from '../src/inversion/spec/formulation.ts';
 import type { Method, Stage } from '../src/inversion/spec/method.ts';
+import { openGeneratorFile } from '../src/models/node/networks.ts';
 import { zeros } from '../src/onnx/tensor.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
 import { argument, folderPictures, mean, median, onManifold } from './trials.ts';

@@ -8,10 +8,10 @@ import { type Generator, type LatentLaw, openGenerator } from '../src/inversion/
 import { type Restoration, restoreImages } from '../src/inversion/solve/restore.ts';
 import type { Method } from '../src/inversion/spec/method.ts';
 import { iou, psnr, ssim } from '../src/metrics/index.ts';
+import { openModel } from '../src/models/node/model-file.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { float32, float32Data } from '../src/onnx/tensor.ts';
 import { randomFrom } from '../src/random.ts';
-import { openModel } from '../src/runtime/node/model-file.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 
 export const SHARED = process.env.RGI_SHARED ?? path.resolve(import.meta.dirname, '../../shared');

@@ -2,7 +2,7 @@
  * The second half of the demo: defects are drawn on some of a generator's own samples (the photographs that it learnt from may
  * not be shipped), and all of them are examined by the policy that was shipped with it.
  */
-import { openProduct } from '../src/cli/detect/model.ts';
+
 import { findDefects } from '../src/detect/defects.ts';
 import { type Examination, openExaminer } from '../src/detect/examiner.ts';
 import { readPolicy } from '../src/detect/node/policy-files.ts';
@@ -11,6 +11,7 @@ import { DEFECT_KINDS, type DefectKind, drawDefects } from '../src/images/defect
 import { clip, type Image, imageAt, imagesOf, type Mask } from '../src/images/image.ts';
 import type { Generator } from '../src/inversion/generator/generator.ts';
 import { auroc } from '../src/metrics/ranking.ts';
+import { openProduct } from '../src/models/node/product.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { zeros } from '../src/onnx/tensor.ts';
 import { randomFrom } from '../src/random.ts';

@@ -2,11 +2,11 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { openEncoder } from '../src/cli/encoder.ts';
-import { type OpenedGenerator, openGeneratorFile } from '../src/cli/networks.ts';
 import { RgiError } from '../src/errors.ts';
 import type { Image } from '../src/images/image.ts';
 import { readPicture } from '../src/images/node/read.ts';
+import { openEncoder } from '../src/models/node/encoder.ts';
+import { type OpenedGenerator, openGeneratorFile } from '../src/models/node/networks.ts';
 import type { Model } from '../src/onnx/graph.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 

@@ -3,11 +3,11 @@
  * counts rooms, floors, arrows and circles.
  */
 import { describeFacts, factsOf } from './facts.ts';
-import { checkLayers } from './layers.ts';
+import { checkLayers, checkOutside, OUTSIDE } from './layers.ts';
 import { readSources } from './sources.ts';
 
 const files = readSources();
-const violations = checkLayers(files);
+const violations = [...checkLayers(files), ...checkOutside(readSources(OUTSIDE))];
 for (const { file, line, rule } of violations) console.error(`${file}:${line}: ${rule}`);
 console.log(`layers: ${files.size} files, ${violations.length} broken rules`);
 if (process.argv.includes('--facts')) for (const line of describeFacts(factsOf(files))) console.log(line);

@@ -20,6 +20,7 @@ export const LAYERS: readonly string[] = [
   'datasets',
   'gan',
   'detect',
+  'models',
   'evaluate',
   'report',
   'theory',
@@ -30,7 +31,7 @@ export const LAYERS: readonly string[] = [
 
 /** Where node: modules may be imported; all else is the core, which runs in a browser. */
 const NODE_SIDE = [
-  /^src\/(runtime|images|datasets|gan|detect|evaluate|report|theory)\/node\//,
+  /^src\/(runtime|images|datasets|gan|detect|models|evaluate|report|theory)\/node\//,
   /^src\/cli\//,
   /^src\/node\.ts$/,
 ];
@@ -41,6 +42,12 @@ const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readon
   { packages: /^sharp$/, only: /^src\/images\/node\//, rule: 'only src/images/node may import sharp' },
   { packages: /^commander$/, only: /^src\/cli\//, rule: 'only src/cli may import what draws a command line' },
 ];
+
+/** Folders beside src that use it. */
+export const OUTSIDE: readonly string[] = ['bench', 'demo', 'scripts', 'test'];
+
+/** What these may import of `cli`: the program itself, and its terminal. The tests of `cli` may import all of it. */
+const PUBLIC_CLI = /^src\/cli\/(program|main|io|failures|progress)\.ts$/;
 
 export interface Violation {
   readonly file: string;
@@ -68,6 +75,22 @@ export function checkLayers(files: ReadonlyMap<string, string>): Violation[] {
     graph.set(file, inside);
   }
   return [...violations, ...cycles(graph)].sort((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
+}
+
+/** Checks files beside src, given by path ("demo/run.ts") and text: nothing but `cli` builds on the insides of `cli`. */
+export function checkOutside(files: ReadonlyMap<string, string>): Violation[] {
+  return [...files].flatMap(([file, text]) => {
+    if (file.startsWith('test/cli/')) return [];
+    return importsOf(text)
+      .filter(({ specifier }) => specifier.startsWith('.'))
+      .map(({ specifier, line }) => ({ target: resolve(file, specifier), line }))
+      .filter(({ target }) => target.startsWith('src/cli/') && !PUBLIC_CLI.test(target))
+      .map(({ target, line }) => ({
+        file,
+        line,
+        rule: `imports '${target}': nothing but cli builds on cli; models are opened by src/models`,
+      }));
+  });
 }
 
 function checkRelative(

@@ -15,7 +15,7 @@ import { openGenerator } from '../src/inversion/generator/generator.ts';
 import { rgi } from '../src/inversion/methods/rgi.ts';
 import { restoreImages } from '../src/inversion/solve/restore.ts';
 import { iou, psnr } from '../src/metrics/index.ts';
-import { openModel } from '../src/runtime/node/model-file.ts';
+import { openModel } from '../src/models/node/model-file.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
 
 const CORRUPTIONS: readonly Corruption[] = [

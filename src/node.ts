@@ -8,6 +8,7 @@ export { trainFolder } from './gan/node/run.ts';
 export { readMask, readPicture } from './images/node/read.ts';
 export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';
+export { openModel } from './models/node/model-file.ts';
 export {
   createRuntime,
   type DeviceStatus,
@@ -20,5 +21,4 @@ export {
   type WorkerRuntimeOptions,
   workerRuntime,
 } from './runtime/node/index.ts';
-export { openModel } from './runtime/node/model-file.ts';
 export { runTheory, type TheoryHooks, type TheoryJob } from './theory/node/run.ts';

@@ -10,16 +10,16 @@ import {
   REFERENCE_TOLERANCE,
 } from '../inspect/gradcheck.ts';
 import { guessLatent, probeFeeds } from '../inspect/guess.ts';
+import { openModel } from '../models/node/model-file.ts';
+import { fixedInputs } from '../models/node/networks.ts';
 import type { Model } from '../onnx/graph.ts';
 import { isFloat, type Tensor } from '../onnx/tensor.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import { randomFrom } from '../random.ts';
 import { createRuntime } from '../runtime/node/index.ts';
-import { openModel } from '../runtime/node/model-file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { type Io, printJson, say } from './io.ts';
-import { fixedInputs } from './networks.ts';
 import type { RuntimeFlags } from './restore/flags.ts';
 
 export interface GradcheckFlags extends RuntimeFlags {

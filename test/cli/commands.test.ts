@@ -140,7 +140,7 @@ describe('rgi gradcheck', () => {
   });
 
   async function weights(): Promise<Float32Array[]> {
-    const { openModel } = await import('../../src/runtime/node/model-file.ts');
+    const { openModel } = await import('../../src/models/node/model-file.ts');
     const { initializers } = (await openModel(bench.file('g.onnx'))).graph;
     return ['layer.weight', 'layer.bias'].map((name) => float32Data(initializers.get(name)!));
   }

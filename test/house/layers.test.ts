@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkLayers } from '../../scripts/layers.ts';
+import { checkLayers, checkOutside, OUTSIDE } from '../../scripts/layers.ts';
 import { readSources } from '../../scripts/sources.ts';
 
 const check = (files: Record<string, string>) =>
@@ -9,9 +9,27 @@ test('this repository keeps the rules', () => {
   const files = readSources();
   expect(files.size).toBeGreaterThan(10);
   expect(checkLayers(files)).toEqual([]);
+  expect(checkOutside(readSources(OUTSIDE))).toEqual([]);
 });
 
 describe('in made-up trees', () => {
+  test('what stands beside src builds on the program alone, not on the insides of cli', () => {
+    const up = '../../';
+    const files = new Map([
+      ['demo/models.ts', "import { x } from '../src/cli/detect/flags.ts';"],
+      ['demo/run.ts', "import { say } from '../src/cli/io.ts';"],
+      ['bench/study.ts', "import { run } from '../src/cli/program.ts';"],
+      ['test/cli/arguments.test.ts', `import { list } from '${up}src/cli/arguments.ts';`],
+    ]);
+    expect(checkOutside(files)).toEqual([
+      {
+        file: 'demo/models.ts',
+        line: 1,
+        rule: "imports 'src/cli/detect/flags.ts': nothing but cli builds on cli; models are opened by src/models",
+      },
+    ]);
+  });
+
   test('downward imports pass, within a layer too', () => {
     const files = {
       'src/errors.ts': '',

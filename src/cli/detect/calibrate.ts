@@ -1,18 +1,19 @@
 /** `rgi calibrate`: good pictures in, a policy into the model file out. */
+
 import type { Command } from 'commander';
 import { type Calibration, calibrate } from '../../detect/calibrate.ts';
 import { loadGoodPictures } from '../../detect/node/good-pictures.ts';
 import { DEFAULT_POLICY, writePolicy } from '../../detect/node/policy-files.ts';
 import { checkPolicyName, settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
+import type { EncoderFlags } from '../../models/node/encoder.ts';
+import { openProduct, type ProductModel } from '../../models/node/product.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import { choice, count, numberIn } from '../arguments.ts';
-import type { EncoderFlags } from '../encoder.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
-import { openProduct, type ProductModel } from './model.ts';
 
 export interface CalibrateFlags extends EncoderFlags, RuntimeFlags {
   readonly name: string;

@@ -9,6 +9,7 @@ import { RgiError } from '../../errors.ts';
 import { csvText } from '../../evaluate/tables.ts';
 import { expandInputs } from '../../images/node/inputs.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
+import { openProduct } from '../../models/node/product.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
@@ -17,7 +18,6 @@ import { progressLine } from '../progress.ts';
 import { checkFolder } from '../restore/command.ts';
 import { sha256Of, sha256OfText, VERSION } from '../version.ts';
 import type { DetectFlags } from './flags.ts';
-import { openProduct } from './model.ts';
 
 const FILES = { manifest: 'manifest.json', results: 'results.jsonl', scores: 'scores.csv' } as const;
 

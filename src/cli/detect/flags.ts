@@ -1,8 +1,8 @@
 /** `rgi detect`: its options. */
 import type { Command } from 'commander';
 import { DEFAULT_POLICY } from '../../detect/node/policy-files.ts';
+import type { EncoderFlags } from '../../models/node/encoder.ts';
 import { count } from '../arguments.ts';
-import type { EncoderFlags } from '../encoder.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
 
 export interface DetectFlags extends EncoderFlags, RuntimeFlags {

@@ -4,9 +4,14 @@ import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
 import type { Recipe } from '../../evaluate/recipes.ts';
 import { reuse } from '../../inversion/compile/reuse.ts';
 import { buildMethod, leavesCriticOut, type MethodContext } from '../../inversion/methods/index.ts';
+import { companionOf } from '../../models/node/companions.ts';
+import {
+  type GeneratorFlags,
+  LOGISTIC_NOTE,
+  type OpenedGenerator,
+  openCriticFile,
+} from '../../models/node/networks.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { companionOf } from '../metadata.ts';
-import { type GeneratorFlags, LOGISTIC_NOTE, type OpenedGenerator, openCriticFile } from '../networks.ts';
 import { describeMethod } from '../restore/manifest.ts';
 import { sha256Of } from '../version.ts';
 

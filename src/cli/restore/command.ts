@@ -8,13 +8,13 @@ import { buildMethod, leavesCriticOut, type MethodOptions, understoodOptions } f
 import { FAST } from '../../inversion/methods/rgi.ts';
 import type { RestoreJob } from '../../inversion/solve/restore.ts';
 import { type Method, tunesWeights, usesScore } from '../../inversion/spec/method.ts';
+import { companionOf } from '../../models/node/companions.ts';
+import { openEncoder } from '../../models/node/encoder.ts';
+import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openGeneratorFile } from '../../models/node/networks.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { openEncoder } from '../encoder.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
-import { companionOf } from '../metadata.ts';
-import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openGeneratorFile } from '../networks.ts';
 import { sha256Of, VERSION } from '../version.ts';
 import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
 import {

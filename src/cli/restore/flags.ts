@@ -7,9 +7,9 @@ import type { LatentLaw } from '../../inversion/generator/generator.ts';
 import { type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { PRESETS } from '../../inversion/methods/presets.ts';
 import { METHOD_NAMES, type MethodName } from '../../inversion/spec/method.ts';
+import type { GeneratorFlags } from '../../models/node/networks.ts';
 import { DEVICES, type Device } from '../../runtime/runtime.ts';
 import { choice, count, list, numberIn, oneOf, repeated } from '../arguments.ts';
-import type { GeneratorFlags } from '../networks.ts';
 
 export type MethodFlags = Omit<MethodOptions, 'thresholdGrey' | 'method'> & {
   readonly method?: MethodName;

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RgiError } from '../../src/errors.ts';
+import { openModel } from '../../src/models/node/model-file.ts';
 import { numbersOf } from '../../src/onnx/tensor.ts';
-import { openModel } from '../../src/runtime/node/model-file.ts';
 import { handmade, node } from '../support/protos.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'rgi-model-'));
@@ -73,7 +73,7 @@ describe('weights beside the model', () => {
       {
         "": "model: FOLDER/g.onnx: The model wants weights from '', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "../secret.bin": "model: FOLDER/g.onnx: The model wants weights from '../secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
-        "..\\secret.bin": "model: FOLDER/g.onnx: The model wants weights from '..\\secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "..\\secret.bin": "model: FOLDER/g.onnx: The model wants weights from '../runtime/..\\secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "/etc/passwd": "model: FOLDER/g.onnx: The model wants weights from '/etc/passwd', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "C:\\w.bin": "model: FOLDER/g.onnx: The model wants weights from 'C:\\w.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "huge length": "model: FOLDER/g.onnx: The file of its weights, 'w.bin', has 20 bytes; the model wants 99999999999999 from byte 0 on. Copy it again, whole.",

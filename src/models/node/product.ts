@@ -2,8 +2,8 @@
 import { type TrainingSource, trainingSource } from '../../detect/node/good-pictures.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { type EncoderFlags, openEncoder } from '../encoder.ts';
-import { type OpenedGenerator, openGeneratorFile } from '../networks.ts';
+import { type EncoderFlags, openEncoder } from './encoder.ts';
+import { type OpenedGenerator, openGeneratorFile } from './networks.ts';
 
 export interface ProductModel extends OpenedGenerator {
   readonly encoder?: Graph;

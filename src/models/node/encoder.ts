@@ -1,9 +1,10 @@
 /** The encoder that goes with a generator: named by the user, or the companion that the generator's file names. */
-import { RgiError } from '../errors.ts';
-import { encoderFits } from '../inversion/start/encoded.ts';
-import type { Graph } from '../onnx/graph.ts';
-import { openModel } from '../runtime/node/model-file.ts';
-import { companionOf } from './metadata.ts';
+
+import { RgiError } from '../../errors.ts';
+import { encoderFits } from '../../inversion/start/encoded.ts';
+import type { Graph } from '../../onnx/graph.ts';
+import { companionOf } from './companions.ts';
+import { openModel } from './model-file.ts';
 import type { GeneratorFlags, OpenedGenerator } from './networks.ts';
 
 export interface EncoderFlags extends GeneratorFlags {

@@ -1,19 +1,23 @@
 /** Opens the networks a user names: the generator, adapted and described; a discriminator or feature network. */
+
 import path from 'node:path';
-import { readNpy } from '../arrays/npy.ts';
-import { messageOf, RgiError } from '../errors.ts';
-import { readBytes } from '../images/node/decode.ts';
-import { adaptGenerator } from '../inspect/adapt.ts';
-import type { ImageFacts, ImageRange, ModelFacts } from '../inspect/facts.ts';
-import { inspectModel } from '../inspect/inspect.ts';
-import { activationLayers, type Critic, criticOf } from '../inversion/generator/critic.ts';
-import { type Generator, type LatentLaw, openGenerator } from '../inversion/generator/generator.ts';
-import { encodeModel } from '../onnx/encode.ts';
-import type { Model, ValueInfo } from '../onnx/graph.ts';
-import { castTensor, isFloat, sizeOf, type Tensor, tensorOf } from '../onnx/tensor.ts';
-import { openModel } from '../runtime/node/model-file.ts';
-import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
-import { trainedHere } from './metadata.ts';
+import { readNpy } from '../../arrays/npy.ts';
+import { messageOf, RgiError } from '../../errors.ts';
+import { readBytes } from '../../images/node/decode.ts';
+import { adaptGenerator } from '../../inspect/adapt.ts';
+import type { ImageFacts, ImageRange, ModelFacts } from '../../inspect/facts.ts';
+import { inspectModel } from '../../inspect/inspect.ts';
+import type { Critic } from '../../inversion/generator/critic.ts';
+import { activationLayers, criticOf } from '../../inversion/generator/critic.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
+import { openGenerator } from '../../inversion/generator/generator.ts';
+import type { LatentLaw } from '../../inversion/generator/latent-law.ts';
+import { encodeModel } from '../../onnx/encode.ts';
+import type { Model, ValueInfo } from '../../onnx/graph.ts';
+import { castTensor, isFloat, sizeOf, type Tensor, tensorOf } from '../../onnx/tensor.ts';
+import { evaluatorOf, type Runtime } from '../../runtime/runtime.ts';
+import { trainedHere } from './companions.ts';
+import { openModel } from './model-file.ts';
 
 export interface GeneratorFlags {
   readonly generator: string;

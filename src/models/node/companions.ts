@@ -1,9 +1,9 @@
 /** What a model file says of itself under `rgi.*`. Only what can be checked is believed. */
 import path from 'node:path';
 import { z } from 'zod';
-import { RgiError } from '../errors.ts';
-import type { Model } from '../onnx/graph.ts';
-import { sha256Of } from './version.ts';
+import { RgiError } from '../../errors.ts';
+import type { Model } from '../../onnx/graph.ts';
+import { sha256Of } from './hash.ts';
 
 const companion = z.union([
   z.string().transform((file) => ({ file, sha256: undefined })),
