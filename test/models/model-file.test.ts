@@ -73,7 +73,7 @@ describe('weights beside the model', () => {
       {
         "": "model: FOLDER/g.onnx: The model wants weights from '', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "../secret.bin": "model: FOLDER/g.onnx: The model wants weights from '../secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
-        "..\\secret.bin": "model: FOLDER/g.onnx: The model wants weights from '../runtime/..\\secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "..\\secret.bin": "model: FOLDER/g.onnx: The model wants weights from '..\\secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "/etc/passwd": "model: FOLDER/g.onnx: The model wants weights from '/etc/passwd', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "C:\\w.bin": "model: FOLDER/g.onnx: The model wants weights from 'C:\\w.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "huge length": "model: FOLDER/g.onnx: The file of its weights, 'w.bin', has 20 bytes; the model wants 99999999999999 from byte 0 on. Copy it again, whole.",
