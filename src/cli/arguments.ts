@@ -45,6 +45,13 @@ export function numberIn(rule: NumberRule): (text: string) => number {
 
 export const count = numberIn({ integer: true, from: 1 });
 
+/** Whole numbers from 1 on, with commas between them. */
+export function sizes(text: string): number[] {
+  const parts = text.split(',').map((part) => Number(part.trim() || Number.NaN));
+  if (parts.every((part) => Number.isSafeInteger(part) && part > 0)) return parts;
+  throw new InvalidArgumentError('It is whole numbers from 1 on, with commas between them.');
+}
+
 /** "a,b" and repeated options, one after another. */
 export function list(text: string, before: readonly string[] = []): string[] {
   const parts = text

@@ -10,6 +10,7 @@ import {
   REFERENCE_TOLERANCE,
 } from '../inspect/gradcheck.ts';
 import { guessLatent, probeFeeds } from '../inspect/guess.ts';
+import { usualForm } from '../inspect/usual-form.ts';
 import { openModel } from '../models/node/model-file.ts';
 import { fixedInputs } from '../models/node/networks.ts';
 import type { Model } from '../onnx/graph.ts';
@@ -39,7 +40,7 @@ export async function gradcheck(file: string | undefined, flags: GradcheckFlags,
   const swallowed = file === undefined ? pairs.findIndex((pair) => !pair.includes('=')) : -1;
   const model = file ?? (swallowed >= 0 ? pairs.splice(swallowed, 1)[0] : undefined);
   if (model === undefined) throw new RgiError('usage', 'Name the model to check: rgi gradcheck g.onnx.');
-  const opened = await openModel(model);
+  const opened = usualForm(await openModel(model));
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     const byReference = flags.reference !== undefined;

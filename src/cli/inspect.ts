@@ -3,13 +3,16 @@
 import { stackImages } from '../images/image.ts';
 import { writePicture } from '../images/node/write.ts';
 import { imageGrid } from '../images/sheet.ts';
+import { adaptGenerator } from '../inspect/adapt.ts';
 import { cutPoints } from '../inspect/cuts.ts';
 import type { ModelFacts } from '../inspect/facts.ts';
 import { probeFeeds } from '../inspect/guess.ts';
 import { inspectModel } from '../inspect/inspect.ts';
+import { usualForm } from '../inspect/usual-form.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
+import { withLatentShape } from '../models/generator.ts';
 import { openModel } from '../models/node/model-file.ts';
-import { fixedInputs, type GeneratorFlags, openGeneratorFile } from '../models/node/networks.ts';
+import { type GeneratorFlags, openGeneratorFile, openingOptions } from '../models/node/networks.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Model, ValueInfo } from '../onnx/graph.ts';
 import { float32, float32Data } from '../onnx/tensor.ts';
@@ -37,12 +40,17 @@ interface Cut {
 }
 
 export async function inspect(file: string, flags: InspectFlags, io: Io): Promise<ExitCode> {
-  const model = await openModel(file);
+  const read = await openModel(file);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
-    const inputs = await fixedInputs(model.graph.inputs, flags.input ?? []);
+    const options = await openingOptions(read.graph.inputs, { ...flags, generator: file });
+    const { inputs = new Map(), latents: unknowns, output, shape, range } = options;
+    const given = withLatentShape(read, options, file);
     const evaluate = evaluatorOf(runtime, encodeModel);
-    const facts = await inspectModel(model, evaluate, { inputs, seed: flags.seed });
+    const found = await inspectModel(given, evaluate, { inputs, unknowns, output, shape, range, seed: flags.seed });
+    const adapted = found.image ? adaptGenerator(given, found.image).notes : [];
+    const facts = { ...found, notes: [...new Set([...found.notes, ...adapted])] };
+    const model = usualForm(given);
     const cuts = await findCuts(model, facts, evaluate, inputs);
     if (flags.samples !== undefined) await writeSamples(runtime, file, flags, flags.samples);
     const details = { cuts, weightNames: trainableWeights(model.graph), metadata: Object.fromEntries(model.metadata) };
@@ -157,8 +165,9 @@ function describe(
     const { withoutDerivative } = facts;
     if (withoutDerivative.length === 0)
       row('derivative', `passes from '${latent.name}' to the ${image ? 'picture' : 'output'}`);
-    else row('derivative', 'would fail:', ...withoutDerivative.map(({ message }) => message));
+    else row('derivative', 'does not pass:', ...withoutDerivative.map(({ message }) => message));
   }
+  row('refused', ...facts.refusals);
   if (cuts.length > 0) {
     // Of a run of equal shapes the last: after a mapping network that is W.
     const telling = cuts.filter(({ dims }, i) => dims.join() !== cuts[i + 1]?.dims.join()).slice(0, SHOWN_CUTS);

@@ -14,9 +14,12 @@ export interface LatentFacts {
 
 export type ImageRange = '-1..1' | '0..1' | '0..255' | 'unknown';
 
+/** The axes of a picture output; without N it has no batch axis, without C it is grey. 'flat': [N, C * H * W], or other axes. */
+export type ImageLayout = 'NCHW' | 'NHWC' | 'NHW' | 'CHW' | 'HWC' | 'HW' | 'flat';
+
 export interface ImageFacts {
   readonly output: string;
-  readonly layout: 'NCHW' | 'NHWC';
+  readonly layout: ImageLayout;
   readonly channels: number;
   readonly height: number;
   readonly width: number;
@@ -54,5 +57,7 @@ export interface ModelFacts {
   readonly batch?: BatchFacts;
   /** Nodes through which the gradient in the latent would have to pass, and cannot. */
   readonly withoutDerivative: readonly Pick<MissingRule, 'message'>[];
+  /** Why it cannot be inverted as it is, and what to do: sentences that go on after the file's name. */
+  readonly refusals: readonly string[];
   readonly notes: readonly string[];
 }

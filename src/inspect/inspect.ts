@@ -1,63 +1,83 @@
 /** Looks at a model: what it says of itself, and what it does when it is run on a few latents. Core of `rgi inspect`. */
-import { differentiate, missingRules } from '../autodiff/differentiate.ts';
-import { messageOf, RgiError } from '../errors.ts';
-import { GraphBuilder } from '../onnx/builder.ts';
+import { messageOf } from '../errors.ts';
 import type { Evaluate, Graph, Model } from '../onnx/graph.ts';
 import { numbersOf, sizeOf, type Tensor } from '../onnx/tensor.ts';
-import { prepareForGradient } from '../passes/prepare.ts';
 import { tiedWeights } from '../passes/tied.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import { randomFrom } from '../random.ts';
-import type { BatchFacts, LatentFacts, ModelFacts } from './facts.ts';
-import { findImage, guessLatent, probeFeeds } from './guess.ts';
+import type { BatchFacts, ImageRange, LatentFacts, ModelFacts } from './facts.ts';
+import { guessLatent, probeFeeds } from './guess.ts';
+import { gradientObstacles } from './obstacles.ts';
+import { doubtOf, findPicture, rangeRefusal, type Sample } from './picture.ts';
+import { furtherInputs, noPicture, openLatent, picturesToPictures } from './suitability.ts';
+import { usualForm } from './usual-form.ts';
+import { brokenWeight } from './weights.ts';
 
 export interface InspectOptions {
   /** Values of inputs other than the latent. */
   readonly inputs?: ReadonlyMap<string, Tensor>;
   /** Name of the latent input, where the guess would be wrong. */
   readonly latent?: string;
+  /** The unknowns of a search, where they were named: inputs or inner values. */
+  readonly unknowns?: readonly string[];
+  /** Name of the output that is the picture; default: the largest that looks like one. */
+  readonly output?: string;
+  /** [C, H, W] of a picture whose output has other axes. */
+  readonly shape?: readonly number[];
+  /** The picture's value range, where it is known. */
+  readonly range?: ImageRange;
   readonly seed?: number;
 }
 
 /** Facts about `model`. A model that does not run gives what can be read off it, and a note with the reason. */
 export async function inspectModel(
-  model: Model,
+  given: Model,
   evaluate: Evaluate,
   options: InspectOptions = {},
 ): Promise<ModelFacts> {
+  const model = usualForm(given);
   const { graph } = model;
   const notes = [...model.notes];
   const weights = trainableWeights(graph);
+  const broken = brokenWeight(graph);
   const said = {
-    inputs: graph.inputs,
-    outputs: graph.outputs,
+    inputs: given.graph.inputs,
+    outputs: given.graph.outputs,
     opset: model.sourceOpset,
     producer: model.producer,
     role: roleOf(model),
-    operators: operatorCounts(graph),
+    operators: operatorCounts(given.graph),
     parameters: weights.reduce((sum, name) => sum + sizeOf(graph.initializers.get(name)!.dims), 0),
     weights: weights.length,
     tiedGroups: tiedWeights(graph).length,
   };
-  const latent = guessLatent(model, options.latent);
+  const unsearched = { ...said, withoutDerivative: [] };
+  const latent = guessLatent(model, options.latent ?? inputAmong(options.unknowns, graph));
   if (!latent) {
     notes.push('No input is a float tensor: there is no latent to search.');
-    return { ...said, withoutDerivative: [], notes };
+    return { ...unsearched, refusals: [], notes };
   }
+  const open = options.inputs?.has(latent.name) ? undefined : openLatent(graph, latent);
+  if (open) return { ...unsearched, latent, refusals: [open], notes };
   const runs = await tryBatches(graph, latent, evaluate, options);
   if (runs.accepted.length === 0) {
     notes.push(`The model could not be run: ${runs.reason}`);
-    return { ...said, latent, withoutDerivative: [], notes };
+    return { ...unsearched, latent, refusals: broken ? [broken] : [], notes };
   }
   const size = runs.accepted[0];
-  const image = findImage(model, runs.samples);
-  if (!image) notes.push(noImage(latent));
+  const found = findPicture(model, runs.samples, options);
+  const image = found?.image && { ...found.image, range: options.range ?? found.image.range };
+  const further = furtherInputs(graph, latent, options);
+  notes.push(...(found ? found.notes : [noPicture(latent, runs.samples, options.shape)]));
+  const doubt = image && !options.range ? doubtOf(image) : undefined;
+  if (doubt) notes.push(doubt);
   const { couplesImages } = runs;
   const drawing = RANDOM.filter((operator) => said.operators[operator]);
   if (drawing.length > 0) {
     notes.push(`The model draws random numbers (${drawing.join(', ')}): one draw is kept for a whole inversion.`);
   }
   const feeds = probeFeeds(graph, latent, size, randomFrom(options.seed ?? 1), options.inputs);
+  const notFinite = found && !found.finite && !broken;
   return {
     ...said,
     latent,
@@ -67,22 +87,35 @@ export async function inspectModel(
       accepted: runs.accepted,
       ...(couplesImages === undefined ? {} : { couplesImages }),
     },
-    withoutDerivative: await refusals(graph, feeds, latent.name, image?.output ?? graph.outputs[0].name, evaluate),
+    withoutDerivative: await gradientObstacles(
+      graph,
+      feeds,
+      latent.name,
+      image?.output ?? options.output ?? graph.outputs[0].name,
+      evaluate,
+    ),
+    refusals: [
+      ...(broken ? [broken] : []),
+      ...(notFinite ? [NOT_FINITE] : []),
+      ...(image ? picturesToPictures(latent, image, options) : []),
+      ...(image && further ? [further] : []),
+      ...(image?.range === 'unknown' && !notFinite ? [rangeRefusal(image)] : []),
+    ],
     notes,
   };
 }
 
-function noImage(latent: LatentFacts): string {
-  const pictures = latent.dims.length === 3 && latent.dims[0] <= 4 && latent.dims[1] > 4;
-  return pictures
-    ? `The input '${latent.name}' takes pictures and no output makes any: this is a discriminator or an encoder, not a generator.`
-    : 'No output looks like a batch of pictures ([N, C, H, W] or [N, H, W, C] with 1 to 4 channels).';
+const NOT_FINITE =
+  'its pictures hold values that are not finite (NaN or infinite) at random latents. Export it again, in float32 and from a training that did not diverge.';
+
+function inputAmong(names: readonly string[] | undefined, graph: Graph): string | undefined {
+  return names?.find((name) => graph.inputs.some((input) => input.name === name && input.type === 'float32'));
 }
 
 const RANDOM = ['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Multinomial', 'Bernoulli'];
 
 interface Runs extends BatchFacts {
-  readonly samples: readonly ReadonlyMap<string, Tensor>[];
+  readonly samples: readonly Sample[];
   readonly reason: string;
 }
 
@@ -97,23 +130,25 @@ async function tryBatches(
   const wanted = graph.outputs.map((output) => output.name);
   const sizes = [...new Set([1, 2, 3, ...(typeof declared === 'number' ? [declared] : [])])].sort((a, b) => a - b);
   const accepted: number[] = [];
-  const samples: ReadonlyMap<string, Tensor>[] = [];
-  let reason = '';
+  const samples: Sample[] = [];
+  const reasons = new Map<number, string>();
   let couplesImages: boolean | undefined;
   for (const size of sizes) {
     const feeds = probeFeeds(graph, latent, size, randomFrom(seed), inputs);
     try {
-      samples.push(await evaluate(graph, feeds, wanted));
+      samples.push({ size, values: await evaluate(graph, feeds, wanted) });
       accepted.push(size);
     } catch (error) {
-      reason = messageOf(error);
+      reasons.set(size, messageOf(error));
       continue;
     }
     if (size < 2 || couplesImages !== undefined) continue;
     const others = new Map(feeds);
     others.set(latent.name, withOtherRows(feeds.get(latent.name)!, size, seed + 1));
-    couplesImages = differs(await evaluate(graph, others, wanted), samples[samples.length - 1], size);
+    couplesImages = differs(await evaluate(graph, others, wanted), samples[samples.length - 1].values, size);
   }
+  // The size that the file declares is the one that should have worked; where it is open, one picture.
+  const reason = reasons.get(typeof declared === 'number' ? declared : sizes[0]) ?? '';
   return { symbolic: typeof declared === 'string', accepted, samples, reason, couplesImages };
 }
 
@@ -134,29 +169,6 @@ function differs(a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string, Tensor>,
     const scale = Math.max(...y.slice(0, 65536).map(Math.abs), 1e-6);
     return x.some((v, i) => Math.abs(v - y[i]) > 1e-4 * scale);
   });
-}
-
-async function refusals(
-  graph: Graph,
-  feeds: ReadonlyMap<string, Tensor>,
-  latent: string,
-  output: string,
-  evaluate: Evaluate,
-): Promise<{ message: string }[]> {
-  const one = { ...graph, outputs: graph.outputs.filter((o) => o.name === output) };
-  try {
-    const primal = await prepareForGradient(one, feeds, evaluate, { wrt: [latent] });
-    const missing = missingRules(primal, [output], [latent]);
-    if (missing.length > 0) return missing.map(({ message }) => ({ message }));
-    // A rule may still refuse a form of its operator: only emitting the gradient tells.
-    const b = new GraphBuilder(primal);
-    const gradients = differentiate(b, primal, new Map([[output, b.reserve(b.fresh('cotangent'))]]), [latent]);
-    if (gradients.has(latent)) return [];
-    return [{ message: `The output '${output}' does not depend on '${latent}' through operators with a derivative.` }];
-  } catch (error) {
-    if (error instanceof RgiError) return [{ message: error.message }];
-    throw error;
-  }
 }
 
 function roleOf(model: Model): string | undefined {

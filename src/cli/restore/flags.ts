@@ -1,15 +1,15 @@
 /** `rgi restore`: its options as commander reads them, and what a method gets of them. */
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { RgiError } from '../../errors.ts';
 import type { Fit } from '../../images/resize.ts';
-import type { ImageFacts, ImageRange } from '../../inspect/facts.ts';
+import type { ImageRange } from '../../inspect/facts.ts';
 import type { LatentLaw } from '../../inversion/generator/generator.ts';
 import { type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { PRESETS } from '../../inversion/methods/presets.ts';
 import { METHOD_NAMES, type MethodName } from '../../inversion/spec/method.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
 import { DEVICES, type Device } from '../../runtime/runtime.ts';
-import { choice, count, list, numberIn, oneOf, repeated } from '../arguments.ts';
+import { choice, count, list, numberIn, oneOf, repeated, sizes } from '../arguments.ts';
 
 export type MethodFlags = Omit<MethodOptions, 'thresholdGrey' | 'method'> & {
   readonly method?: MethodName;
@@ -86,8 +86,14 @@ export function addGeneratorOptions(command: Command): Command {
         'law the latents are drawn from (default: as the file says, else normal)',
       ).argParser(oneOf<LatentLaw>(['normal', 'uniform', 'unit'])),
     )
+    .addOption(
+      new Option(
+        '--latent-shape <sizes>',
+        'shape of one latent, where the file leaves it open: 128, or 512,1,1',
+      ).argParser(sizes),
+    )
     .option('--input <name=value>', 'value of another input: a number, or a .npy file; repeatable', repeated)
-    .option('--output-name <name>', 'the output that is the picture (default: the first that looks like one)')
+    .option('--output-name <name>', 'the output that is the picture (default: the largest that looks like one)')
     .addOption(
       new Option(
         '--range <range>',
@@ -96,9 +102,20 @@ export function addGeneratorOptions(command: Command): Command {
     )
     .addOption(
       new Option('--layout <layout>', "the generator's axes: NCHW or NHWC (default: found out)").argParser(
-        oneOf<ImageFacts['layout']>(['NCHW', 'NHWC']),
+        oneOf<'NCHW' | 'NHWC'>(['NCHW', 'NHWC']),
+      ),
+    )
+    .addOption(
+      new Option('--shape <c,h,w>', "channels, height and width of a generator's flat pictures").argParser(
+        pictureShape,
       ),
     );
+}
+
+function pictureShape(text: string): number[] {
+  const shape = sizes(text);
+  if (shape.length === 3 && shape[0] <= 4) return shape;
+  throw new InvalidArgumentError('It is channels (1 to 4), height and width, such as 1,28,28.');
 }
 
 export function addRuntimeOptions(command: Command): Command {

@@ -1,6 +1,7 @@
 /** The encoder that goes with a generator: named by the user, or the companion that the generator's file names. */
 
 import { RgiError } from '../../errors.ts';
+import { brokenWeight } from '../../inspect/weights.ts';
 import { encoderFits } from '../../inversion/start/encoded.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { companionOf } from './companions.ts';
@@ -24,6 +25,8 @@ export async function openEncoder(opened: OpenedGenerator, flags: EncoderFlags):
   const file = flags.encoder === 'none' ? undefined : (flags.encoder ?? companion);
   if (file === undefined) return undefined;
   const { graph } = await openModel(file);
+  const broken = brokenWeight(graph);
+  if (broken) throw new RgiError('model', `${file}: ${broken}`, { file });
   if (encoderFits(opened.generator, graph)) return { file, graph };
   throw new RgiError('model', `${file} does not map the generator's pictures to its latent; give --encoder none.`, {
     file,
