@@ -7,6 +7,7 @@
 export const LAYERS: readonly string[] = [
   'errors',
   'random',
+  'files',
   'onnx',
   'arrays',
   'autodiff',
@@ -30,7 +31,7 @@ export const LAYERS: readonly string[] = [
 
 /** Where node: modules may be imported; all else is the core, which runs in a browser. */
 const NODE_SIDE = [
-  /^src\/(runtime|images|datasets|gan|detect|evaluate|report|theory)\/node\//,
+  /^src\/(files|runtime|images|datasets|gan|detect|evaluate|report|theory)\/node\//,
   /^src\/cli\//,
   /^src\/node\.ts$/,
 ];
