@@ -10,7 +10,7 @@ import { invert } from '../inversion/methods/invert.ts';
 import { reuse } from '../inversion/reuse.ts';
 import { createSolver } from '../inversion/solver.ts';
 import { rows } from '../inversion/starts.ts';
-import { psnr } from '../metrics/fidelity.ts';
+import { limited, psnr } from '../metrics/fidelity.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
@@ -123,7 +123,7 @@ export async function run(
 /** PSNR of each made picture against its own. */
 export function fidelities(images: Image, made: Tensor): number[] {
   const clipped = clip(made as Image);
-  return imagesOf(images).map((image, i) => psnr(image, imageAt(clipped, i)));
+  return imagesOf(images).map((image, i) => limited(psnr(image, imageAt(clipped, i))));
 }
 
 function medianOf(values: readonly number[]): number {

@@ -113,13 +113,10 @@ const CODES: Readonly<Record<string, FileReason>> = {
 /** An error of the file system as one of the model; what already is one stays as it is. */
 function unreadable(error: unknown, what: string): RgiError {
   if (error instanceof RgiError && error.code === 'model') return error;
-  const details = error instanceof RgiError ? error.details : undefined;
-  const code = String((error as { code?: unknown }).code ?? 'unknown error');
+  const [details, origin] = error instanceof RgiError ? [error.details, error.cause] : [undefined, error];
+  const code = String((origin as { code?: unknown } | undefined)?.code ?? 'unknown error');
   const reason = details?.kind === 'file' ? details.reason : (CODES[code] ?? 'unreadable');
-  const words =
-    REASONS[reason] ??
-    (code === 'ELOOP' || /leads to itself/.test(String(error))
-      ? 'is a symbolic link that leads to itself'
-      : `cannot be read (${code})`);
+  const loop = code === 'ELOOP' ? 'is a symbolic link that leads to itself' : undefined;
+  const words = REASONS[reason] ?? loop ?? `cannot be read (${code})`;
   return new RgiError('model', `${what} ${words}.`, {}, { cause: error });
 }
