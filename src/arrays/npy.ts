@@ -1,7 +1,9 @@
 /** NumPy's `.npy` and `.npz` files: little-endian numbers, row-major once read. Format: numpy.lib.format, versions 1 to 3. */
-import { unzipSync, zipSync } from 'fflate';
-import { messageOf, RgiError } from '../errors.ts';
-import { type ElementType, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import { zipSync } from 'fflate';
+import { RgiError } from '../errors.ts';
+import { type ElementType, type Tensor, zeros } from '../onnx/tensor.ts';
+import { readNpyHeader } from './npy-header.ts';
+import { unzip } from './zip.ts';
 
 const DESCRIPTIONS: Partial<Record<ElementType, string>> = {
   float32: '<f4',
@@ -18,40 +20,34 @@ const DESCRIPTIONS: Partial<Record<ElementType, string>> = {
   bool: '|b1',
 };
 
-/** Reads one array (Fortran order is turned to C order). Throws `input` for anything that is not a little-endian numeric `.npy`. */
+/**
+ * Reads one array (Fortran order is turned to C order). Throws `input` for anything that is not a little-endian numeric `.npy`
+ * whose data is there: nothing is allocated for what a header claims only.
+ */
 export function readNpy(bytes: Uint8Array): Tensor {
-  if (bytes.length < 12 || bytes[0] !== 0x93 || String.fromCharCode(...bytes.subarray(1, 6)) !== 'NUMPY') {
-    throw new RgiError('input', 'This is not a .npy file.');
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const long = bytes[6] >= 2;
-  const start = (long ? 12 : 10) + (long ? view.getUint32(8, true) : view.getUint16(8, true));
-  const header = new TextDecoder('latin1').decode(bytes.subarray(long ? 12 : 10, start));
-  const description = /'descr':\s*'([^']+)'/.exec(header)?.[1] ?? '';
-  const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
-  if (shape === undefined) throw new RgiError('input', 'The .npy file has no shape: its header is damaged.');
+  const { start, description, fortranOrder, dims } = readNpyHeader(bytes);
   const type = (Object.keys(DESCRIPTIONS) as ElementType[]).find(
     (key) => DESCRIPTIONS[key]!.slice(1) === description.slice(1),
   );
   if (!type || description.startsWith('>')) {
     throw new RgiError('input', `The .npy file holds '${description}' values; little-endian numbers are read.`);
   }
-  const dims = shape
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean)
-    .map(Number);
-  // Before anything is allocated: a header may claim any size.
-  const expected = sizeOf(dims) * zeros(type, [1]).data.byteLength;
+  const width = zeros(type, [1]).data.byteLength;
+  const values = dims.reduce((product, dim) => product * dim, 1);
+  const expected = values * width;
+  // An axis of length 0 beside a huge one makes no bytes, but no array either.
+  if (!Number.isSafeInteger(dims.reduce((product, dim) => product * Math.max(1, dim), width))) {
+    throw new RgiError('input', `The .npy file declares the impossible shape (${dims.join(', ')}).`);
+  }
   if (bytes.length - start < expected) {
     throw new RgiError(
       'input',
-      `The .npy file is cut short: ${sizeOf(dims)} values need ${expected} bytes, ${bytes.length - start} are there.`,
+      `The .npy file is cut short: ${values} values need ${expected} bytes, ${bytes.length - start} are there.`,
     );
   }
   const tensor = zeros(type, dims);
   new Uint8Array(tensor.data.buffer).set(bytes.subarray(start, start + expected));
-  return /'fortran_order':\s*True/.test(header) ? fromFortranOrder(tensor) : tensor;
+  return fortranOrder ? fromFortranOrder(tensor) : tensor;
 }
 
 /** Data whose first axis varies fastest, as NumPy stores transposed arrays, to row-major. */
@@ -82,15 +78,12 @@ export function writeNpy(tensor: Tensor): Uint8Array {
   return bytes;
 }
 
-/** Reads every array of an `.npz` archive. */
-export function readNpz(bytes: Uint8Array): Map<string, Tensor> {
-  let entries: Record<string, Uint8Array>;
-  try {
-    entries = unzipSync(bytes);
-  } catch (error) {
-    throw new RgiError('input', `This is not an .npz archive, or it is cut short (${messageOf(error)}).`);
-  }
-  return new Map(Object.entries(entries).map(([name, data]) => [name.replace(/\.npy$/, ''), readNpy(data)]));
+/** Arrays of an archive come to at most so many bytes, unless a reader says otherwise. */
+const MAX_ARCHIVE_BYTES = 2 ** 31 - 1;
+
+/** Reads every array of an `.npz` archive; throws `input` where they come to more than `limit` bytes. */
+export function readNpz(bytes: Uint8Array, limit = MAX_ARCHIVE_BYTES): Map<string, Tensor> {
+  return new Map([...unzip(bytes, limit)].map(([name, data]) => [name.replace(/\.npy$/, ''), readNpy(data)]));
 }
 
 /** The arrays as an `.npz` archive; weights hardly shrink, and are written much faster without `compress`. */

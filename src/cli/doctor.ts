@@ -1,10 +1,9 @@
 /** `rgi doctor`: what is installed, which devices there are, and whether a generator can be inverted at all. */
-import { limited } from '../evaluate/inpaint/score.ts';
 import { clip, imageAt } from '../images/image.ts';
 import { buildMethod } from '../inversion/methods/index.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
 import { plannedSteps, restoreImages } from '../inversion/solve/restore.ts';
-import { psnr } from '../metrics/fidelity.ts';
+import { limited, psnr } from '../metrics/fidelity.ts';
 import { type GeneratorFlags, openGeneratorFile } from '../models/node/networks.ts';
 import { createRuntime, probeDevices } from '../runtime/node/index.ts';
 import { EXIT, type ExitCode } from './failures.ts';

@@ -6,7 +6,7 @@
  */
 import { RgiError } from '../errors.ts';
 import { randomFrom } from '../random.ts';
-import { type Dataset, mixed } from './dataset.ts';
+import { type Dataset, mixed, type StoredPicture } from './dataset.ts';
 
 /** Few, so that few held pictures have a neighbour that is learnt from; several, so that they are of all kinds. */
 const BLOCKS = 4;
@@ -84,12 +84,87 @@ export function heldOutOf(names: readonly string[], held: number, seed: number):
 }
 
 /**
+ * Which group each is of when equal contents stay together: the groups of the names merged where they share a content; without
+ * groups, one per content. Undefined where there are no groups and no two contents are equal.
+ */
+export function joined(contents: readonly unknown[], groups?: readonly number[]): number[] | undefined {
+  if (!groups && new Set(contents).size === contents.length) return undefined;
+  const parent = new Map<unknown, unknown>();
+  const rootOf = (key: unknown): unknown => {
+    let at = key;
+    while (parent.has(at)) at = parent.get(at);
+    return at;
+  };
+  // A content and a group are nodes; a picture is an edge between its two.
+  const nodes = contents.map((content) => `content ${String(content)}`);
+  for (const [i, node] of nodes.entries()) {
+    const [a, b] = [rootOf(node), groups ? rootOf(`group ${groups[i]}`) : rootOf(node)];
+    if (a !== b) parent.set(a, b);
+  }
+  const numbers = new Map<unknown, number>();
+  return nodes.map((node) => {
+    const root = rootOf(node);
+    const number = numbers.get(root) ?? numbers.size;
+    numbers.set(root, number);
+    return number;
+  });
+}
+
+/** As `heldOutOf`, and pictures of equal content (`contents` holds a digest of each) are all held out, or none of them is. */
+export function heldOutApart(
+  names: readonly string[],
+  contents: readonly unknown[],
+  held: number,
+  seed: number,
+): number[] {
+  if (new Set(contents).size === contents.length) return heldOutOf(names, held, seed);
+  const first = new Map<unknown, number>();
+  contents.forEach((content, i) => {
+    if (!first.has(content)) first.set(content, i);
+  });
+  const groups = groupsOf(names);
+  const whole = groups && heldGroups(joined(contents, groups)!, held, seed);
+  if (whole) return whole;
+  const distinct = [...first.values()];
+  if (distinct.length <= held) {
+    throw new RgiError(
+      'input',
+      `The ${names.length} pictures are only ${distinct.length} different ones: they cannot spare ${held} for measuring; give more pictures.`,
+    );
+  }
+  const out = new Set(heldOut(distinct.length, held, seed).map((position) => contents[distinct[position]]));
+  return names.flatMap((_, i) => (out.has(contents[i]) ? [i] : []));
+}
+
+/** A number for each picture's content: equal for pictures of equal size and bytes only. */
+export function contentsOf(pictures: readonly StoredPicture[]): number[] {
+  const known = new Map<string, number[]>();
+  return pictures.map(({ height, width, data }, i) => {
+    // FNV-1a over the bytes finds candidates; the bytes themselves decide.
+    let hash = 0x811c9dc5;
+    for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193);
+    const key = `${height}x${width} ${hash >>> 0}`;
+    const candidates = known.get(key) ?? [];
+    const equal = candidates.find((j) => pictures[j].data.every((byte, at) => byte === data[at]));
+    if (equal === undefined) known.set(key, [...candidates, i]);
+    return equal ?? i;
+  });
+}
+
+/** What is said where some pictures are equal; undefined where all differ. */
+export function copiesSentence(contents: readonly unknown[]): string | undefined {
+  const distinct = new Set(contents).size;
+  if (distinct === contents.length) return undefined;
+  return `${contents.length} pictures are only ${distinct} different ones; copies stay together, so that none is measured on that was learnt from.`;
+}
+
+/**
  * The dataset in two, both in their order: at least `held` pictures held out (more where groups are kept together), and the
- * others for training.
+ * others for training. Pictures of equal content are all on one side.
  */
 export function split(dataset: Dataset, held: number, seed: number): { train: Dataset; held: Dataset } {
   const names = dataset.pictures.map((picture) => picture.name);
-  const out = new Set(heldOutOf(names, held, seed));
+  const out = new Set(heldOutApart(names, contentsOf(dataset.pictures), held, seed));
   const part = (inside: boolean): Dataset => ({
     ...dataset,
     pictures: dataset.pictures.filter((_, i) => out.has(i) === inside),

@@ -11,7 +11,7 @@ import { reuse } from '../inversion/compile/reuse.ts';
 import { type Generator, openGenerator } from '../inversion/generator/generator.ts';
 import { invert } from '../inversion/methods/invert.ts';
 import { runMethod } from '../inversion/solve/driver.ts';
-import { psnr } from '../metrics/fidelity.ts';
+import { limited, psnr } from '../metrics/fidelity.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
@@ -118,7 +118,7 @@ export async function run(
 /** PSNR of each made picture against its own. */
 export function fidelities(images: Image, made: Tensor): number[] {
   const clipped = clip(made as Image);
-  return imagesOf(images).map((image, i) => psnr(image, imageAt(clipped, i)));
+  return imagesOf(images).map((image, i) => limited(psnr(image, imageAt(clipped, i))));
 }
 
 function medianOf(values: readonly number[]): number {

@@ -10,6 +10,14 @@ const RANGE = 2;
 
 type Picture = Tensor<'float32'>;
 
+/** Equal pictures have an infinite PSNR, of which there is no mean; float32 does not tell pictures nearer than this apart. */
+export const PSNR_LIMIT = 150;
+
+/** A PSNR in dB, at most `PSNR_LIMIT`: a number that can be averaged, printed and stored as JSON. */
+export function limited(decibels: number): number {
+  return Math.min(PSNR_LIMIT, decibels);
+}
+
 /** Mean squared error over all values of two pictures of one shape. */
 export function meanSquaredError(a: Picture, b: Picture): number {
   sameShape(a, b);

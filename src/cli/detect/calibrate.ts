@@ -121,7 +121,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
     );
     const files = await writePolicy(flags.generator, calibration.policy);
     progress.clear();
-    const notes = [...product.notes, ...notesOf(product, good.learnt), ...calibration.notes];
+    const notes = [...product.notes, ...good.notes, ...notesOf(product, good.learnt), ...calibration.notes];
     if (flags.json)
       printJson(io, {
         name: flags.name,

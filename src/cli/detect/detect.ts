@@ -13,6 +13,7 @@ import { openProduct } from '../../models/node/product.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
+import { inputOptions } from '../inputs.ts';
 import { type Io, jsonText, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { checkFolder } from '../restore/command.ts';
@@ -22,7 +23,7 @@ import type { DetectFlags } from './flags.ts';
 const FILES = { manifest: 'manifest.json', results: 'results.jsonl', scores: 'scores.csv' } as const;
 
 export async function detectCommand(patterns: readonly string[], flags: DetectFlags, io: Io): Promise<ExitCode> {
-  const sources = await expandInputs(patterns);
+  const sources = await expandInputs(patterns, inputOptions(flags, io));
   await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {

@@ -1,5 +1,5 @@
 /** Pictures of a detection set, brought to one size: good ones to learn from and to set thresholds on, and those to test. */
-import { heldOutCount, heldOutOf } from '../../datasets/held-out.ts';
+import { copiesSentence, heldOutApart, heldOutCount } from '../../datasets/held-out.ts';
 import { storedPicture } from '../../datasets/node/folder.ts';
 import { evenly } from '../../datasets/sampling.ts';
 import type { TrainingSource } from '../../detect/node/good-pictures.ts';
@@ -9,9 +9,8 @@ import type { TestPicture } from '../../evaluate/detect/trial.ts';
 import type { DetectionSet, Sample } from '../../evaluate/node/detection-layouts.ts';
 import { hashOf } from '../../evaluate/node/store.ts';
 import { pictureDigest } from '../../gan/node/files.ts';
-import { type Image, stackImages, toGrey } from '../../images/image.ts';
-import { type Picture, type ReadOptions, readMask, readPicture } from '../../images/node/read.ts';
-import { place } from '../../images/resize.ts';
+import { type Image, stackImages } from '../../images/image.ts';
+import { type ReadOptions, readMask, readPicture } from '../../images/node/read.ts';
 import { sha256Of } from '../version.ts';
 import type { DetectFlags } from './detect-flags.ts';
 import type { PictureShape } from './detectors.ts';
@@ -53,19 +52,38 @@ export async function loadSet(
     grey: flags.grey,
   };
   const good: { name: string; image: Image; sha256: string }[] = [];
-  for (const { name, path: file } of evenly(set.train, flags.learn ?? set.train.length)) {
-    const image = await survive(file, async () => (await readPicture(file, options)).image);
-    if (image) good.push({ name, image, sha256: await sha256Of(file) });
+  const tested = new Set<string>();
+  // What cannot be read is named when it is read.
+  for (const { path: file } of set.test) tested.add(await sha256Of(file).catch(() => ''));
+  const { learn = set.train.length } = flags;
+  let alsoTested = 0;
+  // Those that drop out are replaced, by others as evenly spread.
+  let waiting = [...set.train];
+  while (good.length < learn && waiting.length > 0) {
+    const some = new Set(evenly(waiting, Math.min(learn - good.length, waiting.length)));
+    waiting = waiting.filter((one) => !some.has(one));
+    for (const { name, path: file } of some) {
+      const image = await survive(file, async () => (await readPicture(file, options)).image);
+      if (!image) continue;
+      const sha256 = await sha256Of(file);
+      if (tested.has(sha256)) alsoTested++;
+      else good.push({ name, image, sha256 });
+    }
   }
+  const order = new Map(set.train.map(({ name }, i) => [name, i]));
+  good.sort((a, b) => order.get(a.name)! - order.get(b.name)!);
   if (good.length < 2)
     throw new RgiError('input', `${set.name} has ${good.length} good pictures; at least two are needed.`);
   const { held, notes } = heldPositions(good, source, flags);
   const counts = new Map<string, number>();
   const test: TestPicture[] = [];
+  const doubts: string[] = [];
   for (const sample of set.test) {
     const seen = counts.get(sample.defect) ?? 0;
     if (flags.count !== undefined && seen >= flags.count) continue;
-    const picture = await survive(sample.path, () => readSample(sample, options, set.labels));
+    const picture = await survive(sample.path, () =>
+      readSample(sample, options, set.labels, (doubt) => doubts.push(doubt)),
+    );
     if (!picture) continue;
     counts.set(sample.defect, seen + 1);
     test.push(picture);
@@ -77,9 +95,18 @@ export async function loadSet(
     held: stackImages(good.filter((_, i) => held.has(i)).map((one) => one.image)),
     test,
     failed,
-    notes: [...notes, ...masksNote(test, set.about)],
+    notes: [...notes, ...equalNotes(good, alsoTested), ...doubts, ...masksNote(test, set.about)],
     hash: hashOf(good.map((one, i) => [one.sha256, held.has(i)])),
   };
+}
+
+/** What is said of pictures that are equal. */
+function equalNotes(good: readonly { readonly sha256: string }[], alsoTested: number): string[] {
+  const copies = copiesSentence(good.map((one) => one.sha256));
+  return [
+    ...(alsoTested > 0 ? [`${alsoTested} good pictures are test pictures too, and are left out of learning.`] : []),
+    ...(copies ? [copies] : []),
+  ];
 }
 
 /** What follows from masks that are not there. */
@@ -102,7 +129,7 @@ const LEAST_UNSEEN = 8;
  * or blocks of names, by the rule of `rgi train`.
  */
 function heldPositions(
-  good: readonly { readonly name: string; readonly image: Image }[],
+  good: readonly { readonly name: string; readonly image: Image; readonly sha256: string }[],
   source: TrainingSource | undefined,
   { held, seed }: DetectFlags,
 ): { held: ReadonlySet<number>; notes: string[] } {
@@ -113,7 +140,8 @@ function heldPositions(
     return { held: new Set(unseen), notes: [] };
   const wanted = Math.min(held ?? heldOutCount(good.length), Math.floor(good.length / 2));
   const names = good.map(({ name }) => name);
-  const positions = heldOutOf(names, wanted, seed);
+  const contents = good.map(({ sha256 }) => sha256);
+  const positions = heldOutApart(names, contents, wanted, seed);
   const known = source ? positions.filter((i) => !unseen.includes(i)).length : 0;
   const notes =
     known > 0
@@ -124,7 +152,12 @@ function heldPositions(
   return { held: new Set(positions), notes };
 }
 
-async function readSample(sample: Sample, options: ReadOptions, labels: boolean): Promise<TestPicture> {
+async function readSample(
+  sample: Sample,
+  options: ReadOptions,
+  labels: boolean,
+  onDoubt: (sentence: string) => void,
+): Promise<TestPicture> {
   const picture = await readPicture(sample.path, options);
   const [, , height, width] = picture.image.dims;
   const truth =
@@ -132,9 +165,7 @@ async function readSample(sample: Sample, options: ReadOptions, labels: boolean)
       ? new Float32Array(height * width)
       : sample.mask === undefined
         ? undefined
-        : labels
-          ? await labelMask(sample.mask, picture)
-          : (await readMask(sample.mask, picture)).data;
+        : (await readMask(sample.mask, picture, { ...(labels ? { labels } : {}), onDoubt })).data;
   return {
     name: sample.name,
     defect: sample.defect,
@@ -142,13 +173,4 @@ async function readSample(sample: Sample, options: ReadOptions, labels: boolean)
     sha256: await sha256Of(sample.path),
     ...(truth ? { truth } : {}),
   };
-}
-
-/** A label image: every value but 0 is defect. */
-async function labelMask(file: string, like: Picture): Promise<Float32Array> {
-  const { height, width } = like.source;
-  const stored = toGrey((await readPicture(file, { size: { height, width } })).image);
-  const binary = { ...stored, data: stored.data.map((v) => (v > -1 + 1e-4 ? 1 : 0)) };
-  const [, , h, w] = like.image.dims;
-  return place(binary, { height: h, width: w }, like.placement, 'area').data.map((v) => (v > 0.5 ? 1 : 0));
 }

@@ -76,7 +76,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
         networks: networks.described,
       },
       methods: Object.fromEntries(contestants.map(({ recipe, description: about }) => [recipe.name, about])),
-      notes: [...opened.notes, ...networks.notes, ...criticNotes(recipes, opened, networks)],
+      notes: [...set.notes, ...opened.notes, ...networks.notes, ...criticNotes(recipes, opened, networks)],
       failed,
     };
     const report = reporter(head, runtime, flags, io);

@@ -14,6 +14,7 @@ import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openGeneratorFile 
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
+import { inputOptions } from '../inputs.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { sha256Of, VERSION } from '../version.ts';
 import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
@@ -31,7 +32,7 @@ import { runPictures } from './run.ts';
 
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
-  const sources = await findSources(patterns, flags.mask);
+  const sources = await findSources(patterns, flags.mask, inputOptions(flags, io));
   await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {

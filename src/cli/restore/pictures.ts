@@ -3,7 +3,8 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { type Image, imageAt, type Mask } from '../../images/image.ts';
-import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
+import { isPictureName } from '../../images/node/formats.ts';
+import { type ExpandOptions, expandInputs, type InputFile } from '../../images/node/inputs.ts';
 import { readMask, readPicture } from '../../images/node/read.ts';
 import type { Fit } from '../../images/resize.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -21,16 +22,23 @@ export interface Item {
   /** 1 in the margins that `contain` left, [1,1,H,W]. */
   readonly outside?: Mask;
   readonly notes: readonly string[];
+  /** Of these, what is to be said aloud: what is doubtful about its mask. */
+  readonly doubts: readonly string[];
 }
 
-export async function findSources(patterns: readonly string[], masks: string | undefined): Promise<Source[]> {
-  const files = await expandInputs(patterns);
+export async function findSources(
+  patterns: readonly string[],
+  masks: string | undefined,
+  options: ExpandOptions = {},
+): Promise<Source[]> {
+  const files = await expandInputs(patterns, options);
   if (masks === undefined) return files;
   const found = await stat(masks).catch(() => undefined);
   if (!found) throw new RgiError('input', `The mask ${masks} does not exist.`, { file: masks });
   if (!found.isDirectory()) return files.map((file) => ({ ...file, mask: masks }));
   const byStem = new Map<string, string>();
-  for (const entry of (await readdir(masks)).sort()) byStem.set(path.parse(entry).name, path.join(masks, entry));
+  for (const entry of (await readdir(masks)).filter(isPictureName).sort())
+    byStem.set(path.parse(entry).name, path.join(masks, entry));
   const withMasks = files.map((file) => ({ ...file, mask: maskFor(file, byStem) }));
   const without = withMasks.filter((file) => file.mask === undefined);
   if (without.length > 0) {
@@ -66,8 +74,10 @@ export async function readSource(source: Source, generator: Generator, flags: Re
     fit: flags.fit,
     grey: flags.grey,
   }).catch(withFlagNames);
-  const masks = source.mask === undefined ? undefined : await readMask(source.mask, picture);
-  const notes: string[] = [];
+  const doubts: string[] = [];
+  const onDoubt = (sentence: string) => doubts.push(sentence);
+  const masks = source.mask === undefined ? undefined : await readMask(source.mask, picture, { onDoubt });
+  const notes: string[] = [...doubts];
   const { height: h, width: w, channels: c } = picture.source;
   if (h !== height || w !== width)
     notes.push(`Stored as ${w} x ${h} pixels, brought to ${width} x ${height} by '${flags.fit}'.`);
@@ -80,6 +90,7 @@ export async function readSource(source: Source, generator: Generator, flags: Re
     ...(masks ? { mask: imageAt(masks, i) } : {}),
     ...(picture.outside ? { outside: picture.outside } : {}),
     notes,
+    doubts,
   }));
 }
 

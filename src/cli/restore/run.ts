@@ -59,6 +59,7 @@ export async function runPictures(
   const records: ImageRecord[] = [];
   const waiting: Waiting[] = [];
   const names = new Set<string>();
+  const doubted = new Set<string>();
   const hashOf = memoised(sha256Of);
   let unread = sources.length;
   let inverted = 0;
@@ -130,6 +131,9 @@ export async function runPictures(
     unread--;
     try {
       const items = await readSource(source, job.generator, flags);
+      // A mask for all pictures is doubted once.
+      for (const doubt of items[0].doubts) if (!doubted.has(doubt)) tell(`warning: ${doubt}`);
+      for (const doubt of items[0].doubts) doubted.add(doubt);
       const hashes: Hashes = {
         sha256: await hashOf(source.path),
         ...(source.mask === undefined ? {} : { maskSha256: await hashOf(source.mask) }),

@@ -1,12 +1,13 @@
 /** A folder of pictures (flat, nested, or in MVTec's layout) as a dataset in memory; broken pictures are left out and named. */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { messageOf, RgiError } from '../../errors.ts';
+import { fileError, messageOf, optionError } from '../../errors.ts';
 import { type Image, isGreyInColour, shapeOf, toPixels } from '../../images/image.ts';
-import { naturalOrder } from '../../images/node/inputs.ts';
 import { readPicture } from '../../images/node/read.ts';
+import { passedOver, treeOf } from '../../images/node/walk.ts';
 import { resize } from '../../images/resize.ts';
 import type { Dataset, StoredPicture } from '../dataset.ts';
+import { evenly } from '../sampling.ts';
 import { workingSize } from '../working-size.ts';
 
 export interface FolderOptions {
@@ -21,8 +22,10 @@ export interface FolderOptions {
   readonly kind?: 'object' | 'crops';
   readonly scale?: number;
   readonly mirror?: boolean;
-  /** At most this many pictures, evenly spread over the folder. */
+  /** At most this many pictures, evenly spread over the folder; in place of those that cannot be used others are read. */
   readonly limit?: number;
+  /** Which pictures the limit counts (default: all that can be used); the others that were read are given, too. */
+  readonly counts?: (picture: StoredPicture) => boolean;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -37,49 +40,64 @@ export interface LoadedFolder {
   /** The folder that the pictures are in: `train/good` of an MVTec layout. */
   readonly folder: string;
   readonly broken: readonly BrokenPicture[];
+  /** What was passed over, one sentence each. */
+  readonly notes: readonly string[];
 }
-
-const EXTENSION = /\.(png|jpe?g|webp|tiff?|bmp|gif|avif|heic|npy)$/i;
 
 /** Pictures of which the channels are learnt. */
 const LOOKED_AT = 8;
 
 /** Reads the pictures of `folder`; throws `input` where there are none that can be used. */
 export async function loadFolder(folder: string, options: FolderOptions): Promise<LoadedFolder> {
-  const { size, kind = 'object', mirror = false, limit } = options;
-  if (!(size >= 8 && Number.isInteger(Math.log2(size))))
-    throw new RgiError('usage', `The size must be a power of two from 8 on (32, 64, 128, 256), not ${size}.`);
-  const root = await trainingFolder(folder);
-  const all = await picturesUnder(root);
-  if (all.length === 0) throw new RgiError('input', `The folder ${root} holds no pictures.`, { file: root });
-  const files =
-    limit && limit < all.length
-      ? Array.from({ length: limit }, (_, i) => all[Math.floor((i * all.length) / limit)])
-      : all;
-  const broken: BrokenPicture[] = [];
-  const survive = async <T>(file: string, read: () => Promise<T>): Promise<T | undefined> => {
-    try {
-      return await read();
-    } catch (error) {
-      broken.push({ file, reason: messageOf(error) });
-      return undefined;
-    }
-  };
-  const channels = options.channels ?? (await channelsOf(files.slice(0, LOOKED_AT)));
-  const pictures: StoredPicture[] = [];
-  for (const [i, file] of files.entries()) {
-    options.signal?.throwIfAborted();
-    const name = path.relative(root, file).split(path.sep).join('/');
-    const picture = await survive(file, () => stored(file, name, channels, size, kind, options.scale ?? 1));
-    if (picture) pictures.push(picture);
-    options.onProgress?.(i + 1, files.length);
-  }
-  if (pictures.length === 0) {
-    throw new RgiError('input', `None of the ${files.length} pictures in ${root} could be used: ${broken[0].reason}`, {
-      file: root,
+  const { size, kind = 'object', mirror = false, limit = Number.POSITIVE_INFINITY, counts = () => true } = options;
+  if (!(size >= 8 && Number.isInteger(Math.log2(size)))) {
+    throw optionError(`The size must be a power of two from 8 on (32, 64, 128, 256), not ${size}.`, {
+      option: 'size',
+      problem: 'value',
+      received: size,
     });
   }
-  return { dataset: { channels, size, pictures, mirror }, folder: root, broken };
+  const root = await trainingFolder(folder);
+  const tree = await treeOf(root);
+  const all = tree.pictures;
+  if (all.length === 0) {
+    const passed = passedOver(root, tree).join(' ');
+    throw fileError(root, 'empty', `The folder ${root} holds no pictures.${passed && ` ${passed}`}`);
+  }
+  const broken: BrokenPicture[] = [];
+  const first = evenly(all, Math.min(limit, all.length));
+  const channels = options.channels ?? (await channelsOf(first.slice(0, LOOKED_AT)));
+  const pictures = new Map<string, StoredPicture>();
+  let waiting = [...all];
+  let counted = 0;
+  let read = 0;
+  // Those that drop out are replaced, by others as evenly spread.
+  while (counted < limit && waiting.length > 0) {
+    const some = new Set(evenly(waiting, Math.min(limit - counted, waiting.length)));
+    waiting = waiting.filter((file) => !some.has(file));
+    for (const file of some) {
+      options.signal?.throwIfAborted();
+      const name = path.relative(root, file).split(path.sep).join('/');
+      try {
+        const picture = await stored(file, name, channels, size, kind, options.scale ?? 1);
+        pictures.set(file, picture);
+        if (counts(picture)) counted++;
+      } catch (error) {
+        broken.push({ file, reason: messageOf(error) });
+      }
+      options.onProgress?.(++read, Math.max(read, first.length));
+    }
+  }
+  if (pictures.size === 0) {
+    throw fileError(root, 'values', `None of the ${read} pictures in ${root} could be used: ${broken[0].reason}`);
+  }
+  const inOrder = all.flatMap((file) => pictures.get(file) ?? []);
+  return {
+    dataset: { channels, size, pictures: inOrder, mirror },
+    folder: root,
+    broken,
+    notes: passedOver(root, tree),
+  };
 }
 
 async function stored(
@@ -126,23 +144,7 @@ async function channelsOf(files: readonly string[]): Promise<1 | 3> {
 
 async function trainingFolder(folder: string): Promise<string> {
   const isFolder = async (name: string) => (await stat(name).catch(() => undefined))?.isDirectory() ?? false;
-  if (!(await isFolder(folder))) throw new RgiError('input', `${folder} is not a folder.`, { file: folder });
+  if (!(await isFolder(folder))) throw fileError(folder, 'not-a-folder', `${folder} is not a folder.`);
   const good = path.join(folder, 'train', 'good');
   return (await isFolder(good)) ? good : folder;
-}
-
-/** Every picture below, hidden ones left out, in natural order. */
-async function picturesUnder(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => entry.isFile() && EXTENSION.test(entry.name))
-    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
-    .filter(
-      (file) =>
-        !path
-          .relative(folder, file)
-          .split(path.sep)
-          .some((part) => part.startsWith('.')),
-    )
-    .sort(naturalOrder);
 }

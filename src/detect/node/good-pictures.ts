@@ -1,7 +1,7 @@
 /** A folder of good pictures as calibration wants them: at the working size, those that the generator has learnt from apart. */
 import { z } from 'zod';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
-import { groupsOf } from '../../datasets/held-out.ts';
+import { contentsOf, groupsOf, joined } from '../../datasets/held-out.ts';
 import { type BrokenPicture, loadFolder } from '../../datasets/node/folder.ts';
 import { evenly } from '../../datasets/sampling.ts';
 import { DIGEST_LENGTH, pictureDigest } from '../../gan/node/files.ts';
@@ -45,6 +45,8 @@ export interface GoodPictures {
   /** How many the generator has learnt from. */
   readonly learnt: number;
   readonly broken: readonly BrokenPicture[];
+  /** What was passed over, one sentence each. */
+  readonly notes: readonly string[];
 }
 
 export interface GoodPicturesOptions {
@@ -66,18 +68,22 @@ export async function loadGoodPictures(
   { form, scale, ...options }: GoodPicturesOptions,
 ): Promise<GoodPictures> {
   const kind = form === 'object' ? 'object' : 'crops';
+  const wasSeen = (picture: StoredPicture) => source?.seen.has(pictureDigest(picture)) ?? false;
   const loaded = await loadFolder(folder, {
     ...options,
     kind,
     scale,
     size: generator.height,
     channels: generator.channels,
+    // A limit is of the pictures that thresholds can be set on.
+    counts: (picture) => !wasSeen(picture),
   });
   const { pictures } = loaded.dataset;
-  const isSeen = pictures.map((picture) => source?.seen.has(pictureDigest(picture)) ?? false);
+  const isSeen = pictures.map(wasSeen);
   const fresh = pictures.filter((_, i) => !isSeen[i]);
   const learnt = pictures.filter((_, i) => isSeen[i]);
-  const groups = groupsOf(pictures.map((picture) => picture.name))?.filter((_, i) => !isSeen[i]);
+  const named = groupsOf(pictures.map((picture) => picture.name));
+  const groups = joined(contentsOf(pictures), named)?.filter((_, i) => !isSeen[i]);
   return {
     folder: loaded.folder,
     unseen: fresh.map((picture) => imageOf(picture, loaded.dataset)),
@@ -85,6 +91,7 @@ export async function loadGoodPictures(
     seen: form === 'object' ? evenly(learnt, SEEN).map((picture) => imageOf(picture, loaded.dataset)) : [],
     learnt: learnt.length,
     broken: loaded.broken,
+    notes: [...loaded.notes],
   };
 }
 

@@ -3,10 +3,10 @@
  * MODEL.policy.npz. Whatever was exported by whatever tool stays as it is but for that entry.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readNpz, writeNpz } from '../../arrays/npy.ts';
 import { messageOf, RgiError } from '../../errors.ts';
+import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { withMetadata } from '../../onnx/metadata.ts';
@@ -62,7 +62,7 @@ export async function readPolicy(file: string, model: Pick<Model, 'metadata'>, n
 
 /** Stores a policy, in place of one of its name: the statistics first, then the model file, each whole or not at all. */
 export async function writePolicy(file: string, policy: Policy): Promise<string[]> {
-  const bytes = await readFile(file);
+  const bytes = await readRegular(file, MAX_FILE_BYTES);
   const entries = entriesOf(readModel(bytes, () => new Uint8Array()));
   const arrays = statisticsArrays(policy.statistics);
   const beside = statisticsFile(file);
@@ -94,7 +94,7 @@ function entriesOf({ metadata }: Pick<Model, 'metadata'>): Record<string, unknow
 async function readStatistics(beside: string, file: string, name: string): Promise<Map<string, Tensor>> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(beside);
+    bytes = await readRegular(beside);
   } catch (error) {
     throw new RgiError(
       'model',

@@ -1,12 +1,9 @@
 /** The scores of one restoration, the clean picture and the true mask being known. */
 import { clip, coverage, type Image, type Mask } from '../../images/image.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
-import { psnr, psnrMinMaxScaled, ssim } from '../../metrics/fidelity.ts';
+import { limited, psnr, psnrMinMaxScaled, ssim } from '../../metrics/fidelity.ts';
 import { dice, iou } from '../../metrics/overlap.ts';
 import type { MetricName } from '../metrics.ts';
-
-/** Equal pictures have an infinite PSNR, of which there is no mean; float32 does not tell pictures nearer than this apart. */
-export const PSNR_LIMIT = 150;
 
 /** The smallest picture that has an SSIM. */
 const SSIM_SIDE = 11;
@@ -54,9 +51,4 @@ export function psnrInside(image: Image, truth: Image, mask: Mask): number | nul
     count++;
   }
   return count === 0 ? null : limited(10 * Math.log10((4 * count) / sum));
-}
-
-/** A PSNR, at most `PSNR_LIMIT`. */
-export function limited(decibels: number): number {
-  return Math.min(PSNR_LIMIT, decibels);
 }

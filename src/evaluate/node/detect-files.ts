@@ -1,7 +1,7 @@
 /** The files of a detection protocol: networks learnt, thresholds, maps, and the pictures that are kept of a trial. */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
+import { MAX_FILE_BYTES, readRegular, readTextIfThere } from '../../files/node/regular.ts';
 import { colourMap } from '../../images/colour.ts';
 import type { Image } from '../../images/image.ts';
 import { writeFileAtomic, writeMask, writePicture } from '../../images/node/write.ts';
@@ -18,14 +18,14 @@ export interface Learnt {
 export function learntFile(folder: string, method: string, key: string): Learnt {
   const file = path.join(folder, 'learnt', `${slug(method)}-${key}.onnx`);
   return {
-    load: () => readFile(file).catch(() => undefined),
+    load: () => readRegular(file, MAX_FILE_BYTES).catch(() => undefined),
     store: (bytes) => writeFileAtomic(file, bytes),
   };
 }
 
 export async function storedThreshold(place: string, key: string): Promise<number | undefined> {
   try {
-    const stored = JSON.parse(await readFile(path.join(place, 'calibration.json'), 'utf8')) as {
+    const stored = JSON.parse((await readTextIfThere(path.join(place, 'calibration.json'))) ?? '') as {
       key?: unknown;
       threshold?: unknown;
     };
@@ -54,7 +54,7 @@ export async function earlierTrial(
   const record = store.find(key);
   if (!record || (wanted.pictures && !record.pictures) || (wanted.way && !record.snapshots)) return undefined;
   try {
-    return { record, map: float32Data(readNpy(await readFile(file))) };
+    return { record, map: float32Data(readNpy(await readRegular(file))) };
   } catch {
     return undefined;
   }

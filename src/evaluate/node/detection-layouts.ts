@@ -2,10 +2,10 @@
  * Pictures to evaluate detection on: MVTec AD, BTAD, VisA and plain folders. Training pictures are good ones; a test picture
  * is 'good' or has the name of its defect, and a mask where one is there.
  */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { heldOut } from '../../datasets/held-out.ts';
-import { RgiError } from '../../errors.ts';
+import { fileError, RgiError } from '../../errors.ts';
+import { readTextIfThere } from '../../files/node/regular.ts';
 import { GOOD } from '../detect/results.ts';
 import { type DataFile, isFolder, picturesUnder } from './layouts.ts';
 
@@ -34,7 +34,7 @@ type Found = Pick<DetectionSet, 'train' | 'test' | 'about'>;
 
 /** Throws `input` where the folder is not such a set. */
 export async function findDetectionSet(folder: string, layout: DetectionLayout = 'auto'): Promise<DetectionSet> {
-  if (!(await isFolder(folder))) throw new RgiError('input', `${folder} is not a folder.`, { file: folder });
+  if (!(await isFolder(folder))) throw fileError(folder, 'not-a-folder', `${folder} is not a folder.`);
   const wanted = layout === 'auto' ? await layoutOf(folder) : layout;
   const found = await READERS[wanted](folder);
   const test = [
@@ -101,9 +101,7 @@ async function visa(folder: string): Promise<Found> {
     'VisA: Data/Images/Normal, Data/Images/Anomaly, Data/Masks/Anomaly, and split_csv/1cls.csv beside or in it.';
   const category = path.basename(path.resolve(folder));
   const texts = await Promise.all(
-    [folder, path.join(folder, '..')].map((place) =>
-      readFile(path.join(place, 'split_csv', '1cls.csv'), 'utf8').catch(() => undefined),
-    ),
+    [folder, path.join(folder, '..')].map((place) => readTextIfThere(path.join(place, 'split_csv', '1cls.csv'))),
   );
   const text = texts.find((one) => one !== undefined);
   if (text === undefined) {

@@ -2,10 +2,12 @@
  * Clean pictures to evaluate restoration on, from data sets as they are published: CelebA (aligned) by its official split,
  * Stanford Cars and LSUN as folders, and plain folders. Only the test part is taken where a set has one.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { RgiError } from '../../errors.ts';
-import { naturalOrder } from '../../images/node/inputs.ts';
+import { fileError, RgiError } from '../../errors.ts';
+import { MAX_TEXT_BYTES, readRegular } from '../../files/node/regular.ts';
+import { isPictureName } from '../../images/node/formats.ts';
+import { naturalOrder, passedOver, treeOf } from '../../images/node/walk.ts';
 
 export const LAYOUTS = ['auto', 'plain', 'celeba', 'cars', 'lsun'] as const;
 
@@ -24,21 +26,20 @@ export interface PictureSet {
   readonly files: readonly DataFile[];
   /** Which part of the set they are, one sentence. */
   readonly about: string;
+  /** What was passed over, one sentence each. */
+  readonly notes: readonly string[];
 }
-
-const EXTENSION = /\.(png|jpe?g|webp|tiff?|bmp|gif|avif|heic|npy)$/i;
 
 /** Finds the pictures of `folder`; throws `input` where it is not the layout that was asked for, or holds none. */
 export async function findPictures(folder: string, layout: Layout = 'auto'): Promise<PictureSet> {
-  if (!(await isFolder(folder))) throw new RgiError('input', `${folder} is not a folder.`, { file: folder });
+  if (!(await isFolder(folder))) throw fileError(folder, 'not-a-folder', `${folder} is not a folder.`);
   const wanted = layout === 'auto' ? await layoutOf(folder) : layout;
   const found = await READERS[wanted](folder);
   if (found.files.length === 0) {
-    throw new RgiError('input', `${folder} holds no pictures in the layout '${wanted}' (${found.about})`, {
-      file: folder,
-    });
+    throw fileError(folder, 'empty', `${folder} holds no pictures in the layout '${wanted}' (${found.about})`);
   }
-  return { name: path.basename(path.resolve(folder)), layout: wanted, ...found };
+  const notes = wanted === 'celeba' ? [] : passedOver(folder, await treeOf(folder));
+  return { name: path.basename(path.resolve(folder)), layout: wanted, ...found, notes };
 }
 
 async function layoutOf(folder: string): Promise<Exclude<Layout, 'auto'>> {
@@ -95,8 +96,9 @@ async function celeba(folder: string): Promise<Found> {
       about: 'list_eval_partition.txt (or .csv) is expected in it, in Eval, or beside img_align_celeba.',
     };
   }
-  const lines = (await readFile(list, 'utf8')).split(/\r?\n/).map((line) => line.trim().split(/[\s,]+/));
-  const rows = lines.filter(([name, part]) => EXTENSION.test(name ?? '') && /^[012]$/.test(part ?? ''));
+  const text = new TextDecoder().decode(await readRegular(list, MAX_TEXT_BYTES));
+  const lines = text.split(/\r?\n/).map((line) => line.trim().split(/[\s,]+/));
+  const rows = lines.filter(([name, part]) => isPictureName(name ?? '') && /^[012]$/.test(part ?? ''));
   if (rows.length === 0) {
     throw new RgiError('input', `${list} names no pictures; its lines are expected to be like '000001.jpg 0'.`, {
       file: list,
@@ -144,14 +146,10 @@ async function validationFolder(folder: string): Promise<string | undefined> {
   return names[0];
 }
 
-/** Every picture below, hidden ones left out, in natural order. */
+/** Every picture below, hidden ones and results of runs left out, in natural order. */
 export async function picturesUnder(folder: string): Promise<DataFile[]> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => !entry.isDirectory() && EXTENSION.test(entry.name))
-    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+  return (await treeOf(folder)).pictures
     .map((file) => ({ path: file, name: path.relative(folder, file).split(path.sep).join('/') }))
-    .filter(({ name }) => !name.split('/').some((part) => part.startsWith('.')))
     .sort((a, b) => naturalOrder(a.name, b.name));
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { batchOf, type Dataset } from '../../datasets/dataset.ts';
-import { heldOutCount, split } from '../../datasets/held-out.ts';
+import { contentsOf, copiesSentence, heldOutCount, split } from '../../datasets/held-out.ts';
 import { type FolderOptions, loadFolder } from '../../datasets/node/folder.ts';
 import { evenly } from '../../datasets/sampling.ts';
 import type { Image } from '../../images/image.ts';
@@ -38,7 +38,11 @@ export async function readRunData(
   });
   for (const picture of loaded.broken) tell({ kind: 'broken', picture });
   const { dataset } = loaded;
-  const held = wanted.held ?? heldOutCount(dataset.pictures.length);
+  for (const text of loaded.notes) tell({ kind: 'note', text });
+  const contents = contentsOf(dataset.pictures);
+  const copies = copiesSentence(contents);
+  if (copies) tell({ kind: 'note', text: copies });
+  const held = wanted.held ?? heldOutCount(new Set(contents).size);
   const parts = split(dataset, held, wanted.seed);
   const { kind = 'object', scale = 1, limit } = options;
   const facts: DataFacts = {

@@ -1,10 +1,10 @@
 /** The files of a training run: models with their facts, sheets of pictures, the checkpoint. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
 import type { FolderOptions } from '../../datasets/node/folder.ts';
-import { messageOf, RgiError } from '../../errors.ts';
+import { RgiError } from '../../errors.ts';
+import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
 import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
 import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
 import { contactSheet } from '../../images/sheet.ts';
@@ -44,10 +44,11 @@ export function modelFilesOf({ models }: RunFiles, withEncoder: boolean): string
 export async function storedCheckpoint(file: string): Promise<Checkpoint | undefined> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    bytes = await readRegular(file, MAX_FILE_BYTES);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
+    const details = error instanceof RgiError ? error.details : undefined;
+    if (details?.kind === 'file' && details.reason === 'missing') return undefined;
+    throw error;
   }
   return readCheckpoint(bytes);
 }
@@ -122,7 +123,7 @@ export async function writeModels(
 /** Is the generator on the disk that of step `step`? */
 export async function holdsStep({ models }: RunFiles, step: number): Promise<boolean> {
   try {
-    const { metadata } = readModel(await readFile(models.generator));
+    const { metadata } = readModel(await readRegular(models.generator, MAX_FILE_BYTES));
     return (JSON.parse(metadata.get('rgi.training') ?? '{}') as { readonly step?: number }).step === step;
   } catch {
     return false;

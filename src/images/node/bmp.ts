@@ -1,5 +1,5 @@
 /** Uncompressed BMP, which cameras of inspection systems write and libvips does not read. Format: Microsoft's BITMAPINFOHEADER. */
-import { RgiError } from '../../errors.ts';
+import { type FileReason, fileError } from '../../errors.ts';
 
 export interface Bitmap {
   readonly data: Uint8Array;
@@ -10,7 +10,7 @@ export interface Bitmap {
 
 /** Pixels of 8 bits with a palette (grey if the palette is), or of 24 or 32 bits (the fourth byte is ignored). */
 export function decodeBmp(bytes: Uint8Array, path: string, limit: number): Bitmap {
-  const fail = (what: string) => new RgiError('input', `${path} ${what}`, { file: path });
+  const fail = (what: string, reason: FileReason = 'damaged') => fileError(path, reason, `${path} ${what}`);
   if (bytes.length < 54) throw fail('is a BMP file that is cut short.');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = view.getUint32(10, true);
@@ -22,10 +22,16 @@ export function decodeBmp(bytes: Uint8Array, path: string, limit: number): Bitma
   const height = Math.abs(rows);
   const masked = compression === 3 && bits === 32;
   if (header < 40 || width <= 0 || !height || (compression !== 0 && !masked) || ![8, 24, 32].includes(bits)) {
-    throw fail(`is a BMP file of a kind that is not read (${bits} bits, compression ${compression}); save it as PNG.`);
+    throw fail(
+      `is a BMP file of a kind that is not read (${bits} bits, compression ${compression}); save it as PNG.`,
+      'format',
+    );
   }
   if (width * height > limit) {
-    throw fail(`has ${width} x ${height} pixels; more than ${limit / 1e6} million are refused. Make it smaller first.`);
+    throw fail(
+      `has ${width} x ${height} pixels; more than ${limit / 1e6} million are refused. Make it smaller first.`,
+      'too-large',
+    );
   }
   const size = bits / 8;
   const stride = Math.ceil((width * bits) / 32) * 4;

@@ -1,16 +1,15 @@
 /** Picture files to pixels, by libvips (sharp) and a small reader of BMP; every failure is one sentence. */
-import { readFile, stat } from 'node:fs/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
-import { messageOf, RgiError } from '../../errors.ts';
+import { type FileReason, fileError, messageOf, RgiError } from '../../errors.ts';
+import { readRegular } from '../../files/node/regular.ts';
 import type { Size } from '../image.ts';
 import type { Placement } from '../resize.ts';
 import { decodeBmp } from './bmp.ts';
+import { DECODED_FORMATS } from './formats.ts';
+import { decodePnm, isPnm } from './pnm.ts';
 
 /** Larger pictures are refused before they are decoded. */
 export const PIXEL_LIMIT = 100_000_000;
-
-/** Formats that are decoded; vector, video and document formats that libvips might open are not pictures here. */
-const FORMATS = new Set(['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif', 'jp2', 'jxl']);
 
 export interface Pixels extends Size {
   /** Interleaved, 8 or 16 bits. */
@@ -25,26 +24,22 @@ export interface DecodedPicture {
   pixels(placement?: Placement): Promise<Pixels>;
 }
 
-/** The bytes of a file; missing, folder, empty and unreadable are `input` errors. */
+/** The bytes of a picture or an array; missing, folder, pipe, too large, empty and unreadable are `input` errors. */
 export async function readBytes(path: string): Promise<Uint8Array> {
-  const fail = (what: string) => new RgiError('input', `${path} ${what}`, { file: path });
   let bytes: Uint8Array;
   try {
-    if ((await stat(path)).isDirectory()) throw fail('is a folder; give a picture file.');
-    bytes = await readFile(path);
+    bytes = await readRegular(path);
   } catch (error) {
-    if (error instanceof RgiError) throw error;
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw fail('does not exist.');
-    if (code === 'EACCES' || code === 'EPERM') throw fail('cannot be read: permission denied.');
-    throw new RgiError('input', `${path} cannot be read (${messageOf(error)}).`, { file: path }, { cause: error });
+    if (!(error instanceof RgiError) || error.details?.kind !== 'file' || error.details.reason !== 'folder')
+      throw error;
+    throw fileError(path, 'folder', `${path} is a folder; give a picture file.`);
   }
-  if (!bytes.length) throw fail('is empty.');
+  if (!bytes.length) throw fileError(path, 'empty', `${path} is empty.`);
   return bytes;
 }
 
 /**
- * Opens a picture: PNG, JPEG, WebP, TIFF, GIF, HEIF/AVIF, BMP; 8 or 16 bits; grey, RGB, palette, CMYK (to sRGB by its profile); alpha is
+ * Opens a picture: PNG, JPEG, WebP, TIFF, GIF, HEIF/AVIF, BMP, PBM, PGM, PPM; 8 or 16 bits; grey, RGB, palette, CMYK (to sRGB by its profile); alpha is
  * laid over `background`. Several pages, floats, damage and more than `limit` pixels are refused.
  */
 export async function openPicture(
@@ -53,31 +48,44 @@ export async function openPicture(
   limit = PIXEL_LIMIT,
   background: 'white' | 'black' = 'white',
 ): Promise<DecodedPicture> {
-  const fail = (what: string, cause?: unknown) => new RgiError('input', `${path} ${what}`, { file: path }, { cause });
-  const tooLarge = (height: number, width: number) =>
-    fail(`has ${width} x ${height} pixels; more than ${limit / 1e6} million are refused. Make it smaller first.`);
-  if (bytes[0] === 0x42 && bytes[1] === 0x4d) {
-    const bmp = decodeBmp(bytes, path, limit);
-    const open = () =>
-      sharp(bmp.data, {
-        raw: { width: bmp.width, height: bmp.height, channels: bmp.channels },
-        limitInputPixels: limit,
-      });
-    const source = { height: bmp.height, width: bmp.width, channels: bmp.channels, bits: 8 } as const;
-    return { source, pixels: (placement) => extract(open(), source, placement, fail) };
+  const { source, pipeline } = await openPipeline(path, bytes, limit, background);
+  return { source, pixels: (placement) => extract(path, pipeline(), source, placement) };
+}
+
+/** The picture upright, as libvips' pipeline, before any conversion of its colours. */
+export async function openPipeline(
+  path: string,
+  bytes: Uint8Array,
+  limit = PIXEL_LIMIT,
+  background: 'white' | 'black' = 'white',
+): Promise<{ readonly source: DecodedPicture['source']; readonly pipeline: () => Sharp }> {
+  const fail = (what: string, reason: FileReason, cause?: unknown) => fileError(path, reason, `${path} ${what}`, cause);
+  const isBmp = bytes[0] === 0x42 && bytes[1] === 0x4d;
+  if (isBmp || isPnm(bytes)) {
+    const { data, height, width, channels } = (isBmp ? decodeBmp : decodePnm)(bytes, path, limit);
+    return {
+      source: { height, width, channels, bits: data instanceof Uint16Array ? 16 : 8 },
+      pipeline: () => sharp(data, { raw: { width, height, channels }, limitInputPixels: limit }),
+    };
   }
   let meta: Metadata;
   try {
     meta = await sharp(bytes, { limitInputPixels: false }).metadata();
   } catch (error) {
-    throw fail('is not a picture (PNG, JPEG, WebP, TIFF, BMP or .npy), or its beginning is damaged.', error);
+    throw fail('is not a picture (PNG, JPEG, WebP, TIFF, BMP or .npy), or its beginning is damaged.', 'format', error);
   }
-  if (!FORMATS.has(meta.format)) throw fail(`is ${meta.format.toUpperCase()}; convert it to PNG, JPEG, WebP or TIFF.`);
+  if (!DECODED_FORMATS.has(meta.format))
+    throw fail(`is ${meta.format.toUpperCase()}; convert it to PNG, JPEG, WebP or TIFF.`, 'format');
   if ((meta.pages ?? 1) > 1)
-    throw fail(`has ${meta.pages} pages or frames; save the one you mean as a single picture.`);
-  if (meta.width * meta.height > limit) throw tooLarge(meta.height, meta.width);
+    throw fail(`has ${meta.pages} pages or frames; save the one you mean as a single picture.`, 'format');
+  if (meta.width * meta.height > limit) {
+    throw fail(
+      `has ${meta.width} x ${meta.height} pixels; more than ${limit / 1e6} million are refused. Make it smaller first.`,
+      'too-large',
+    );
+  }
   if (meta.depth !== 'uchar' && meta.depth !== 'ushort') {
-    throw fail(`holds ${meta.depth} values; 8 and 16 bits are read. Save floats as .npy in [-1,1].`);
+    throw fail(`holds ${meta.depth} values; 8 and 16 bits are read. Save floats as .npy in [-1,1].`, 'format');
   }
   const turned = (meta.orientation ?? 1) >= 5;
   const source = {
@@ -90,14 +98,14 @@ export async function openPicture(
     const upright = sharp(bytes, { limitInputPixels: limit, failOn: 'error' }).autoOrient();
     return meta.hasAlpha ? upright.flatten({ background }) : upright;
   };
-  return { source, pixels: (placement) => extract(open(), source, placement, fail) };
+  return { source, pipeline: open };
 }
 
 async function extract(
+  path: string,
   image: Sharp,
   source: DecodedPicture['source'],
   placement: Placement | undefined,
-  fail: (what: string, cause?: unknown) => RgiError,
 ): Promise<Pixels> {
   const wide = source.bits === 16;
   let pipeline = image;
@@ -118,7 +126,12 @@ async function extract(
     const values = wide ? new Uint16Array(own.buffer) : own;
     return firstChannels(values, info.height, info.width, info.channels, source.channels);
   } catch (error) {
-    throw fail(`is damaged or cut short: it cannot be decoded (${messageOf(error)}).`, error);
+    throw fileError(
+      path,
+      'damaged',
+      `${path} is damaged or cut short: it cannot be decoded (${messageOf(error)}).`,
+      error,
+    );
   }
 }
 

@@ -1,7 +1,10 @@
 /** From what a user names (files, folders, patterns) to a list of pictures, each with a name of its own. */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { RgiError } from '../../errors.ts';
+import { fileError, RgiError } from '../../errors.ts';
+import { contentOf, naturalOrder, passedOver, treeOf } from './walk.ts';
+
+export { naturalOrder };
 
 export interface InputFile {
   readonly path: string;
@@ -9,28 +12,23 @@ export interface InputFile {
   readonly name: string;
 }
 
-const EXTENSIONS = new Set(
-  ['png', 'jpg', 'jpeg', 'webp', 'tif', 'tiff', 'bmp', 'gif', 'avif', 'heic', 'npy'].map(
-    (extension) => `.${extension}`,
-  ),
-);
-
-const natural = new Intl.Collator('en', { numeric: true, sensitivity: 'base' });
-
-/** Natural order: `a2` before `a10`. */
-export function naturalOrder(a: string, b: string): number {
-  return natural.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+export interface ExpandOptions {
+  /** Search the folders below those that are named, too. */
+  readonly recursive?: boolean;
+  /** Called with what was passed over or assumed, one sentence each. */
+  readonly onNote?: (sentence: string) => void;
 }
 
 /**
- * Files as given; folders as the pictures and `.npy` arrays in them, one level, hidden files left out, in natural order;
- * a last path part with `*` or `?` as what it matches. A file named twice counts once. Files of one base name get their
+ * Files as given; folders as the pictures and `.npy` arrays in them, hidden files left out, in natural order; a last path part with
+ * `*` or `?` as what it matches. Folders below are searched where `recursive` says so, where a folder holds pictures only in folders
+ * below it, and `test` alone of a data set in MVTec's layout. A file named twice counts once. Files of one base name get their
  * folder's name put before it, then their extension after it, until all differ. Throws `input` where a name gives nothing.
  */
-export async function expandInputs(patterns: readonly string[]): Promise<InputFile[]> {
+export async function expandInputs(patterns: readonly string[], options: ExpandOptions = {}): Promise<InputFile[]> {
   const files = new Map<string, string>();
   for (const pattern of patterns) {
-    for (const file of await expand(pattern)) {
+    for (const file of await expand(pattern, options)) {
       if (!files.has(path.resolve(file))) files.set(path.resolve(file), file);
     }
   }
@@ -40,37 +38,62 @@ export async function expandInputs(patterns: readonly string[]): Promise<InputFi
   return list.map((file, i) => ({ path: file, name: names[i] }));
 }
 
-async function expand(pattern: string): Promise<string[]> {
+async function expand(pattern: string, options: ExpandOptions): Promise<readonly string[]> {
   const found = await stat(pattern).catch(() => undefined);
-  if (found?.isDirectory()) {
-    const entries = await picturesIn(pattern);
-    if (!entries.length) {
-      throw new RgiError('input', `The folder ${pattern} holds no pictures (subfolders are not searched).`, {
-        file: pattern,
-      });
-    }
-    return entries;
-  }
+  if (found?.isDirectory()) return inFolder(pattern, options);
   if (found) return [pattern];
   const last = path.basename(pattern);
-  if (!/[*?]/.test(last)) throw new RgiError('input', `${pattern} does not exist.`, { file: pattern });
+  if (!/[*?]/.test(last)) throw fileError(pattern, 'missing', `${pattern} does not exist.`);
   const source = last
     .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
+    // Several stars in a row are one: each would double the time of a mismatch.
+    .replace(/\*+/g, '.*')
     .replaceAll('?', '.');
   const expression = new RegExp(`^${source}$`, 'i');
-  const folder = path.dirname(pattern);
-  const matches = (await picturesIn(folder).catch(() => [])).filter((file) => expression.test(path.basename(file)));
-  if (!matches.length) throw new RgiError('input', `No picture matches ${pattern}.`, { file: pattern });
+  const pictures = await contentOf(path.dirname(pattern)).then(
+    (content) => content.pictures,
+    () => [],
+  );
+  const matches = pictures.filter((file) => expression.test(path.basename(file)));
+  if (!matches.length) throw fileError(pattern, 'missing', `No picture matches ${pattern}.`);
   return matches;
 }
 
-async function picturesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  return entries
-    .filter((e) => !e.isDirectory() && !e.name.startsWith('.') && EXTENSIONS.has(path.extname(e.name).toLowerCase()))
-    .map((e) => path.join(folder, e.name))
-    .sort(naturalOrder);
+async function inFolder(
+  named: string,
+  { recursive = false, onNote = () => {} }: ExpandOptions,
+): Promise<readonly string[]> {
+  const folder = await testPartOf(named, onNote);
+  const own = await contentOf(folder);
+  const tree = own.folders.length === 0 ? { ...own, results: [] } : await treeOf(folder);
+  const below = tree.pictures.length - own.pictures.length;
+  if (tree.pictures.length === 0) {
+    const passed = passedOver(folder, tree).join(' ');
+    throw fileError(
+      folder,
+      'empty',
+      `The folder ${folder} holds no pictures, nor do the folders in it.${passed && ` ${passed}`}`,
+    );
+  }
+  if (recursive || own.pictures.length === 0) {
+    if (below > 0 && !recursive) onNote(`${folder}: its ${below} pictures are from the folders in it.`);
+    for (const sentence of passedOver(folder, tree)) onNote(sentence);
+    return tree.pictures;
+  }
+  for (const sentence of passedOver(folder, { ...own, results: [] })) onNote(sentence);
+  if (below > 0)
+    onNote(`${folder}: ${below} more pictures are in folders in it, which are searched with --recursive only.`);
+  return own.pictures;
+}
+
+/** Of a data set in MVTec's layout (train/, test/, ground_truth/) the test part; else the folder itself. */
+async function testPartOf(folder: string, onNote: (sentence: string) => void): Promise<string> {
+  const { pictures, folders } = await contentOf(folder);
+  const has = (name: string) => folders.some((inner) => path.basename(inner) === name);
+  if (pictures.length > 0 || !has('test') || !(has('train') || has('ground_truth'))) return folder;
+  const test = path.join(folder, 'test');
+  onNote(`${folder} is a data set: the pictures of ${test} are taken.`);
+  return test;
 }
 
 function uniqueNames(files: readonly string[]): string[] {
@@ -91,13 +114,8 @@ function uniqueNames(files: readonly string[]): string[] {
   }
   const [clash] = groups(names);
   if (clash) {
-    throw new RgiError(
-      'input',
-      `${files[clash[0]]} and ${files[clash[1]]} would give outputs of one name; rename one.`,
-      {
-        file: files[clash[1]],
-      },
-    );
+    const [first, second] = clash.map((i) => files[i]);
+    throw new RgiError('input', `${first} and ${second} would give outputs of one name; rename one.`, { file: second });
   }
   return names;
 }

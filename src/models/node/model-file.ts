@@ -1,14 +1,11 @@
 /** Models on disk: reads the file and the weights beside it, which may not lie outside its folder. */
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { closeSync, fstatSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
-import { RgiError } from '../../errors.ts';
+import { type FileReason, RgiError } from '../../errors.ts';
+import { MAX_FILE_BYTES, openRegular, openRegularSync, readRegular } from '../../files/node/regular.ts';
 import type { ExternalData } from '../../onnx/decode.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
-
-/** Protobuf's own limit of a message. */
-const LARGEST = 2 ** 31 - 1;
 
 /**
  * Reads the ONNX model at `file`, with weights stored in other files of the same folder (or below it).
@@ -25,16 +22,18 @@ export async function openModel(file: string): Promise<Model> {
 
 async function readModelBytes(file: string): Promise<Uint8Array> {
   try {
-    const { size } = await stat(file);
-    if (size > LARGEST) {
+    const handle = await openRegular(file);
+    const { size } = await handle.stat().finally(() => handle.close());
+    // Protobuf's own limit of a message.
+    if (size > MAX_FILE_BYTES) {
       throw new RgiError(
         'model',
         `The file is ${(size / 2 ** 30).toFixed(1)} GiB; an ONNX file is at most 2 GiB. Save its weights beside it (onnx.save_model with save_as_external_data=True).`,
       );
     }
-    return await readFile(file);
+    return await readRegular(file, MAX_FILE_BYTES);
   } catch (error) {
-    throw error instanceof RgiError ? error : unreadable(error, 'The file');
+    throw unreadable(error, 'The file');
   }
 }
 
@@ -44,7 +43,7 @@ function externalBeside(file: string): ExternalData {
     const inner = resolveInside(path.dirname(file), location);
     let descriptor: number;
     try {
-      descriptor = openSync(inner, 'r');
+      descriptor = openRegularSync(inner);
     } catch (error) {
       throw unreadable(error, `The file of its weights, '${location}',`);
     }
@@ -60,14 +59,14 @@ function externalBeside(file: string): ExternalData {
       }
       const bytes = new Uint8Array(wanted);
       for (let done = 0; done < wanted; ) {
-        const read = readSync(descriptor, bytes, done, Math.min(wanted - done, LARGEST), offset + done);
+        const read = readSync(descriptor, bytes, done, Math.min(wanted - done, MAX_FILE_BYTES), offset + done);
         if (read === 0)
           throw new RgiError('model', `The file of its weights, '${location}', became shorter while it was read.`);
         done += read;
       }
       return bytes;
     } catch (error) {
-      throw error instanceof RgiError ? error : unreadable(error, `The file of its weights, '${location}',`);
+      throw unreadable(error, `The file of its weights, '${location}',`);
     } finally {
       closeSync(descriptor);
     }
@@ -92,21 +91,32 @@ function resolveInside(folder: string, location: string): string {
   try {
     if (isOutside(realpathSync(folder), realpathSync(inner))) throw outside();
   } catch (error) {
-    throw error instanceof RgiError ? error : unreadable(error, `The file of its weights, '${location}',`);
+    throw unreadable(error, `The file of its weights, '${location}',`);
   }
   return inner;
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist',
-  ENOTDIR: 'does not exist',
-  EISDIR: 'is a folder, not a file',
-  EACCES: 'may not be read (permission denied)',
-  EPERM: 'may not be read (permission denied)',
-  ELOOP: 'is a symbolic link that leads to itself',
+const REASONS: Readonly<Partial<Record<FileReason, string>>> = {
+  missing: 'does not exist',
+  folder: 'is a folder, not a file',
+  'not-regular': 'is no regular file (a device, a pipe or a socket)',
+  denied: 'may not be read (permission denied)',
 };
 
+const CODES: Readonly<Record<string, FileReason>> = {
+  ENOENT: 'missing',
+  ENOTDIR: 'missing',
+  EACCES: 'denied',
+  EPERM: 'denied',
+};
+
+/** An error of the file system as one of the model; what already is one stays as it is. */
 function unreadable(error: unknown, what: string): RgiError {
-  const code = String((error as { code?: unknown }).code ?? 'unknown error');
-  return new RgiError('model', `${what} ${REASONS[code] ?? `cannot be read (${code})`}.`, {}, { cause: error });
+  if (error instanceof RgiError && error.code === 'model') return error;
+  const [details, origin] = error instanceof RgiError ? [error.details, error.cause] : [undefined, error];
+  const code = String((origin as { code?: unknown } | undefined)?.code ?? 'unknown error');
+  const reason = details?.kind === 'file' ? details.reason : (CODES[code] ?? 'unreadable');
+  const loop = code === 'ELOOP' ? 'is a symbolic link that leads to itself' : undefined;
+  const words = REASONS[reason] ?? loop ?? `cannot be read (${code})`;
+  return new RgiError('model', `${what} ${words}.`, {}, { cause: error });
 }

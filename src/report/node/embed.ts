@@ -1,8 +1,9 @@
 /** Picture files made small, as data URLs, up to a number of bytes. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
+import { readRegular } from '../../files/node/regular.ts';
 import { compactPicture } from '../../images/node/compact.ts';
 
 /** A picture is shown once per use, and embedded as often. */
@@ -53,7 +54,10 @@ export async function embed(folder: string, uses: readonly PictureUse[], limit: 
 /** Records may come from anywhere: of files outside of the folder only those are read whose hash they know. */
 async function dataUrl(folder: string, { file, lossless = false, sha256 }: PictureUse): Promise<string | undefined> {
   const inside = path.resolve(folder, file);
-  const within = inside.startsWith(`${path.resolve(folder)}${path.sep}`);
+  // Of what a symbolic link leads to, too.
+  const [root, real] = await Promise.all([realpath(folder), realpath(inside)].map((one) => one.catch(() => '')));
+  const isUnder = (place: string, top: string) => place.startsWith(`${top}${path.sep}`);
+  const within = isUnder(inside, path.resolve(folder)) && isUnder(real, root);
   const place = sha256 === undefined ? inside : path.resolve(file);
   try {
     if (sha256 === undefined ? !within : (await hashOfFile(place)) !== sha256) return undefined;
@@ -65,6 +69,6 @@ async function dataUrl(folder: string, { file, lossless = false, sha256 }: Pictu
 }
 
 async function hashOfFile(file: string): Promise<string | undefined> {
-  const bytes = await readFile(file).catch(() => undefined);
+  const bytes = await readRegular(file).catch(() => undefined);
   return bytes && createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,7 +1,7 @@
 /** The folder of `rgi detect` or `rgi restore` as what its page needs. */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
+import { readTextIfThere } from '../../files/node/regular.ts';
 import type { RunReport } from '../run-page.ts';
 import { detectionRun, detectSchema, resultSchema } from './detect-run.ts';
 import { embed } from './embed.ts';
@@ -14,7 +14,7 @@ const LINES = 'results.jsonl';
 /** Undefined where the folder has no manifest; throws `input` where it is of no run that is known. */
 export async function readRun(folder: string, { title, limit }: ReadOptions): Promise<RunReport | undefined> {
   const file = path.join(folder, MANIFEST);
-  const text = await readFile(file, 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(file);
   if (text === undefined) return undefined;
   const manifest = jsonOf(text);
   const name = path.basename(path.resolve(folder));
@@ -34,7 +34,7 @@ export async function readRun(folder: string, { title, limit }: ReadOptions): Pr
 
 /** Lines that are no results (a torn last one) are left out. */
 async function resultLines(file: string) {
-  const text = await readFile(file, 'utf8').catch(() => '');
+  const text = (await readTextIfThere(file)) ?? '';
   return text.split('\n').flatMap((line) => {
     const result = resultSchema.safeParse(jsonOf(line));
     return result.success ? [result.data] : [];

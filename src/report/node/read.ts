@@ -1,10 +1,10 @@
 /** The folder of an evaluation as what its page needs: results, trials, and the kept pictures made small. */
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { RgiError } from '../../errors.ts';
 import { RECORDS, RESULTS, readRecords } from '../../evaluate/node/store.ts';
 import type { Results, TrialRecord } from '../../evaluate/record.ts';
+import { readTextIfThere } from '../../files/node/regular.ts';
 import { type ReportInput, titleOf } from '../page.ts';
 import { type EmbeddedFiles, embed, type PictureUse } from './embed.ts';
 
@@ -73,7 +73,7 @@ export async function readEvaluation(folder: string): Promise<{ results: Results
 }
 
 async function readResults(file: string): Promise<Results> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(file);
   if (text === undefined) {
     throw new RgiError(
       'input',

@@ -1,9 +1,8 @@
 /** The experiments on files: `theory.json` grows cell by cell, so that an interrupted run keeps all it finished. */
-
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { hashOf } from '../../evaluate/node/store.ts';
+import { readTextIfThere } from '../../files/node/regular.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import { reuse } from '../../inversion/compile/reuse.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -36,7 +35,7 @@ const FILE = 'theory.json';
 /** The cells of an earlier run in the folder. Throws `usage` where there are some and `resume` is not set. */
 export async function knownCells(folder: string, resume: boolean): Promise<ReadonlyMap<string, Cell>> {
   const file = path.join(folder, FILE);
-  const text = await readFile(file, 'utf8').catch(() => undefined);
+  const text = await readTextIfThere(file);
   if (text === undefined) return new Map();
   if (!resume) {
     throw new RgiError('usage', `${folder} already holds ${FILE}; go on with --resume, or take another --out.`, {

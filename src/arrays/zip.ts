@@ -1,0 +1,123 @@
+/** ZIP archives read entry by entry: nothing is allocated or inflated beyond what a cap allows. Format: PKWARE's APPNOTE 6.3. */
+import { Inflate } from 'fflate';
+import { messageOf, RgiError } from '../errors.ts';
+
+interface Entry {
+  readonly name: string;
+  /** 0 stored, 8 deflated. */
+  readonly method: number;
+  readonly packed: number;
+  readonly size: number;
+  /** Of its local header. */
+  readonly offset: number;
+}
+
+const END = 0x06054b50;
+const END_64 = 0x06064b50;
+const CENTRAL = 0x02014b50;
+const LOCAL = 0x04034b50;
+
+/** An archive's comment has at most so many bytes, and stands behind the record of its end. */
+const MAX_COMMENT = 2 ** 16;
+
+/** Bytes that are inflated at a time; deflate makes at most about 1032 of one. */
+const PIECE = 2 ** 14;
+
+/** The files of an archive by name. Throws `input` where it is damaged, or where its files come to more than `limit` bytes. */
+export function unzip(bytes: Uint8Array, limit: number): Map<string, Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let entries: Entry[];
+  try {
+    entries = entriesOf(bytes, view);
+  } catch (error) {
+    throw error instanceof RgiError ? error : damaged();
+  }
+  const total = entries.reduce((sum, entry) => sum + entry.size, 0);
+  if (!(total <= limit)) {
+    const mib = (size: number) => `${Math.ceil(size / 2 ** 20)} MiB`;
+    throw new RgiError('input', `The archive unpacks to ${mib(total)}; at most ${mib(limit)} are read.`);
+  }
+  return new Map(entries.map((entry) => [entry.name, contentOf(entry, bytes, view)]));
+}
+
+function damaged(): RgiError {
+  return new RgiError('input', 'This is no archive (.npz, .zip), or it is cut short or damaged.');
+}
+
+function entriesOf(bytes: Uint8Array, view: DataView): Entry[] {
+  let end = bytes.length - 22;
+  const first = Math.max(0, end - MAX_COMMENT);
+  while (end >= first && view.getUint32(end, true) !== END) end--;
+  if (end < first) throw damaged();
+  let count = view.getUint16(end + 10, true);
+  let at = view.getUint32(end + 16, true);
+  if (count === 0xffff || at === 0xffffffff) {
+    // ZIP64: a locator before the end says where the longer record is.
+    const record = Number(view.getBigUint64(end - 12, true));
+    if (view.getUint32(record, true) !== END_64) throw damaged();
+    count = Number(view.getBigUint64(record + 32, true));
+    at = Number(view.getBigUint64(record + 48, true));
+  }
+  // Each entry takes 46 bytes at least.
+  if (count * 46 > bytes.length) throw damaged();
+  const entries: Entry[] = [];
+  for (let i = 0; i < count; i++) {
+    if (view.getUint32(at, true) !== CENTRAL) throw damaged();
+    const [nameLength, extra, comment] = [28, 30, 32].map((offset) => view.getUint16(at + offset, true));
+    const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
+    const [size, packed, offset] = wideNumbers(view, at, at + 46 + nameLength, extra);
+    entries.push({ name, method: view.getUint16(at + 10, true), packed, size, offset });
+    at += 46 + nameLength + extra + comment;
+  }
+  return entries;
+}
+
+/** Size, packed size and offset of the entry at `at`: in 32 bits, or in 64 in its extra field. */
+function wideNumbers(view: DataView, at: number, extraAt: number, extra: number): number[] {
+  const numbers = [24, 20, 42].map((offset) => view.getUint32(at + offset, true));
+  for (let field = extraAt; field + 4 <= extraAt + extra; field += 4 + view.getUint16(field + 2, true)) {
+    if (view.getUint16(field, true) !== 1) continue;
+    let next = field + 4;
+    return numbers.map((number) => {
+      if (number !== 0xffffffff) return number;
+      next += 8;
+      return Number(view.getBigUint64(next - 8, true));
+    });
+  }
+  return numbers;
+}
+
+function contentOf({ name, method, packed, size, offset }: Entry, bytes: Uint8Array, view: DataView): Uint8Array {
+  const fail = (what: string) => new RgiError('input', `'${name}' in the archive ${what}.`);
+  if (!(offset + 30 <= bytes.length) || view.getUint32(offset, true) !== LOCAL) throw fail('is not where it should be');
+  const from = offset + 30 + view.getUint16(offset + 26, true) + view.getUint16(offset + 28, true);
+  if (!(from + packed <= bytes.length)) throw fail('is cut short');
+  const stored = bytes.subarray(from, from + packed);
+  if (method === 0) {
+    if (packed !== size) throw fail('has another size than is declared');
+    return stored;
+  }
+  if (method !== 8) throw fail(`is packed by method ${method}; stored and deflated files are read`);
+  // Deflate cannot do better: a larger claim is not allocated.
+  if (size > 1040 * (packed + 1)) throw fail('declares more bytes than it can hold');
+  return inflated(stored, size, fail);
+}
+
+function inflated(packed: Uint8Array, size: number, fail: (what: string) => RgiError): Uint8Array {
+  const content = new Uint8Array(size);
+  let length = 0;
+  const inflate = new Inflate((chunk) => {
+    if (length + chunk.length > size) throw fail('unpacks to more bytes than it declares');
+    content.set(chunk, length);
+    length += chunk.length;
+  });
+  try {
+    for (let at = 0; at < packed.length; at += PIECE) {
+      inflate.push(packed.subarray(at, at + PIECE), at + PIECE >= packed.length);
+    }
+  } catch (error) {
+    throw error instanceof RgiError ? error : fail(`is damaged (${messageOf(error)})`);
+  }
+  if (length !== size) throw fail('is cut short');
+  return content;
+}
