@@ -75,6 +75,7 @@ export { encoderFits } from './inversion/start/encoded.ts';
 export * from './metrics/index.ts';
 export { GraphBuilder, type Value } from './onnx/builder.ts';
 export { encodeModel } from './onnx/encode.ts';
+export type { ExternalData } from './onnx/external-data.ts';
 export type { Attribute, Evaluate, Graph, Model, Node, StaticGraph, ValueInfo } from './onnx/graph.ts';
 export { NEWEST_OPSET, OLDEST_OPSET, readModel } from './onnx/read.ts';
 export {

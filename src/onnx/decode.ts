@@ -11,11 +11,9 @@ import {
 } from 'onnx-buf';
 import { RgiError } from '../errors.ts';
 import { elementType } from './builder.ts';
+import type { ExternalData } from './external-data.ts';
 import type { Attribute, Graph, Node, ValueInfo } from './graph.ts';
 import { type ElementType, isFloat, sizeOf, type Tensor, zeros } from './tensor.ts';
-
-/** Bytes of external data by location (a relative path), offset and length; absent where no folder was given. */
-export type ExternalData = (location: string, offset: number, length: number | undefined) => Uint8Array;
 
 /** What decoding depends on beside the message itself. */
 export interface DecodeScope {

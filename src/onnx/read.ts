@@ -2,7 +2,8 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { type ModelProto, ModelProtoSchema, type OperatorSetIdProto } from 'onnx-buf';
 import { messageOf, RgiError } from '../errors.ts';
-import { decodeGraph, type ExternalData } from './decode.ts';
+import { decodeGraph } from './decode.ts';
+import type { ExternalData } from './external-data.ts';
 import { widenFloats } from './floats.ts';
 import { functionExpander } from './functions.ts';
 import type { Model } from './graph.ts';

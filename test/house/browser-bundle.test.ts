@@ -48,3 +48,17 @@ test('the core loads where there is no process and no Buffer', async () => {
 test('what needs Node does not bundle for a browser (so that the first test can fail)', async () => {
   await expect(bundle('src/node.ts')).rejects.toThrow(/node:/);
 });
+
+test('one metric alone bundles to less than 2 kB: the modules that are not used have no side effects', async () => {
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    stdin: { contents: "export { psnr } from './src/index.ts';", resolveDir: root },
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    minify: true,
+    write: false,
+    logLevel: 'silent',
+  });
+  expect(outputFiles[0].contents.length).toBeLessThan(2000);
+});

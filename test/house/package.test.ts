@@ -1,9 +1,10 @@
 /** The package as it is built: compiled JavaScript on plain node, where neither tsx nor vitest helps. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import ts from 'typescript-5.9';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -47,6 +48,48 @@ test('the worker and the device probe start from compiled files', () => {
 });
 
 test('the package ships what it needs and nothing else', () => {
-  expect(manifest.files).toEqual(['dist', 'README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'LICENSE']);
+  expect(manifest.files).toEqual([
+    'dist',
+    'models',
+    'docs',
+    'README.md',
+    'ARCHITECTURE.md',
+    'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'LICENSE',
+  ]);
   for (const file of manifest.files.slice(1)) expect(existsSync(path.join(root, file)), file).toBe(true);
 });
+
+test('a shipped model is reachable by its name', () => {
+  const program = "console.log(import.meta.resolve('rgi/models/cartoon-faces/generator.onnx'))";
+  expect(run(program).trim()).toBe(pathToFileURL(path.join(root, 'models/cartoon-faces/generator.onnx')).href);
+});
+
+test('modules only declare, as `sideEffects: false` says; what is started as a program does more', () => {
+  expect(manifest.sideEffects).toBe(false);
+  const started = ['cli/main.ts', 'runtime/node/probe-entry.ts', 'runtime/node/worker-entry.ts'];
+  expect(modulesWithEffects(path.join(root, 'src'))).toEqual(started);
+});
+
+/** Files of a folder that, when imported, run a statement, or import another only for what it does. */
+function modulesWithEffects(folder: string): string[] {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  return files
+    .filter((file) => {
+      const text = readFileSync(path.join(folder, file), 'utf8');
+      const { statements } = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022);
+      return statements.some(
+        (statement) =>
+          !ts.isExportDeclaration(statement) &&
+          !ts.isFunctionDeclaration(statement) &&
+          !ts.isClassDeclaration(statement) &&
+          !ts.isInterfaceDeclaration(statement) &&
+          !ts.isTypeAliasDeclaration(statement) &&
+          !ts.isVariableStatement(statement) &&
+          !(ts.isImportDeclaration(statement) && statement.importClause),
+      );
+    })
+    .map((file) => file.split(path.sep).join('/'))
+    .sort();
+}

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { deviceRefusal, judge, reasonOf } from '../../src/runtime/node/devices.ts';
 import { createRuntime, nodeRuntime, probeDevices } from '../../src/runtime/node/index.ts';
-import { readable } from '../../src/runtime/node/library.ts';
+import { loadError, readable } from '../../src/runtime/node/library.ts';
 import { DEVICES, type Device } from '../../src/runtime/runtime.ts';
 import { doubling } from './conformance.ts';
 
@@ -88,5 +88,19 @@ describe('messages', () => {
     const error =
       '/onnxruntime_src/onnxruntime/core/providers/cpu/math/element_wise_ops.h:563 void onnxruntime::BroadcastIterator::Init(ptrdiff_t, ptrdiff_t) axis == 1 || axis == largest was false. Attempting to broadcast an axis by a dimension other than 1. 2 by 3';
     expect(readable(error)).toBe('Attempting to broadcast an axis by a dimension other than 1. 2 by 3');
+  });
+});
+
+describe('where onnxruntime-node cannot be loaded', () => {
+  test('its absence is told by the failing install script, with the remedy of README', () => {
+    expect(loadError(new Error("Cannot find module 'onnxruntime-node'\nRequire stack:\n- x.js")).message).toBe(
+      "ONNX Runtime is not installed: npm leaves onnxruntime-node out where its install script fails, which fetches CUDA libraries from outside the npm registry. Run 'npm install --ignore-scripts' in your project; CPU and WebGPU need no such library.",
+    );
+  });
+
+  test('a binding that does not load is told with its reason and the platforms', () => {
+    expect(loadError(new Error('libstdc++.so.6: version not found. (required by x)')).message).toBe(
+      `ONNX Runtime cannot be loaded on ${process.platform}-${process.arch}: libstdc++.so.6: version not found. Run 'npm install --ignore-scripts' again, on a platform that onnxruntime-node is built for (Linux and Windows on x64 and arm64, macOS on arm64).`,
+    );
   });
 });

@@ -8,6 +8,8 @@ import { messageOf, RgiError } from '../../errors.ts';
 
 export type { Ort };
 
+const REMEDY = 'npm install --ignore-scripts';
+
 let loaded: typeof Ort | undefined;
 
 /** The package. Throws `RgiError('device')` where it cannot be loaded. */
@@ -16,16 +18,30 @@ export function onnxRuntime(): typeof Ort {
   try {
     loaded = createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
   } catch (error) {
-    throw new RgiError(
-      'device',
-      `ONNX Runtime cannot be loaded on ${process.platform}-${process.arch}: ${firstSentence(messageOf(error))} Run npm ci again, on a platform that onnxruntime-node is built for (Linux and Windows on x64 and arm64, macOS on arm64).`,
-      {},
-      { cause: error },
-    );
+    throw loadError(error);
   }
   // Whatever it would print, it also throws; a library does not print.
   loaded.env.logLevel = 'fatal';
   return loaded;
+}
+
+/** Why the package could not be loaded, as a sentence with the remedy of README, "Install". */
+export function loadError(error: unknown): RgiError {
+  const message = messageOf(error);
+  if (/^Cannot find (?:module|package) 'onnxruntime-node'/.test(message)) {
+    return new RgiError(
+      'device',
+      `ONNX Runtime is not installed: npm leaves onnxruntime-node out where its install script fails, which fetches CUDA libraries from outside the npm registry. Run '${REMEDY}' in your project; CPU and WebGPU need no such library.`,
+      {},
+      { cause: error },
+    );
+  }
+  return new RgiError(
+    'device',
+    `ONNX Runtime cannot be loaded on ${process.platform}-${process.arch}: ${firstSentence(message)} Run '${REMEDY}' again, on a platform that onnxruntime-node is built for (Linux and Windows on x64 and arm64, macOS on arm64).`,
+    {},
+    { cause: error },
+  );
 }
 
 /** ONNX Runtime's version. */
