@@ -17,6 +17,7 @@ export const LAYERS: readonly string[] = [
   'images',
   'metrics',
   'inversion',
+  'pages',
   'datasets',
   'gan',
   'detect',

@@ -5,7 +5,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { browse, chromium } from '../../scripts/chromium.ts';
-import { escapeHtml } from '../../src/report/html.ts';
+import { escapeHtml } from '../../src/pages/html.ts';
 import { reportPage } from '../../src/report/page.ts';
 import { runPage } from '../../src/report/run-page.ts';
 import { needs } from '../support/needs.ts';
