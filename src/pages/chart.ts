@@ -47,8 +47,11 @@ export const STYLES = 8;
 const DASHES = ['', '7 4', '2 3', '9 3 2 3', '12 4', '4 2', '1 4', '10 2 2 2 2 2'];
 const SYMBOLS = ['circle', 'square', 'diamond', 'triangle'] as const;
 
-const WIDTH = 560;
-const HEIGHT = 310;
+const WIDTH = 440;
+const HEIGHT = 264;
+
+/** Around text, so that it can be read above a line. */
+const HALO = { fill: 'var(--text)', stroke: 'var(--paper)', strokeWidth: 4 };
 
 /** Up to so many points of a line each get a mark; of more, four do. */
 const MAX_MARKED = 12;
@@ -57,7 +60,7 @@ const MAX_MARKED = 12;
 const MAX_ROWS = 9;
 
 // The drawing needs a document to make elements with; this one is the same in Node and in a browser.
-const { document } = parseHTML('<!doctype html>');
+const { document } = parseHTML('<html></html>');
 
 /** A figure with title, chart, key and table of values; undefined where there is nothing to draw. */
 export function lineChart(chart: Chart): Html | undefined {
@@ -74,7 +77,7 @@ export function lineChart(chart: Chart): Html | undefined {
       ...(reference
         ? [
             Plot.ruleY([reference.y], { strokeDasharray: '3 3' }),
-            Plot.text([reference.label], { y: reference.y, frameAnchor: 'right', textAnchor: 'end', dy: -7 }),
+            Plot.text([reference.label], { y: reference.y, frameAnchor: 'right', textAnchor: 'end', dy: -8, ...HALO }),
           ]
         : []),
     ],
@@ -190,8 +193,11 @@ function svgText(drawn: Element, attributes: Readonly<Record<string, string>>): 
   // The drawing is one picture with one name: names of its parts would be read one by one.
   for (const part of drawn.querySelectorAll('[aria-label]')) part.removeAttribute('aria-label');
   for (const [name, value] of Object.entries(attributes)) drawn.setAttribute(name, value);
-  const text = drawn.outerHTML.replace(/<text[^>]*\/>/g, '').replace(/(\.\d\d)\d+/g, '$1');
-  return { html: text };
+  // Ticks without a label, and digits of coordinates that nobody sees.
+  const short = drawn.outerHTML
+    .replace(/<text[^>]*\/>/g, '')
+    .replace(/="[^"]*"/g, (value) => value.replace(/(\.\d\d)\d+/g, '$1'));
+  return { html: short };
 }
 
 /** At most nine of the series' steps; each series' nearest earlier value. */
@@ -206,7 +212,7 @@ function valueTable({ title, xLabel }: Chart, series: readonly Series[]): Html {
     const before = one.points.filter(([a]) => a <= x).at(-1);
     return before && x <= one.points[one.points.length - 1][0] ? Number(before[1].toPrecision(3)).toString() : '';
   };
-  return html`<div class="scroll" role="region" tabindex="0" aria-label="Values: ${title}"><table><thead><tr><th scope="col">${xLabel}</th>${series.map((one) => html`<th scope="col">${one.label}</th>`)}</tr></thead><tbody>${rows.map(
+  return html`<div class="scroll" role="group" tabindex="0" aria-label="Values: ${title}"><table><thead><tr><th scope="col">${xLabel}</th>${series.map((one) => html`<th scope="col">${one.label}</th>`)}</tr></thead><tbody>${rows.map(
     (x) => html`<tr><th scope="row">${tickText(x)}</th>${series.map((one) => html`<td>${valueAt(one, x)}</td>`)}</tr>`,
   )}</tbody></table></div>`;
 }

@@ -10,5 +10,5 @@ export interface Picture {
 }
 
 export function picture({ source, caption, alt }: Picture, look?: 'pixels' | 'sheet'): Html {
-  return html`<figure${look && html` class="${look}"`}><img src="${source}" alt="${alt}" loading="lazy"><figcaption>${caption}</figcaption></figure>`;
+  return html`<figure${look && html` class="${look}"`}><img src="${source}" alt="${alt}" decoding="async"><figcaption>${caption}</figcaption></figure>`;
 }

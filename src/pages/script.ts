@@ -70,7 +70,7 @@ for (const way of all('.way')) {
   const tools = document.createElement('div');
   tools.className = 'tools';
   tools.append(label, shown);
-  way.prepend(tools);
+  way.querySelector('h4').after(tools);
   way.classList.add('live');
   const show = () => {
     const at = Number(range.value);

@@ -44,7 +44,7 @@ main>.screen{min-height:calc(100vh - 2.9rem);padding-top:1.6rem;padding-bottom:1
 .screen+.screen{border-top:1px solid var(--rule)}
 .screen h2{font-size:1.6rem}.screen .answer{font-size:1.1rem;max-width:60rem}
 .screen>.chart{max-width:none;width:min(100%,64rem)}
-.screen>.chart>svg{max-height:calc(100vh - 23rem);min-height:13rem}
+.screen>.chart>svg{max-height:calc(100vh - 24.5rem);min-height:13rem;font-size:9.5px}
 `;
 
 const PARTS = `
@@ -79,7 +79,7 @@ th[aria-sort=ascending] button::after{content:" \\2191"}th[aria-sort=descending]
 `;
 
 const CHARTS = `
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr));gap:1.2rem;margin:1rem 0}
+.charts{display:grid;align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr));gap:1.2rem;margin:1rem 0}
 figure{margin:0}
 .chart{background:var(--paper);border:1px solid var(--rule);border-radius:8px;padding:.9rem;min-width:0;max-width:48rem}
 .chart figcaption{font-weight:600;line-height:1.3;margin-bottom:.4rem}.chart .unit{display:block;font-weight:400;font-size:.86rem;color:var(--soft)}
@@ -116,7 +116,7 @@ dialog.zoom .tools{margin:0;justify-content:center}
 `;
 
 const MEDIA = `
-@media (max-width:40rem){.bar,main>.head,main>section,footer{padding-left:.8rem;padding-right:.8rem}.brand span{display:none}main>.head{padding-top:1.2rem}h1{font-size:1.45rem}.screen h2{font-size:1.3rem}.screen .answer{font-size:1rem}.screen>.chart>svg{max-height:none;min-height:0}th,td{padding:.35rem .5rem}.sortable th:first-child{position:static}dl.facts{grid-template-columns:1fr}dl.facts dd{margin-bottom:.3rem}.tiles{grid-template-columns:1fr 1fr}.tiles dd{font-size:1.2rem}.card,.chart{padding:.6rem}.chart>svg{font-size:16px}}
+@media (max-width:40rem){.bar,main>.head,main>section,footer{padding-left:.8rem;padding-right:.8rem}.brand span{display:none}main>.head{padding-top:1.2rem}h1{font-size:1.45rem}.screen h2{font-size:1.3rem}.screen .answer{font-size:1rem}.screen>.chart>svg{max-height:none;min-height:0;font-size:14px}th,td{padding:.35rem .5rem}.sortable th:first-child{position:static}dl.facts{grid-template-columns:1fr}dl.facts dd{margin-bottom:.3rem}.tiles{grid-template-columns:1fr 1fr}.tiles dd{font-size:1.2rem}.card,.chart{padding:.6rem}.chart>svg{font-size:14px}}
 @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
 @media print{:root{color-scheme:light;--page:#fff;--paper:#fff;--text:#000;--soft:#333;--rule:#999;--strong:#000;--wash:#fff;${inks(COLOURS.light)}}body{font-size:10pt}.skip,.top,.tools,.chart details{display:none}main>.screen{min-height:0}h2,h3,h4{break-after:avoid}.chart,tr,.row,.tiles div{break-inside:avoid}.scroll{overflow:visible}.scroll table{font-size:8pt}.scroll th,.scroll td{padding:.15rem .3rem}.live .frames li{display:block;width:6rem}.cards{grid-template-columns:1fr 1fr}}
 `;

@@ -13,7 +13,7 @@ export interface Table {
 export function table({ name, about, head, rows }: Table): Html {
   const heads = head.map((one) => (typeof one === 'string' ? html`<th scope="col">${one}</th>` : one));
   return html`${about && html`<p class="soft">${about}</p>`}
-<div class="scroll" role="region" tabindex="0" aria-label="${name}"><table class="sortable" aria-label="${name}">
+<div class="scroll" role="group" tabindex="0" aria-label="${name}"><table class="sortable" aria-label="${name}">
 <thead><tr>${heads}</tr></thead>
 <tbody>${rows}</tbody></table></div>
 `;

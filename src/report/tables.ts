@@ -28,7 +28,7 @@ export function overviewTable(results: readonly Result[], metric: MetricName): H
     return tableRow(methodHead(method, told), cells);
   });
   return table({
-    name: 'Overview',
+    name: 'Methods by case',
     about: `${titleOf(metric)}${pooled ? ', of all pixels or pictures together' : ': the median over the pictures'}${better}. Bold: the best of a column${apart}.`,
     head: ['Method', ...groups.map(title)],
     rows,

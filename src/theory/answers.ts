@@ -1,7 +1,7 @@
 /** The page's answers: a sentence or two to each question, from the numbers alone. */
 import { ESTIMATORS } from './estimators.ts';
 import type { Errors, PathCell, Point, TuningCell } from './record.ts';
-import { bestPoint, lowestOf, spreadOf, standingOf } from './summary.ts';
+import { bestPoint, lowestOf, meanStanding, spreadOf } from './summary.ts';
 import { digits, percent } from './texts.ts';
 
 /** An image counts as recovered below this RMS, in grey levels: the rounding of 8 bits is as large. */
@@ -33,22 +33,23 @@ export function theoremsAnswer(cells: readonly PathCell[]): string {
 
 /** Do the searches end in the minimum next to z*? */
 export function searchesAnswer(cells: readonly PathCell[]): string {
-  const standings = cells.flatMap((cell) => standingOf(lastOf(cell)) ?? []);
-  const mean = (of: (one: (typeof standings)[number]) => number) =>
-    standings.reduce((sum, one) => sum + of(one), 0) / Math.max(1, standings.length);
-  const [above, beneath] = [mean((one) => one.trapped), mean((one) => one.elsewhere)];
+  const { trapped: above = 0, elsewhere: beneath = 0 } = meanStanding(cells.map(lastOf)) ?? {};
   return `At the last threshold ${percent(1 - above - beneath)} of the searches ended in the minimum next to z*, or as low. ${percent(above)} ended above it: in a local minimum, or before they had converged. ${percent(beneath)} ended below it: there z* is not the minimum.`;
 }
 
-/** Up to which share of corrupted pixels is the image recovered? */
+/** Up to which share of corrupted pixels is the image recovered, by the searches and at the lowest known minimum? */
 export function fractionAnswer(cells: readonly PathCell[]): string {
-  const ends = byLevel(cells).map((cell) => ({ level: levelOf(cell), rms: median(lastOf(cell).search, rmsOf) }));
-  const broken = ends.findIndex(({ rms }) => !(rms < RECOVERED));
-  const at = ({ level, rms }: (typeof ends)[number]) => `at ${percent(level)} it is ${digits(rms)} grey levels`;
-  if (broken < 0)
-    return `At every share tried, up to ${percent(ends[ends.length - 1].level)}: the median error stays below half a grey level.`;
-  if (broken === 0) return `Less than was tried: ${at(ends[0])} in the median already.`;
-  return `Up to ${percent(ends[broken - 1].level)}: so far the median error stays below half a grey level. ${capital(at(ends[broken]))}.`;
+  const sorted = byLevel(cells);
+  const reach = (errorsOf: (point: Point) => readonly Errors[]) => {
+    const broken = sorted.findIndex((cell) => !(median(errorsOf(lastOf(cell)), rmsOf) < RECOVERED));
+    const recovered = broken < 0 ? sorted : sorted.slice(0, broken);
+    if (recovered.length === 0) {
+      const rms = median(errorsOf(lastOf(sorted[0])), rmsOf);
+      return `it is ${digits(rms)} grey levels at the smallest share tried, ${percent(levelOf(sorted[0]))}`;
+    }
+    return `it stays below half a grey level up to ${percent(levelOf(recovered[recovered.length - 1]))}`;
+  };
+  return `The median error at the last threshold: of the searches, ${reach((point) => point.search)}; at the lowest known minimum, ${reach(lowestOf)}.`;
 }
 
 /** What does faint corruption do? */

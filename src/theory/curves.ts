@@ -3,7 +3,7 @@ import { type Chart, lineChart, type Series } from '../pages/chart.ts';
 import type { Html } from '../pages/html.ts';
 import { ESTIMATORS } from './estimators.ts';
 import type { Errors, PathCell, Point, TuningCell, TuningPoint } from './record.ts';
-import { lowestOf, spreadOf, standingOf } from './summary.ts';
+import { lowestOf, meanStanding, spreadOf } from './summary.ts';
 
 /** Errors below are drawn here: a logarithm needs a floor, and single precision ends near it. */
 const FLOOR = 1e-4;
@@ -68,30 +68,25 @@ function seriesOf({ label, style, cell, lowest, first, band = true }: Line, meas
   };
 }
 
-/** How many searches ended above, or below, the minimum next to z*. */
+/** How many searches ended above, or below, the minimum next to z*: per estimator, over all cases. */
 export function standingChart(cells: readonly PathCell[]): Html | undefined {
-  const series = cells.flatMap((cell, i): Series[] => {
-    const rising = cell.points.toReversed().flatMap((point) => {
-      const standing = standingOf(point);
-      return standing ? [{ grey: point.grey, ...standing }] : [];
+  const estimators = [...new Set(cells.map((cell) => cell.estimator))];
+  const series = estimators.flatMap((estimator, i): Series[] => {
+    const own = cells.filter((cell) => cell.estimator === estimator);
+    const greys = [...new Set(own.flatMap(({ points }) => points.map(({ grey }) => grey)))].sort((a, b) => a - b);
+    const rising = greys.flatMap((grey) => {
+      const standing = meanStanding(own.flatMap(({ points }) => points.find((point) => point.grey === grey) ?? []));
+      return standing ? [{ grey, ...standing }] : [];
     });
     if (rising.length === 0) return [];
-    const name = ESTIMATORS[cell.estimator].label;
+    const { label } = ESTIMATORS[estimator];
     return [
-      {
-        label: `${name}: above: trapped, or not yet converged`,
-        style: 2 * i,
-        points: rising.map((p) => [p.grey, p.trapped]),
-      },
-      {
-        label: `${name}: below: z* is not the minimum`,
-        style: 2 * i + 1,
-        points: rising.map((p) => [p.grey, p.elsewhere]),
-      },
+      { label: `${label}: above`, style: 2 * i, points: rising.map(({ grey, trapped }) => [grey, trapped]) },
+      { label: `${label}: below`, style: 2 * i + 1, points: rising.map(({ grey, elsewhere }) => [grey, elsewhere]) },
     ];
   });
   return lineChart({
-    title: 'Searches that end above, or below, the minimum next to z*',
+    title: 'Searches that end above or below the minimum next to z*',
     yLabel: 'share of the pictures',
     xLabel: THRESHOLD,
     xScale: 'log',

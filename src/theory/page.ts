@@ -17,6 +17,7 @@ export function theoryPage(theory: Theory): Promise<string> {
     kind: 'theory',
     head: pageHead(TITLE, unfinished, lead, facts(theory)),
     sections: [...questionsOf(theory), intro(theory), settings(theory)],
+    style: 'main>.head,main>section,footer,.bar{max-width:67rem}',
     footer: html`<p>Made by rgi ${theory.versions.rgi ?? ''}. theory.json and theory.csv hold the numbers of every picture.</p>`,
   });
 }
@@ -39,6 +40,7 @@ function intro({ settings }: Theory): Section {
   return {
     id: 'what',
     title: 'What is tried',
+    short: 'Method',
     content: html`<p>The theorems assume that x = G(z*) except in a corrupted region, that z* leaves the fewest mismatched pixels, that every corrupted pixel differs from G(z*), and that the minimum is the global one.</p>
 <p>Here z* is drawn, G(z*) corrupted with a known mask, and lambda lowered step by step. It is given as the residual, in grey levels of 255, at which a pixel starts to be masked. ${String(settings.starts)} searches run side by side from robustly chosen latents, the k-th from the k-th threshold; the one of the lowest objective counts (<em>found</em>). No search can be known to be global, so one more begins at z* at each threshold. <em>Lowest known</em> is the lower of both: what the theorems speak of.</p>
 <p>Lines are medians over the latents, bands the quartiles. Errors of the image are RMS of G(z) minus the clean picture in grey levels; those of z are relative to ||z*||; ||M - M*|| is the mean over the pixels.</p>`,

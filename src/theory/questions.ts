@@ -86,7 +86,7 @@ function theorems(cells: readonly PathCell[]): Section {
   return screen({
     id: 'theorems',
     question: 'Do the errors vanish as lambda falls to 0?',
-    short: 'Theorems 1 and 2',
+    short: 'Theorems',
     answer: theoremsAnswer(cells),
     figure: alongThresholds('Error of the image at the lowest known minimum', RMS, lowest, MEASURES.rms, LOG),
     how: 'Random z*, G(z*) corrupted with a known mask, lambda lowered step by step; see "What is tried" at the end of this page.',

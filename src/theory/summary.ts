@@ -45,6 +45,14 @@ export function standingOf({ search, truth }: Point): Standing | undefined {
   return { trapped: share(1), elsewhere: share(-1) };
 }
 
+/** The mean over several points; undefined where no search began at z*. */
+export function meanStanding(points: readonly Point[]): Standing | undefined {
+  const standings = points.flatMap((point) => standingOf(point) ?? []);
+  if (standings.length === 0) return undefined;
+  const mean = (of: (one: Standing) => number) => standings.reduce((sum, one) => sum + of(one), 0) / standings.length;
+  return { trapped: mean((one) => one.trapped), elsewhere: mean((one) => one.elsewhere) };
+}
+
 /** The threshold at which the median error of the image is least, of the first `count` pictures. */
 export function bestPoint({ points }: PathCell, count?: number): Point {
   const median = ({ search }: Point) =>

@@ -1,8 +1,8 @@
 /** The page as text: sound HTML, nothing hostile comes through, nothing leaves it, everything has a name. */
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { linearTicks, lineChart, logTicks } from '../../src/report/chart.ts';
-import { escapeHtml, html } from '../../src/report/html.ts';
+import { lineChart } from '../../src/pages/chart.ts';
+import { escapeHtml, html } from '../../src/pages/html.ts';
 import { reportPage } from '../../src/report/page.ts';
 import { HOSTILE, madeReport, madeResults, madeTrials, PIXEL } from './made.ts';
 
