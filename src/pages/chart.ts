@@ -101,6 +101,7 @@ export function dotChart({ title, xLabel, rows: all }: DotChart): Html | undefin
     x: { label: xLabel, labelAnchor: 'center', labelArrow: 'none', nice: true, grid: true, tickFormat: tickText },
     y: {
       label: null,
+      type: 'point',
       domain: rows.map((_, i) => i),
       tickFormat: (i: number) => shortened(rows[i].label, 28),
       tickSize: 0,

@@ -87,7 +87,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
     const run = await runPage(madeRun());
     const driver = `
       const page = document.querySelector('iframe').contentDocument;
-      const cards = () => [...page.querySelector('.cards').children].map((card) => card.querySelector('h4').textContent);
+      const cards = () => [...page.querySelector('.cards').children].map((card) => card.querySelector('h3').textContent);
       const select = page.querySelector('select');
       const result = { width: page.documentElement.scrollWidth, first: select.options[0].text, cards: cards() };
       select.value = '1';
