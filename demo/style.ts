@@ -1,15 +1,12 @@
-/** The demo page's look, on top of the report's: a dark band of large pictures, then cards. */
-import { STYLE } from '../src/report/style.ts';
+/** The demo page's look beyond that of all pages: a dark band of large pictures, then cards. */
 
 /** Where the slanting cut between "given" and "restored" runs, `slide` of the width further to the right. */
 const cut = (slide: number, edge = 0) => `polygon(${58 + slide + edge}% 0,200% 0,200% 100%,${42 + slide + edge}% 100%)`;
 
-export const DEMO_STYLE = `${STYLE}
-:root{--good:#1a7f4b;--bad:#b3261e;--unsure:#8a5300;--band:#0d1b24;--band-soft:#a9c0cc;--accent:#7fd1f0}
-@media (prefers-color-scheme:dark){:root{--good:#5fd39a;--bad:#ff8a80;--unsure:#f0b45c}}
+export const DEMO_STYLE = `
+:root{--band:#0d1b24;--band-soft:#a9c0cc;--accent:#7fd1f0}
 .stage{background:radial-gradient(120% 90% at 15% 0,#1d4255 0,transparent 60%),radial-gradient(90% 80% at 95% 20%,#3a2a52 0,transparent 55%),var(--band);color:#f4f8fa;padding:2.6rem 0 2.2rem}
-.stage header{padding-bottom:0}
-.stage .brand{margin:0;font-weight:700;letter-spacing:.04em;color:var(--accent)}
+.stage .inner{max-width:80rem;margin:0 auto;padding:0 1.25rem}
 .stage h1{font-size:clamp(1.75rem,4.6vw,3.1rem);line-height:1.08;letter-spacing:-.02em;margin:.5rem 0 .8rem;max-width:22ch;text-wrap:balance}
 .stage .lead{font-size:1.08rem;color:var(--band-soft);max-width:44rem;margin:0 0 1.8rem}
 .heroes{list-style:none;display:grid;grid-template-columns:repeat(5,minmax(0,1fr));gap:1rem;margin:0;padding:0}
@@ -26,7 +23,7 @@ export const DEMO_STYLE = `${STYLE}
 .numbers div{border-left:3px solid var(--accent);padding-left:.9rem}
 .numbers dt{font-size:.85rem;color:var(--band-soft);line-height:1.35}.numbers dd{margin:0;font-size:1.6rem;font-weight:700;letter-spacing:-.02em;font-variant-numeric:tabular-nums;white-space:nowrap}
 .numbers div{display:flex;flex-direction:column-reverse;justify-content:flex-end}
-main>section>h2{border-top:0;margin-top:3rem;font-size:1.55rem;letter-spacing:-.01em}
+main>section>h2{font-size:1.55rem}
 .intro{color:var(--soft);max-width:46rem}
 .pieces{list-style:none;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,17.5rem),1fr));gap:1.3rem;padding:0;margin:1.4rem 0}
 .piece{background:var(--paper);border:1px solid var(--rule);border-radius:14px;padding:1rem;min-width:0;break-inside:avoid}
@@ -40,11 +37,10 @@ main>section>h2{border-top:0;margin-top:3rem;font-size:1.55rem;letter-spacing:-.
 .verdict{font-size:.78rem;font-weight:700;padding:.12rem .6rem;border-radius:99px;border:1.5px solid;white-space:nowrap}.verdict.good{color:var(--good)}.verdict.bad{color:var(--bad)}.verdict.unsure{color:var(--unsure)}
 .wrong{color:var(--bad);font-weight:650}
 .film{list-style:none;display:grid;grid-auto-flow:column;grid-auto-columns:minmax(7rem,1fr);gap:.7rem;overflow-x:auto;padding:.3rem .2rem .8rem;margin:1rem 0}
-.film img+img{margin-top:.4rem}.film span{display:block;font-size:.78rem;color:var(--soft);text-align:center;margin-top:.3rem}
+.film li>*+:not(span){margin-top:.4rem}.film span{display:block;font-size:.78rem;color:var(--soft);text-align:center;margin-top:.3rem}
 .film:focus-visible{outline:3px solid var(--strong);outline-offset:2px}
 .scale{display:flex;align-items:center;gap:.7rem;font-size:.85rem;color:var(--soft);margin:.4rem 0}.scale img{width:min(16rem,45vw);height:.8rem;border-radius:4px;display:block}
 .pixels img,img.pixels{image-rendering:pixelated}
-main .charts{grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr))}
 @media (max-width:56rem){.heroes{grid-template-columns:repeat(6,minmax(0,1fr));gap:.8rem}.heroes li{grid-column:span 2}.heroes li:nth-child(4),.heroes li:nth-child(5){grid-column:span 3}}
 @media (max-width:40rem){.stage{padding:1.4rem 0 1.6rem}.heroes{grid-template-columns:1fr 1fr}.heroes li{grid-column:auto!important}.heroes li:first-child{grid-column:span 2!important}.numbers{grid-template-columns:1fr 1fr}.numbers dd{font-size:1.3rem}.piece{padding:.8rem}}
 @media (prefers-reduced-motion:reduce){.split .seam,.split .mended{animation:none;transition:none}}

@@ -18,6 +18,7 @@ export const LAYERS: readonly string[] = [
   'images',
   'metrics',
   'inversion',
+  'pages',
   'datasets',
   'gan',
   'detect',

@@ -182,10 +182,11 @@ async function trainLinear(
   tell.done();
   if (flags.json) printJson(io, { ended: 'done', ...result });
   else if (!flags.quiet) {
-    const { coverage, explained, seconds, files } = result;
+    const { coverage, explained, seconds, files, page } = result;
     say(io, `Done after ${duration(seconds)}. The components hold ${(100 * explained).toFixed(1)}% of the variance.`);
     say(io, reachedSentence(coverage));
     for (const file of files) say(io, file);
+    say(io, `Samples and spectrum: ${page}`);
   }
   return EXIT.done;
 }

@@ -1,5 +1,10 @@
-/** The page of a training run: samples, reconstructions of unseen pictures, curves, settings; one file without scripts. */
-import { bestOf, type RunRecord } from './record.ts';
+/** The page of a training run, of networks and of linear generators: samples, pictures held out, charts, settings. */
+import { lineChart, type Series } from '../pages/chart.ts';
+import { chartGrid, factList, settingBlock, tiles } from '../pages/components.ts';
+import { type Html, html } from '../pages/html.ts';
+import { picture } from '../pages/picture.ts';
+import { pageHead, pageOf, type Section } from '../pages/shell.ts';
+import { bestOf, type CoveragePoint, type DataFacts, type RunRecord } from './record.ts';
 
 export interface PagePictures {
   /** PNG as data URLs. */
@@ -7,85 +12,205 @@ export interface PagePictures {
   readonly reconstructions: string;
 }
 
-interface Curve {
-  readonly label: string;
-  readonly points: readonly (readonly [x: number, y: number])[];
+/** What the page of a linear generator tells. */
+export interface LinearRecord {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly data: DataFacts;
+  readonly coverage: CoveragePoint;
+  /** Variances along the components, falling. */
+  readonly eigenvalues: readonly number[];
+  /** The share of the pictures' variance that the components hold. */
+  readonly explained: number;
+  readonly seconds: number;
 }
 
-const COLOURS = ['#0b6e99', '#c2410c', '#4d7c0f', '#7c3aed'];
-
-export function trainingPage(title: string, record: RunRecord, pictures: PagePictures, secondsLeft?: number): string {
+/** Of a network: as far as it has come, or once it is done. */
+export function trainingPage(
+  title: string,
+  record: RunRecord,
+  pictures: PagePictures,
+  secondsLeft?: number,
+): Promise<string> {
   const { settings, data, losses, coverage, events } = record;
   const step = Math.max(0, ...losses.map((p) => p.step));
-  const last = coverage.at(-1);
-  const kept = bestOf(coverage);
-  const curve = (label: string, name: keyof (typeof losses)[number]): Curve => ({
-    label,
-    points: losses.flatMap((p) => (p[name] === undefined ? [] : [[p.step, p[name]] as const])),
-  });
-  const decibels = (mse: number) => 10 * Math.log10(4 / Math.max(mse, 1e-12));
-  const rebuilt = curve('training pictures (dB)', 'reconstruction');
-  const quality: Curve[] = [
-    { label: 'coverage, median (dB)', points: coverage.map((p) => [p.step, p.median]) },
-    { label: 'coverage, worst (dB)', points: coverage.map((p) => [p.step, p.worst]) },
-    { label: 'hidden centre (dB)', points: coverage.map((p) => [p.step, p.block]) },
-    { ...rebuilt, points: rebuilt.points.map(([x, y]) => [x, decibels(y)]) },
-  ];
-  const critics = [curve('discriminator', 'discriminator'), curve('generator', 'adversarial')];
-  const facts: [string, string][] = [
-    ['Step', `${step} of ${settings.steps}${secondsLeft ? `, about ${duration(secondsLeft)} left` : ''}`],
-    ['Time', duration(record.seconds)],
-    ['Pictures', `${data.pictures} for training, ${data.held} held out${data.broken ? `, ${data.broken} broken` : ''}`],
-    [
-      'Coverage',
-      last ? `${last.median.toFixed(1)} dB (median), ${last.worst.toFixed(1)} dB (worst)` : 'not yet measured',
+  const best = bestOf(coverage);
+  return runPage({
+    title,
+    pictures,
+    data,
+    coverage: coverage.at(-1),
+    numbers: [['steps', `${step} of ${settings.steps}`]],
+    facts: [
+      ['Time', `${duration(record.seconds)}${secondsLeft ? `, about ${duration(secondsLeft)} left` : ''}`],
+      [
+        'Generator',
+        `${settings.architecture}, ${data.channels} x ${data.size} x ${data.size}, z of ${settings.latent}`,
+      ],
+      [
+        'Models',
+        best ? `those of step ${best.step}, where the mean of coverage and hidden centre is best` : 'none written yet',
+      ],
     ],
-    ['Hidden centre', last ? `${last.block.toFixed(1)} dB (median)` : 'not yet measured'],
-    ['Models of step', kept ? `${kept.step}, the best mean of the two medians` : 'none yet'],
-    ['Generator', `${settings.architecture}, ${data.channels} x ${data.size} x ${data.size}, z of ${settings.latent}`],
-  ];
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${escaped(title)}</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1c1917;background:#fafaf9}
-h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}img{max-width:100%;image-rendering:pixelated;border:1px solid #e7e5e4}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1.5rem}dt{color:#78716c}dd{margin:0}
-svg{width:100%;height:auto;background:#fff;border:1px solid #e7e5e4}pre{overflow:auto;background:#fff;padding:1rem;border:1px solid #e7e5e4}</style>
-<h1>${escaped(title)}</h1>
-<dl>${facts.map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`).join('')}</dl>
-<h2>Samples</h2><p>The generator's pictures of random latents, always the same ones.</p><img alt="samples" src="${pictures.samples}">
-<h2>Unseen pictures and what the generator reaches</h2><p>Upper rows: good pictures it was not trained on. Lower rows: its nearest, found by plain inversion. Coverage is the PSNR between the two; hidden centre is the same with the middle quarter of the upper picture not shown to the search.</p><img alt="reconstructions" src="${pictures.reconstructions}">
-<h2>Quality</h2>${chart(quality, settings.steps)}
-<h2>Adversarial losses</h2>${chart(critics, settings.steps)}
-${events.length ? `<h2>Events</h2><ul>${events.map((e) => `<li>${escaped(e)}</li>`).join('')}</ul>` : ''}
-<h2>Settings</h2><pre>${escaped(JSON.stringify(settings, null, 2))}</pre></html>
-`;
+    charts: networkCharts(record),
+    events,
+    settings,
+  });
 }
 
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [960, 280, 56, 28, 28];
-
-function chart(curves: readonly Curve[], steps: number): string {
-  const shown = curves.filter((c) => c.points.length > 0);
-  const values = shown.flatMap((c) => c.points.map(([, y]) => y)).filter(Number.isFinite);
-  if (values.length === 0) return '<p>Nothing yet.</p>';
-  const low = Math.min(...values);
-  const high = Math.max(...values, low + 1e-6);
-  const x = (step: number) => LEFT + ((WIDTH - LEFT - 8) * step) / steps;
-  const y = (value: number) => TOP + ((HEIGHT - TOP - BOTTOM) * (high - value)) / (high - low);
-  const ticks = [0, 1, 2, 3, 4].map((i) => low + ((high - low) * i) / 4);
-  const lines = ticks.map(
-    (t) =>
-      `<line x1="${LEFT}" x2="${WIDTH}" y1="${y(t).toFixed(1)}" y2="${y(t).toFixed(1)}" stroke="#e7e5e4"/><text x="${LEFT - 6}" y="${(y(t) + 4).toFixed(1)}" text-anchor="end">${Number(t.toPrecision(3))}</text>`,
-  );
-  const marks = [0, 0.25, 0.5, 0.75, 1].map(
-    (f) =>
-      `<text x="${x(f * steps).toFixed(1)}" y="${HEIGHT - 8}" text-anchor="middle">${Math.round(f * steps)}</text>`,
-  );
-  const paths = shown.map(({ label, points }, i) => {
-    const path = points.map(([a, b]) => `${x(a).toFixed(1)},${y(b).toFixed(1)}`).join(' ');
-    const colour = COLOURS[i % COLOURS.length];
-    return `<polyline fill="none" stroke="${colour}" stroke-width="1.8" points="${path}"/><text x="${LEFT + 8 + i * 220}" y="16" fill="${colour}">${escaped(label)}</text>`;
+/** Of a linear generator. */
+export function linearPage(title: string, record: LinearRecord, pictures: PagePictures): Promise<string> {
+  const { settings, data, coverage, eigenvalues, explained, seconds } = record;
+  return runPage({
+    title,
+    pictures,
+    data,
+    coverage,
+    numbers: [
+      ['components', String(eigenvalues.length)],
+      ["of the pictures' variance held by them", `${(100 * explained).toFixed(1)}%`],
+    ],
+    facts: [
+      ['Time', duration(seconds)],
+      ['Generator', `linear, ${data.channels} x ${data.size} x ${data.size}, z of ${eigenvalues.length}`],
+    ],
+    charts: linearCharts(record),
+    events: [],
+    settings,
   });
-  return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" font-size="12" fill="#78716c">${[...lines, ...marks, ...paths].join('')}</svg>`;
+}
+
+interface Run {
+  readonly title: string;
+  readonly pictures: PagePictures;
+  readonly data: DataFacts;
+  /** The last measurement. */
+  readonly coverage?: CoveragePoint;
+  readonly numbers: readonly (readonly [label: string, value: string])[];
+  readonly facts: readonly (readonly [name: string, value: string])[];
+  readonly charts: readonly (Html | undefined)[];
+  readonly events: readonly string[];
+  readonly settings: object;
+}
+
+function runPage({ title, pictures, data, coverage, numbers, facts, charts, events, settings }: Run): Promise<string> {
+  const unmeasured = 'not yet';
+  const decibels = (value: number | undefined) => (value === undefined ? unmeasured : `${value.toFixed(1)} dB`);
+  const broken = data.broken > 0 ? `, ${data.broken} broken ones left out` : '';
+  return pageOf({
+    title,
+    kind: 'training',
+    head: pageHead(
+      title,
+      tiles([
+        ['coverage: PSNR of pictures held out, median', decibels(coverage?.median)],
+        ['the same, worst picture', decibels(coverage?.worst)],
+        ['with the centre hidden, median', decibels(coverage?.block)],
+        ...numbers,
+      ]),
+      factList([['Pictures', `${data.pictures} for training, ${data.held} held out${broken}`], ...facts]),
+    ),
+    sections: [
+      {
+        id: 'samples',
+        title: 'Samples',
+        content: picture(
+          {
+            source: pictures.samples,
+            caption: "The generator's pictures of random latents, always the same ones.",
+            alt: 'A sheet of samples of the generator',
+          },
+          'sheet',
+        ),
+      },
+      {
+        id: 'held-out',
+        title: 'Pictures held out, and what the generator reaches of them',
+        short: 'Pictures held out',
+        content: picture(
+          {
+            source: pictures.reconstructions,
+            caption:
+              'Upper rows: good pictures it was not trained on. Lower rows: the nearest that it makes, found by plain inversion. Coverage is the PSNR between the two; for the hidden centre the search does not see the middle quarter of the upper picture.',
+            alt: 'Rows of pictures held out, each above a row of what the generator reaches',
+          },
+          'sheet',
+        ),
+      },
+      { id: 'charts', title: 'Charts', content: chartGrid(charts) ?? html`<p>Nothing yet.</p>` },
+      ...eventSection(events),
+      {
+        id: 'settings',
+        title: 'Settings, to repeat it',
+        short: 'Settings',
+        content: html`${settingBlock('Training', settings)}${settingBlock('Data', data)}`,
+      },
+    ],
+    footer: html`<p>Made by rgi. The models hold these facts too: <code>rgi inspect</code> prints them.</p>`,
+  });
+}
+
+function eventSection(events: readonly string[]): Section[] {
+  if (events.length === 0) return [];
+  return [{ id: 'events', title: 'Events', content: html`<ul>${events.map((event) => html`<li>${event}</li>`)}</ul>` }];
+}
+
+function networkCharts({ losses, coverage, settings: { steps } }: RunRecord): (Html | undefined)[] {
+  const curve = (label: string, style: number, name: keyof (typeof losses)[number], of = (value: number) => value) => ({
+    label,
+    style,
+    points: losses.flatMap((p) => (p[name] === undefined ? [] : [[p.step, of(p[name])] as const])),
+  });
+  const measured = (label: string, style: number, of: (point: CoveragePoint) => number): Series => ({
+    label,
+    style,
+    points: coverage.map((point) => [point.step, of(point)]),
+  });
+  const axes = { xLabel: 'step', xRange: [0, steps] as const };
+  return [
+    {
+      ...axes,
+      title: 'Quality',
+      yLabel: 'PSNR, dB',
+      series: [
+        measured('coverage, median', 0, (point) => point.median),
+        measured('coverage, worst', 1, (point) => point.worst),
+        measured('hidden centre', 2, (point) => point.block),
+        // A mean squared error in [-1,1], whose range is 2.
+        curve('training pictures', 3, 'reconstruction', (mse) => 10 * Math.log10(4 / Math.max(mse, 1e-12))),
+      ],
+    },
+    {
+      ...axes,
+      title: 'Adversarial losses',
+      yLabel: 'loss',
+      series: [curve('discriminator', 0, 'discriminator'), curve('generator', 1, 'adversarial')],
+    },
+  ].map(lineChart);
+}
+
+function linearCharts({ eigenvalues, explained }: LinearRecord): (Html | undefined)[] {
+  const whole = eigenvalues.reduce((sum, value) => sum + value, 0);
+  let held = 0;
+  const cumulative = eigenvalues.map((value, i): [number, number] => {
+    held += value;
+    return [i + 1, (explained * held) / whole];
+  });
+  return [
+    lineChart({
+      title: 'Variance held by the first components',
+      xLabel: 'components',
+      yLabel: "share of the pictures' variance",
+      yRange: [0, 1],
+      series: [{ label: 'share', style: 0, points: cumulative }],
+    }),
+    lineChart({
+      title: 'Spectrum',
+      xLabel: 'component',
+      yLabel: 'variance along it',
+      scale: 'log',
+      series: [{ label: 'variance', style: 1, points: eigenvalues.map((value, i) => [i + 1, value]) }],
+    }),
+  ];
 }
 
 /** "3 h 20 min", "45 s". */
@@ -93,8 +218,4 @@ export function duration(seconds: number): string {
   const minutes = Math.round(seconds / 60);
   if (seconds < 90) return `${Math.round(seconds)} s`;
   return minutes < 90 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

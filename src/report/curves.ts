@@ -1,12 +1,19 @@
 /** Curves of a case: how the searches went, and how scores separate good from defective. */
 
 import { quantile } from '../arrays/sort.ts';
+import { shownOf } from '../evaluate/aggregate.ts';
+import { factsOf, type MetricName } from '../evaluate/metrics.ts';
 import type { Result, TrialRecord } from '../evaluate/record.ts';
-import { type Chart, lineChart, type Series } from './chart.ts';
-import type { Html } from './html.ts';
+import { type Chart, dotChart, lineChart, type Series } from '../pages/chart.ts';
+import type { Html } from '../pages/html.ts';
 
 /** Charts of one case; methods keep the line style of their place in `methods`. */
-export function chartsOf(rows: readonly Result[], trials: readonly TrialRecord[], methods: readonly string[]): Html[] {
+export function chartsOf(
+  rows: readonly Result[],
+  trials: readonly TrialRecord[],
+  methods: readonly string[],
+  metric: MetricName,
+): Html[] {
   const shares = trials.map((trial) => trial.metrics.true_share).filter((share) => typeof share === 'number');
   const trueShare =
     shares.length > 0
@@ -34,7 +41,23 @@ export function chartsOf(rows: readonly Result[], trials: readonly TrialRecord[]
       series: curveSeries(rows, methods, 'pro'),
     },
   ];
-  return charts.flatMap((chart) => lineChart(chart) ?? []);
+  return [scoreChart(rows, methods, metric), ...charts.map(lineChart)].flatMap((chart) => chart ?? []);
+}
+
+/** The metric of each method with its interval; of one method alone it says no more than the table. */
+function scoreChart(rows: readonly Result[], methods: readonly string[], metric: MetricName): Html | undefined {
+  if (rows.length < 2) return undefined;
+  const { label, unit } = factsOf(metric);
+  return dotChart({
+    title: `${label} of the methods`,
+    xLabel: unit === undefined ? label : `${label} (${unit})`,
+    rows: rows.flatMap(({ method, metrics }) => {
+      const summary = metrics[metric];
+      if (summary === undefined) return [];
+      const { value, interval } = shownOf(summary, metric);
+      return [{ label: method, value, interval, style: methods.indexOf(method) }];
+    }),
+  });
 }
 
 type History = NonNullable<TrialRecord['history']>;

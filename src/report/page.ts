@@ -1,11 +1,12 @@
-/** One self-contained page about an evaluation; without its script only sorting and the slider are missing. */
+/** One self-contained page about an evaluation: an overview, a section per case, the settings. */
 import { headline } from '../evaluate/aggregate.ts';
 import type { MetricName } from '../evaluate/metrics.ts';
 import type { Result, Results, TrialRecord } from '../evaluate/record.ts';
+import { chartGrid, command, factList, folded, noteLists, settingBlock, tiles, warning } from '../pages/components.ts';
+import { type Html, html } from '../pages/html.ts';
+import { pageHead, pageOf, type Section } from '../pages/shell.ts';
 import { chartsOf } from './curves.ts';
-import { type Html, html } from './html.ts';
-import { type Embedded, gallery, ways } from './pictures.ts';
-import { factList, noteLists, pageOf, settingBlock } from './shell.ts';
+import { type Embedded, gallery, trajectories } from './pictures.ts';
 import { caseTable, furtherTable, legend, overviewTable } from './tables.ts';
 
 export interface ReportInput {
@@ -13,7 +14,7 @@ export interface ReportInput {
   readonly results: Results;
   readonly trials: readonly TrialRecord[];
   readonly embedded: Embedded;
-  /** Said of the pictures: how they were made small, how many were left out. */
+  /** About the pictures: how they were compressed, how many were left out. */
   readonly notes: readonly string[];
 }
 
@@ -21,65 +22,90 @@ const KINDS = { inpaint: 'Restoration', detect: 'Detection' } as const;
 
 export function reportPage(input: ReportInput): Promise<string> {
   const { results, title } = input;
-  const sections = casesOf(results.results).map((rows, i) => caseSection(rows, i, input));
-  const metric = mainMetric(results);
-  const body = html`<a class="skip" href="#main">To the results</a>
-<header><h1>${title}</h1>${facts(input)}${!results.complete && html`<p class="warning"><strong>Not complete:</strong> trials are missing. The same command with --resume goes on.</p>`}</header>
-<nav aria-label="Contents"><ul><li><a href="#overview">Overview</a></li>${casesOf(results.results).map((rows, i) => html`<li><a href="#case-${i}">${rows[0].case}</a></li>`)}<li><a href="#settings">Settings</a></li></ul></nav>
-<main id="main">
-<section aria-labelledby="overview"><h2 id="overview">Overview</h2>
-${results.results.length > 0 ? overviewTable(results.results, metric) : html`<p>There are no results yet.</p>`}
-<details><summary>What the numbers are</summary>${legend(results.results)}<p>Intervals are of 95 %, by a bootstrap over the pictures. The last column of a case's table compares two methods on the same pictures, which is surer than comparing their intervals.</p></details>
-${noteLists([...results.notes, ...input.notes], results.failed)}</section>
-${sections}
-${settings(input)}
-</main>
-<footer><p>Made by rgi ${results.versions.rgi ?? ''} from results.json and records.jsonl, which hold every number of this page.</p></footer>`;
-  return pageOf(title, body);
+  const cases = casesOf(results.results);
+  const unfinished =
+    !results.complete && warning('Not complete:', 'trials are missing. The same command with --resume adds them.');
+  return pageOf({
+    title,
+    kind: 'evaluation',
+    head: pageHead(title, unfinished, headTiles(input), facts(input)),
+    sections: [overview(input), ...cases.map((rows, i) => caseSection(rows, i, input)), settings(input)],
+    footer: html`<p>Made by rgi ${results.versions.rgi ?? ''} from results.json and records.jsonl, which hold every number of this page.</p>`,
+  });
 }
 
-function facts({ results, trials }: ReportInput): Html {
-  const images = new Set(trials.map((trial) => JSON.stringify([trial.set, trial.image]))).size;
+function overview({ results, notes }: ReportInput): Section {
+  const content =
+    results.results.length > 0
+      ? overviewTable(results.results, mainMetric(results))
+      : html`<p>There are no results yet.</p>`;
+  const about = html`${legend(results.results)}<p>Intervals are of 95 %, by a bootstrap over the pictures. The last column of a case's table compares two methods on the same pictures, which is surer than comparing their intervals.</p>`;
+  return {
+    id: 'overview',
+    title: 'Overview',
+    content: html`${content}${folded('What the numbers are', about)}${noteLists([...results.notes, ...notes], results.failed)}`,
+  };
+}
+
+/** How much there is of everything. */
+function headTiles({ results: { results }, trials }: ReportInput): Html | undefined {
+  if (results.length === 0) return undefined;
+  const count = (values: readonly string[]) => String(new Set(values).size);
+  return tiles([
+    ['pictures', count(trials.map((trial) => JSON.stringify([trial.set, trial.image])))],
+    ['cases', String(casesOf(results).length)],
+    ['methods', count(results.map((result) => result.method))],
+    ['trials', String(trials.length)],
+  ]);
+}
+
+function facts({ results }: ReportInput): Html {
   const sets = [...new Set(results.results.map((result) => result.set))];
   const methods = [...new Set(results.results.map((result) => result.method))];
   const generator = results.settings.generator as { file?: unknown } | undefined;
-  const rows: [string, string | undefined][] = [
-    ['What', `${KINDS[results.kind]} of ${images} pictures of ${sets.join(', ') || 'no set'}`],
+  return factList([
+    ['What', `${KINDS[results.kind]}${sets.length > 0 ? ` of ${sets.join(', ')}` : ''}`],
     ['Methods', methods.join(', ') || undefined],
     ['Generator', typeof generator?.file === 'string' ? generator.file : undefined],
     ['Seed', results.settings.seed === undefined ? undefined : String(results.settings.seed)],
     ['Device', results.device],
-  ];
-  return factList(rows);
+  ]);
 }
 
-function caseSection(rows: readonly Result[], i: number, { results, trials, embedded }: ReportInput): Html {
+function caseSection(rows: readonly Result[], i: number, { results, trials, embedded }: ReportInput): Section {
   const [{ set, case: name }] = rows;
   const own = trials.filter((trial) => trial.set === set && trial.case === name);
   const methods = [...new Set(results.results.map((result) => result.method))];
   const metric = mainMetric({ ...results, results: rows });
   const seed = typeof results.settings.seed === 'number' ? results.settings.seed : 0;
-  const charts = chartsOf(rows, own, methods);
+  const charts = chartGrid(chartsOf(rows, own, methods, metric));
   const cards = gallery(own, metric, embedded);
-  const searches = ways(own, embedded);
+  const searches = trajectories(own, embedded);
   const further = furtherTable(rows);
-  return html`<section aria-labelledby="case-${i}"><h2 id="case-${i}">${name} <span class="soft">(${set})</span></h2>
-${caseTable(rows, own, metric, seed)}
-${further && html`<details><summary>Further scores</summary>${further}</details>`}
-${charts.length > 0 && html`<h3>Curves</h3><div class="charts">${charts}</div>`}
+  return {
+    id: `case-${i}`,
+    title: html`${name} <span class="soft">(${set})</span>`,
+    short: name,
+    content: html`${caseTable(rows, own, metric, seed)}
+${further && folded('Further scores', further)}
+${charts && html`<h3>Charts</h3>${charts}`}
 ${cards && html`<h3>Pictures</h3>${cards}`}
-${searches && html`<h3>The way of the search</h3>${searches}`}
-</section>
-`;
+${searches && html`<h3>Trajectories of the searches</h3>${searches}`}
+`,
+  };
 }
 
-function settings({ results }: ReportInput): Html {
-  return html`<section aria-labelledby="settings"><h2 id="settings">Settings, to repeat it</h2>
-<pre>${results.command}</pre>
+function settings({ results }: ReportInput): Section {
+  return {
+    id: 'settings',
+    title: 'Settings, to repeat it',
+    short: 'Settings',
+    content: html`${command(results.command)}
 ${settingBlock('Data, generator, cases', results.settings)}
 ${settingBlock('The methods as they were resolved', results.methods)}
 ${settingBlock('Versions', { ...results.versions, device: results.device })}
-</section>`;
+`,
+  };
 }
 
 /** The metric that overviews show and pictures are sorted by: the first of these that there is. */

@@ -1,7 +1,8 @@
-/** The report's pictures: of each picture what was given and what each method made of it, and the way of some searches. */
+/** The report's pictures: of each picture what was given and what each method made of it, and the trajectories of some searches. */
 import { factsOf, type MetricName } from '../evaluate/metrics.ts';
 import type { TrialPictures, TrialRecord } from '../evaluate/record.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../pages/html.ts';
+import { picture } from '../pages/picture.ts';
 
 /** Data URLs by path; a path without one is left out of the page. */
 export type Embedded = ReadonlyMap<string, string>;
@@ -54,8 +55,8 @@ function methodRow(
       : [thumb(composite, 'composite', `${image}, the found region filled by ${method}`, embedded)]),
     thumb(
       mask,
-      told ? 'told mask' : 'found mask',
-      `${image}: the mask that ${method} ${told ? 'was told' : 'found'}, in white`,
+      told ? 'given mask' : 'found mask',
+      `${image}: the mask that ${method} ${told ? 'was given' : 'found'}, in white`,
       embedded,
     ),
     thumb(
@@ -71,11 +72,11 @@ function methodRow(
 export function thumb(file: string | undefined, caption: string, alt: string, embedded: Embedded): Html {
   const source = file === undefined ? undefined : embedded.get(file);
   if (source === undefined) return html`<span></span>`;
-  return html`<figure><img src="${source}" alt="${alt}" loading="lazy"><figcaption>${caption}</figcaption></figure>`;
+  return picture({ source, caption, alt });
 }
 
 /** Searches of which snapshots were kept: a picture at a time, the methods one below the other. */
-export function ways(trials: readonly TrialRecord[], embedded: Embedded): Html | undefined {
+export function trajectories(trials: readonly TrialRecord[], embedded: Embedded): Html | undefined {
   const images = byImage(
     trials.filter((trial) => trial.snapshots?.some((one) => embedded.has(one.restored) && embedded.has(one.mask))),
   );

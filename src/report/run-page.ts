@@ -1,9 +1,10 @@
 /** A run on a user's own pictures (`rgi detect`, `rgi restore`) as one page: a table of them, curves, the pictures, settings. */
-import { type Chart, lineChart } from './chart.ts';
-import { type Html, html } from './html.ts';
+import { type Chart, lineChart } from '../pages/chart.ts';
+import { chartGrid, factList, noteLists, settingBlock, tiles, warning } from '../pages/components.ts';
+import { type Html, html } from '../pages/html.ts';
+import { pageHead, pageOf, type Section } from '../pages/shell.ts';
+import { numberCell, table, tableRow } from '../pages/table.ts';
 import { type Embedded, thumb } from './pictures.ts';
-import { factList, noteLists, pageOf, settingBlock } from './shell.ts';
-import { table } from './tables.ts';
 
 /** One number of each picture, sorted by and shown. */
 export interface Column {
@@ -26,6 +27,8 @@ export interface RunPicture {
 
 export interface RunReport {
   readonly title: string;
+  /** The numbers that matter most, shown large: what each is, and the number. */
+  readonly tiles?: readonly (readonly [label: string, value: string | undefined])[];
   readonly facts: readonly (readonly [name: string, value: string | undefined])[];
   readonly complete: boolean;
   /** What the table's columns are, in a sentence or two. */
@@ -44,43 +47,47 @@ export interface RunReport {
 }
 
 export function runPage(run: RunReport): Promise<string> {
-  const charts = run.charts.flatMap((chart) => lineChart(chart) ?? []);
+  const charts = chartGrid(run.charts.map(lineChart));
   const cards = cardsOf(run);
-  const link = (id: string, text: string) => html`<li><a href="#${id}">${text}</a></li>`;
-  const body = html`<a class="skip" href="#main">To the results</a>
-<header><h1>${run.title}</h1>${factList(run.facts)}${!run.complete && html`<p class="warning"><strong>Not complete:</strong> pictures are missing. The same command with --resume goes on.</p>`}</header>
-<nav aria-label="Contents"><ul>${link('list', 'List')}${charts.length > 0 && link('curves', 'Curves')}${cards && link('pictures', 'Pictures')}${link('settings', 'Settings')}</ul></nav>
-<main id="main">
-<section aria-labelledby="list"><h2 id="list">List</h2>
-${run.pictures.length > 0 ? listOf(run) : html`<p>There are no pictures yet.</p>`}
-${noteLists(run.notes, run.failed)}</section>
-${charts.length > 0 && html`<section aria-labelledby="curves"><h2 id="curves">Curves</h2><div class="charts">${charts}</div></section>`}
-${cards && html`<section aria-labelledby="pictures"><h2 id="pictures">Pictures</h2>${cards}</section>`}
-<section aria-labelledby="settings"><h2 id="settings">Settings, to repeat it</h2>
-${run.settings.map(([title, value]) => settingBlock(title, value))}
-</section>
-</main>
-<footer><p>Made by rgi from the files of the run, which hold every number of this page.</p></footer>`;
-  return pageOf(run.title, body);
+  const list = run.pictures.length > 0 ? listOf(run) : html`<p>There are no pictures yet.</p>`;
+  const section = (id: string, title: string, content: Html | undefined): Section[] =>
+    content ? [{ id, title, content }] : [];
+  const unfinished =
+    !run.complete && warning('Not complete:', 'pictures are missing. The same command with --resume adds them.');
+  const unusable =
+    run.failed.length > 0 &&
+    warning(`${run.failed.length} of the pictures could not be used:`, 'see the notes below the list.');
+  return pageOf({
+    title: run.title,
+    kind: 'run',
+    head: pageHead(run.title, unfinished, unusable, tiles(run.tiles ?? []), factList(run.facts)),
+    sections: [
+      ...section('pictures', 'Pictures', cards),
+      ...section('list', 'List', html`${list}${noteLists(run.notes, run.failed)}`),
+      ...section('charts', 'Charts', charts),
+      {
+        id: 'settings',
+        title: 'Settings, to repeat it',
+        short: 'Settings',
+        content: html`${run.settings.map(([title, value]) => settingBlock(title, value))}`,
+      },
+    ],
+    footer: html`<p>Made by rgi from the files of the run, which hold every number of this page.</p>`,
+  });
 }
 
 function listOf({ about, stateLabel, columns, pictures }: RunReport): Html {
   return table({
     name: 'Pictures',
     about,
-    head: ['Picture', stateLabel, ...columns.map((column) => column.label)].map(
-      (label) => html`<th scope="col">${label}</th>`,
-    ),
-    rows: pictures.map(
-      ({ name, state, marked, values }) =>
-        html`<tr><th scope="row">${name}</th><td>${marked ? html`<strong>${state}</strong>` : state}</td>${columns.map(({ key, digits }) => numberCell(values[key], digits))}</tr>`,
+    head: ['Picture', stateLabel, ...columns.map((column) => column.label)],
+    rows: pictures.map(({ name, state, marked, values }) =>
+      tableRow(name, [
+        html`<td class="text">${marked ? html`<strong>${state}</strong>` : state}</td>`,
+        ...columns.map(({ key, digits }) => numberCell(values[key], values[key]?.toFixed(digits) ?? '')),
+      ]),
     ),
   });
-}
-
-function numberCell(value: number | undefined, digits: number): Html {
-  if (value === undefined) return html`<td></td>`;
-  return html`<td data-value="${value}">${value.toFixed(digits)}</td>`;
 }
 
 /** A card per picture; undefined where no picture can be shown. */
@@ -93,7 +100,7 @@ function cardsOf({ columns, pictures, order, embedded }: RunReport): Html | unde
       const numbers = columns.flatMap(({ key, label, digits }) =>
         values[key] === undefined ? [] : [`${label.toLowerCase()} ${values[key].toFixed(digits)}`],
       );
-      return html`<li class="card" data-scores="${JSON.stringify(values)}"><h4>${name}</h4><div class="row"><p><span>${marked ? html`<strong>${state}</strong>` : state}</span> <span class="soft">${numbers.join(', ')}</span></p>${message && html`<p>${message}</p>`}<div class="thumbs${thumbs.length > 4 && ' five'}">${thumbs.map(({ file, caption, alt }) => thumb(file, caption, alt, embedded))}</div></div></li>
+      return html`<li class="card" data-scores="${JSON.stringify(values)}"><h3>${name}</h3><div class="row"><p><span>${marked ? html`<strong>${state}</strong>` : state}</span> <span class="soft">${numbers.join(', ')}</span></p>${message && html`<p>${message}</p>`}<div class="thumbs${thumbs.length > 4 && ' five'}">${thumbs.map(({ file, caption, alt }) => thumb(file, caption, alt, embedded))}</div></div></li>
 `;
     },
   )}</ul>`;

@@ -4,7 +4,8 @@ import { factsOf, type MetricName } from '../evaluate/metrics.ts';
 import type { Pooled, Result, TrialRecord } from '../evaluate/record.ts';
 import { pairedDifference, type Summary } from '../evaluate/statistics.ts';
 import { cellOf, metricsOf } from '../evaluate/tables.ts';
-import { type Html, html } from './html.ts';
+import { type Html, html } from '../pages/html.ts';
+import { below, EMPTY, numberCell, table, tableRow } from '../pages/table.ts';
 
 /** Methods by case in one metric: what most readers came for. */
 export function overviewTable(results: readonly Result[], metric: MetricName): Html {
@@ -19,17 +20,17 @@ export function overviewTable(results: readonly Result[], metric: MetricName): H
   const title = ([first]: readonly Result[]) => (oneSet ? first.case : `${first.set}: ${first.case}`);
   const better = facts.better === 'neither' ? '' : `, ${facts.better} is better`;
   const pooled = results.some((result) => 'pooled' in (result.metrics[metric] ?? {}));
-  const apart = results.some((result) => result.told) ? ', methods that were told the mask apart' : '';
+  const apart = results.some((result) => result.told) ? ', methods with the true mask compared among themselves' : '';
   const rows = methods.map((method) => {
     const own = groups.map((group) => group.find((one) => one.method === method));
     const told = own.some((one) => one?.told ?? false);
     const cells = own.map((one) => cell(one?.metrics[metric], metric, one !== undefined && best.has(one)));
-    return html`<tr>${methodHead(method, told)}${cells}</tr>`;
+    return tableRow(methodHead(method, told), cells);
   });
   return table({
-    name: 'Overview',
+    name: 'Methods by case',
     about: `${titleOf(metric)}${pooled ? ', of all pixels or pictures together' : ': the median over the pictures'}${better}. Bold: the best of a column${apart}.`,
-    head: [FIRST_HEAD, ...groups.map((group) => html`<th scope="col">${title(group)}</th>`)],
+    head: ['Method', ...groups.map(title)],
     rows,
   });
 }
@@ -55,23 +56,23 @@ export function caseTable(
   const compared = rows.length > 1 && first.some((value) => typeof value === 'number');
   const signed = (value: number) => `${value > 0 ? '+' : ''}${value.toFixed(facts.digits)}`;
   const difference = (row: Result) => {
-    if (row === reference) return html`<td data-value="0"><span class="soft">reference</span></td>`;
+    if (row === reference) return numberCell(0, html`<span class="soft">reference</span>`);
     const paired = pairedDifference(valuesOf(row.method), first, { seed });
     if (!paired) return EMPTY;
-    return html`<td data-value="${paired.median}">${signed(paired.median)}${intervalOf(paired.interval?.map(signed).join(' to '))}</td>`;
+    const interval = below(paired.interval?.map(signed).join(' to '));
+    return numberCell(paired.median, html`${signed(paired.median)}${interval}`);
   };
   return table({
     name: `Scores: ${reference.case}`,
     about: `Median over the pictures, and its 95 % interval; a number alone is of all pixels or pictures together.${compared ? ` The last column: ${titleOf(metric)} less that of ${reference.method}, picture by picture.` : ''}`,
     head: [
-      FIRST_HEAD,
-      ...heads(metrics),
-      ...(compared ? [html`<th scope="col">${facts.label} against ${reference.method}</th>`] : []),
-      LAST_HEAD,
+      'Method',
+      ...metrics.map(titleOf),
+      ...(compared ? [`${facts.label} against ${reference.method}`] : []),
+      'Pictures',
     ],
-    rows: rows.map(
-      (row, i) =>
-        html`<tr>${methodHead(row.method, row.told)}${cells[i]}${compared && difference(row)}${countCell(row)}</tr>`,
+    rows: rows.map((row, i) =>
+      tableRow(methodHead(row.method, row.told), [...cells[i], ...(compared ? [difference(row)] : []), countCell(row)]),
     ),
   });
 }
@@ -84,42 +85,19 @@ export function furtherTable(rows: readonly Result[]): Html | undefined {
   return table({
     name: `Further scores: ${rows[0].case}`,
     about: 'Median over the pictures (the mean where the name says so), and its 95 % interval.',
-    head: [FIRST_HEAD, ...heads(metrics)],
-    rows: rows.map((row, i) => html`<tr>${methodHead(row.method, row.told)}${cells[i]}</tr>`),
+    head: ['Method', ...metrics.map(titleOf)],
+    rows: rows.map((row, i) => tableRow(methodHead(row.method, row.told), cells[i])),
   });
 }
 
-export interface Table {
-  readonly name: string;
-  readonly about: string;
-  readonly head: readonly Html[];
-  readonly rows: readonly Html[];
-}
-
-/** The text stands before the table, where it is not scrolled away with it. */
-export function table({ name, about, head, rows }: Table): Html {
-  return html`<p class="soft">${about}</p>
-<div class="scroll" role="region" tabindex="0" aria-label="${name}"><table class="sortable" aria-label="${name}">
-<thead><tr>${head}</tr></thead>
-<tbody>${rows}</tbody></table></div>
-`;
-}
-
-const FIRST_HEAD = html`<th scope="col">Method</th>`;
-const LAST_HEAD = html`<th scope="col">Pictures</th>`;
-
-function heads(metrics: readonly MetricName[]): Html[] {
-  return metrics.map((name) => html`<th scope="col">${titleOf(name)}</th>`);
-}
-
-/** A method's name; what it was told stands with it, since it decides what its numbers can be compared with. */
+/** A method's name; whether it was given the mask stands with it, since it decides what its numbers can be compared with. */
 function methodHead(method: string, told: boolean): Html {
-  return html`<th scope="row">${method}${intervalOf(told ? 'told the true mask' : undefined)}</th>`;
+  return html`${method}${below(told ? 'true mask given' : undefined)}`;
 }
 
 function countCell(row: Result): Html {
   const diverged = row.diverged > 0 ? `${row.diverged} diverged` : undefined;
-  return html`<td data-value="${row.n}">${row.n}${intervalOf(diverged)}</td>`;
+  return numberCell(row.n, html`${row.n}${below(diverged)}`);
 }
 
 /** The cells of each row. */
@@ -138,18 +116,12 @@ function titleOf(name: MetricName): string {
   return unit === undefined ? label : `${label} (${unit})`;
 }
 
-const EMPTY = html`<td><span aria-hidden="true">–</span><span class="hidden">none</span></td>`;
-
 function cell(value: Summary | Pooled | undefined, metric: MetricName, best: boolean): Html {
   if (value === undefined) return EMPTY;
   const shown = cellOf(value, metric);
   const exact = shownOf(value, metric).value;
   const number = best ? html`<strong>${shown.value}<span class="hidden"> (best)</span></strong>` : shown.value;
-  return html`<td data-value="${exact}">${number}${intervalOf(shown.interval)}</td>`;
-}
-
-function intervalOf(text: string | undefined): Html | undefined {
-  return text ? html`<span class="interval">${text}</span>` : undefined;
+  return numberCell(exact, html`${number}${below(shown.interval)}`);
 }
 
 function placeOf(result: Result): string {

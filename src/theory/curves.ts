@@ -1,9 +1,9 @@
 /** The experiments' curves: errors against the threshold with their quartiles, against a level, against steps of the weights. */
-import { type Chart, lineChart, type Series } from '../report/chart.ts';
-import type { Html } from '../report/html.ts';
+import { type Chart, lineChart, type Series } from '../pages/chart.ts';
+import type { Html } from '../pages/html.ts';
 import { ESTIMATORS } from './estimators.ts';
-import type { Errors, PathCell, Point, TuningCell } from './record.ts';
-import { lowestOf, spreadOf, standingOf } from './summary.ts';
+import type { Errors, PathCell, Point, TuningCell, TuningPoint } from './record.ts';
+import { lowestOf, meanStanding, spreadOf } from './summary.ts';
 
 /** Errors below are drawn here: a logarithm needs a floor, and single precision ends near it. */
 const FLOOR = 1e-4;
@@ -68,26 +68,25 @@ function seriesOf({ label, style, cell, lowest, first, band = true }: Line, meas
   };
 }
 
-/** How many searches ended above, or below, the minimum next to z*. */
+/** How many searches ended above, or below, the minimum next to z*: per estimator, over all cases. */
 export function standingChart(cells: readonly PathCell[]): Html | undefined {
-  const series = cells.flatMap((cell, i): Series[] => {
-    const rising = cell.points.toReversed().flatMap((point) => {
-      const standing = standingOf(point);
-      return standing ? [{ grey: point.grey, ...standing }] : [];
+  const estimators = [...new Set(cells.map((cell) => cell.estimator))];
+  const series = estimators.flatMap((estimator, i): Series[] => {
+    const own = cells.filter((cell) => cell.estimator === estimator);
+    const greys = [...new Set(own.flatMap(({ points }) => points.map(({ grey }) => grey)))].sort((a, b) => a - b);
+    const rising = greys.flatMap((grey) => {
+      const standing = meanStanding(own.flatMap(({ points }) => points.find((point) => point.grey === grey) ?? []));
+      return standing ? [{ grey, ...standing }] : [];
     });
     if (rising.length === 0) return [];
-    const name = ESTIMATORS[cell.estimator].label;
+    const { label } = ESTIMATORS[estimator];
     return [
-      {
-        label: `${name}: above (trapped, or still on the way)`,
-        style: 2 * i,
-        points: rising.map((p) => [p.grey, p.trapped]),
-      },
-      { label: `${name}: below (z* is not least)`, style: 2 * i + 1, points: rising.map((p) => [p.grey, p.elsewhere]) },
+      { label: `${label}: above`, style: 2 * i, points: rising.map(({ grey, trapped }) => [grey, trapped]) },
+      { label: `${label}: below`, style: 2 * i + 1, points: rising.map(({ grey, elsewhere }) => [grey, elsewhere]) },
     ];
   });
   return lineChart({
-    title: 'Searches that end above, or below, the minimum next to z*',
+    title: 'Searches that end above or below the minimum next to z*',
     yLabel: 'share of the pictures',
     xLabel: THRESHOLD,
     xScale: 'log',
@@ -127,54 +126,67 @@ export function againstLevel(
   return lineChart({ title, xLabel, yLabel, series, ...axes });
 }
 
-/** R-RGI against the steps of the weights, without and with the true mask. */
-export function tuningCharts(cells: readonly TuningCell[]): Html[] {
-  const along = (
-    title: string,
-    yLabel: string,
-    valuesOf: (cell: TuningCell, i: number) => readonly (number | null | undefined)[],
-    only = cells,
-  ) =>
-    lineChart({
-      title,
-      yLabel,
-      xLabel: 'steps in which the weights moved',
-      series: only.map((cell): Series => {
-        const spreads = cell.points.flatMap((point, i) => {
-          const spread = spreadOf(valuesOf(cell, i));
-          return spread ? [{ at: point.weightSteps, ...spread }] : [];
-        });
-        return {
-          label: cell.told ? 'the true mask given' : 'mask found',
-          style: cell.told ? 1 : 0,
-          points: spreads.map(({ at, median }) => [at, median]),
-          band: spreads.map(({ at, low, high }) => [at, low, high]),
-        };
-      }),
-    });
-  const found = cells.filter((cell) => !cell.told);
-  const errors = (measure: Measure) => (cell: TuningCell, i: number) => cell.points[i].errors.map(measure);
+/** One line of a chart of R-RGI against the steps of the weights. */
+export interface TuningLine {
+  readonly label: string;
+  readonly cell: TuningCell;
+  readonly style: number;
+}
+
+/** R-RGI against the steps of the weights; `valuesOf` gives the values of all pictures at a point. */
+export function alongTuning(
+  title: string,
+  yLabel: string,
+  lines: readonly TuningLine[],
+  valuesOf: (point: TuningPoint) => readonly (number | null | undefined)[],
+): Html | undefined {
+  return lineChart({
+    title,
+    yLabel,
+    xLabel: 'steps in which the weights moved',
+    series: lines.map(({ label, cell, style }): Series => {
+      const spreads = cell.points.flatMap((point) => {
+        const spread = spreadOf(valuesOf(point));
+        return spread ? [{ at: point.weightSteps, ...spread }] : [];
+      });
+      return {
+        label,
+        style,
+        points: spreads.map(({ at, median }) => [at, median]),
+        band: spreads.map(({ at, low, high }) => [at, low, high]),
+      };
+    }),
+  });
+}
+
+/** All charts of one gap, without and with the true mask. */
+export function tuningCharts(cells: readonly TuningCell[]): (Html | undefined)[] {
+  const lines = cells.map(
+    (cell): TuningLine => ({ label: cell.told ? 'true mask given' : 'mask found', cell, style: cell.told ? 1 : 0 }),
+  );
+  const found = lines.filter(({ cell }) => !cell.told);
+  const errors = (measure: Measure) => (point: TuningPoint) => point.errors.map(measure);
   return [
-    along(
+    alongTuning(
       'Error outside the corruption',
       'RMS, grey levels',
+      lines,
       errors((e) => e.rmsOutside),
     ),
-    along(
+    alongTuning(
       'Error inside the corruption',
       'RMS, grey levels',
+      lines,
       errors((e) => e.rmsInside),
     ),
-    along(
-      'Distance to the corrupted values: falls where they are fitted',
-      'RMS, grey levels',
-      (cell, i) => cell.points[i].toCorruption,
-    ),
-    along(
+    alongTuning('Distance to the corrupted values: falls where they are fitted', 'RMS, grey levels', lines, (point) => [
+      ...point.toCorruption,
+    ]),
+    alongTuning(
       'Corrupted pixels that the mask misses',
       'share',
-      errors((e) => e.mask?.misses),
       found,
+      errors((e) => e.mask?.misses),
     ),
-  ].flatMap((chart) => chart ?? []);
+  ];
 }

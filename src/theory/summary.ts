@@ -1,6 +1,6 @@
 /** What is said of many pictures: medians and quartiles of an error; how far the search is from the lowest minimum known. */
 import { quantile } from '../arrays/sort.ts';
-import type { Errors, Point } from './record.ts';
+import type { Errors, PathCell, Point } from './record.ts';
 
 export interface Spread {
   readonly n: number;
@@ -43,4 +43,19 @@ export function standingOf({ search, truth }: Point): Standing | undefined {
   );
   const share = (sign: number) => apart.filter((one) => one === sign).length / apart.length;
   return { trapped: share(1), elsewhere: share(-1) };
+}
+
+/** The mean over several points; undefined where no search began at z*. */
+export function meanStanding(points: readonly Point[]): Standing | undefined {
+  const standings = points.flatMap((point) => standingOf(point) ?? []);
+  if (standings.length === 0) return undefined;
+  const mean = (of: (one: Standing) => number) => standings.reduce((sum, one) => sum + of(one), 0) / standings.length;
+  return { trapped: mean((one) => one.trapped), elsewhere: mean((one) => one.elsewhere) };
+}
+
+/** The threshold at which the median error of the image is least, of the first `count` pictures. */
+export function bestPoint({ points }: PathCell, count?: number): Point {
+  const median = ({ search }: Point) =>
+    spreadOf(search.slice(0, count).map((errors) => errors.rms))?.median ?? Number.POSITIVE_INFINITY;
+  return points.reduce((best, point) => (median(point) < median(best) ? point : best));
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { browse, chromium } from '../../scripts/chromium.ts';
-import { escapeHtml } from '../../src/report/html.ts';
+import { escapeHtml } from '../../src/pages/html.ts';
 import { reportPage } from '../../src/report/page.ts';
 import { runPage } from '../../src/report/run-page.ts';
 import { needs } from '../support/needs.ts';
@@ -87,7 +87,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
     const run = await runPage(madeRun());
     const driver = `
       const page = document.querySelector('iframe').contentDocument;
-      const cards = () => [...page.querySelector('.cards').children].map((card) => card.querySelector('h4').textContent);
+      const cards = () => [...page.querySelector('.cards').children].map((card) => card.querySelector('h3').textContent);
       const select = page.querySelector('select');
       const result = { width: page.documentElement.scrollWidth, first: select.options[0].text, cards: cards() };
       select.value = '1';

@@ -1,8 +1,11 @@
 /** The linear generator of a folder, on files: no steps, no checkpoint; measured and exported like a trained one. */
+import path from 'node:path';
 import { batchOf, type Dataset, mixed } from '../../datasets/dataset.ts';
+import { writeFileAtomic } from '../../images/node/write.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { fitLinear } from '../networks/linear.ts';
+import { linearPage } from '../page.ts';
 import type { CoveragePoint, DataFacts } from '../record.ts';
 import { readRunData } from './data.ts';
 import { factsOf, filesOf, trainingFacts, writeModels, writeSheets } from './files.ts';
@@ -24,6 +27,8 @@ export interface LinearRunResult {
   readonly data: DataFacts;
   readonly seconds: number;
   readonly files: readonly string[];
+  /** Samples, pictures held out and the spectrum, as one HTML file. */
+  readonly page: string;
 }
 
 /** The encoder's start is the least-squares solution: a few steps show that inversion stays there. */
@@ -48,8 +53,10 @@ export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Pr
   const stated = factsOf(facts, components, training, options.licence);
   const written = await writeModels({ generator, encoder }, stated, files, options.half);
   const samples = await drawSamples(generator, components, seed, runtime);
-  await writeSheets(files, 0, samples, unseen, reached);
-  return { coverage: point, explained, data: facts, seconds, files: written };
+  const pictures = await writeSheets(files, 0, samples, unseen, reached);
+  const record = { settings, data: facts, coverage: point, eigenvalues, explained, seconds };
+  await writeFileAtomic(files.page, await linearPage(`Training ${path.basename(options.out)}`, record, pictures));
+  return { coverage: point, explained, data: facts, seconds, files: written, page: files.page };
 }
 
 /**

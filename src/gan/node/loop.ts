@@ -107,7 +107,8 @@ export async function trainingLoop({
     await survive(async () => {
       const png = await writeSheets(files, done, samples, data.unseen, reached);
       const title = `Training ${path.basename(files.models.generator)}`;
-      await writeFileAtomic(files.page, trainingPage(title, log.record(), png, done < steps ? secondsLeft : undefined));
+      const page = await trainingPage(title, log.record(), png, done < steps ? secondsLeft : undefined);
+      await writeFileAtomic(files.page, page);
     });
     if (!best) return;
     const graphs = { generator: generator.graph, discriminator: discriminator.graph, encoder: encoder?.graph };

@@ -1,6 +1,6 @@
 /** What `rgi detect` wrote, for the page: verdicts, scores against the threshold, maps on the policy's one scale. */
 import { z } from 'zod';
-import type { Chart } from '../chart.ts';
+import type { Chart } from '../../pages/chart.ts';
 import type { RunPicture, RunReport } from '../run-page.ts';
 import type { PictureUse } from './embed.ts';
 
