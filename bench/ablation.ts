@@ -69,8 +69,8 @@ function unsettled(method: Method): Method {
 const VARIANTS: Readonly<Record<string, Variant>> = {
   default: {},
   'without prior': { options: NO_PRIOR },
-  'prior alike whatever is hidden': { change: SAME_PRIOR },
-  'missing pixels not known': { change: NOTHING_MISSING },
+  'prior of constant weight': { change: SAME_PRIOR },
+  'missing pixels not detected': { change: NOTHING_MISSING },
   'without coherence': { options: NO_COHERENCE },
   'absolute error': { options: ABSOLUTE },
   'none of these': { options: { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE } },
@@ -81,7 +81,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   'half the steps': { options: { steps: FAST.steps / 2 } },
   'twice the steps': { options: { steps: 2 * FAST.steps } },
   'found mask not fixed': { change: unsettled },
-  'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, continues: false })) },
+  'L-BFGS memory cleared between stages': { change: everyStage((stage) => ({ ...stage, continues: false })) },
   'all starts to the end of the path': {
     change: everyStage((stage) => (stage.name === 'descend' ? { ...stage, starts: FAST.starts } : stage)),
   },
