@@ -1,7 +1,7 @@
 /**
- * What each part of our default adds: it without that part, and what each would reach if told the mask (its oracle), on
- * pictures of a folder, or on the generator's own. Rows already in --out are not measured again: each state of the code has a
- * file of its own.
+ * What each part of our default adds: the default without that part, and each variant with the true mask given (its
+ * oracle). On pictures of a folder, or on the generator's own samples. Rows already in --out are not measured again, so use
+ * another file for another state of the code.
  *
  *   npm run bench -- ablation --generator faces.onnx [--folder faces/train] [--first 0] [--count 24] [--seed 4242]
  *     [--cases block,random,irregular,stains,clean] [--variants default,default+mask] [--out ablation.jsonl] [--threads 1]
@@ -36,7 +36,7 @@ const everyStage =
   (change: (stage: Stage) => Stage) =>
   (method: Method): Method => ({ ...method, stages: method.stages.map(change) });
 
-/** The latents' prior counts alike, whatever the mask hides. */
+/** The latent prior has a constant weight, whatever the mask hides. */
 const SAME_PRIOR = everyStage((stage) => ({
   ...stage,
   formulation: { ...stage.formulation, priors: [LATENT_PRIOR] },
@@ -69,8 +69,8 @@ function unsettled(method: Method): Method {
 const VARIANTS: Readonly<Record<string, Variant>> = {
   default: {},
   'without prior': { options: NO_PRIOR },
-  'prior alike whatever is hidden': { change: SAME_PRIOR },
-  'missing pixels not known': { change: NOTHING_MISSING },
+  'prior of constant weight': { change: SAME_PRIOR },
+  'missing pixels not detected': { change: NOTHING_MISSING },
   'without coherence': { options: NO_COHERENCE },
   'absolute error': { options: ABSOLUTE },
   'none of these': { options: { ...ABSOLUTE, ...NO_PRIOR, ...NO_COHERENCE } },
@@ -81,7 +81,7 @@ const VARIANTS: Readonly<Record<string, Variant>> = {
   'half the steps': { options: { steps: FAST.steps / 2 } },
   'twice the steps': { options: { steps: 2 * FAST.steps } },
   'found mask not fixed': { change: unsettled },
-  'curvature forgotten between stages': { change: everyStage((stage) => ({ ...stage, warmStart: false })) },
+  'L-BFGS memory cleared between stages': { change: everyStage((stage) => ({ ...stage, warmStart: false })) },
   'all starts to the end of the path': {
     change: everyStage((stage) => (stage.name === 'descend' ? { ...stage, starts: FAST.starts } : stage)),
   },

@@ -1,7 +1,7 @@
 /**
- * What a generator is worth for inversion, by architecture and length of z, trained for equal minutes of one core: the
- * coverage of good pictures it has not seen, and their restoration with a quarter of them corrupted, the mask given and not.
- * The clock is this process's processor time, so that other work on the machine does not matter.
+ * Which generator is best for inversion, by architecture and length of z, after equal processor time on one core: coverage of
+ * held-out good pictures, and their restoration with a quarter corrupted, with the mask given and without. The clock is the
+ * processor time of this process, so that other work on the machine does not matter.
  *
  *   npm run bench -- architectures FOLDER --size 32 --minutes 4 --cases linear:32,light:32,light:64,pggan:64 [--count 24]
  */

@@ -1,11 +1,11 @@
-/** What the speed benchmarks share: clocks, and the machine's matrix-product rate, of which speeds are shares. */
+/** Shared by the speed benchmarks: clocks, and the machine's matrix-product rate, to which speeds are compared. */
 import { GraphBuilder } from '../src/onnx/builder.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { float32 } from '../src/onnx/tensor.ts';
 import { randomFrom } from '../src/random.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 
-/** Milliseconds so far: of the wall, or of this process's processors (for a machine that others use too; one thread). */
+/** Milliseconds so far, by the wall clock or as processor time of this process (one thread, for shared machines). */
 export type Clock = () => number;
 export const wallClock: Clock = () => performance.now();
 export const processorClock: Clock = () => {

@@ -13,7 +13,7 @@ import { readEvaluation } from '../src/report/node/read.ts';
 import { LAMBDAS } from './study.ts';
 import { argument } from './trials.ts';
 
-/** What not being told the mask costs; what is gained over DGP, which is told it, and over the paper's recipe. */
+/** Pairs to compare: what an unknown mask costs, and the gain over DGP with the mask given and over the paper's recipe. */
 const PAIRS = [
   ['rgi+mask', 'rgi'],
   ['rrgi+mask', 'rrgi'],
@@ -29,16 +29,16 @@ export async function comparison(args: readonly string[]): Promise<void> {
     const records = evaluations.flatMap(({ trials }) => trials);
     const cases = [...new Set(records.map((record) => record.case))];
     const results = aggregate(records);
-    console.log(`\n### ${set}\n`);
+    console.log(`\n## ${set}\n`);
     console.log('| corrupted | method | n | PSNR | SSIM | in the hole | mask IoU | s |');
     console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
     for (const name of cases) {
       for (const result of results) if (result.case === name) console.log(row(result));
     }
-    console.log('\nDifference in PSNR on the same pictures, median [95% interval]:\n');
+    console.log('\nDifference in PSNR on the same pictures, median [95% interval] (number of pictures):\n');
     for (const [a, b] of PAIRS) {
       const line = cases.flatMap((name) => differenceOf(records, name, a, b));
-      if (line.length > 0) console.log(`- ${a} over ${b}: ${line.join(', ')}`);
+      if (line.length > 0) console.log(`- ${a} minus ${b}: ${line.join(', ')}`);
     }
   }
 }

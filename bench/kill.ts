@@ -1,6 +1,6 @@
 /**
- * Is a training run that is killed (SIGKILL, at random moments) always resumed, to the numbers of one that was not? The
- * program itself is run, as a process, on a folder of striped pictures of 32 x 32 that the benchmark makes.
+ * Does a training run that is killed (SIGKILL, at random moments) always resume, with the same numbers as a run that was
+ * never killed? Runs the program as a process, on a folder of striped pictures of 32 x 32 that the benchmark makes.
  *
  *   npm run bench -- kill [--kills 20] [--steps 400] [--seed 1]
  */

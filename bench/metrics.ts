@@ -1,6 +1,6 @@
 /**
  * The detection metrics on many pixels: maps of 128 x 128 with one square defect in each third, scores N(0,1) plus 1 in defects.
- * Seconds of the processor (others may use the machine); `argsort` is what most of them spend.
+ * Processor seconds, so that other work does not matter; most of the time goes into `argsort`.
  */
 import { argsort } from '../src/arrays/sort.ts';
 import { curvesOf } from '../src/evaluate/detect/score.ts';

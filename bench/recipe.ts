@@ -1,5 +1,6 @@
 /**
- * The paper's recipe by our engine on `ffhq64_vae`, on the manifold and on real pictures, its dependence on lambda, and our default beside it.
+ * The paper's recipe, run by our engine on `ffhq64_vae`: on the manifold and on real pictures, at several values of lambda, with
+ * our default for comparison.
  *
  *   npm run bench -- recipe [--count 16] [--source on-manifold|gan_faces] [--seed 2026]
  */

@@ -1,6 +1,6 @@
 /**
- * Recovery on the manifold, where the truth is known: G(z*) of fresh latents, corrupted, restored by the `paper` recipe,
- * by our default, and by the default given the true mask (its oracle).
+ * Recovery on the manifold, where the truth is known: G(z*) of fresh latents is corrupted and restored by the `paper` recipe,
+ * by our default, and by the default with the true mask given (its oracle).
  *
  *   npm run bench -- recovery [--models ffhq64_vae,anime64_dcgan] [--count 64] [--steps 2000] [--seed 2026] [--threads 2] [--methods default,oracle]
  */

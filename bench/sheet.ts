@@ -1,5 +1,5 @@
 /**
- * A sheet of pictures: real images corrupted and restored by every method, to be looked at.
+ * A contact sheet: real pictures, corrupted and restored by every method, for visual comparison.
  *
  *   npm run bench -- sheet --out sheet.png [--model ffhq64_vae] [--folder gan_faces/test] [--count 4] [--case block]
  */

@@ -1,11 +1,12 @@
 /**
- * The study of restoration, at full size, unattended: every method on every set and case, 100 pictures a case, 24 for all but
- * ours that leave the weights alone, through `rgi evaluate inpaint`, so that it is resumable and deterministic. Hours.
+ * The restoration study at full size: every method on every set and case, through `rgi evaluate inpaint`, so that it is
+ * resumable and deterministic. 100 pictures a case for our methods that do not tune weights, 24 for all others. Takes hours.
  *
  *   npm run bench -- study --out study [--sets FILE=FOLDER,FILE=FOLDER] [--count 100] [--count-slow 24]
  *     [--kinds latents,searches,weights,dgp] [--cases standard,realistic] [--seed 1] [--threads 2]
  *
- * Another call goes on where the last one stopped; rows of another state of the code are not told apart: give that another folder.
+ * Another call continues where the last one stopped. Rows of different states of the code are not distinguished: use another
+ * folder for another state.
  * `rgi report study/SET/METHODS` shows a part of it.
  */
 import { existsSync } from 'node:fs';

@@ -3,8 +3,8 @@
  * 64 x 64, 16 pictures of 3 channels, without augmentation, as the product compiles and runs it; and of the same step of
  * the same networks in PyTorch (`pytorch_train.py`), where a Python with PyTorch is found.
  *
- * Nominal operations are those of the networks' convolutions and dense layers as they stand: a layer's backward pass counts
- * twice its forward pass, or once where its weights are fixed; R1 three times the discriminator's forward pass more.
+ * Nominal operations are those of the unmodified convolutions and dense layers. A layer's backward pass counts twice its
+ * forward pass, or once where its weights are fixed. R1 adds three times the discriminator's forward pass.
  *
  *   npm run bench -- train [--networks light,pggan] [--seconds 12] [--threads 2] [--cpu-time] [--python /usr/bin/python3]
  */

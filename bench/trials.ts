@@ -1,4 +1,4 @@
-/** What the quality benchmarks share: a generator, clean and corrupted images of it, and the scores of a method. */
+/** Shared by the quality benchmarks: a generator, clean and corrupted pictures, and the scores of a method. */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Corruption, corrupt } from '../src/images/corruptions.ts';

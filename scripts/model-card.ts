@@ -1,6 +1,6 @@
 /**
  * The card of a shipped model (models/NAME/README.md), made from its files alone: the metadata of generator.onnx, the
- * record of its training (training.json), the sizes of the files. A test makes every card anew and compares.
+ * record of its training (training.json), the sizes of the files. A test generates every card again and compares.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -8,16 +8,16 @@ import type { CoveragePoint, LossPoint } from '../src/gan/record.ts';
 import { readModel } from '../src/onnx/read.ts';
 import { SUBJECTS, type Subject } from './model-subjects.ts';
 
-/** `training.json`: what a card tells of the run beside what the model file says. */
+/** `training.json`: facts about the run that the model file does not hold. */
 export interface TrainingRecord {
-  /** The command line, as it can be run again. */
+  /** The command line that repeats the run. */
   readonly command: string;
   readonly coverage: readonly CoveragePoint[];
   readonly losses: readonly LossPoint[];
   readonly events: readonly string[];
 }
 
-/** What the metadata `rgi.training` holds that a card shows. */
+/** The part of the metadata `rgi.training` that a card shows. */
 interface TrainingFacts {
   readonly settings: Readonly<Record<string, unknown>> & { readonly architecture: string; readonly latent: number };
   readonly data: { readonly pictures: number; readonly held: number; readonly channels: number; readonly size: number };
@@ -32,7 +32,8 @@ interface TrainingFacts {
 export function modelCard(folder: string): string {
   const name = path.basename(folder);
   const subject = SUBJECTS[name];
-  if (!subject) throw new Error(`No subject '${name}' in scripts/model-subjects.ts: say what it is made of.`);
+  if (!subject)
+    throw new Error(`No subject '${name}' in scripts/model-subjects.ts: add it, with its data and licence.`);
   const { metadata } = readModel(readFileSync(path.join(folder, 'generator.onnx')));
   const facts = JSON.parse(metadata.get('rgi.training') ?? '{}') as TrainingFacts;
   const record = JSON.parse(readFileSync(path.join(folder, 'training.json'), 'utf8')) as TrainingRecord;
@@ -40,16 +41,16 @@ export function modelCard(folder: string): string {
   const rows: [string, string][] = [
     ['pictures', `${data.channels === 1 ? 'grey' : 'colour'}, ${data.size} x ${data.size}`],
     ['architecture', `${settings.architecture}, z of ${settings.latent}, normal`],
-    ['learnt from', `${data.pictures} pictures${dataSeen(facts)}; ${data.held} more were held out`],
-    ['time', `${duration(facts.seconds)} on two cores that did other work, too`],
+    ['training data', `${data.pictures} pictures${dataSeen(facts)}; ${data.held} more were held out`],
+    ['training time', `${duration(facts.seconds)} on two cores that other work shared`],
     [
       'coverage',
-      `held-out pictures are reached by plain inversion with ${facts.coverage.median.toFixed(1)} dB PSNR (median), ${facts.coverage.worst.toFixed(1)} dB (worst)`,
+      `plain inversion reaches held-out pictures with ${facts.coverage.median.toFixed(1)} dB PSNR (median), ${facts.coverage.worst.toFixed(1)} dB (worst)`,
     ],
     ...optional(
-      'a hidden quarter',
+      'hidden centre',
       facts.block,
-      ({ median }) => `of the same pictures: ${median.toFixed(1)} dB (median)`,
+      ({ median }) => `the same with the central quarter hidden: ${median.toFixed(1)} dB (median)`,
     ),
     ...optional('explained', facts.explained, (share) => `${(100 * share).toFixed(1)} % of the pictures' variance`),
     ...policyRow(metadata.get('rgi.policies')),
@@ -60,7 +61,7 @@ ${subject.about}
 
 ![Samples of random latents](samples.png)
 
-Samples of latents drawn at random, none chosen.
+Samples of random latents, not selected.
 
 ## Figures
 
@@ -68,7 +69,7 @@ Samples of latents drawn at random, none chosen.
 | --- | --- |
 ${rows.map(([key, value]) => `| ${key} | ${value} |`).join('\n')}
 
-${coverageTable(record, settings.architecture)}Made by
+${coverageTable(record, settings.architecture)}The command that made it:
 
 \`\`\`sh
 ${record.command}
@@ -82,7 +83,7 @@ ${filesOf(folder)
   .map(({ file, mib }) => `| \`${file}\` | ${mib} MiB |`)
   .join('\n')}
 
-Weights are stored in 16 bits and computed in 32. \`rgi inspect models/${name}/generator.onnx\` shows what the file says of itself.
+Weights are stored in 16 bits; computations use 32 bits. \`rgi inspect models/${name}/generator.onnx\` shows the metadata of the file.
 
 ## Data and licence
 
@@ -90,7 +91,7 @@ ${licence(subject)}
 `;
 }
 
-/** The row of what not every model has. */
+/** A row that only some models have. */
 function optional<T>(name: string, value: T | undefined, say: (value: T) => string): [string, string][] {
   return value === undefined ? [] : [[name, say(value)]];
 }
@@ -108,16 +109,16 @@ function policyRow(text: string | undefined): [string, string][] {
   const policies = JSON.parse(text) as Record<string, { calibration?: { pictures?: number; unseen?: number } }>;
   return Object.entries(policies).map(([name, { calibration }]) => [
     `policy '${name}'`,
-    `for \`rgi detect\`, calibrated on ${calibration?.unseen ?? calibration?.pictures ?? '?'} good pictures that it has not learnt from`,
+    `for \`rgi detect\`, calibrated on ${calibration?.unseen ?? calibration?.pictures ?? '?'} held-out good pictures`,
   ]);
 }
 
-const SHOWN = 8;
+const MAX_SHOWN = 8;
 
-/** At most eight of the measurements, the last among them. */
+/** At most eight of the measurements, always with the last one. */
 function coverageTable({ coverage }: TrainingRecord, architecture: string): string {
   if (architecture === 'linear' || coverage.length < 2) return '';
-  const count = Math.min(SHOWN, coverage.length);
+  const count = Math.min(MAX_SHOWN, coverage.length);
   const shown = Array.from(
     { length: count },
     (_, i) => coverage[Math.round((i * (coverage.length - 1)) / (count - 1))],
@@ -125,12 +126,12 @@ function coverageTable({ coverage }: TrainingRecord, architecture: string): stri
   const row = (label: string, of: (point: CoveragePoint) => number) =>
     `| ${label} | ${shown.map((point) => of(point).toFixed(1)).join(' | ')} |`;
   const measured = shown.every((point) => point.block !== undefined);
-  return `While it was trained, dB PSNR of the held-out pictures by plain inversion; ${measured ? 'where the mean of the first two rows is largest' : 'what was best'} was kept.
+  return `PSNR (dB) of the held-out pictures during training, by plain inversion. The step with the ${measured ? 'largest mean of the first two rows' : 'best value'} was kept.
 
 | step | ${shown.map((point) => point.step).join(' | ')} |
 | --- | ${shown.map(() => '---').join(' | ')} |
 ${row('whole, median', (point) => point.median)}
-${measured ? `${row('a quarter hidden, median', (point) => point.block)}\n` : ''}${row('whole, worst', (point) => point.worst)}
+${measured ? `${row('hidden centre, median', (point) => point.block)}\n` : ''}${row('whole, worst', (point) => point.worst)}
 
 `;
 }

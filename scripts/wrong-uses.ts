@@ -12,11 +12,12 @@ export function wrongUsesTable(): string {
     ({ title, line, code, says }) => `| ${cell(title)} | \`rgi ${cell(line)}\` | ${code} | ${cell(says)} |`,
   );
   return [
-    '# Wrong uses, and what is said',
+    '# Wrong uses and their error messages',
     '',
-    'Each line is run by `test/cli/wrong-uses.test.ts`, which compares the whole of what is said. Nothing is written then.',
+    'What `rgi` answers when it is used wrongly. `test/cli/wrong-uses.test.ts` runs each command and compares the whole message. In',
+    'none of these cases is anything written.',
     '',
-    '| wrong | command | exit code | said |',
+    '| mistake | command | exit code | message |',
     '| --- | --- | --- | --- |',
     ...rows,
     '',

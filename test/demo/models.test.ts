@@ -68,8 +68,8 @@ test('a card is made from the metadata and the record of the training', () => {
     const record = { command: 'rgi train FOLDER --out x.onnx', coverage: points, losses: [], events: [] };
     writeFileSync(path.join(folder, 'training.json'), JSON.stringify(record));
     const card = modelCard(folder);
-    expect(card).toContain('| learnt from | 2968 pictures, 1600 seen in 100 steps; 32 more were held out |');
-    expect(card).toContain('| time | 2 h 5 min');
+    expect(card).toContain('| training data | 2968 pictures, 1600 seen in 100 steps; 32 more were held out |');
+    expect(card).toContain('| training time | 2 h 5 min');
     expect(card).toContain('31.3 dB PSNR (median), 20.0 dB (worst)');
     expect(card).toContain('| step | 5 | 20 | 30 | 45 | 60 | 75 | 85 | 100 |\n');
     expect(card).toContain('| whole, median | 12.0 | 15.0 | 17.0 | 20.0 | 23.0 | 26.0 | 28.0 | 31.0 |\n');
