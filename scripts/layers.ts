@@ -15,12 +15,14 @@ export const LAYERS: readonly string[] = [
   'inspect',
   'optim',
   'images',
+  'jobs',
   'metrics',
   'inversion',
   'datasets',
   'gan',
   'detect',
   'evaluate',
+  'restore',
   'report',
   'theory',
   'index',
@@ -30,7 +32,7 @@ export const LAYERS: readonly string[] = [
 
 /** Where node: modules may be imported; all else is the core, which runs in a browser. */
 const NODE_SIDE = [
-  /^src\/(runtime|images|datasets|gan|detect|evaluate|report|theory)\/node\//,
+  /^src\/(runtime|images|jobs|datasets|gan|detect|evaluate|restore|report|theory)\/node\//,
   /^src\/cli\//,
   /^src\/node\.ts$/,
 ];

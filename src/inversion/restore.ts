@@ -4,6 +4,7 @@
  */
 import { composite } from '../images/blend.ts';
 import { binaryMask, clip, type Image, imageAt, type Mask, residualMap, unionOf, zeroWhere } from '../images/image.ts';
+import { evenBatch } from '../jobs/batches.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Critic } from './critic.ts';
@@ -17,6 +18,9 @@ import { type Reuse, reuse } from './reuse.ts';
 import type { Inversion, StepReport } from './solver.ts';
 import { rows } from './starts.ts';
 import { weightChanges } from './weight-changes.ts';
+
+/** Version of what a restoration is made by: raised whenever the same settings give other pictures. */
+export const RESTORE_RULES = 1;
 
 export interface RestoreJob {
   readonly generator: Generator;
@@ -89,11 +93,6 @@ export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'
   // A generator of a fixed batch is copied into the graph for every further batch: as few copies as the searches need.
   const searches = batch === 'any' ? Math.min(SEARCHES, Math.floor(PIXELS / (height * width))) : batch;
   return Math.max(1, job.batch ?? Math.floor(searches / starts));
-}
-
-/** Pictures a batch for as few batches of at most `most` as `total` needs, all but the last alike: each size has its own compiled graph. */
-export function evenBatch(total: number, most: number): number {
-  return Math.max(1, Math.ceil(total / Math.max(1, Math.ceil(total / most))));
 }
 
 /** Yields one restoration per picture, in order; stops early, before the first unfinished picture, when aborted. */

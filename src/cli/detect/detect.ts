@@ -9,13 +9,15 @@ import { RgiError } from '../../errors.ts';
 import { csvText } from '../../evaluate/tables.ts';
 import { expandInputs } from '../../images/node/inputs.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
+import { jsonText } from '../../jobs/document.ts';
+import { sha256OfContent as sha256OfText } from '../../jobs/node/program.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
-import { type Io, jsonText, say } from '../io.ts';
+import { type Io, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { checkFolder } from '../restore/command.ts';
-import { sha256Of, sha256OfText, VERSION } from '../version.ts';
+import { sha256Of, VERSION } from '../version.ts';
 import type { DetectFlags } from './flags.ts';
 import { openProduct } from './model.ts';
 

@@ -4,10 +4,10 @@ import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
 import type { Recipe } from '../../evaluate/recipes.ts';
 import { buildMethod, leavesCriticOut, type MethodContext } from '../../inversion/methods/index.ts';
 import { reuse } from '../../inversion/reuse.ts';
+import { describeMethod } from '../../restore/node/manifest.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { companionOf } from '../metadata.ts';
 import { type GeneratorFlags, LOGISTIC_NOTE, type OpenedGenerator, openCriticFile } from '../networks.ts';
-import { describeMethod } from '../restore/manifest.ts';
 import { sha256Of } from '../version.ts';
 
 export interface Networks {

@@ -1,0 +1,28 @@
+/** JSON documents for people and programs; those with a long list are made piece by piece. */
+
+/** Indented JSON, lists of numbers on one line each. Strings hold no raw newlines, so only lists can match. */
+export function jsonText(value: unknown): string {
+  return `${indented(value)}\n`;
+}
+
+function indented(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(/\[\n(?:[-\d.eE+,\s]|null)*\]/g, (numbers) =>
+    numbers.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'),
+  );
+}
+
+/** The text of `{ ...head, [list]: [...items] }`, with one item in memory at a time. */
+export async function* jsonDocument(
+  head: Readonly<Record<string, unknown>>,
+  list: string,
+  items: AsyncIterable<unknown>,
+): AsyncGenerator<string> {
+  const start = indented(head).slice(0, -2);
+  yield `${start}${start === '{' ? '' : ','}\n  ${JSON.stringify(list)}: [`;
+  let isFirst = true;
+  for await (const item of items) {
+    yield `${isFirst ? '' : ','}\n    ${indented(item).replaceAll('\n', '\n    ')}`;
+    isFirst = false;
+  }
+  yield isFirst ? ']\n}\n' : '\n  ]\n}\n';
+}
