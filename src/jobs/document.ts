@@ -1,4 +1,4 @@
-/** JSON documents for people and programs; those with a long list are made piece by piece. */
+/** Documents that are derived from a journal: JSON, those with a long list made piece by piece, and CSV. */
 
 /** Indented JSON, lists of numbers on one line each. Strings hold no raw newlines, so only lists can match. */
 export function jsonText(value: unknown): string {
@@ -25,4 +25,16 @@ export async function* jsonDocument(
     isFirst = false;
   }
   yield isFirst ? ']\n}\n' : '\n  ]\n}\n';
+}
+
+/** Rows as CSV; numbers with nine digits, which tell any float32 from its neighbours. */
+export function csvText(rows: readonly (readonly (string | number)[])[]): string {
+  return rows.map((row) => `${row.map((cell) => csvCell(cell)).join(',')}\n`).join('');
+}
+
+function csvCell(value: string | number): string {
+  if (typeof value === 'number') return String(Number(value.toPrecision(9)));
+  // A text that a spreadsheet would take for a formula is kept a text.
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
