@@ -1,14 +1,18 @@
 /** The public interface in Node: the core, and what needs Node. */
 export { loadGoodPictures, trainingSource } from './detect/node/good-pictures.ts';
 export { policyNames, readPolicy, writePolicy } from './detect/node/policy-files.ts';
-export { type DetectRecord, detectFiles } from './detect/node/run.ts';
+export type { DetectRecord } from './detect/node/record.ts';
+export { type DetectFilesOptions, type DetectFilesResult, detectFiles } from './detect/node/run.ts';
 export { fitFolder, type LinearRunOptions, type LinearRunResult } from './gan/node/linear-run.ts';
 export type { RunOptions, RunResult } from './gan/node/options.ts';
 export { trainFolder } from './gan/node/run.ts';
 export { readMask, readPicture } from './images/node/read.ts';
 export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';
+export type { Entry, JobEvent, Outcome } from './jobs/job.ts';
 export { openModel } from './models/node/model-file.ts';
+export type { ImageRecord } from './restore/node/manifest.ts';
+export { type RestoreFilesOptions, type RestoreFilesResult, restoreFiles } from './restore/node/run.ts';
 export {
   createRuntime,
   type DeviceStatus,

@@ -1,4 +1,5 @@
 /** What a command may touch beside its files: two streams, a way to be interrupted. Tests give their own. */
+import { jsonText } from '../jobs/document.ts';
 
 export interface Io {
   readonly out: (text: string) => void;
@@ -20,10 +21,4 @@ export function say(io: Io, line: string): void {
 /** A JSON document on stdout. */
 export function printJson(io: Io, value: unknown): void {
   io.out(jsonText(value));
-}
-
-/** Indented JSON, lists of numbers on one line each. Strings hold no raw newlines, so only lists can match. */
-export function jsonText(value: unknown): string {
-  const text = JSON.stringify(value, null, 2);
-  return `${text.replace(/\[\n(?:[-\d.eE+,\s]|null)*\]/g, (numbers) => numbers.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'))}\n`;
 }

@@ -1,13 +1,11 @@
 #!/usr/bin/env node
-/** The program `rgi` as a process: streams, Ctrl-C, exit code. */
+/** The program `rgi` as a process: streams, signals, exit code. */
+import { interruption } from '../jobs/node/signals.ts';
 import { run } from './program.ts';
 
-const interrupted = new AbortController();
-process.on('SIGINT', () => {
-  // The first Ctrl-C lets the step under way end; the second does not wait.
-  if (interrupted.signal.aborted) process.exit(3);
-  interrupted.abort();
-});
+const signal = interruption(() =>
+  process.stderr.write('Stopping when what is in hand is finished; Ctrl-C again stops at once.\n'),
+);
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read us has gone (`rgi ... | head`): nothing is left to be said.
@@ -22,6 +20,6 @@ process.exitCode = await run(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   terminal: terminal && process.env.TERM !== 'dumb',
   colour: terminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
-  signal: interrupted.signal,
+  signal,
   worker: true,
 });

@@ -8,6 +8,9 @@ import { anomalyMap } from './evidence.ts';
 import type { Policy } from './policy.ts';
 import { openRestorer } from './restorer.ts';
 
+/** Version of how pictures are examined: raised whenever the same policy gives other maps or scores. */
+export const EXAMINE_RULES = 1;
+
 export interface Examination {
   /** What a good picture would look like, [1,C,H,W]. */
   readonly restored: Image;

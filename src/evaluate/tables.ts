@@ -1,4 +1,5 @@
 /** Results as text: `results.csv` (long: a row per metric) and `results.md` (a table per set and case, best in bold). */
+import { csvText } from '../jobs/document.ts';
 import { bestOf, shownOf } from './aggregate.ts';
 import { factsOf, METRIC_NAMES, type MetricName } from './metrics.ts';
 import type { Pooled, Result, Results } from './record.ts';
@@ -39,18 +40,6 @@ export function csvOf(results: Pick<Results, 'results'>): string {
     }),
   );
   return csvText([COLUMNS, ...rows]);
-}
-
-/** Rows as CSV; numbers with nine digits, which tell any float32 from its neighbours. */
-export function csvText(rows: readonly (readonly (string | number)[])[]): string {
-  return rows.map((row) => `${row.map((cell) => csvCell(cell)).join(',')}\n`).join('');
-}
-
-function csvCell(value: string | number): string {
-  if (typeof value === 'number') return String(Number(value.toPrecision(9)));
-  // A text that a spreadsheet would take for a formula is kept a text.
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 export function markdownOf(results: Results): string {

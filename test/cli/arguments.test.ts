@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { list, nearest, numberIn, oneOf } from '../../src/cli/arguments.ts';
-import { jsonText } from '../../src/cli/io.ts';
 import { duration, progressLine } from '../../src/cli/progress.ts';
 import { thinned } from '../../src/evaluate/record.ts';
+import { jsonText } from '../../src/jobs/document.ts';
 
 test('a near miss is suggested, a far one is not', () => {
   expect(nearest('papr', ['fast', 'paper', 'paper-l1'])).toBe('paper');

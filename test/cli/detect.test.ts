@@ -111,6 +111,7 @@ describe('three commands', () => {
       ...['a', 'b'].flatMap((name) =>
         ['map.npy', 'map.png', 'mask.png', 'overlay.png'].map((kind) => `${name}.${kind}`),
       ),
+      'journal.jsonl',
       'manifest.json',
       'results.jsonl',
       'scores.csv',
@@ -165,7 +166,7 @@ describe('three commands', () => {
     await rgi('calibrate @good --generator @part.onnx --name other');
     expect(await rgi('detect @new --generator @part.onnx --out @o --resume --policy other')).toMatchObject({
       code: 2,
-      err: 'error: o/manifest.json is of a run with another model, policy or options, which cannot be resumed with these; take another --out, or leave out --resume.\n',
+      err: "error: o holds results of 'rgi detect' with other settings or networks: --resume goes on with the same settings only; take another --out, or replace what is there with --overwrite.\n",
     });
   });
 
@@ -200,13 +201,12 @@ describe('three commands', () => {
     expect(lines.map((one) => JSON.parse(one).name)).toEqual(['stack.0', 'stack.1', 'stack.2']);
     const time = () => statSync(file('o5/stack.0.map.npy')).mtimeMs;
     const before = time();
-    writeFileSync(results, `${lines[0]}\n`);
+    // As if it had been killed after the first of the three.
+    const journal = file('o5/journal.jsonl');
+    writeFileSync(journal, `${readFileSync(journal, 'utf8').split('\n')[0]}\n`);
     expect((await rgi(`${line} --resume`)).code).toBe(0);
-    const names = readFileSync(results, 'utf8')
-      .trim()
-      .split('\n')
-      .map((one) => JSON.parse(one).name);
-    expect(names).toEqual(['stack.0', 'stack.1', 'stack.2']);
+    const again = readFileSync(results, 'utf8').trim().split('\n');
+    expect(again.map((one) => JSON.parse(one).name)).toEqual(['stack.0', 'stack.1', 'stack.2']);
     expect(time()).toBe(before);
   });
 

@@ -62,6 +62,7 @@ describe('what is written', () => {
       'b.residual.png',
       'b.restored.png',
       'b.softmask.png',
+      'journal.jsonl',
       'manifest.json',
     ]);
     const mask = await greyOf(to.file('b.mask.png'));
@@ -164,9 +165,9 @@ describe('several pictures', () => {
     const said = await bench.rgi(`restore @a.png @text.png @big.png --generator @g.onnx --out ${to.word} ${FAST}`);
     expect(said.code).toBe(4);
     expect(manifestIn(out).images.map(({ name, status }) => [name, status])).toEqual([
+      ['a', 'done'],
       ['text', 'failed'],
       ['big', 'failed'],
-      ['a', 'done'],
     ]);
     expect(said.err).toContain('text.png is not a picture');
     expect(to.files().some((f) => f.startsWith('text'))).toBe(false);
@@ -199,7 +200,7 @@ describe('an interrupted run', () => {
     const interruption = new AbortController();
     const { setTimeout: later } = await import('node:timers/promises');
     const running = bench.rgi(line, interruption.signal);
-    while (!existsSync(to.file('manifest.json'))) await later(1);
+    while (!existsSync(to.file('journal.jsonl'))) await later(1);
     interruption.abort();
     const said = await running;
     expect(said.code).toBe(3);
@@ -219,7 +220,9 @@ describe('an interrupted run', () => {
     await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} ${FAST}`);
     const said = await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} ${FAST} --seed 5 --resume`);
     expect(said.code).toBe(2);
-    expect(said.err).toContain('is of a run with other options or networks, which cannot be resumed with these');
+    expect(said.err).toContain(
+      "holds results of 'rgi restore' with other settings or networks: --resume goes on with the same settings only; take another --out, or replace what is there with --overwrite.",
+    );
   });
 
   test('does a picture again whose files were deleted', async () => {

@@ -360,7 +360,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'Resuming over something else',
     line: 'restore @a.png --generator @g.onnx --out @foreign --resume',
     code: 2,
-    says: 'error: foreign/manifest.json is no manifest of a restore run; take another --out, or leave out --resume.',
+    says: 'error: foreign holds a manifest.json without a journal.jsonl, of another program or an earlier version: take another --out, or replace what is there with --overwrite.',
   },
   {
     title: 'Detection with a model that is not calibrated',

@@ -10,6 +10,7 @@ export interface DetectFlags extends EncoderFlags, RuntimeFlags {
   readonly policy: string;
   readonly batch?: number;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -47,6 +48,7 @@ export function addDetectOptions(command: Command): Command {
   return command
     .option('--batch <count>', 'pictures or tiles inverted side by side (default: chosen)', count)
     .option('--resume', 'go on with an interrupted run of the same options')
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
     .option('--json', 'print one JSON line per picture on stdout')
     .option('-q, --quiet', 'say nothing but errors')
     .addHelpText('after', EXAMPLES);

@@ -11,8 +11,8 @@ import {
   type OpenedGenerator,
   openCriticFile,
 } from '../../models/node/networks.ts';
+import { describeMethod } from '../../restore/node/manifest.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { describeMethod } from '../restore/manifest.ts';
 import { sha256Of } from '../version.ts';
 
 export interface Networks {

@@ -1,42 +1,37 @@
 /** `rgi restore`: opens what is named, resolves the method, inverts the pictures batch by batch, writes as it goes. */
+
 import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import { buildMethod, leavesCriticOut, type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
-import type { RestoreJob } from '../../inversion/solve/restore.ts';
 import { type Method, tunesWeights, usesScore } from '../../inversion/spec/method.ts';
+import type { JobEvent } from '../../jobs/job.ts';
 import { companionOf } from '../../models/node/companions.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
+import { openModel } from '../../models/node/model-file.ts';
 import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openGeneratorFile } from '../../models/node/networks.ts';
+import type { ImageRecord } from '../../restore/node/manifest.ts';
+import { findSources } from '../../restore/node/pictures.ts';
+import { type RestoreFilesResult, restoreFiles } from '../../restore/node/run.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { inputOptions } from '../inputs.ts';
-import { type Io, printJson, say } from '../io.ts';
-import { sha256Of, VERSION } from '../version.ts';
+import { type Io, say } from '../io.ts';
+import { progressLine } from '../progress.ts';
+import { sha256Of } from '../version.ts';
 import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
-import {
-  describeMethod,
-  earlierRecords,
-  keyOf,
-  type Manifest,
-  RESIDUAL_SCALE,
-  type RunDescription,
-  writeManifest,
-} from './manifest.ts';
-import { findSources, type Source } from './pictures.ts';
-import { runPictures } from './run.ts';
-
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
-  const sources = await findSources(patterns, flags.mask, inputOptions(flags, io));
+  // What can be wrong without a network is said before one is opened.
+  await findSources(patterns, flags.mask, inputOptions(flags, io));
   await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
-    return await restoreOn(runtime, sources, options, flags, io);
+    return await restoreOn(runtime, patterns, options, flags, io);
   } finally {
     await runtime.dispose();
   }
@@ -44,7 +39,7 @@ export async function restore(patterns: readonly string[], flags: RestoreFlags, 
 
 async function restoreOn(
   runtime: Runtime,
-  sources: readonly Source[],
+  patterns: readonly string[],
   options: MethodOptions,
   flags: RestoreFlags,
   io: Io,
@@ -60,79 +55,127 @@ async function restoreOn(
     ...critic.notes,
     ...(encoder ? [`The encoder ${path.basename(encoder.file)} gives one of the starts.`] : []),
   ];
-  const job: Omit<RestoreJob, 'images' | 'masks' | 'outside'> = {
-    generator,
-    method,
-    critic: critic.critic,
-    batch: flags.batch,
-    thresholdGrey: flags.threshold ?? FAST.thresholdGrey,
-    blend: flags.blend,
-    grow: flags.grow,
-  };
-  const run: RunDescription = {
-    options: {
-      ...options,
-      thresholdGrey: job.thresholdGrey,
+  const thresholdGrey = flags.threshold ?? FAST.thresholdGrey;
+  const reporter = reporterOf(notes, flags, io);
+  const result = await restoreFiles(
+    {
+      files: patterns,
+      recursive: flags.recursive,
+      out: flags.out,
+      masks: flags.mask,
+      generator,
+      method,
+      critic: critic.critic,
       fit: flags.fit,
       grey: flags.grey,
+      batch: flags.batch,
+      thresholdGrey,
       blend: flags.blend,
       grow: flags.grow,
-      npy: flags.npy ?? false,
-      saveGenerator: flags.saveGenerator ?? false,
-      masked: flags.mask !== undefined,
+      npy: flags.npy,
+      // As the user's file has it, not as adapted: so that it is used with the same options.
+      tunedModel: flags.saveGenerator ? await openModel(flags.generator) : undefined,
+      resume: flags.resume,
+      overwrite: flags.overwrite,
+      signal: io.signal,
+      onEvent: reporter.event,
+      notes,
+      facts: { threads: flags.threads ?? 'default' },
+      description: {
+        options: {
+          ...options,
+          thresholdGrey,
+          fit: flags.fit,
+          grey: flags.grey,
+          blend: flags.blend,
+          grow: flags.grow,
+          npy: flags.npy ?? false,
+          saveGenerator: flags.saveGenerator ?? false,
+          masked: flags.mask !== undefined,
+        },
+        generator: {
+          file: flags.generator,
+          sha256: await sha256Of(flags.generator),
+          output: opened.facts.image?.output,
+          range: flags.range ?? opened.facts.image?.range,
+          layout: flags.layout ?? opened.facts.image?.layout,
+          latents: generator.latents,
+          law: opened.law,
+          inputs: flags.input ?? [],
+          image: [generator.channels, generator.height, generator.width],
+        },
+        discriminator: await described(critic.discriminator),
+        features: await described(critic.features, critic.layers),
+        encoder: await described(encoder?.file),
+      },
     },
-    method: describeMethod(method),
-    generator: {
-      file: flags.generator,
-      sha256: await sha256Of(flags.generator),
-      output: opened.facts.image?.output,
-      range: flags.range ?? opened.facts.image?.range,
-      layout: flags.layout ?? opened.facts.image?.layout,
-      latents: generator.latents,
-      law: opened.law,
-      inputs: flags.input ?? [],
-      image: [generator.channels, generator.height, generator.width],
-    },
-    discriminator: await described(critic.discriminator),
-    features: await described(critic.features, critic.layers),
-    encoder: await described(encoder?.file),
-  };
-  const key = keyOf(run);
-  const earlier = flags.resume ? await earlierRecords(flags.out, key) : [];
-  const manifest = (images: Manifest['images'], complete: boolean): Manifest => ({
-    format: 1,
-    complete,
-    key,
-    versions: { rgi: VERSION, onnxruntime: runtime.version, node: process.versions.node },
-    device: runtime.device,
-    threads: flags.threads ?? 'default',
-    ...run,
-    residualScale: RESIDUAL_SCALE,
-    notes,
-    images,
-  });
-  const outcome = await runPictures(job, runtime, sources, earlier, flags, io, {
-    begin: () => {
-      if (!flags.quiet) for (const note of notes) say(io, `note: ${note}`);
-    },
-    save: (records) => writeManifest(flags.out, manifest(records, false)),
-  });
-  await writeManifest(flags.out, manifest(outcome.records, !outcome.interrupted));
-  if (flags.json) printJson(io, manifest(outcome.records, !outcome.interrupted));
-  return conclude(outcome, flags, io);
+    runtime,
+  ).catch(inFlags);
+  reporter.clear();
+  if (flags.json) io.out(await readFile(result.manifest, 'utf8'));
+  return conclude(result, reporter.diverged(), flags, io);
 }
 
-function conclude(outcome: Awaited<ReturnType<typeof runPictures>>, flags: RestoreFlags, io: Io): ExitCode {
-  const done = outcome.records.filter((record) => record.status === 'done').length;
-  const failed = outcome.records.length - done;
-  if (outcome.interrupted) {
+/** Says what becomes of each picture, as it happens. */
+function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
+  const progress = progressLine(io, flags.quiet ?? false);
+  let diverged = 0;
+  const tell = (line: string, always = false) => {
+    progress.clear();
+    if (always || !flags.quiet) say(io, line);
+  };
+  const tellDone = (record: ImageRecord) => {
+    const masked = `${(100 * record.maskedShare!).toFixed(1)}% masked`;
+    if (record.domain === 'outside')
+      tell(
+        `warning: ${record.name} is hardly a picture of the kind this generator makes: what was kept of it differs by ${record.misfitGrey!.toFixed(0)} grey levels (RMS), ${masked}.`,
+      );
+    tell(`${record.name}: ${masked}, loss ${record.loss?.toPrecision(4)}, ${record.seconds!.toFixed(1)} s`);
+  };
+  return {
+    clear: () => progress.clear(),
+    diverged: () => diverged,
+    event(event: JobEvent<ImageRecord>) {
+      if (event.kind === 'begin') for (const note of notes) tell(`note: ${note}`);
+      else if (event.kind === 'progress') progress.show(event.done, event.total, event.what);
+      else if (event.kind === 'warning') tell(`warning: ${event.message}`, true);
+      else if (event.kind === 'record' && !event.kept) {
+        const { status, record } = event.entry;
+        if (record.code === 'diverged') diverged++;
+        if (status === 'done') tellDone(record);
+        else if (record.code === 'diverged') tell(`${record.name}: failed. ${record.message}`);
+        else tell(`error: ${withFlagNames(record.message)}`, true);
+      }
+    },
+  };
+}
+
+function conclude(
+  { done, failed, interrupted, manifest }: RestoreFilesResult,
+  diverged: number,
+  flags: RestoreFlags,
+  io: Io,
+): ExitCode {
+  if (interrupted) {
     say(io, `Interrupted; ${done} done. The same command with --resume goes on where it stopped.`);
     return EXIT.interrupted;
   }
-  if (!flags.quiet) say(io, `${done} of ${done + failed} restored into ${flags.out}`);
+  if (!flags.quiet) say(io, `${done} of ${done + failed} restored into ${path.dirname(manifest)}`);
   if (failed === 0) return EXIT.done;
   if (done > 0) return EXIT.partly;
-  return outcome.records.every((record) => record.code === 'diverged') ? EXIT.check : EXIT.unusable;
+  return failed === diverged ? EXIT.check : EXIT.unusable;
+}
+
+/** The library speaks of a fit and of luma; here they are flags. */
+function withFlagNames(message: string): string {
+  return message
+    .replace('choose a fit: contain, cover or stretch.', 'choose --fit contain, cover or stretch.')
+    .replace('choose grey by luma to convert it.', 'convert it with --grey luma.');
+}
+
+function inFlags(error: unknown): never {
+  if (!(error instanceof RgiError)) throw error;
+  throw new RgiError(error.code, withFlagNames(error.message), error.location, { cause: error });
 }
 
 interface Critics {

@@ -37,6 +37,7 @@ export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags 
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
 }
 
 const rate = numberIn({ above: 0 });
@@ -198,6 +199,7 @@ export function addRestoreOptions(command: Command): Command {
   return command
     .option('--batch <count>', 'pictures inverted side by side at most (default: chosen)', count)
     .option('--resume', 'go on with an interrupted run of the same options')
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
     .option('--npy', 'write the float arrays too')
     .option('--save-generator', 'write the generator as it was tuned to each picture too (rrgi, dgp)')
     .option('--json', 'print the manifest on stdout')

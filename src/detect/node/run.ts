@@ -1,143 +1,239 @@
-/**
- * Detection on files: reads, examines and writes one batch of pictures after another. A broken picture does not stop the
- * others; each picture's record is written when its files are, so that a run can be gone on with.
- */
-import { access } from 'node:fs/promises';
-import path from 'node:path';
+/** Detection on picture files into a folder: a job whose items are pictures, and the lists that are derived from its journal. */
+import { writeNpy } from '../../arrays/npy.ts';
 import { RgiError } from '../../errors.ts';
 import { colourMap, overlay } from '../../images/colour.ts';
-import { coverage, type Image, shapeOf } from '../../images/image.ts';
-import type { InputFile } from '../../images/node/inputs.ts';
-import { writeMask, writeNpyFile, writePicture } from '../../images/node/write.ts';
+import { coverage, type Image, maskToImage, shapeOf } from '../../images/image.ts';
+import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
+import { encodePng } from '../../images/node/write.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
+import { jsonText } from '../../jobs/document.ts';
+import type { Job, JobEvent, Outcome, OutputSet, Planned } from '../../jobs/job.ts';
+import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
+import { type PictureItem, pictureItems, withoutOwnOutputs } from '../../jobs/node/pictures.ts';
+import { hashOfData, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
+import { runJob } from '../../jobs/run.ts';
+import { encodeModel } from '../../onnx/encode.ts';
+import type { Graph } from '../../onnx/graph.ts';
 import { float32 } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { type Defect, findDefects } from '../defects.ts';
-import { type Examination, type ExaminerOptions, openExaminer } from '../examiner.ts';
-import type { Policy } from '../policy.ts';
+import { findDefects } from '../defects.ts';
+import { EXAMINE_RULES, type Examination, type Examiner, openExaminer } from '../examiner.ts';
+import { type Policy, settingsOf } from '../policy.ts';
 import { mapAtOwnSize, readForExamination, unexaminedShare, type WorkingPicture } from './pictures.ts';
+import { DERIVED, type DetectRecord, detectRecordSchema, resultLines, scoresCsv } from './record.ts';
 
-export interface DetectRecord {
-  readonly name: string;
-  readonly path: string;
-  readonly sha256?: string;
-  readonly status: 'done' | 'failed';
-  /** The sentence of a failure, or what a user should know. */
-  readonly message?: string;
-  /** `imageScore` at the size that is examined; `defective` is whether it is above the image threshold. */
-  readonly score?: number;
-  readonly defective?: boolean;
-  readonly defects?: readonly Defect[];
-  readonly markedShare?: number;
-  readonly width?: number;
-  readonly height?: number;
-  readonly seconds?: number;
-  readonly files?: readonly string[];
-}
-
-export interface DetectJob extends ExaminerOptions {
-  readonly sources: readonly InputFile[];
+/** What `detectFiles` is asked. */
+export interface DetectFilesOptions {
+  /** Picture files of any size, `.npy` arrays [C,H,W] or [N,C,H,W] in [-1,1], folders, or patterns. */
+  readonly files: readonly string[];
+  /** Search the folders below those that are named, too; default: where a folder holds pictures only in folders below it. */
+  readonly recursive?: boolean;
+  /** The folder of the results; made where it is not there. */
   readonly out: string;
-  /** Records of an earlier run of the same settings: pictures with the same bytes and all their files are not done again. */
-  readonly earlier: readonly DetectRecord[];
-  readonly hashOf: (file: string) => Promise<string>;
+  readonly generator: Generator;
+  /** Of `calibrate` or `readPolicy`. */
+  readonly policy: Policy;
+  /** Maps pictures to latents, and gives the start of the search; without it, starts are drawn. */
+  readonly encoder?: Graph;
+  /** Pictures or tiles inverted side by side; default: chosen for the generator. */
+  readonly batch?: number;
+  /** Go on with an earlier run of the same settings: what its journal and the files' hashes confirm is not done again. */
+  readonly resume?: boolean;
+  /** Remove what an earlier run wrote, and begin anew. */
+  readonly overwrite?: boolean;
+  /** Aborted: the pictures in hand are finished, nothing more is begun. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: JobEvent<DetectRecord>) => void;
+  /** How the manifest describes networks and options; decides, with the policy, whether two runs are of one kind. */
+  readonly description?: Readonly<Record<string, unknown>>;
+  /** Notes and further facts for the manifest; they decide nothing. */
+  readonly notes?: readonly string[];
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
 
-export interface DetectHooks {
-  /** Each picture's record, in order, when it is finished. */
-  readonly onRecord: (record: DetectRecord, all: readonly DetectRecord[]) => Promise<void>;
-  readonly onProgress?: (done: number, total: number, what: string) => void;
+export interface DetectFilesResult extends Outcome {
+  /** Pictures of this run that are defective. */
+  readonly defective: number;
 }
 
-interface Waiting {
-  readonly name: string;
-  readonly path: string;
-  readonly sha256: string;
-  readonly picture: WorkingPicture;
-}
+/** What may follow a picture's name in a file that looks like a picture. */
+const PICTURE_KINDS = ['map.npy', 'map.png', 'mask.png', 'overlay.png'];
 
-export async function detectFiles(
-  job: DetectJob,
-  runtime: Runtime,
-  hooks: DetectHooks,
-): Promise<{ records: readonly DetectRecord[]; interrupted: boolean }> {
-  const { policy, generator, sources, signal } = job;
-  const records: DetectRecord[] = [];
-  const put = async (record: DetectRecord) => {
-    records.push(record);
-    await hooks.onRecord(record, records);
-  };
-  const examiner = await openExaminer(job, runtime);
-  let waiting: Waiting[] = [];
-  const examine = async () => {
-    const batch = waiting;
-    waiting = [];
-    if (batch.length === 0) return;
-    const started = performance.now();
-    const what = batch.length === 1 ? batch[0].name : `${batch[0].name} and ${batch.length - 1} more`;
-    const examined = await examiner.examine(
-      batch.map(({ picture }) => picture.working),
-      (share) => hooks.onProgress?.(records.length + share * batch.length, sources.length, what),
-    );
-    const seconds = (performance.now() - started) / 1000 / batch.length;
-    for (const [i, one] of batch.entries()) {
-      const written = await writeExamination(job.out, one.name, one.picture, examined[i], policy);
-      await put({
-        name: one.name,
-        path: one.path,
-        sha256: one.sha256,
-        status: 'done',
-        ...written,
-        seconds: rounded(seconds),
-      });
-    }
-  };
+/**
+ * Examines pictures by a policy: for each NAME its anomaly map, mask and overlay at its own size, and of all `scores.csv`,
+ * `results.jsonl`, `manifest.json` and `journal.jsonl`. A picture that cannot be read or written is reported (`onEvent`) and does not stop
+ * the others; one that is named alone throws.
+ *
+ * @throws RgiError `usage` where the folder is in use, or holds results of other settings; `input` where there are no pictures.
+ * @example
+ * const runtime = await createRuntime();
+ * const model = await openModel('part.onnx');
+ * const generator = await openGenerator(model.graph, runtime);
+ * const policy = await readPolicy('part.onnx', model);
+ * const { done, defective } = await detectFiles({ files: ['new'], out: 'found', generator, policy }, runtime);
+ */
+export async function detectFiles(options: DetectFilesOptions, runtime: Runtime): Promise<DetectFilesResult> {
+  const sources = await expandInputs(options.files, { recursive: options.recursive });
+  const { out, resume, overwrite, onEvent } = options;
+  const description = { policy: describePolicy(options.policy), ...(options.description ?? describeNetworks(options)) };
+  const key = hashOfData(description);
+  const folder = await openRunFolder(out, {
+    kind: 'detect',
+    key,
+    rules: EXAMINE_RULES,
+    record: detectRecordSchema,
+    derived: Object.values(DERIVED),
+    resume,
+    overwrite,
+  });
   try {
-    for (const source of sources) {
-      signal?.throwIfAborted();
-      try {
-        const sha256 = await job.hashOf(source.path);
-        const before = await finished(job, source, sha256);
-        const alone = before.get(source.name);
-        if (alone) {
-          await examine();
-          await put(alone);
-          continue;
-        }
-        const pictures = await readForExamination(source.path, generator, policy);
-        for (const [i, picture] of pictures.entries()) {
-          const name = nameOf(source.name, i, pictures.length);
-          const earlier = before.get(name);
-          if (earlier) {
-            await examine();
-            await put(earlier);
-            continue;
-          }
-          waiting.push({ name, path: source.path, sha256, picture });
-          if (waiting.length >= examiner.batch) await examine();
-        }
-      } catch (error) {
-        // One picture that is named alone has its error told as the command's.
-        if (!(error instanceof RgiError) || error.code !== 'input' || sources.length === 1) throw error;
-        await examine();
-        await put({ name: source.name, path: source.path, status: 'failed', message: error.message });
-      }
+    const inputs = withoutOwnOutputs(sources, out, await folder.ownFiles(), PICTURE_KINDS);
+    if (inputs.length === 0)
+      throw new RgiError('input', `All ${sources.length} pictures named are outputs of an earlier run into ${out}.`, {
+        file: out,
+      });
+    if (inputs.length < sources.length) {
+      const message = `${sources.length - inputs.length} pictures in ${out} are outputs of this run, and are left out.`;
+      onEvent?.({ kind: 'warning', message });
     }
-    await examine();
-    return { records, interrupted: false };
-  } catch (error) {
-    if (!signal?.aborted) throw error;
-    return { records, interrupted: true };
+    const { generator, encoder, policy, batch } = options;
+    const examiner = await openExaminer({ generator, encoder, policy, batch }, runtime);
+    try {
+      let defective = 0;
+      const outcome = await runJob(detectJob(inputs, key, options, examiner, folder), folder, {
+        resume,
+        signal: options.signal,
+        onEvent(event) {
+          if (event.kind === 'record' && event.entry.record.defective) defective++;
+          onEvent?.(event);
+        },
+        save: (complete) => writeLists(folder, headOf(options, description, key, runtime, complete)),
+      });
+      return { ...outcome, defective };
+    } finally {
+      await examiner.dispose();
+    }
   } finally {
-    await examiner.dispose();
+    await folder.close();
   }
 }
 
-function nameOf(name: string, i: number, total: number): string {
-  return total === 1 ? name : `${name}.${String(i).padStart(String(total - 1).length, '0')}`;
+function describePolicy(policy: Policy): Record<string, unknown> {
+  return { name: policy.name, ...settingsOf(policy) };
 }
 
-async function writeExamination(
-  folder: string,
+function describeNetworks({ generator, encoder, batch }: DetectFilesOptions): Record<string, unknown> {
+  const hash = (graph: Graph | undefined) => graph && sha256OfContent(encodeModel(graph));
+  return { generator: { sha256: hash(generator.graph) }, encoder: { sha256: hash(encoder) }, options: { batch } };
+}
+
+/** The manifest but for its counts. */
+function headOf(
+  { policy, notes = [], facts }: DetectFilesOptions,
+  description: Readonly<Record<string, unknown>>,
+  key: string,
+  runtime: Runtime,
+  complete: boolean,
+): Record<string, unknown> {
+  return {
+    format: 1,
+    kind: 'detect',
+    complete,
+    key,
+    versions: { rgi: VERSION, onnxruntime: runtime.version, node: process.versions.node },
+    device: runtime.device,
+    ...facts,
+    ...description,
+    mapScale: { black: 0, white: policy.displayHigh, colours: 'cubehelix (Green 2011)' },
+    notes,
+  };
+}
+
+async function writeLists(folder: RunFolder<DetectRecord>, head: Readonly<Record<string, unknown>>): Promise<void> {
+  const counts = { pictures: 0, failed: 0, defective: 0 };
+  const records = async function* () {
+    for await (const { record } of folder.entries()) yield record;
+  };
+  const counted = async function* () {
+    for await (const record of records()) {
+      counts.pictures++;
+      if (record.status === 'failed') counts.failed++;
+      if (record.defective) counts.defective++;
+      yield record;
+    }
+  };
+  await folder.derive(DERIVED.results, resultLines(counted()));
+  await folder.derive(DERIVED.scores, scoresCsv(records()));
+  await folder.derive(DERIVED.manifest, jsonText({ ...head, ...counts }));
+}
+
+type Item = PictureItem<InputFile>;
+
+interface Member {
+  readonly name: string;
+  readonly picture: WorkingPicture;
+}
+
+/** An examination, and the seconds it took. */
+interface Examined extends Examination {
+  readonly seconds: number;
+}
+
+function detectJob(
+  sources: readonly InputFile[],
+  key: string,
+  { generator, policy }: DetectFilesOptions,
+  examiner: Examiner,
+  folder: RunFolder<DetectRecord>,
+): Job<Item, Member, Examined, DetectRecord> {
+  const read = new Map<string, ReturnType<typeof readForExamination>>();
+  const factsOf = ({ name, item: { source, sha256 } }: Planned<Item>) => ({
+    name,
+    path: source.path,
+    ...(sha256 === undefined ? {} : { sha256 }),
+  });
+  return {
+    kind: 'detect',
+    key,
+    rules: EXAMINE_RULES,
+    items: () => pictureItems(sources, folder.names()),
+    batch: examiner.batch,
+    // The search is compiled for a full batch, whatever it holds.
+    even: false,
+    together: true,
+    alone: sources.length === 1,
+    async load({ name, item: { source, index } }) {
+      // The pictures of one array follow each other: it is read once.
+      if (!read.has(source.path)) read.clear();
+      const reading = read.get(source.path) ?? readForExamination(source.path, generator, policy);
+      read.set(source.path, reading);
+      return { name, picture: (await reading)[index] };
+    },
+    async *run(batch, report) {
+      const [{ name }] = batch;
+      const what = batch.length === 1 ? name : `${name} and ${batch.length - 1} more`;
+      const started = performance.now();
+      const examined = await examiner.examine(
+        batch.map(({ picture }) => picture.working),
+        (share) => report(share, what),
+      );
+      const seconds = rounded((performance.now() - started) / 1000 / batch.length);
+      for (const one of examined) yield { ...one, seconds };
+    },
+    async write(outputs, planned, { picture }, examined) {
+      const found = await putExamination(outputs, planned.name, picture, examined, policy);
+      const { seconds } = examined;
+      return {
+        status: 'done',
+        record: { ...factsOf(planned), status: 'done', ...found, files: outputs.names(), seconds },
+      };
+    },
+    failed: (planned, message) => ({ ...factsOf(planned), status: 'failed', message }),
+  };
+}
+
+async function putExamination(
+  outputs: OutputSet,
   name: string,
   picture: WorkingPicture,
   { map: working, score, defective }: Examination,
@@ -150,16 +246,12 @@ async function writeExamination(
     policy.thresholds.pixel,
     areaAtOwnSize(policy.leastArea, working, picture),
   );
-  const files: string[] = [];
-  const to = (kind: string) => {
-    files.push(`${name}.${kind}`);
-    return path.join(folder, `${name}.${kind}`);
-  };
-  await writeNpyFile(to('map.npy'), float32(map.data, [height, width]));
-  await writePicture(to('map.png'), colourMap(map, 0, policy.displayHigh));
-  await writeMask(to('mask.png'), mask);
+  const put = (kind: string, content: Uint8Array) => outputs.put(`${name}.${kind}`, content);
+  await put('map.npy', writeNpy(float32(map.data, [height, width])));
+  await put('map.png', await encodePng(colourMap(map, 0, policy.displayHigh)));
+  await put('mask.png', await encodePng(maskToImage(mask)));
   const channels = picture.original.dims[1];
-  if (channels === 1 || channels === 3) await writePicture(to('overlay.png'), overlay(picture.original, mask));
+  if (channels === 1 || channels === 3) await put('overlay.png', await encodePng(overlay(picture.original, mask)));
   const outside = unexaminedShare(picture);
   return {
     score: rounded(score),
@@ -168,7 +260,6 @@ async function writeExamination(
     markedShare: coverage(mask.data),
     width,
     height,
-    files,
     ...(outside > 0
       ? { message: `${(100 * outside).toFixed(0)}% of the picture, outside its central square, was not examined.` }
       : {}),
@@ -182,18 +273,4 @@ function areaAtOwnSize(area: number, working: Image, { placement }: WorkingPictu
 
 function rounded(value: number): number {
   return Number(value.toPrecision(5));
-}
-
-/** By name, the pictures of a source that an earlier run finished: the same bytes, and all files are there. */
-async function finished(job: DetectJob, source: InputFile, sha256: string): Promise<Map<string, DetectRecord>> {
-  const found = new Map<string, DetectRecord>();
-  for (const record of job.earlier) {
-    if (record.status !== 'done' || record.sha256 !== sha256 || record.path !== source.path) continue;
-    const there = await Promise.all((record.files ?? []).map((file) => access(path.join(job.out, file)))).then(
-      () => true,
-      () => false,
-    );
-    if (there) found.set(record.name, record);
-  }
-  return found;
 }

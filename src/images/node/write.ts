@@ -8,6 +8,9 @@ import { messageOf, RgiError } from '../../errors.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import { asBatch, type Image, type Mask, maskToImage, shapeOf, toPixels } from '../image.ts';
 
+/** Bytes or text, at once or piece by piece. */
+export type FileContent = Uint8Array | string | AsyncIterable<string>;
+
 export interface WriteOptions {
   /** Wait until it is on the disk, so that it outlives a power cut: slow, for what took long to compute. */
   readonly durable?: boolean;
@@ -16,26 +19,46 @@ export interface WriteOptions {
 /** Writes a file so that no one ever sees half of it; makes the folder. Throws `input` naming the file. */
 export async function writeFileAtomic(
   file: string,
-  content: Uint8Array | string,
+  content: FileContent,
   { durable = false }: WriteOptions = {},
 ): Promise<void> {
+  const temporary = await writeTemporary(file, content, { durable });
+  try {
+    await rename(temporary, file);
+    if (durable) await flushFolder(path.dirname(file));
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw cannotBeWritten(file, error);
+  }
+}
+
+/** Writes what is to become `file` beside it, under a name that `removeLeftovers` knows; returns that. Makes the folder. */
+export async function writeTemporary(
+  file: string,
+  content: FileContent,
+  { durable = false }: WriteOptions = {},
+): Promise<string> {
   const folder = path.dirname(file);
   const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID().slice(0, 8)}.tmp`);
   try {
     await mkdir(folder, { recursive: true });
     const handle = await open(temporary, 'w');
     try {
-      await handle.writeFile(content);
+      const pieces = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
+      for await (const piece of pieces) await handle.writeFile(piece);
       if (durable) await handle.sync();
     } finally {
       await handle.close();
     }
-    await rename(temporary, file);
-    if (durable) await flushFolder(folder);
+    return temporary;
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined);
-    throw new RgiError('input', `${file} cannot be written (${messageOf(error)}).`, { file }, { cause: error });
+    throw cannotBeWritten(file, error);
   }
+}
+
+function cannotBeWritten(file: string, error: unknown): RgiError {
+  return new RgiError('input', `${file} cannot be written (${messageOf(error)}).`, { file }, { cause: error });
 }
 
 /** The renaming is on the disk when the folder is. */

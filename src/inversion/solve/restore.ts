@@ -15,6 +15,7 @@ import {
   unionOf,
   zeroWhere,
 } from '../../images/image.ts';
+import { evenBatch } from '../../jobs/batches.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { type Reuse, reuse } from '../compile/reuse.ts';
@@ -29,6 +30,9 @@ import type { ResultCode } from '../spec/result.ts';
 import type { StepReport } from './run.ts';
 import { canBatchFirstStages, invertImages } from './sequential-tuning.ts';
 import type { Inversion } from './solver.ts';
+
+/** Version of what a restoration is made by: raised whenever the same settings give other pictures. */
+export const RESTORE_RULES = 1;
 
 export interface RestoreJob {
   readonly generator: Generator;
@@ -101,11 +105,6 @@ export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'
   // A generator of a fixed batch is copied into the graph for every further batch: as few copies as the searches need.
   const searches = batch === 'any' ? Math.min(SEARCHES, Math.floor(PIXELS / (height * width))) : batch;
   return Math.max(1, job.batch ?? Math.floor(searches / starts));
-}
-
-/** Pictures a batch for as few batches of at most `most` as `total` needs, all but the last alike: each size has its own compiled graph. */
-export function evenBatch(total: number, most: number): number {
-  return Math.max(1, Math.ceil(total / Math.max(1, Math.ceil(total / most))));
 }
 
 /** Yields one restoration per picture, in order; stops early, before the first unfinished picture, when aborted. */

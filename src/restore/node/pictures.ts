@@ -1,29 +1,30 @@
 /** The pictures of a run, with the masks that go with them: what is missing is said before anything is computed. */
+
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { type Image, imageAt, type Mask } from '../../images/image.ts';
 import { isPictureName } from '../../images/node/formats.ts';
 import { type ExpandOptions, expandInputs, type InputFile } from '../../images/node/inputs.ts';
-import { readMask, readPicture } from '../../images/node/read.ts';
+import { type Picture, readMask, readPicture } from '../../images/node/read.ts';
 import type { Fit } from '../../images/resize.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 
+/** A picture file, and the file of its mask where masks are given. */
 export interface Source extends InputFile {
   readonly mask?: string;
 }
 
-/** One picture ready to be inverted; an array of several gives several. */
-export interface Item {
-  readonly name: string;
-  readonly path: string;
+/** One picture ready to be inverted. */
+export interface Loaded {
+  /** [1,C,H,W] in [-1,1], as the generator takes it. */
   readonly image: Image;
+  /** 1 = to be filled, [1,1,H,W]. */
   readonly mask?: Mask;
   /** 1 in the margins that `contain` left, [1,1,H,W]. */
   readonly outside?: Mask;
+  /** What was adapted, one sentence each. */
   readonly notes: readonly string[];
-  /** Of these, what is to be said aloud: what is doubtful about its mask. */
-  readonly doubts: readonly string[];
 }
 
 export async function findSources(
@@ -60,45 +61,44 @@ function maskFor(file: InputFile, byStem: ReadonlyMap<string, string>): string |
     .find(Boolean);
 }
 
-export interface ReadingFlags {
+export interface ReadingOptions {
   readonly fit: Fit;
   readonly grey: 'refuse' | 'luma';
 }
 
-/** Reads a source for a generator; a size that does not fit is refused with the flag that would make it. */
-export async function readSource(source: Source, generator: Generator, flags: ReadingFlags): Promise<Item[]> {
-  const { channels, height, width } = generator;
-  const picture = await readPicture(source.path, {
-    channels,
-    size: { height, width },
-    fit: flags.fit,
-    grey: flags.grey,
-  }).catch(withFlagNames);
+/** A source's pictures [N,C,H,W] and masks, for a generator. */
+export interface ReadSource {
+  readonly picture: Picture;
+  readonly masks?: Mask;
+  readonly notes: readonly string[];
+  /** What is doubtful about its mask, one sentence each; among the notes, too. */
+  readonly doubts: readonly string[];
+}
+
+/** Reads a source for a generator. Throws `input` where it cannot be read or has another size and no fit is chosen. */
+export async function readSource(
+  source: Pick<Source, 'path' | 'mask'>,
+  { channels, height, width }: Pick<Generator, 'channels' | 'height' | 'width'>,
+  { fit, grey }: ReadingOptions,
+): Promise<ReadSource> {
+  const picture = await readPicture(source.path, { channels, size: { height, width }, fit, grey });
   const doubts: string[] = [];
   const onDoubt = (sentence: string) => doubts.push(sentence);
   const masks = source.mask === undefined ? undefined : await readMask(source.mask, picture, { onDoubt });
   const notes: string[] = [...doubts];
   const { height: h, width: w, channels: c } = picture.source;
   if (h !== height || w !== width)
-    notes.push(`Stored as ${w} x ${h} pixels, brought to ${width} x ${height} by '${flags.fit}'.`);
+    notes.push(`Stored as ${w} x ${h} pixels, brought to ${width} x ${height} by '${fit}'.`);
   if (c !== channels) notes.push(`Stored with ${c} channels, made ${channels}.`);
-  const total = picture.image.dims[0];
-  return Array.from({ length: total }, (_, i) => ({
-    name: total === 1 ? source.name : `${source.name}.${String(i).padStart(String(total - 1).length, '0')}`,
-    path: source.path,
+  return { picture, masks, notes, doubts };
+}
+
+/** The i-th picture of a source. */
+export function loadedAt({ picture, masks, notes }: ReadSource, i: number): Loaded {
+  return {
     image: imageAt(picture.image, i),
     ...(masks ? { mask: imageAt(masks, i) } : {}),
     ...(picture.outside ? { outside: picture.outside } : {}),
     notes,
-    doubts,
-  }));
-}
-
-/** The library speaks of a fit and of luma; here they are flags. */
-function withFlagNames(error: unknown): never {
-  if (!(error instanceof RgiError)) throw error;
-  const message = error.message
-    .replace('choose a fit: contain, cover or stretch.', 'choose --fit contain, cover or stretch.')
-    .replace('choose grey by luma to convert it.', 'convert it with --grey luma.');
-  throw new RgiError(error.code, message, error.location, { cause: error });
+  };
 }

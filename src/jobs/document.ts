@@ -1,0 +1,40 @@
+/** Documents that are derived from a journal: JSON, those with a long list made piece by piece, and CSV. */
+
+/** Indented JSON, lists of numbers on one line each. Strings hold no raw newlines, so only lists can match. */
+export function jsonText(value: unknown): string {
+  return `${indented(value)}\n`;
+}
+
+function indented(value: unknown): string {
+  return JSON.stringify(value, null, 2).replace(/\[\n(?:[-\d.eE+,\s]|null)*\]/g, (numbers) =>
+    numbers.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'),
+  );
+}
+
+/** The text of `{ ...head, [list]: [...items] }`, with one item in memory at a time. */
+export async function* jsonDocument(
+  head: Readonly<Record<string, unknown>>,
+  list: string,
+  items: AsyncIterable<unknown>,
+): AsyncGenerator<string> {
+  const start = indented(head).slice(0, -2);
+  yield `${start}${start === '{' ? '' : ','}\n  ${JSON.stringify(list)}: [`;
+  let isFirst = true;
+  for await (const item of items) {
+    yield `${isFirst ? '' : ','}\n    ${indented(item).replaceAll('\n', '\n    ')}`;
+    isFirst = false;
+  }
+  yield isFirst ? ']\n}\n' : '\n  ]\n}\n';
+}
+
+/** Rows as CSV; numbers with nine digits, which tell any float32 from its neighbours. */
+export function csvText(rows: readonly (readonly (string | number)[])[]): string {
+  return rows.map((row) => `${row.map((cell) => csvCell(cell)).join(',')}\n`).join('');
+}
+
+function csvCell(value: string | number): string {
+  if (typeof value === 'number') return String(Number(value.toPrecision(9)));
+  // A text that a spreadsheet would take for a formula is kept a text.
+  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,66 @@
+/** Unique names: output files are named after items, and no two items may write the same files. */
+
+/** Several items of one source (the pictures of an array) share a stem: `stem.0`, `stem.1`, ... */
+export interface NameRequest {
+  /** The source's identity: the same in a later run. */
+  readonly source: string;
+  /** Stems in the order in which they are wanted. */
+  readonly stems: readonly string[];
+  /** Content hash of each item. */
+  readonly contents: readonly string[];
+}
+
+export interface NameBook {
+  /** A name for each item: unique in this run, and in earlier ones but for the same item. */
+  claim(request: NameRequest): string[];
+}
+
+/** The earlier owner of a name. */
+export interface NameOwner {
+  readonly item: string;
+  readonly source: string;
+  readonly content: string;
+}
+
+/**
+ * Names are compared without regard to case, as some file systems do. A name that an earlier run has used belongs to the same source,
+ * or to the same content; a source gets the name that it had.
+ */
+export function nameBook(earlier: Iterable<NameOwner>): NameBook {
+  const owners = new Map<string, NameOwner>();
+  const stemOf = new Map<string, string>();
+  for (const owner of earlier) {
+    owners.set(owner.item.toLowerCase(), owner);
+    stemOf.set(owner.source, owner.item);
+  }
+  const claimed = new Set<string>();
+  const isFree = (name: string, source: string, content: string) => {
+    const key = name.toLowerCase();
+    const owner = owners.get(key);
+    return !claimed.has(key) && (!owner || owner.source === source || owner.content === content);
+  };
+  return {
+    claim({ source, stems, contents }) {
+      const count = contents.length;
+      const had = stemOf.get(sourceOf(source, 0, count));
+      const wanted = had === undefined ? stems : [count === 1 ? had : had.replace(/\.\d+$/, ''), ...stems];
+      for (let attempt = 0; ; attempt++) {
+        const stem = wanted[attempt] ?? `${stems[0]}-${attempt - wanted.length + 2}`;
+        const names = contents.map((_, i) => numbered(stem, i, count));
+        if (!names.every((name, i) => isFree(name, sourceOf(source, i, count), contents[i]))) continue;
+        for (const name of names) claimed.add(name.toLowerCase());
+        return names;
+      }
+    },
+  };
+}
+
+/** The identity of the i-th of several items of a source. */
+export function sourceOf(source: string, i: number, count: number): string {
+  return count === 1 ? source : `${source}#${i}`;
+}
+
+/** `stem`, or `stem.07` of a hundred. */
+export function numbered(stem: string, i: number, count: number): string {
+  return count === 1 ? stem : `${stem}.${String(i).padStart(String(count - 1).length, '0')}`;
+}

@@ -1,0 +1,190 @@
+/**
+ * The folder of a run: locked for one process, swept of what a killed one left, its journal open. What may be gone on with, added to or
+ * refused is decided here.
+ */
+import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { z } from 'zod';
+import { messageOf, RgiError } from '../../errors.ts';
+import { type FileContent, removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
+import type { Entry, Storage } from '../job.ts';
+import { type NameBook, nameBook } from '../names.ts';
+import { JOURNAL, type JournalFile, openJournal } from './journal-file.ts';
+import { acquireLock } from './lock.ts';
+import { confirmOutputs, outputSet } from './outputs.ts';
+import { VERSION } from './program.ts';
+
+export interface RunFolderOptions<R> {
+  readonly kind: string;
+  /** As in `Job`; a folder of many settings has none of its own. */
+  readonly key?: string;
+  readonly rules: number;
+  /** Checks every field of a record that is read back. */
+  readonly record: z.ZodType<R>;
+  /** Files that are derived from the journal: where they lie without one, another program or version wrote them. */
+  readonly derived: readonly string[];
+  /** Sub-folders that outputs are written to. */
+  readonly subfolders?: readonly string[];
+  /** Go on with what is there: items are skipped that the journal confirms. */
+  readonly resume?: boolean;
+  /** Remove what an earlier run wrote, and begin anew. */
+  readonly overwrite?: boolean;
+}
+
+export interface RunFolder<R> extends Storage<R> {
+  readonly folder: string;
+  /** The last entry of each item of all runs, in the order in which items appeared first. */
+  entries(): AsyncGenerator<Entry<R>>;
+  /** Unique names for items, those of earlier runs respected. */
+  names(): NameBook;
+  /** Absolute paths of all files that the journal lists. */
+  ownFiles(): Promise<Set<string>>;
+  /** Writes a file that is derived from the journal. */
+  derive(file: string, content: FileContent): Promise<void>;
+  /** Gives the folder back; one that was made for the run and holds nothing is removed. */
+  close(): Promise<void>;
+}
+
+const LOCK = '.rgi.lock';
+
+/**
+ * Throws `usage` where another process is at work in the folder, or where it holds what this run would mix with: results of other settings,
+ * or (without `resume`) of another version.
+ */
+export async function openRunFolder<R>(folder: string, options: RunFolderOptions<R>): Promise<RunFolder<R>> {
+  const made = await make(folder);
+  const release = await acquireLock(path.join(folder, LOCK), `The folder ${folder}`);
+  let journal: JournalFile<R> | undefined;
+  const close = async () => {
+    await journal?.close();
+    await release();
+    if (made !== undefined) await removeEmpty(folder, made);
+  };
+  try {
+    await sweep(folder, options.subfolders ?? []);
+    const opened = await openJournal(folder, options.kind, options.record);
+    journal = opened;
+    if (options.overwrite) {
+      await removeResults(folder, opened, options.derived);
+      journal = await openJournal(folder, options.kind, options.record);
+    } else await checkMixing(folder, opened, options);
+    return runFolder(folder, journal, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function runFolder<R>(folder: string, journal: JournalFile<R>, close: () => Promise<void>): RunFolder<R> {
+  return {
+    folder,
+    program: VERSION,
+    find: journal.find,
+    confirms: ({ outputs }) => confirmOutputs(folder, outputs),
+    outputs: () => outputSet(folder),
+    append: journal.append,
+    entries: journal.entries,
+    names: () => nameBook(journal.heads()),
+    async ownFiles() {
+      const files = new Set<string>();
+      for await (const { outputs } of journal.entries())
+        for (const file of Object.keys(outputs)) files.add(path.resolve(folder, file));
+      return files;
+    },
+    async derive(file, content) {
+      // Where derived files are, a journal is, an empty one where nothing was finished: a later run knows them for its own.
+      await journal.touch();
+      await writeFileAtomic(path.join(folder, file), content);
+    },
+    close,
+  };
+}
+
+/** Makes the folder; returns the first one made, undefined where it was there. */
+async function make(folder: string): Promise<string | undefined> {
+  try {
+    return await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new RgiError(
+      'input',
+      `--out ${folder} cannot be made (${messageOf(error)}).`,
+      { file: folder },
+      { cause: error },
+    );
+  }
+}
+
+async function removeEmpty(folder: string, topmost: string): Promise<void> {
+  const last = path.resolve(topmost);
+  for (let place = path.resolve(folder); place.startsWith(last); place = path.dirname(place)) {
+    // A folder that holds something stays.
+    const isGone = await rmdir(place).then(
+      () => true,
+      () => false,
+    );
+    if (!isGone) return;
+  }
+}
+
+/** Temporary files that a killed process left: no other is at work here, since the lock is ours. */
+async function sweep(folder: string, subfolders: readonly string[]): Promise<void> {
+  await removeLeftovers(folder, () => true);
+  for (const name of subfolders) {
+    const entries = await readdir(path.join(folder, name), { recursive: true, withFileTypes: true }).catch(() => []);
+    const places = new Set(entries.map((entry) => entry.parentPath ?? entry.path));
+    for (const place of places) await removeLeftovers(place, () => true);
+  }
+}
+
+async function removeResults<R>(folder: string, journal: JournalFile<R>, derived: readonly string[]): Promise<void> {
+  for await (const { outputs } of journal.entries())
+    for (const file of Object.keys(outputs)) await rm(path.join(folder, file), { force: true });
+  for (const file of derived) await rm(path.join(folder, file), { force: true });
+  await journal.close();
+  await rm(path.join(folder, JOURNAL), { force: true });
+}
+
+async function checkMixing<R>(
+  folder: string,
+  journal: JournalFile<R>,
+  { kind, key, rules, derived, resume = false }: RunFolderOptions<R>,
+): Promise<void> {
+  const refuse = (what: string, remedy: string) => {
+    throw new RgiError('usage', `${folder} ${what}: ${remedy}.`, { file: folder });
+  };
+  const others = 'take another --out, or replace what is there with --overwrite';
+  const [job] = journal.otherJobs;
+  if (job !== undefined) refuse(`holds results of 'rgi ${job}'`, others);
+  const heads = [...journal.heads()];
+  if (!(await isThere(path.join(folder, JOURNAL)))) {
+    for (const file of derived)
+      if (await isThere(path.join(folder, file)))
+        refuse(`holds a ${file} without a ${JOURNAL}, of another program or an earlier version`, others);
+  }
+  if (key === undefined) {
+    if (heads.length > 0 && !resume)
+      refuse(`already holds results (${heads.length} items)`, `go on with --resume, ${others}`);
+    return;
+  }
+  const different = heads.filter((head) => head.key !== key);
+  if (different.length > 0)
+    refuse(
+      `holds results of 'rgi ${kind}' with other settings or networks`,
+      resume
+        ? `--resume goes on with the same settings only; ${others}`
+        : `give the same settings (--resume goes on with them), ${others}`,
+    );
+  const foreign = heads.find((head) => head.program !== VERSION || head.rules !== rules);
+  if (foreign && !resume)
+    refuse(
+      `holds results of another version (rgi ${foreign.program}, rules ${foreign.rules}; this is ${VERSION}, rules ${rules})`,
+      `--resume does them again, or ${others}`,
+    );
+}
+
+function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}

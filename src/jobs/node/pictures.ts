@@ -1,0 +1,115 @@
+/** Picture files as the items of a job: one each, of an array one for each of its pictures. */
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import { readNpy } from '../../arrays/npy.ts';
+import { messageOf, RgiError } from '../../errors.ts';
+import { readBytes } from '../../images/node/decode.ts';
+import type { InputFile } from '../../images/node/inputs.ts';
+import type { Planned } from '../job.ts';
+import { type NameBook, sourceOf } from '../names.ts';
+import { sha256Of } from './program.ts';
+
+export interface PictureItem<S extends InputFile> {
+  readonly source: S;
+  /** Which of the source's pictures, of how many. */
+  readonly index: number;
+  readonly count: number;
+  /** SHA-256 of the source's bytes. */
+  readonly sha256?: string;
+}
+
+/**
+ * The pictures of `sources` in order. Each is read when its turn comes: its hash, and of an array how many it holds. One that cannot be
+ * read becomes an item with an error. `extra` is hashed into the content where more than the picture goes in (a mask).
+ */
+export async function* pictureItems<S extends InputFile>(
+  sources: readonly S[],
+  names: NameBook,
+  extra: (source: S) => Promise<string> = async () => '',
+): AsyncGenerator<Planned<PictureItem<S>>> {
+  for (const [k, source] of sources.entries()) {
+    const after = sources.length - 1 - k;
+    const identity = path.resolve(source.path);
+    try {
+      const sha256 = await sha256Of(source.path);
+      const count = await countPictures(source.path);
+      const more = await extra(source);
+      const contents = Array.from({ length: count }, (_, i) => `${sourceOf(sha256, i, count)}${more}`);
+      const claimed = names.claim({ source: identity, stems: stemsOf(source, count), contents });
+      for (const [index, name] of claimed.entries()) {
+        yield {
+          name,
+          source: sourceOf(identity, index, count),
+          content: contents[index],
+          item: { source, index, count, sha256 },
+          left: after + count - 1 - index,
+        };
+      }
+    } catch (error) {
+      if (!(error instanceof RgiError)) throw error;
+      const [name] = names.claim({ source: identity, stems: stemsOf(source, 1), contents: [''] });
+      yield { name, source: identity, content: '', item: { source, index: 0, count: 1 }, error, left: after };
+    }
+  }
+}
+
+/** What outputs may be named after: the input's own name, else that with its folder or its extension. */
+function stemsOf({ name, path: file }: InputFile, count: number): string[] {
+  const folder = path.basename(path.dirname(path.resolve(file)));
+  const extension = path.extname(file).replace('.', '_');
+  const withExtension = `${name}${extension}`;
+  const withFolder = `${folder}_${name}`;
+  const both = `${folder}_${withExtension}`;
+  return count === 1 ? [name, withFolder, both] : [name, withExtension, both];
+}
+
+const NPY_MAGIC = 0x93;
+
+async function countPictures(file: string): Promise<number> {
+  if ((await firstByte(file)) !== NPY_MAGIC) return 1;
+  try {
+    const { dims } = readNpy(await readBytes(file));
+    // What is no batch of pictures is refused in better words when it is loaded.
+    return dims.length === 4 && dims[0] > 0 ? dims[0] : 1;
+  } catch {
+    return 1;
+  }
+}
+
+async function firstByte(file: string): Promise<number | undefined> {
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, 0);
+      return bytesRead === 1 ? buffer[0] : undefined;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
+  }
+}
+
+/**
+ * Sources without the run's own outputs, where `--out` is or lies in the folder of the inputs: those that the journal lists, and
+ * NAME.KIND in that folder where NAME is another input (written by a run that was killed before it could list them).
+ */
+export function withoutOwnOutputs<S extends InputFile>(
+  sources: readonly S[],
+  folder: string,
+  listed: ReadonlySet<string>,
+  kinds: readonly string[],
+): S[] {
+  const inFolder = (file: string) => path.dirname(path.resolve(file)) === path.resolve(folder);
+  const names = new Set(sources.map(({ path: file }) => path.parse(file).name.toLowerCase()));
+  const isOwn = ({ path: file }: S) => {
+    if (listed.has(path.resolve(file))) return true;
+    if (!inFolder(file)) return false;
+    const base = path.basename(file).toLowerCase();
+    const kind = kinds.find((one) => base.endsWith(`.${one}`));
+    if (kind === undefined) return false;
+    const stem = base.slice(0, -kind.length - 1);
+    return names.has(stem) || names.has(stem.replace(/\.\d+$/, ''));
+  };
+  return sources.filter((source) => !isOwn(source));
+}

@@ -1,0 +1,41 @@
+/** What a record must name to be trusted later: the program's version, hashes of files and of settings. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { createRequire } from 'node:module';
+import { messageOf, RgiError } from '../../errors.ts';
+
+const described = createRequire(import.meta.url)('../../../package.json') as { readonly version: string };
+
+/** The program's version, as in package.json. */
+export const VERSION = described.version;
+
+/** SHA-256 of a file's bytes, hexadecimal. Throws `input` where it cannot be read. */
+export async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
+  } catch (error) {
+    throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
+  }
+  return hash.digest('hex');
+}
+
+/** SHA-256 of a text or of bytes, hexadecimal. */
+export function sha256OfContent(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+/** A hash of plain data; members named `file` do not count: where a network lies does not matter, its hash does. */
+export function hashOfData(value: unknown): string {
+  const text = JSON.stringify(value, (name, member: unknown) => (name === 'file' ? undefined : member));
+  return sha256OfContent(text).slice(0, 20);
+}
+
+/** Results of one file after another, each computed once as long as the same file is asked for again and again. */
+export function lastOnly<T>(make: (file: string) => Promise<T>): (file: string) => Promise<T> {
+  let last: { readonly file: string; readonly made: Promise<T> } | undefined;
+  return (file) => {
+    if (last?.file !== file) last = { file, made: make(file) };
+    return last.made;
+  };
+}

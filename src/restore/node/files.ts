@@ -1,0 +1,65 @@
+/** The files of one restored picture. */
+import { writeNpy, writeNpz } from '../../arrays/npy.ts';
+import { colourMap } from '../../images/colour.ts';
+import { type Image, maskToImage } from '../../images/image.ts';
+import { encodePng } from '../../images/node/write.ts';
+import { withWeightChanges } from '../../inversion/generator/weight-changes.ts';
+import type { Restoration } from '../../inversion/solve/restore.ts';
+import type { OutputSet } from '../../jobs/job.ts';
+import { encodeModel } from '../../onnx/encode.ts';
+import type { Model } from '../../onnx/graph.ts';
+
+/** Residual, in units of [-1,1], that is drawn white: half the range of the image. */
+export const RESIDUAL_WHITE = 1;
+
+/** What may follow a picture's name in a file that looks like a picture. */
+export const PICTURE_KINDS: readonly string[] = [
+  'restored.png',
+  'composite.png',
+  'mask.png',
+  'softmask.png',
+  'residual.png',
+  'picture.npy',
+  'restored.npy',
+  'composite.npy',
+  'softmask.npy',
+  'residual.npy',
+];
+
+export interface FileChoice {
+  /** The float arrays too. */
+  readonly npy: boolean;
+  /** The generator, if it is to be written as it was tuned to the picture. */
+  readonly generator?: Model;
+}
+
+/** Puts them into `outputs`. Pictures of other than 1 or 3 channels are written as arrays only. */
+export async function putRestoration(
+  outputs: OutputSet,
+  name: string,
+  picture: Image,
+  result: Restoration,
+  { npy, generator }: FileChoice,
+): Promise<void> {
+  const drawable = picture.dims[1] === 1 || picture.dims[1] === 3;
+  const put = (kind: string, content: Uint8Array) => outputs.put(`${name}.${kind}`, content);
+  if (drawable) {
+    await put('restored.png', await encodePng(result.restored));
+    await put('composite.png', await encodePng(result.composite));
+  }
+  await put('mask.png', await encodePng(maskToImage(result.mask)));
+  await put('softmask.png', await encodePng(maskToImage(result.softMask)));
+  await put('residual.png', await encodePng(colourMap(result.residual, 0, RESIDUAL_WHITE)));
+  if (generator) {
+    const tuned = withWeightChanges(generator.graph, result.weightChanges);
+    await put('generator.onnx', encodeModel(tuned, generator.metadata));
+  }
+  if (!npy && drawable) return;
+  await put('picture.npy', writeNpy(picture));
+  await put('restored.npy', writeNpy(result.restored));
+  await put('composite.npy', writeNpy(result.composite));
+  await put('softmask.npy', writeNpy(result.softMask));
+  await put('residual.npy', writeNpy(result.residual));
+  await put('latents.npz', writeNpz(result.latents));
+  if (result.weightChanges.size > 0) await put('weights.npz', writeNpz(result.weightChanges));
+}
