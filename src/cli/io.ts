@@ -1,20 +1,33 @@
-/** What a command may touch beside its files: two streams, a way to be interrupted. Tests give their own. */
+/**
+ * What a command may touch beside its files: two streams, a way to be interrupted. Tests give their own. Everything that people read
+ * passes through `say` and `print`, where names of files, metadata of models and messages are made harmless.
+ */
+import { escapeControls } from '../errors.ts';
 
 export interface Io {
+  /** To stdout, as it is: use `print`, `printJson` and `printJsonLine`. */
   readonly out: (text: string) => void;
+  /** To stderr, as it is: use `say`. */
   readonly err: (text: string) => void;
   /** Is stderr a terminal? Then progress is drawn on one line that is rewritten. */
   readonly terminal: boolean;
   readonly colour: boolean;
+  /** Characters per line of the terminal; undefined where there is none. */
+  readonly columns?: number;
   /** Aborted by the first Ctrl-C. */
   readonly signal: AbortSignal;
   /** Compute in a thread of its own, so that Ctrl-C and progress are answered at once. */
   readonly worker: boolean;
 }
 
-/** A line on stderr. */
+/** A line on stderr, its control characters escaped. */
 export function say(io: Io, line: string): void {
-  io.err(`${line}\n`);
+  io.err(`${escapeControls(line)}\n`);
+}
+
+/** A line on stdout, its control characters escaped. */
+export function print(io: Io, line: string): void {
+  io.out(`${escapeControls(line)}\n`);
 }
 
 /** A JSON document on stdout. */
@@ -22,8 +35,20 @@ export function printJson(io: Io, value: unknown): void {
   io.out(jsonText(value));
 }
 
+/** One of many JSON documents on stdout, on a line of its own. */
+export function printJsonLine(io: Io, value: unknown): void {
+  io.out(`${escapedJson(JSON.stringify(value))}\n`);
+}
+
 /** Indented JSON, lists of numbers on one line each. Strings hold no raw newlines, so only lists can match. */
 export function jsonText(value: unknown): string {
-  const text = JSON.stringify(value, null, 2);
+  const text = escapedJson(JSON.stringify(value, null, 2));
   return `${text.replace(/\[\n(?:[-\d.eE+,\s]|null)*\]/g, (numbers) => numbers.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'))}\n`;
+}
+
+/** JSON escapes ESC by itself, but neither C1 controls, which are terminal sequences too, nor bidirectional controls. */
+function escapedJson(text: string): string {
+  return text.replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
 }

@@ -13,7 +13,7 @@ import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { inputOptions } from '../inputs.ts';
-import { type Io, jsonText, say } from '../io.ts';
+import { type Io, jsonText, printJsonLine, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { checkFolder } from '../restore/command.ts';
 import { sha256Of, sha256OfText, VERSION } from '../version.ts';
@@ -94,7 +94,7 @@ async function detectOn(
       onProgress: (done, total, what) => progress.show(done, total, what),
       async onRecord(record, all) {
         progress.clear();
-        if (flags.json) io.out(`${JSON.stringify(record)}\n`);
+        if (flags.json) printJsonLine(io, record);
         if (record.status === 'failed') say(io, `error: ${record.message}`);
         else if (!flags.quiet) say(io, lineOf(record));
         if (performance.now() - saved < SAVE_MS) return;
