@@ -1,4 +1,5 @@
 /** Results as text: `results.csv` (long: a row per metric) and `results.md` (a table per set and case, best in bold). */
+import { escapeControls } from '../errors.ts';
 import { bestOf, shownOf } from './aggregate.ts';
 import { factsOf, METRIC_NAMES, type MetricName } from './metrics.ts';
 import type { Pooled, Result, Results } from './record.ts';
@@ -48,8 +49,9 @@ export function csvText(rows: readonly (readonly (string | number)[])[]): string
 
 function csvCell(value: string | number): string {
   if (typeof value === 'number') return String(Number(value.toPrecision(9)));
-  // A text that a spreadsheet would take for a formula is kept a text.
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  // Terminal sequences are not passed on; a text that a spreadsheet would take for a formula is kept a text.
+  const text = escapeControls(value);
+  const safe = /^[=+\-@]/.test(text) ? `'${text}` : text;
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
@@ -145,7 +147,9 @@ function markdownTable(rows: readonly Result[]): string[] {
 }
 
 function markdownText(text: string): string {
-  return text.replace(/[\\`*_{}[\]<>#|~]/g, '\\$&').replace(/\s+/g, ' ');
+  return escapeControls(text)
+    .replace(/[\\`*_{}[\]<>#|~]/g, '\\$&')
+    .replace(/\s+/g, ' ');
 }
 
 /** A code block whose fence is longer than any run of backticks inside. */

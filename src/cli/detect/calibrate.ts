@@ -124,6 +124,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
       printJson(io, {
         name: flags.name,
         ...settingsOf(calibration.policy),
+        chosen: calibration.chosen,
         compared: calibration.compared,
         notes,
         files,
@@ -166,13 +167,13 @@ function notesOf({ source, encoder }: ProductModel, learnt: number): string[] {
   ];
 }
 
-function linesOf({ policy, compared }: Calibration, files: readonly string[]): string[] {
+function linesOf({ policy, chosen }: Calibration, files: readonly string[]): string[] {
   const { thresholds, falseAlarms, calibration, evidence, inversion, form } = policy;
   const percent = (rate: number) => `${Number((100 * rate).toPrecision(3))}%`;
-  const { pixelAp, imageAuroc } = compared[0].measured;
+  const { pixelAp, imageAuroc } = chosen.measured;
   return [
     `Policy '${policy.name}' of ${calibration.unseen} good pictures, ${form === 'tiles' ? 'by tiles' : 'whole'}; defects drawn on some of them were found with a pixel AP of ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}.`,
-    `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${compared[0].candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
+    `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${chosen.candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
     `A pixel is marked above ${thresholds.pixel.toFixed(2)} (${percent(falseAlarms.pixel)} of good pixels), a picture is defective above ${thresholds.image.toFixed(2)} (${percent(falseAlarms.image)} of good pictures).`,
     ...files,
   ];

@@ -38,7 +38,8 @@ Examples:
       --cases celeba --out table
 
   # continue after an interruption, or add a method or a case
-  rgi evaluate inpaint celeba/ -g pggan.onnx --methods rgi,invert -o table --resume
+  rgi evaluate inpaint celeba/ -g pggan.onnx --methods rgi,invert \\
+      --out table --resume
   rgi report table
 
 Files written to --out:
