@@ -68,7 +68,7 @@ export type ErrorDetails =
   /** An operator of a model that is not read, not run, or has no derivative; `node` is the node's name. */
   | { readonly kind: 'operator'; readonly op: string; readonly node?: string };
 
-/** The options of `Error`, and the details; without them, those of a `cause` that is an `RgiError` are taken over. */
+/** The options of `Error`, and the details; without them, the operator of the location, or those of a `cause` that is an `RgiError`. */
 export interface RgiErrorOptions extends ErrorOptions {
   readonly details?: ErrorDetails;
 }
@@ -83,9 +83,28 @@ export class RgiError extends Error {
     this.name = 'RgiError';
     this.code = code;
     this.location = location;
-    const details = options.details ?? (options.cause instanceof RgiError ? options.cause.details : undefined);
+    const details = options.details ?? operatorAt(location) ?? detailsOf(options.cause);
     if (details) this.details = details;
   }
+}
+
+/** A location that names an operator is detail enough. */
+function operatorAt({ operator, node }: ErrorLocation): ErrorDetails | undefined {
+  return operator === undefined ? undefined : { kind: 'operator', op: operator, ...(node ? { node } : {}) };
+}
+
+function detailsOf(cause: unknown): ErrorDetails | undefined {
+  return cause instanceof RgiError ? cause.details : undefined;
+}
+
+/** A `usage` error of a name that something does not have; `of` says what was named, for instance 'weight'. */
+export function nameError(sentence: string, of: string, received: string, allowed?: readonly string[]): RgiError {
+  return new RgiError(
+    'usage',
+    sentence,
+    {},
+    { details: { kind: 'name', of, received, ...(allowed ? { allowed } : {}) } },
+  );
 }
 
 /** An `input` error of one file: its name begins the sentence. */

@@ -9,7 +9,15 @@ export { type Calibration, type CalibrationJob, calibrate } from './detect/calib
 export { type Defect, findDefects } from './detect/defects.ts';
 export { type Examination, type Examiner, type ExaminerOptions, openExaminer } from './detect/examiner.ts';
 export type { Policy, PolicySettings, Statistics } from './detect/policy.ts';
-export { type ErrorCode, type ErrorLocation, messageOf, RgiError } from './errors.ts';
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorLocation,
+  type FileReason,
+  messageOf,
+  RgiError,
+  type RgiErrorOptions,
+} from './errors.ts';
 export { composite } from './images/blend.ts';
 export { type Corruption, corrupt, FILLS } from './images/corruptions.ts';
 export { DEFECT_KINDS, type DefectKind, drawDefects } from './images/defects.ts';

@@ -11,9 +11,9 @@ export function oneOf<T extends string>(values: readonly T[]): (text: string) =>
   };
 }
 
-/** An option whose value is one of `values`, which its help lists. */
+/** An option whose value is one of `values`, which its help lists (help.ts). */
 export function choice<T extends string>(flags: string, text: string, values: readonly T[], fallback?: T): Option {
-  const option = new Option(flags, `${text}: ${values.join(', ')}`).argParser(oneOf(values));
+  const option = new Option(flags, text).choices(values).argParser(oneOf(values));
   return fallback === undefined ? option : option.default(fallback);
 }
 

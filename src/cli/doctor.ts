@@ -8,7 +8,7 @@ import { type GeneratorFlags, openGeneratorFile } from '../models/node/networks.
 import { createRuntime, probeDevices } from '../runtime/node/index.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { drawSamples } from './inspect.ts';
-import { type Io, printJson, say } from './io.ts';
+import { type Io, print, printJson, say } from './io.ts';
 import { progressLine } from './progress.ts';
 import type { RuntimeFlags } from './restore/flags.ts';
 import { VERSION } from './version.ts';
@@ -43,9 +43,9 @@ export async function doctor(flags: DoctorFlags, io: Io): Promise<ExitCode> {
     const versions = { rgi: VERSION, onnxruntime: runtime.version, node: process.versions.node };
     const platform = `${process.platform}-${process.arch}`;
     if (!flags.json) {
-      io.out(`rgi ${VERSION}, ONNX Runtime ${runtime.version}, Node ${process.versions.node}, ${platform}\n`);
+      print(io, `rgi ${VERSION}, ONNX Runtime ${runtime.version}, Node ${process.versions.node}, ${platform}`);
       for (const { device, available, reason } of devices) {
-        io.out(`  ${device.padEnd(8)}${available ? 'yes' : 'no '}  ${reason}\n`);
+        print(io, `  ${device.padEnd(8)}${available ? 'yes' : 'no '}  ${reason}`);
       }
     }
     const trial =
@@ -55,9 +55,11 @@ export async function doctor(flags: DoctorFlags, io: Io): Promise<ExitCode> {
       printJson(io, { ok, versions, platform, devices, ...(trial ? { generator: flags.generator, trial } : {}) });
     else if (trial && io.signal.aborted) say(io, trial.sentence);
     else if (trial) {
-      io.out(`${flags.generator}\n  ${trial.sentence}\n`);
-      io.out(
-        `  PSNR ${trial.psnr.map((value) => value.toFixed(1)).join(', ')} dB; ${(1000 * trial.secondsPerStep).toFixed(1)} ms a step of ${trial.searches} searches; ${trial.seconds.toFixed(1)} s in all\n`,
+      print(io, flags.generator!);
+      print(io, `  ${trial.sentence}`);
+      print(
+        io,
+        `  PSNR ${trial.psnr.map((value) => value.toFixed(1)).join(', ')} dB; ${(1000 * trial.secondsPerStep).toFixed(1)} ms a step of ${trial.searches} searches; ${trial.seconds.toFixed(1)} s in all`,
       );
     }
     if (ok) return EXIT.done;

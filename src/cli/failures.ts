@@ -34,11 +34,14 @@ export function report(error: unknown, io: Io, options: ReportOptions): ExitCode
   const message = known ? messageOf(error) : `Unexpected: ${messageOf(error)} (run again with --debug for the stack).`;
   const exitCode = known ? CODES[error.code] : EXIT.unusable;
   if (options.json) {
-    const details = known ? { code: error.code, message, location: error.location } : { code: 'unexpected', message };
+    const details = known
+      ? { code: error.code, message, location: error.location, details: error.details }
+      : { code: 'unexpected', message };
     printJson(io, { error: details, exitCode });
   }
-  say(io, `${io.colour ? '\u001b[31merror:\u001b[39m' : 'error:'} ${message}`);
-  if (options.debug && error instanceof Error) say(io, stackOf(error));
+  io.err(`${io.colour ? '\u001b[31merror:\u001b[39m' : 'error:'} `);
+  say(io, message);
+  if (options.debug && error instanceof Error) for (const line of stackOf(error).split('\n')) say(io, line);
   return exitCode;
 }
 

@@ -20,7 +20,7 @@ import { randomFrom } from '../random.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { EXIT, type ExitCode } from './failures.ts';
-import { type Io, printJson, say } from './io.ts';
+import { type Io, print, printJson, say } from './io.ts';
 import type { RuntimeFlags } from './restore/flags.ts';
 
 export interface GradcheckFlags extends RuntimeFlags {
@@ -147,7 +147,7 @@ function tell(file: string, result: GradcheckResult, tolerance: number, flags: G
   } else {
     const width = Math.max(...result.entries.map(({ tensor }) => tensor.length));
     for (const { tensor, against, error, passed } of result.entries) {
-      io.out(`${passed ? 'ok   ' : 'FAIL '} ${tensor.padEnd(width)}  ${error.toExponential(1)}  ${against}\n`);
+      print(io, `${passed ? 'ok   ' : 'FAIL '} ${tensor.padEnd(width)}  ${error.toExponential(1)}  ${against}`);
     }
   }
   const failed = result.entries.filter((entry) => !entry.passed).length;

@@ -21,7 +21,7 @@ import { randomFrom } from '../random.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
 import { EXIT, type ExitCode } from './failures.ts';
-import { type Io, printJson, say } from './io.ts';
+import { type Io, print, printJson, say } from './io.ts';
 import type { RuntimeFlags } from './restore/flags.ts';
 import { licenceLine, trainingLines } from './training-facts.ts';
 import { sha256Of } from './version.ts';
@@ -55,7 +55,7 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
     if (flags.samples !== undefined) await writeSamples(runtime, file, flags, flags.samples);
     const details = { cuts, weightNames: trainableWeights(model.graph), metadata: Object.fromEntries(model.metadata) };
     if (flags.json) printJson(io, { file, sha256: await sha256Of(file), ...facts, ...details });
-    else io.out(describe(file, facts, cuts, details));
+    else for (const line of describe(file, facts, cuts, details)) print(io, line);
     if (flags.samples !== undefined) say(io, `${flags.count} samples written to ${flags.samples}`);
     return EXIT.done;
   } finally {
@@ -115,7 +115,7 @@ function describe(
   facts: ModelFacts,
   cuts: readonly Cut[],
   { weightNames, metadata }: { readonly weightNames: readonly string[]; readonly metadata: Record<string, string> },
-): string {
+): string[] {
   const lines: string[] = [file];
   const row = (title: string, ...texts: string[]) => {
     texts.forEach((text, i) => {
@@ -183,7 +183,7 @@ function describe(
   if (licence) row('licence', licence);
   row('metadata', ...Object.entries(metadata).map(([key, value]) => `${key} = ${shortened(value)}`));
   row('notes', ...facts.notes);
-  return `${lines.join('\n')}\n`;
+  return lines;
 }
 
 function described({ name, type, dims }: ValueInfo): string {

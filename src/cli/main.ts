@@ -20,6 +20,7 @@ process.exitCode = await run(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   terminal: terminal && process.env.TERM !== 'dumb',
   colour: terminal && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+  columns: terminal ? process.stderr.columns : process.stdout.isTTY ? process.stdout.columns : undefined,
   signal,
   worker: true,
 });

@@ -1,7 +1,14 @@
-/** One line on stderr that is rewritten: how much is done and how long the rest will take. Nothing where there is no terminal. */
-import type { Io } from './io.ts';
+/**
+ * How much is done and how long the rest will take: on a terminal one line of stderr that is rewritten; where stderr is redirected,
+ * a line of its own now and then.
+ */
+import { escapeControls } from '../errors.ts';
+import { type Io, say } from './io.ts';
 
 const INTERVAL_MS = 100;
+
+/** Lines of a log: rarely enough that a run of hours stays readable. */
+const LOG_INTERVAL_MS = 30_000;
 
 export interface ProgressLine {
   /** `done` of `total`, in any unit, and what is under way. */
@@ -12,26 +19,29 @@ export interface ProgressLine {
 
 export function progressLine(io: Io, quiet: boolean, now: () => number = () => performance.now()): ProgressLine {
   const started = now();
-  let last = Number.NEGATIVE_INFINITY;
+  // A log begins with what is said of the run itself; a short run needs no line in it.
+  let last = io.terminal ? Number.NEGATIVE_INFINITY : started;
   let shown = false;
-  if (!io.terminal || quiet) return { show: () => {}, clear: () => {} };
+  if (quiet) return { show: () => {}, clear: () => {} };
   return {
     show(done, total, what) {
       const time = now();
-      if (time - last < INTERVAL_MS) return;
+      if (time - last < (io.terminal ? INTERVAL_MS : LOG_INTERVAL_MS)) return;
       last = time;
-      shown = true;
+      shown = io.terminal;
       const share = total > 0 ? done / total : 0;
       const seconds = (time - started) / 1000;
       // The first steps say little: what comes before them is done once.
       const known = share >= 0.02 || (share >= 0.005 && seconds > 5);
       const left = known ? `  ${duration(seconds * (1 / share - 1))} left` : '';
-      io.err(`\r\u001b[K${String(Math.floor(100 * share)).padStart(3)}%${left}  ${what}`);
+      const line = `${String(Math.floor(100 * share)).padStart(3)}%${left}  ${what}`;
+      if (io.terminal) io.err(`\r\u001b[K${escapeControls(line)}`);
+      else say(io, line.trimStart());
     },
     clear() {
       if (shown) io.err('\r\u001b[K');
+      if (io.terminal) last = Number.NEGATIVE_INFINITY;
       shown = false;
-      last = Number.NEGATIVE_INFINITY;
     },
   };
 }

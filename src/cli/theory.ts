@@ -17,6 +17,7 @@ import { spreadOf } from '../theory/summary.ts';
 import { count, list, numberIn, oneOf } from './arguments.ts';
 import { commandLine } from './evaluate/common.ts';
 import { EXIT, type ExitCode } from './failures.ts';
+import { addText } from './help.ts';
 import { type Io, printJson, say } from './io.ts';
 import { progressLine } from './progress.ts';
 import { checkFolder } from './restore/command.ts';
@@ -38,52 +39,56 @@ export interface TheoryFlags extends GeneratorFlags, RuntimeFlags {
 }
 
 const EXAMPLES = `
-Experiments (--experiments, with commas between them; default: all):
-  path       Theorems 1 and 2: random z*, G(z*) corrupted with a known mask, lambda lowered towards 0
-  fraction   10% to 90% corrupted          weak      corruption that hardly differs from G(z*)
-  gap        clean pictures off the manifold by a smooth field; pictures: by nature (--pictures)
-  relatives  least squares, least absolute, Huber (Winsorised), truncated squares, bounded Huber beside RGI
-  tuning     R-RGI on such pictures, against the number of steps in which the weights move
+Experiments:
+  path       Theorems 1 and 2: random z*, G(z*) corrupted under a known mask,
+             lambda lowered towards 0
+  fraction   10% to 90% corrupted
+  weak       corruption that hardly differs from G(z*)
+  gap        clean pictures off the manifold: by a smooth field, or real ones
+             (--pictures)
+  relatives  least squares, least absolute, Huber (Winsorised), truncated
+             squares, bounded Huber beside RGI
+  tuning     R-RGI on such pictures, by the number of steps that tune weights
 
 Examples:
-  rgi train faces/ --out lin.onnx --architecture linear && rgi theory --generator lin.onnx --out theory
-  rgi theory --generator faces.onnx --out theory --count 32 --pictures faces/test
-  rgi theory --generator faces.onnx --out theory --experiments path,relatives
+  rgi train faces/ --out lin.onnx --architecture linear
+  rgi theory --generator lin.onnx --out theory
+  rgi theory -g faces.onnx --out theory --count 32 --pictures faces/test
+  rgi theory -g faces.onnx --out theory --experiments path,relatives
 
-Files written to --out: theory.html (the page), theory.json (every number and setting), theory.csv (the same, long).`;
+Files written to --out: theory.html (the page), theory.json (all numbers and
+settings), theory.csv (the same, one number a row).`;
 
 export function addTheoryOptions(command: Command): Command {
   const experiment = oneOf(EXPERIMENTS);
+  const seed = numberIn({ integer: true, from: 0, to: 2 ** 31 });
   command
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
-    .requiredOption('-o, --out <folder>', 'where the page and the numbers go')
-    .option('--count <count>', 'latents z* of the theorems; the other experiments take shares of them', count, 20)
+    .requiredOption('-o, --out <folder>', 'folder of the page and the numbers')
+    .option('--count <count>', 'latents z* of the theorems; other experiments take a share', count, 20)
     .option(
-      '--seed <number>',
-      'seed of the latents, corruptions and starts',
-      numberIn({ integer: true, from: 0, to: 2 ** 31 }),
-      0,
+      '--experiments <names>',
+      'experiments, separated by commas (default: all)',
+      (text: string, before?: readonly Experiment[]) => list(text, before).map(experiment),
     )
+    .option('--pictures <folder>', 'clean pictures of the domain, for the experiment gap')
     .option('--steps <count>', `steps at each of the ${PATH.length} thresholds`, count, 100)
     .option(
       '--starts <count>',
-      'searches per picture beside the one that begins at z*',
+      'searches per picture, besides the one from z*',
       numberIn({ integer: true, from: 1, to: 31 }),
       3,
     )
-    .option('--pool <count>', 'random latents the starts are chosen from', count, 1000)
-    .option('--experiments <names>', 'which (see below)', (text: string, before?: readonly Experiment[]) =>
-      list(text, before).map(experiment),
-    )
-    .option('--pictures <folder>', 'clean pictures of the domain: off the manifold by nature')
-    .option('--resume', 'take over what an earlier run finished')
+    .option('--pool <count>', 'random latents that the starts are chosen from', count, 1000)
+    .option('--seed <number>', 'seed of all random numbers', seed, 0)
+    .option('--resume', 'continue an interrupted run of the same settings')
     .optionsGroup('Generator:');
   addGeneratorOptions(command);
   command.optionsGroup('Running:');
-  return addRuntimeOptions(command)
+  addRuntimeOptions(command)
     .option('--json', 'print theory.json on stdout')
-    .option('-q, --quiet', 'say nothing but errors')
-    .addHelpText('after', EXAMPLES);
+    .option('-q, --quiet', 'print nothing but errors');
+  return addText(command, EXAMPLES);
 }
 
 export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCode> {

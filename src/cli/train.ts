@@ -11,8 +11,9 @@ import { type Architecture, AUGMENT_BELOW, type TrainingSettings } from '../gan/
 import type { Reconstruction } from '../gan/steps/generator-step.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { count, numberIn, oneOf } from './arguments.ts';
+import { choice, count, numberIn, oneOf } from './arguments.ts';
 import { EXIT, type ExitCode } from './failures.ts';
+import { addText } from './help.ts';
 import { type Io, printJson, say } from './io.ts';
 import { duration, progressLine } from './progress.ts';
 import type { RuntimeFlags } from './restore/flags.ts';
@@ -45,60 +46,66 @@ export interface TrainFlags extends RuntimeFlags {
 }
 
 const SIZES = ['32', '64', '128', '256'] as const;
+const size = oneOf(SIZES);
 
 export function addTrainOptions(command: Command): Command {
-  const size = oneOf(SIZES);
-  return command
-    .argument('<folder>', "good pictures (any folder, subfolders too; or MVTec's layout: its train/good is taken)")
-    .requiredOption('-o, --out <file>', "the generator's file (ONNX); all else is named after it")
-    .option('--size <pixels>', `height and width: ${SIZES.join(', ')} (default: 64)`, (text) => Number(size(text)))
-    .option('--channels <kind>', 'grey or colour (default: what the pictures are)', oneOf(['grey', 'colour'] as const))
-    .option('--crops', 'squares from anywhere, for large pictures and for examining by tiles (default: whole pictures)')
-    .option('--scale <factor>', 'with --crops: pictures made so many times smaller first', numberIn({ from: 1 }))
-    .option('--mirror', 'mirror half of the pictures left to right')
-    .option('--limit <count>', 'use at most so many pictures', count)
-    .option(
-      '--architecture <name>',
-      'linear (principal components: seconds; default), light (default with settings of steps), or pggan',
-      oneOf(['light', 'pggan', 'linear'] as const),
+  const seed = numberIn({ integer: true, from: 0, to: 2 ** 31 });
+  command
+    .argument('<folder>', "good pictures, subfolders too; of a data set in MVTec's layout train/good")
+    .requiredOption('-o, --out <file>', 'the generator (ONNX); other files are named after it')
+    .addOption(
+      choice('--architecture <name>', 'linear: principal components, in seconds (default: see below)', [
+        'light',
+        'pggan',
+        'linear',
+      ] as const),
     )
+    .addOption(
+      choice('--size <pixels>', 'height and width (default: 64)', SIZES).argParser((text: string) =>
+        Number(size(text)),
+      ),
+    )
+    .option('--crops', 'learn from squares anywhere in the pictures (default: whole pictures)')
+    .option('--scale <factor>', 'with --crops: reduce pictures by this factor first', numberIn({ from: 1 }))
+    .addOption(choice('--channels <kind>', 'channels (default: as the pictures)', ['grey', 'colour'] as const))
+    .option('--mirror', 'mirror half of the pictures left to right')
+    .option('--limit <count>', 'most pictures to use', count)
+    .option('--held <count>', 'pictures held out for measuring (default: an eighth, 8 to 64)', count)
+    .option('--resume', 'continue from the last checkpoint, with its settings')
+    .optionsGroup('Network:')
     .option(
       '--latent <length>',
-      'length of z (default: linear 256, or half as many as pictures, of crops 128; light 64; pggan 512)',
+      'length of z (default: linear 256 or half the pictures, of crops 128; light 64; pggan 512)',
       count,
     )
     .option('--width <channels>', 'feature maps at full size', count)
-    .option(
-      '--reconstruction <kind>',
-      'what makes good samples reachable: encoder (default), codes, or none',
-      oneOf(['encoder', 'codes', 'none'] as const),
+    .addOption(
+      choice('--reconstruction <kind>', 'what makes good samples reachable (default: encoder)', [
+        'encoder',
+        'codes',
+        'none',
+      ] as const),
     )
-    .option('--no-linear-start', 'do not begin at the principal components')
-    .option('--steps <count>', 'steps in all', count)
-    .option('--minutes <number>', 'stop after so many minutes, to be resumed', numberIn({ above: 0 }))
+    .option('--no-linear-start', 'do not start from the principal components')
+    .option('--steps <count>', 'number of steps', count)
+    .option('--minutes <number>', 'stop after this time; can be resumed', numberIn({ above: 0 }))
     .option('--rate <number>', 'learning rate', numberIn({ above: 0 }))
-    .option(
-      '--augment <on|off>',
-      `augmentation of what the discriminator sees (default: on below ${AUGMENT_BELOW} pictures)`,
-      oneOf(['on', 'off'] as const),
+    .addOption(
+      choice(
+        '--augment <switch>',
+        `augment the discriminator's pictures (default: on below ${AUGMENT_BELOW} pictures)`,
+        ['on', 'off'] as const,
+      ),
     )
-    .option(
-      '--held <count>',
-      'pictures held out: whole groups where names tell groups, else blocks (default: an eighth, 8 to 64)',
-      count,
-    )
-    .option('--half', 'weights on disk in 16 bits')
-    .option('--licence <name>', 'licence of the pictures, written into the files')
-    .option('--attribution <text>', 'whom to name, written into the files')
-    .option(
-      '--seed <number>',
-      'seed of everything that is drawn (default: 0)',
-      numberIn({ integer: true, from: 0, to: 2 ** 31 }),
-    )
-    .option('--resume', 'go on from the last checkpoint, with its settings')
+    .option('--seed <number>', 'seed of all random numbers (default: 0)', seed)
+    .optionsGroup('Files:')
+    .option('--half', 'store weights in 16 bits')
+    .option('--licence <name>', 'licence of the pictures, stored in the files')
+    .option('--attribution <text>', 'author of the pictures, stored in the files')
+    .optionsGroup('Running:')
     .option('--json', 'print the result as one JSON document')
-    .option('-q, --quiet', 'say nothing but errors')
-    .addHelpText('after', EXAMPLES);
+    .option('-q, --quiet', 'print nothing but errors');
+  return addText(command, EXAMPLES);
 }
 
 /** Settings that a training in steps has and principal components have not. */
@@ -278,8 +285,10 @@ function linesOf({ ended, record, files, page }: RunResult): string[] {
 const EXAMPLES = `
 Examples:
   rgi train good/ --out part.onnx --size 128
-  rgi train carpet/ --out carpet.onnx --size 64 --crops --scale 4 --architecture linear
-  rgi train faces/ --out faces.onnx --minutes 60 ; rgi train faces/ --out faces.onnx --resume
+  rgi train carpet/ --out carpet.onnx --crops --scale 4
+  rgi train faces/ --out faces.onnx --minutes 60
+  rgi train faces/ --out faces.onnx --resume
 
-Without --steps, --minutes or another setting of a training in steps, --architecture is linear.
-Of the measured states of a network the one is kept whose coverage and hidden-centre restoration are the best in the mean.`;
+The architecture is linear unless --steps, --minutes or another setting of a
+network is given; then it is light. Of the measured states of a network the one
+is stored whose coverage and restoration of a hidden centre are best on average.`;

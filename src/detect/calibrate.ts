@@ -65,6 +65,8 @@ export interface Calibration {
   readonly policy: Policy;
   /** What was compared, best first. */
   readonly compared: readonly Trial[];
+  /** The one that the policy stores: nearly the best, of those with the prior that was chosen. */
+  readonly chosen: Trial;
   readonly notes: readonly string[];
 }
 
@@ -73,6 +75,12 @@ const MIN_PICTURES = 8;
 
 /** Below this, the threshold of pictures is a continuation more than a measurement. */
 const FEW_PICTURES = 30;
+
+/**
+ * Average precision is the mean over all thresholds of the share of marked pixels that are defective: at one half as many marked pixels
+ * are right as wrong.
+ */
+const MIN_PIXEL_AP = 0.5;
 
 /** Pictures that ways of examining are compared on, and whose residuals give the scale. */
 const COMPARED_ON = 24;
@@ -228,13 +236,20 @@ export async function calibrate(
       ...job.facts,
     },
   };
-  const notes =
-    used.length < FEW_PICTURES
+  const { pixelAp, imageAuroc } = best.measured;
+  const notes = [
+    ...(used.length < FEW_PICTURES
       ? [
           `Only ${used.length} good pictures were left to set thresholds on: the rate of pictures called defective by mistake is rough.`,
         ]
-      : [];
-  return { policy, compared: compared.sort((a, b) => b.score - a.score), notes };
+      : []),
+    ...(pixelAp < MIN_PIXEL_AP
+      ? [
+          `The defects drawn on good pictures were hardly found (pixel AP ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}): below an AP of ${MIN_PIXEL_AP} more marked pixels are wrong than right. Expect real defects to be missed; train on more pictures, or by tiles (rgi train --crops).`,
+        ]
+      : []),
+  ];
+  return { policy, compared: compared.sort((a, b) => b.score - a.score), chosen: best, notes };
 }
 
 /** A residual that no pixel of a picture has: nothing is masked. */

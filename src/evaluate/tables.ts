@@ -1,4 +1,6 @@
 /** Results as text: `results.csv` (long: a row per metric) and `results.md` (a table per set and case, best in bold). */
+
+import { escapeControls } from '../errors.ts';
 import { csvText } from '../jobs/document.ts';
 import { bestOf, shownOf } from './aggregate.ts';
 import { factsOf, METRIC_NAMES, type MetricName } from './metrics.ts';
@@ -134,7 +136,9 @@ function markdownTable(rows: readonly Result[]): string[] {
 }
 
 function markdownText(text: string): string {
-  return text.replace(/[\\`*_{}[\]<>#|~]/g, '\\$&').replace(/\s+/g, ' ');
+  return escapeControls(text)
+    .replace(/[\\`*_{}[\]<>#|~]/g, '\\$&')
+    .replace(/\s+/g, ' ');
 }
 
 /** A code block whose fence is longer than any run of backticks inside. */

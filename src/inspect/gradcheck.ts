@@ -3,7 +3,7 @@
  * directions, or with recorded gradients. The core of `rgi gradcheck`.
  */
 import { differentiate } from '../autodiff/differentiate.ts';
-import { RgiError } from '../errors.ts';
+import { nameError, RgiError } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, Node, ValueInfo } from '../onnx/graph.ts';
@@ -168,7 +168,12 @@ function withWeightsAsInputs(graph: Graph, inputs: Tensors, wrt: readonly string
         maker && !attribute
           ? `'${name}' is no input or weight: a value that nodes make can only be checked by reference.`
           : `The model has no input, float weight or value named '${name}'. 'rgi inspect' lists the names.`;
-      throw new RgiError('usage', sentence, { tensor: name });
+      throw new RgiError(
+        'usage',
+        sentence,
+        { tensor: name },
+        { details: { kind: 'name', of: 'value', received: name } },
+      );
     }
   }
   const nodes = graph.nodes.filter((node) => !constants.has(node));
@@ -179,7 +184,12 @@ function outputOf(graph: Graph, wanted: string | undefined) {
   const output = graph.outputs.find((o) => (wanted === undefined ? isFloat(o.type) : o.name === wanted));
   if (output) return output;
   const names = graph.outputs.map((o) => `'${o.name}'`).join(', ');
-  throw new RgiError('usage', `The model has no ${wanted ? `output '${wanted}'` : 'float output'}; it has ${names}.`);
+  throw nameError(
+    `The model has no ${wanted ? `output '${wanted}'` : 'float output'}; it has ${names}.`,
+    'output',
+    wanted ?? '',
+    graph.outputs.map((o) => o.name),
+  );
 }
 
 /** dL/d of each of `wrt` for L = <g, y>, zeros where L does not depend on it; and y itself under its name. */
@@ -197,7 +207,12 @@ async function gradientsAt(
   const primal = await prepareForGradient(one, feeds, evaluate, { wrt });
   const dims = primal.types.get(output)!.dims;
   if (dims.join() !== g.dims.join()) {
-    throw new RgiError('usage', `The cotangent g has shape [${g.dims.join(', ')}], the output [${dims.join(', ')}].`);
+    throw new RgiError(
+      'usage',
+      `The cotangent g has shape [${g.dims.join(', ')}], the output [${dims.join(', ')}].`,
+      {},
+      { details: { kind: 'shape', of: 'g', expected: dims, received: g.dims } },
+    );
   }
   const b = new GraphBuilder(primal);
   const seed = b.reserve(b.fresh('cotangent'));

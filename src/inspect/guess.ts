@@ -1,5 +1,5 @@
 /** Guesses where a file does not say: which input is the latent, and what the other inputs may be fed. */
-import { RgiError } from '../errors.ts';
+import { nameError } from '../errors.ts';
 import type { Graph, Model, ValueInfo } from '../onnx/graph.ts';
 import { float32, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
 import type { Random } from '../random.ts';
@@ -22,7 +22,12 @@ export function guessLatent(model: Model, wanted?: string): LatentFacts | undefi
   if (!input) {
     if (!wanted) return undefined;
     const names = floats.map((f) => `'${f.name}'`).join(', ') || 'none';
-    throw new RgiError('usage', `The model has no float input '${wanted}'; its float inputs: ${names}.`);
+    throw nameError(
+      `The model has no float input '${wanted}'; its float inputs: ${names}.`,
+      'input',
+      wanted,
+      floats.map((f) => f.name),
+    );
   }
   const law = said?.law;
   const known = law === 'normal' || law === 'uniform' || law === 'unit';

@@ -1,5 +1,5 @@
 /** The arrays of a gradient reference: which one feeds which input, and which one is that input's recorded gradient. */
-import { RgiError } from '../errors.ts';
+import { nameError, type RgiError } from '../errors.ts';
 import type { Graph, ValueInfo } from '../onnx/graph.ts';
 import { castTensor, isFloat, type Tensor } from '../onnx/tensor.ts';
 import type { Tensors } from '../runtime/runtime.ts';
@@ -54,8 +54,6 @@ export function matchInputs(
 }
 
 export function lacking(what: string, reference: Tensors): RgiError {
-  return new RgiError(
-    'usage',
-    `The reference holds no array for ${what}; it holds ${[...reference.keys()].join(', ')}.`,
-  );
+  const names = [...reference.keys()];
+  return nameError(`The reference holds no array for ${what}; it holds ${names.join(', ')}.`, 'array', what, names);
 }

@@ -173,7 +173,7 @@ function decodeTensor(proto: TensorProto, scope: DecodeScope): Tensor {
     });
   const size = sizeOf(dims);
   if (dims.some((d) => d < 0) || !Number.isSafeInteger(size)) {
-    throw new RgiError('model', `${where} declares the impossible shape [${dims.join(', ')}].`, { tensor: proto.name });
+    throw wrongSize(proto, `${where} declares the impossible shape [${dims.join(', ')}].`, ['N'], dims);
   }
   const expected = size * (bfloat16 ? 2 : BYTES[type]);
   let bytes: Uint8Array | undefined;
@@ -184,10 +184,11 @@ function decodeTensor(proto: TensorProto, scope: DecodeScope): Tensor {
   }
   if (bytes) {
     if (bytes.length !== expected) {
-      throw new RgiError(
-        'model',
+      throw wrongSize(
+        proto,
         `${where} of shape [${dims.join(', ')}] needs ${expected} bytes of ${type} but the file holds ${bytes.length}: the model is damaged.`,
-        { tensor: proto.name },
+        [expected],
+        [bytes.length],
       );
     }
     return bfloat16 ? widenBfloat16(dims, bytes) : rawTensor(type, dims, bytes);
@@ -203,10 +204,11 @@ function decodeTensor(proto: TensorProto, scope: DecodeScope): Tensor {
           ? proto.uint64Data
           : proto.int32Data;
   if (typed.length !== size) {
-    throw new RgiError(
-      'model',
+    throw wrongSize(
+      proto,
       `${where} of shape [${dims.join(', ')}] needs ${size} values but the file holds ${typed.length}: the model is damaged.`,
-      { tensor: proto.name },
+      [size],
+      [typed.length],
     );
   }
   if (bfloat16) {
@@ -217,6 +219,17 @@ function decodeTensor(proto: TensorProto, scope: DecodeScope): Tensor {
   const data = tensor.data as unknown as Record<number, number | bigint>;
   for (let i = 0; i < size; i++) data[i] = big ? BigInt(typed[i]) : Number(typed[i]);
   return tensor;
+}
+
+/** Bytes or values of a tensor that are not as many as its shape says. */
+function wrongSize(
+  proto: TensorProto,
+  sentence: string,
+  expected: readonly (number | string)[],
+  received: readonly number[],
+): RgiError {
+  const details = { kind: 'shape', of: proto.name, expected, received } as const;
+  return new RgiError('model', sentence, { tensor: proto.name }, { details });
 }
 
 function rawTensor(type: ElementType, dims: number[], bytes: Uint8Array): Tensor {

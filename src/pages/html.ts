@@ -25,9 +25,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Characters that HTML does not allow at all (controls, lone surrogates) become U+FFFD. */
+/** Characters that HTML does not allow at all (controls, lone surrogates), or that reorder what is read, become U+FFFD. */
 export function escapeHtml(text: string): string {
   return text
-    .replace(/[\p{Cc}\p{Cs}]/gu, (c) => (/[\t\n]/.test(c) ? c : '\ufffd'))
+    .replace(/[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu, (c) => (/[\t\n]/.test(c) ? c : '\ufffd'))
     .replace(/[&<>"']/g, (c) => ENTITIES[c]);
 }

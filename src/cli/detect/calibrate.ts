@@ -11,6 +11,7 @@ import { openProduct, type ProductModel } from '../../models/node/product.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import { choice, count, numberIn } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
+import { addText } from '../help.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
@@ -30,9 +31,10 @@ export interface CalibrateFlags extends EncoderFlags, RuntimeFlags {
 }
 
 const EXAMPLES = `
-Of the pictures those that the model was trained on are left out: 'rgi train' holds some back, so that the folder it was
-trained on will do. How pictures are best examined is found out on defects drawn on good pictures; thresholds are
-set on the good pictures as they are. No defective picture is needed.
+Pictures that the model was trained on set no thresholds. 'rgi train' holds some
+back, so the folder of the training can be given. How pictures are scored is
+chosen by defects drawn on good pictures; the thresholds come from the good
+pictures as they are. No defective picture is needed.
 
 Examples:
   rgi train good/ --out part.onnx --size 128
@@ -40,9 +42,10 @@ Examples:
   rgi detect new/ --generator part.onnx --out found
 
   # a second, stricter policy beside the default
-  rgi calibrate good/ --generator part.onnx --name strict --false-alarms 0.001
+  rgi calibrate good/ -g part.onnx --name strict --false-alarms 0.001
 
-Written: the policy into the model file (metadata 'rgi.policies'), and its statistics into MODEL.policy.npz beside it.`;
+The policy is written into the model file (metadata 'rgi.policies'), and its
+statistics into MODEL.policy.npz beside it.`;
 
 /**
  * Of good pictures called defective, and of good pixels above the threshold. One picture in twenty: of the few dozen that are usually
@@ -53,35 +56,31 @@ const RATES = { image: 0.05, pixel: 0.002 } as const;
 export function addCalibrateOptions(command: Command): Command {
   const rate = numberIn({ above: 0, to: 0.5 });
   command
-    .argument('<folder>', "good pictures (any folder, subfolders too; or MVTec's layout: its train/good is taken)")
-    .requiredOption('-g, --generator <file>', 'a generator of good pictures (ONNX); the policy is stored in it')
+    .argument('<folder>', "good pictures, subfolders too; of a data set in MVTec's layout train/good")
+    .requiredOption('-g, --generator <file>', 'a generator of good pictures (ONNX); stores the policy')
     .option('--name <name>', 'name of the policy', DEFAULT_POLICY)
     .option('--false-alarms <rate>', 'share of good pictures that may be called defective', rate, RATES.image)
     .option('--pixel-false-alarms <rate>', 'share of the pixels of good pictures that may be marked', rate, RATES.pixel)
     .addOption(
-      choice('--form <name>', 'how pictures are examined (default: as the model was trained)', [
-        'object',
-        'tiles',
-      ] as const),
+      choice('--form <name>', 'whole pictures or tiles (default: as in training)', ['object', 'tiles'] as const),
     )
     .option(
       '--scale <factor>',
-      'tiles: pictures made so many times smaller first (default: as in training)',
+      'tiles: reduce pictures by this factor (default: as in training)',
       numberIn({ from: 1 }),
     )
-    .option('--stride <pixels>', 'tiles: from one to the next (default: half a tile)', count)
-    .option('--limit <count>', 'use at most so many pictures', count)
+    .option('--stride <pixels>', 'tiles: distance from one to the next (default: half a tile)', count)
+    .option('--limit <count>', 'most pictures that set thresholds', count)
     .option('--steps <count>', 'steps of each inversion (default: chosen)', count)
-    .option('--encoder <file>', "gives the start of the search (default: the generator's companion); 'none' for none")
-    .option('--seed <number>', 'seed of what is drawn', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
+    .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)")
+    .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
     .optionsGroup('Generator:');
   addGeneratorOptions(command);
   command.optionsGroup('Running:');
-  addRuntimeOptions(command);
-  return command
+  addRuntimeOptions(command)
     .option('--json', 'print the policy and what was compared as one JSON document')
-    .option('-q, --quiet', 'say nothing but errors')
-    .addHelpText('after', EXAMPLES);
+    .option('-q, --quiet', 'print nothing but errors');
+  return addText(command, EXAMPLES);
 }
 
 export async function calibrateCommand(folder: string, flags: CalibrateFlags, io: Io): Promise<ExitCode> {
@@ -126,6 +125,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
       printJson(io, {
         name: flags.name,
         ...settingsOf(calibration.policy),
+        chosen: calibration.chosen,
         compared: calibration.compared,
         notes,
         files,
@@ -168,13 +168,13 @@ function notesOf({ source, encoder }: ProductModel, learnt: number): string[] {
   ];
 }
 
-function linesOf({ policy, compared }: Calibration, files: readonly string[]): string[] {
+function linesOf({ policy, chosen }: Calibration, files: readonly string[]): string[] {
   const { thresholds, falseAlarms, calibration, evidence, inversion, form } = policy;
   const percent = (rate: number) => `${Number((100 * rate).toPrecision(3))}%`;
-  const { pixelAp, imageAuroc } = compared[0].measured;
+  const { pixelAp, imageAuroc } = chosen.measured;
   return [
     `Policy '${policy.name}' of ${calibration.unseen} good pictures, ${form === 'tiles' ? 'by tiles' : 'whole'}; defects drawn on some of them were found with a pixel AP of ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}.`,
-    `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${compared[0].candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
+    `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${chosen.candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
     `A pixel is marked above ${thresholds.pixel.toFixed(2)} (${percent(falseAlarms.pixel)} of good pixels), a picture is defective above ${thresholds.image.toFixed(2)} (${percent(falseAlarms.image)} of good pictures).`,
     ...files,
   ];

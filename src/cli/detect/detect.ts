@@ -10,7 +10,7 @@ import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { inputOptions } from '../inputs.ts';
-import { type Io, say } from '../io.ts';
+import { type Io, printJsonLine, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { checkFolder } from '../restore/command.ts';
 import { sha256Of } from '../version.ts';
@@ -78,7 +78,7 @@ function reporterOf(flags: DetectFlags, io: Io) {
       else if (event.kind === 'record') {
         const { record } = event.entry;
         progress.clear();
-        if (flags.json) io.out(`${JSON.stringify(record)}\n`);
+        if (flags.json) printJsonLine(io, record);
         if (record.status === 'failed') tell(`error: ${record.message}`);
         else if (!flags.quiet) tell(lineOf(record));
       }

@@ -47,14 +47,14 @@ export interface OptionTexts {
 export function addEvaluateOptions(command: Command, texts: OptionTexts): Command {
   command.option(
     '--methods <names>',
-    `what is compared, with commas between them (see below; default: ${texts.methods.join(',')})`,
+    `methods, separated by commas (see below; default: ${texts.methods.join(',')})`,
     list,
   );
   texts.own(command);
   command
-    .option('--seed <number>', 'seed of all that is drawn', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
-    .option('--discriminator <file>', "the discriminator, for priors and features; 'none' for not even its companion")
-    .option('--features <file>', 'another network whose layers are compared (a VGG)')
+    .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
+    .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
+    .option('--features <file>', 'network of the features, a VGG say')
     .optionsGroup('Data:');
   texts.data(command);
   command
@@ -67,18 +67,13 @@ export function addEvaluateOptions(command: Command, texts: OptionTexts): Comman
   command.optionsGroup('Running:');
   const some = numberIn({ integer: true, from: 0 });
   return addRuntimeOptions(command)
-    .option('--batch <count>', 'pictures inverted side by side at most (default: chosen)', count)
-    .option('--pictures <count>', `${texts.ofEach} so many pictures are kept`, some, texts.pictures)
-    .option(
-      '--snapshots <count>',
-      'of so many of them the way of the search, too (each is searched once more for it)',
-      some,
-      1,
-    )
-    .option('--snapshot-steps <count>', 'pictures along that way', count, 12)
-    .option('--resume', 'take over what is already in --out')
+    .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)
+    .option('--pictures <count>', `pictures stored ${texts.ofEach}`, some, texts.pictures)
+    .option('--snapshots <count>', 'of these, how many with the course of their search', some, 1)
+    .option('--snapshot-steps <count>', 'pictures along the course of a search', count, 12)
+    .option('--resume', 'continue from the results in --out')
     .option('--json', 'print results.json on stdout')
-    .option('-q, --quiet', 'say nothing but errors');
+    .option('-q, --quiet', 'print nothing but errors');
 }
 
 /** Everything about a run but what it found. */

@@ -1,5 +1,5 @@
 /** Methods of an evaluation, resolved for a generator and the networks that go with it. */
-import { RgiError } from '../../errors.ts';
+import { optionError, RgiError } from '../../errors.ts';
 import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
 import type { Recipe } from '../../evaluate/recipes.ts';
 import { reuse } from '../../inversion/compile/reuse.ts';
@@ -74,6 +74,13 @@ function contextOf(recipe: Recipe, { generator }: OpenedGenerator, networks: Net
 export function resolve(recipe: Recipe, opened: OpenedGenerator, networks: Networks): ResolvedContestant {
   try {
     const method = buildMethod(recipe.options, contextOf(recipe, opened, networks));
+    if (recipe.told && !method.needsMask) {
+      throw optionError('it has no use for the true mask; leave +mask out.', {
+        option: '--methods',
+        problem: 'value',
+        received: recipe.name,
+      });
+    }
     const thresholdGrey = method.needsMask ? undefined : recipe.thresholdGrey;
     const description = {
       options: recipe.options,

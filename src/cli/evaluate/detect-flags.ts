@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { DETECTION_LAYOUTS, type DetectionLayout } from '../../evaluate/node/detection-layouts.ts';
 import { AUTOENCODER } from '../../gan/autoencoder.ts';
 import { choice, count, numberIn } from '../arguments.ts';
+import { addText } from '../help.ts';
 import { addEvaluateOptions, type EvaluateFlags } from './common.ts';
 
 export interface DetectFlags extends EvaluateFlags {
@@ -19,37 +20,43 @@ export interface DetectFlags extends EvaluateFlags {
 export const DETECT_METHODS = ['gaussian', 'pca:16', 'pca:64', 'pca:128'];
 
 const EXAMPLES = `
-Methods that need no generator, and that any other must beat:
-  gaussian       a Gaussian per pixel and channel of the good pictures
-  pca:COUNT      reconstruction by so many principal components of them (pca:16)
-  autoencoder    a convolutional autoencoder, squared error; autoencoder:ssim, structural similarity. Trained here, for
-                 minutes (autoencoder:steps=500 for other than ${AUTOENCODER.steps} steps)
-Methods of a generator (--generator), whose residual is the map, written as for 'rgi evaluate inpaint':
-  rgi  rgi:paper-detect  rrgi  rrgi:paper-detect  anogan  anogan:rgi  invert  rgi:threshold=15
-  f-anogan       the encoder's answer, scored by residual and discriminator features (f-anogan:kappa=0.5); no search
-What 'rgi detect' does with a generator that 'rgi calibrate' has seen, its thresholds too:
-  policy         or policy:NAME
+Methods without a generator, which any other must beat:
+  gaussian     a Gaussian per pixel and channel of the good pictures
+  pca:COUNT    reconstruction by this many principal components
+  autoencoder  a convolutional autoencoder, trained here in minutes;
+               autoencoder:ssim by structural similarity, autoencoder:steps=500
+               for other than ${AUTOENCODER.steps} steps
+Methods of a generator, whose residual is the map; written as for
+'rgi evaluate inpaint':
+  rgi  rgi:paper-detect  rrgi  rrgi:paper-detect  anogan  anogan:rgi  invert
+  f-anogan     the encoder's answer, scored by its residual and the features of
+               the discriminator (f-anogan:kappa=0.5); no search
+Methods of a calibrated generator, with its thresholds, as in 'rgi detect':
+  policy       or policy:NAME
 
 Examples:
   rgi evaluate detect bottle/ --out floors
   rgi evaluate detect bottle/ --generator bottle.onnx --out table \\
-      --methods gaussian,pca:64,autoencoder,autoencoder:ssim,rgi,rrgi,anogan,f-anogan,invert
+      --methods gaussian,pca:64,autoencoder,rgi,rrgi,anogan,f-anogan,invert
   rgi report table
 
-The threshold behind 'Dice, calibrated' is set on good training pictures that are kept from learning (--held): so that
-their pixels exceed it at the rate --false-alarm. No test picture has a part in it. They are those that the generator has
-not learnt from, if its file says so; else whole groups or blocks of consecutive names, since neighbours are alike.
+The threshold of 'Dice, calibrated' is set on good training pictures held out
+from learning (--held): their pixels exceed it at the rate --false-alarm. They
+are those that the generator has not learnt from, if its file says so; else
+whole groups or blocks of consecutive names, since neighbours are alike.
 
-Files written to --out: results.json, results.csv, results.md, records.jsonl, maps/ (float, smoothed), learnt/, pictures/.
-Data sets: MVTec AD (train/good, test/DEFECT, ground_truth/DEFECT), BTAD (train/ok, test/ko, ground_truth/ko), VisA
-(Data/Images, with split_csv/1cls.csv in it or beside it), or plain (good/, defect/, masks/; or train/, test/, masks/).`;
+Files written to --out: results.json, results.csv, results.md, records.jsonl,
+maps/ (float, smoothed), learnt/, pictures/.
+Data sets: MVTec AD (train/good, test/DEFECT, ground_truth/DEFECT), BTAD
+(train/ok, test/ko, ground_truth/ko), VisA (Data/Images, with split_csv/1cls.csv
+in it or beside it), or plain (good/, defect/, masks/; or train/, test/, masks/).`;
 
 export function addDetectOptions(command: Command): Command {
   command
     .argument('<data>', 'a data set of good and defective pictures (see below)')
-    .requiredOption('-o, --out <folder>', 'where the results go')
+    .requiredOption('-o, --out <folder>', 'folder of the results')
     .option('-g, --generator <file>', 'a generator of good pictures (ONNX)');
-  return addEvaluateOptions(command, {
+  addEvaluateOptions(command, {
     methods: DETECT_METHODS,
     // As 'rgi train' and 'rgi detect' cut them.
     fit: 'cover',
@@ -59,28 +66,22 @@ export function addDetectOptions(command: Command): Command {
       own
         .option(
           '--false-alarm <rate>',
-          'share of the pixels of good pictures that exceed the threshold',
+          'share of the pixels of good pictures above the threshold',
           numberIn({ above: 0, to: 0.5 }),
           0.01,
         )
-        .option(
-          '--held <count>',
-          'good pictures kept from learning, to set the threshold (default: an eighth, 8 to 64)',
-          count,
-        )
-        .option('--learn <count>', 'at most so many good pictures, evenly taken (default: all)', count)
-        .option('--count <count>', 'at most so many test pictures of each kind', count)
-        .option(
-          '--encoder <file>',
-          "pictures to latents: f-anogan's, and one of several starts (default: the generator's companion); 'none' for none",
-        ),
+        .option('--held <count>', 'good pictures held out, to set the threshold (default: an eighth, 8 to 64)', count)
+        .option('--learn <count>', 'most good pictures to learn from, evenly taken (default: all)', count)
+        .option('--count <count>', 'most test pictures of each kind', count)
+        .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)"),
     data: (data) =>
       data
         .option(
           '--size <pixels>',
-          "pictures are brought to this size (default: the generator's, else 128)",
+          "height and width of the pictures (default: the generator's, else 128)",
           numberIn({ integer: true, from: 16, to: 1024 }),
         )
-        .addOption(choice('--data-layout <name>', 'how the data is laid out', DETECTION_LAYOUTS, 'auto')),
-  }).addHelpText('after', EXAMPLES);
+        .addOption(choice('--data-layout <name>', 'layout of the data', DETECTION_LAYOUTS, 'auto')),
+  });
+  return addText(command, EXAMPLES);
 }

@@ -4,6 +4,7 @@ import { CASE_GROUPS, CASE_NAMES } from '../../evaluate/cases.ts';
 import { LAYOUTS, type Layout } from '../../evaluate/node/layouts.ts';
 import { FILLS } from '../../images/corruptions.ts';
 import { choice, count, list } from '../arguments.ts';
+import { addText } from '../help.ts';
 import { addEvaluateOptions, type EvaluateFlags } from './common.ts';
 
 export interface InpaintFlags extends EvaluateFlags {
@@ -18,40 +19,46 @@ export const INPAINT_METHODS = ['rgi', 'rgi:paper', 'invert'];
 export const INPAINT_CASES = ['standard'];
 
 const EXAMPLES = `
-Methods are written NAME[:PRESET or :RECIPE][:SETTING=VALUE]...[+mask]; with +mask they are told the true mask:
-  rgi  rgi:paper  rgi:paper:lambda=0.1  rgi+mask  rrgi (what 'restore --preset best' does)  rrgi:paper
-  yeh  yeh+mask  yeh:rgi+mask  dgp+mask  dgp:rgi+mask  invert
+Methods are written NAME[:PRESET or :RECIPE][:SETTING=VALUE]...[+mask]. With
++mask the true mask is given to the method:
+  rgi  rgi:paper  rgi:paper:lambda=0.1  rgi+mask  rrgi  rrgi:paper  invert
+  yeh  yeh+mask  yeh:rgi+mask  dgp+mask  dgp:rgi+mask
 
-Cases are regions, filled with N(-1,1) like the paper's or with what they are named after:
+Cases are regions with a fill; without one it is N(-1,1), as in the paper:
   ${CASE_NAMES.join(', ')}
-  each with another fill: ${Object.keys(FILLS)
+  another fill: ${Object.keys(FILLS)
     .map((fill) => `:${fill}`)
-    .join(', ')} (block:smooth)
+    .join(', ')} (block:smooth, for instance)
   groups: ${Object.keys(CASE_GROUPS).join(', ')}, all
 
 Examples:
-  # our default, the paper's recipe and what they would reach if told the mask, on 100 pictures
-  rgi evaluate inpaint celeba/ --generator pggan.onnx --discriminator critic.onnx \\
-      --methods rgi,rgi:paper,rrgi:paper,yeh,yeh+mask,dgp+mask --cases celeba --out table
+  # the defaults, the paper's settings, and both with the mask given
+  rgi evaluate inpaint celeba/ -g pggan.onnx --discriminator critic.onnx \\
+      --methods rgi,rgi:paper,rrgi:paper,yeh,yeh+mask,dgp+mask \\
+      --cases celeba --out table
 
-  # go on after an interruption, or add a method or a case to what is there
-  rgi evaluate inpaint celeba/ --generator pggan.onnx --methods rgi,invert --out table --resume
+  # continue after an interruption, or add a method or a case
+  rgi evaluate inpaint celeba/ -g pggan.onnx --methods rgi,invert \\
+      --out table --resume
   rgi report table
 
 Files written to --out:
-  results.json, results.csv, results.md   per set, case and method: mean, median, 95% intervals, n, seconds per picture
-  records.jsonl                           every picture's scores and the curves of its search, one JSON line each
-  pictures/                               the first pictures of each case, for 'rgi report'
+  results.json, results.csv, results.md
+                 by set, case and method: mean, median, 95% intervals, number of
+                 pictures, seconds per picture
+  records.jsonl  scores and curves of every picture, one JSON line each
+  pictures/      the first pictures of each case, for 'rgi report'
 
-Data sets: CelebA (aligned; list_eval_partition.txt beside img_align_celeba/: its test part), Stanford Cars (cars_test/),
-LSUN (NAME_val/), or any folder (of one with train/ and test/, the latter). Pictures are taken in natural order.`;
+Data sets: CelebA (aligned; the test part of list_eval_partition.txt), Stanford
+Cars (cars_test/), LSUN (NAME_val/), or any folder; of one with train/ and test/
+the latter. Pictures are taken in natural order.`;
 
 export function addInpaintOptions(command: Command): Command {
   command
     .argument('<data>', 'a folder of clean pictures, or a data set (see below)')
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
-    .requiredOption('-o, --out <folder>', 'where the results go');
-  return addEvaluateOptions(command, {
+    .requiredOption('-o, --out <folder>', 'folder of the results');
+  addEvaluateOptions(command, {
     methods: INPAINT_METHODS,
     fit: 'cover',
     ofEach: 'of each case',
@@ -60,14 +67,12 @@ export function addInpaintOptions(command: Command): Command {
       own
         .option(
           '--cases <names>',
-          `corruptions, with commas between them (see below; default: ${INPAINT_CASES.join(',')})`,
+          `corruptions, separated by commas (see below; default: ${INPAINT_CASES.join(',')})`,
           list,
         )
-        .option('--count <count>', 'at most so many pictures', count, 100)
-        .option(
-          '--encoder <file>',
-          "gives one of several starts (default: the generator's companion); 'none' for none",
-        ),
-    data: (data) => data.addOption(choice('--data-layout <name>', 'how the data is laid out', LAYOUTS, 'auto')),
-  }).addHelpText('after', EXAMPLES);
+        .option('--count <count>', 'most pictures to use', count, 100)
+        .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)"),
+    data: (data) => data.addOption(choice('--data-layout <name>', 'layout of the data', LAYOUTS, 'auto')),
+  });
+  return addText(command, EXAMPLES);
 }

@@ -1,15 +1,17 @@
 /** `rgi restore`: its options as commander reads them, and what a method gets of them. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { RgiError } from '../../errors.ts';
+import { optionError } from '../../errors.ts';
 import type { Fit } from '../../images/resize.ts';
-import type { ImageRange } from '../../inspect/facts.ts';
+import type { ImageFacts, ImageRange } from '../../inspect/facts.ts';
 import type { LatentLaw } from '../../inversion/generator/generator.ts';
 import { type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { PRESETS } from '../../inversion/methods/presets.ts';
 import { METHOD_NAMES, type MethodName } from '../../inversion/spec/method.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
 import { DEVICES, type Device } from '../../runtime/runtime.ts';
-import { choice, count, list, numberIn, oneOf, repeated, sizes } from '../arguments.ts';
+import { choice, count, list, numberIn, repeated, sizes } from '../arguments.ts';
+import { addText } from '../help.ts';
+import { type InputFlags, RECURSIVE } from '../inputs.ts';
 
 export type MethodFlags = Omit<MethodOptions, 'thresholdGrey' | 'method'> & {
   readonly method?: MethodName;
@@ -21,7 +23,7 @@ export interface RuntimeFlags {
   readonly threads?: number;
 }
 
-export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags {
+export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags, InputFlags {
   readonly out: string;
   readonly mask?: string;
   readonly encoder?: string;
@@ -48,69 +50,70 @@ Examples:
   # find what is corrupted, and restore it
   rgi restore photo.png --generator faces.onnx --out restored
 
-  # a folder of pictures of any size, brought to the generator's; its weights are tuned too
-  rgi restore photos/ --generator faces.onnx --method rrgi --fit cover --out restored
+  # a folder of pictures of any size; the generator's weights are tuned too
+  rgi restore photos/ -g faces.onnx --method rrgi --fit cover --out restored
 
-  # compare the layers of a discriminator too
-  rgi restore photo.png --generator faces.onnx --discriminator d.onnx --feature-weight 0.1 --out restored
+  # compare the features of a discriminator too
+  rgi restore photo.png -g faces.onnx --discriminator d.onnx \\
+      --feature-weight 0.1 --out restored
 
-  # the paper's recipe, with the residual at which a pixel is masked given in grey levels
-  rgi restore photo.png --generator faces.onnx --preset paper --threshold 20 --out restored
+  # the settings of the paper, with the threshold in grey levels
+  rgi restore photo.png -g faces.onnx --preset paper --threshold 20 -o restored
 
-  # inpaint a drawn mask (white = to be filled), as Pan et al. do
-  rgi restore photo.png --generator faces.onnx --method dgp --mask drawn.png --discriminator d.onnx --out restored
+  # fill a given mask (white = to be filled) by the method of Pan et al.
+  rgi restore photo.png -g faces.onnx --method dgp --mask drawn.png \\
+      --discriminator d.onnx --out restored
 
   # search W of a StyleGAN instead of z ('rgi inspect' lists the names)
-  rgi restore photo.png --generator stylegan.onnx --latent /mapping/Mul_output_0 --out restored
+  rgi restore photo.png -g stylegan.onnx --latent /mapping/Mul_output_0 -o out
 
 Files written to --out, for each picture NAME:
-  NAME.restored.png   G(z), what the generator makes of it
-  NAME.composite.png  the picture with the found region filled from it, seam blended
-  NAME.mask.png       the found region, white
-  NAME.softmask.png   how surely: |M|; where M is exact (the default), 1 - (t/r)^2 for a residual r above the threshold t, or
-                      the share of masked neighbours; 1 where there is no data
-  NAME.residual.png   |picture - restored|, RMS over the channels: black 0 to white 127.5 grey levels and more, always
-  NAME.*.npy          with --npy: picture, restored, composite, softmask, residual as float arrays
+  NAME.restored.png   G(z), the generator's picture
+  NAME.composite.png  the picture, with G(z) in the masked region
+  NAME.mask.png       the masked region, white
+  NAME.softmask.png   confidence of the mask from 0 to 1: |M|; with an exact
+                      mask (the default) 1 - (t/r)^2 for a residual r above the
+                      threshold t, or the share of masked neighbours; 1 where
+                      there is no data
+  NAME.residual.png   |picture - G(z)|, RMS over the channels; black is 0, white
+                      is 127.5 grey levels and more
+  NAME.*.npy          with --npy: picture, restored, composite, softmask and
+                      residual as float arrays
   NAME.latents.npz    with --npy: the latents
-  NAME.weights.npz    with --npy, where weights are tuned (rrgi, dgp): what was added to each (in the library:
-                      withWeightChanges)
-  NAME.generator.onnx with --save-generator: the generator with these changes, to be used with the same options
-  manifest.json       everything needed to repeat the run, and each picture's result`;
+  NAME.weights.npz    with --npy and tuned weights (rrgi, dgp): what was added
+                      to each weight
+  NAME.generator.onnx with --save-generator: the tuned generator
+  manifest.json       the settings of the run and the result of each picture`;
 
 /** Options that open a generator; shared by the commands that do. */
 export function addGeneratorOptions(command: Command): Command {
   return command
-    .option('--latent <name>', 'unknown to search: an input or any value inside; several with commas', list)
+    .option('--latent <name>', 'the unknowns: inputs or inner values, separated by commas', list)
     .addOption(
-      new Option(
-        '--latent-law <law>',
-        'law the latents are drawn from (default: as the file says, else normal)',
-      ).argParser(oneOf<LatentLaw>(['normal', 'uniform', 'unit'])),
+      choice<LatentLaw>('--latent-law <name>', 'distribution of the latents (default: as the file says, else normal)', [
+        'normal',
+        'uniform',
+        'unit',
+      ]),
     )
     .addOption(
-      new Option(
-        '--latent-shape <sizes>',
-        'shape of one latent, where the file leaves it open: 128, or 512,1,1',
-      ).argParser(sizes),
-    )
-    .option('--input <name=value>', 'value of another input: a number, or a .npy file; repeatable', repeated)
-    .option('--output-name <name>', 'the output that is the picture (default: the largest that looks like one)')
-    .addOption(
-      new Option(
-        '--range <range>',
-        "the generator's value range: -1..1, 0..1 or 0..255 (default: found out)",
-      ).argParser(oneOf<ImageRange>(['-1..1', '0..1', '0..255'])),
-    )
-    .addOption(
-      new Option('--layout <layout>', "the generator's axes: NCHW or NHWC (default: found out)").argParser(
-        oneOf<'NCHW' | 'NHWC'>(['NCHW', 'NHWC']),
+      new Option('--latent-shape <sizes>', 'one latent, where the file leaves it open: 128, or 512,1,1').argParser(
+        sizes,
       ),
     )
+    .option('--input <name=value>', 'value of another input: a number or a .npy file; repeatable', repeated)
+    .option('--output-name <name>', 'the output that is the picture (default: the largest picture)')
     .addOption(
-      new Option('--shape <c,h,w>', "channels, height and width of a generator's flat pictures").argParser(
-        pictureShape,
-      ),
-    );
+      choice<ImageRange>('--range <name>', 'value range of the output (default: measured)', [
+        '-1..1',
+        '0..1',
+        '0..255',
+      ]),
+    )
+    .addOption(
+      choice<ImageFacts['layout']>('--layout <name>', 'axes of the output (default: found by shape)', ['NCHW', 'NHWC']),
+    )
+    .addOption(new Option('--shape <c,h,w>', 'channels, height and width of flat pictures').argParser(pictureShape));
 }
 
 function pictureShape(text: string): number[] {
@@ -121,90 +124,85 @@ function pictureShape(text: string): number[] {
 
 export function addRuntimeOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option('--device <device>', `where to compute: ${DEVICES.join(', ')}`)
-        .default('cpu')
-        .argParser(oneOf(DEVICES)),
-    )
-    .option('--threads <count>', 'threads of the CPU (default: its cores)', count);
+    .addOption(choice<Device>('--device <name>', 'where to compute', DEVICES, 'cpu'))
+    .option('--threads <count>', 'CPU threads (default: one per core)', count);
 }
 
+/** What nearly every call needs stands first; the others follow by what they are about. */
 export function addRestoreOptions(command: Command): Command {
   command
-    .argument('<images...>', 'pictures, .npy arrays [C,H,W] or [N,C,H,W] in [-1,1], folders, or patterns')
+    .argument('<images...>', 'pictures, folders, patterns, or .npy arrays [C,H,W] or [N,C,H,W] in [-1,1]')
+    .optionsGroup('Common options:')
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
-    .requiredOption('-o, --out <folder>', 'where the results go')
-    .optionsGroup('Method:')
-    .addOption(choice('-m, --method <name>', 'how to invert (default: rgi; with --preset best: rrgi)', METHOD_NAMES))
-    .addOption(
-      choice(
-        '--preset <name>',
-        'settings of rgi (default: fast), of rrgi (default: best), of yeh, dgp (default: paper)',
-        PRESETS,
-      ),
-    )
-    .addOption(
-      choice('--recipe <name>', 'whose settings of yeh, dgp, anogan (default: original)', ['original', 'rgi'] as const),
-    )
-    .option('--mask <path>', 'masks, white = corrupted: a file for all pictures, or a folder with one for each')
-    .option('--encoder <file>', "gives one of several starts (default: the generator's companion); 'none' for none")
-    .option('--discriminator <file>', "the discriminator, for priors and features; 'none' for not even its companion")
-    .option('--features <file>', 'another network whose layers are compared (a VGG; default: the discriminator)')
-    .option('--feature-layers <names>', 'its values that are compared (default: its activations)', list)
-    .option('--feature-weight <weight>', 'weight of that comparison beside the residual (rgi, rrgi, invert)', rate)
-    .addOption(choice('--feature-distance <name>', 'how they are compared (default: l2)', ['l1', 'l2'] as const))
-    .option('--lambda <number>', 'weight of the mask', rate)
-    .option('--threshold <grey>', 'the same as a residual in grey levels (0 to 255) at which a pixel is masked', rate)
-    .addOption(choice('--loss <name>', 'residual', ['l1', 'l2', 'huber'] as const))
-    .option('--huber-grey <grey>', "where Huber's loss turns linear, in grey levels", rate)
-    .addOption(choice('--reduction <name>', 'losses and ||M|| per image', ['sum', 'mean'] as const))
-    .addOption(choice('--mask-form <name>', 'the mask', ['free', 'clipped', 'exact'] as const))
-    .option('--steps <count>', 'steps of optimisation', count)
-    .option('--starts <count>', 'searches per picture, the best is kept', count)
-    .option('--pool <count>', 'random latents the starts are chosen from', count)
-    .option(
-      '--seed <number>',
-      'seed of the random latents (default: 0)',
-      numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }),
-    )
-    .option(
-      '--latent-rate <rate>',
-      'learning rate of the latent (presets fast, best: the longest move of a step)',
-      rate,
-    )
-    .option('--mask-rate <rate>', 'learning rate of a free mask', rate)
-    .option('--weight-rate <rate>', 'learning rate of the weights (rrgi)', rate)
-    .option('--weights <names>', 'weights to tune (rrgi, dgp; default: all)', list)
-    .option(
-      '--latent-prior <weight>',
-      'weight of a Gaussian prior on the latent (presets fast and best: in place of their own; 0: none)',
-      weight,
-    )
-    .option('--critic-prior <weight>', "weight of the discriminator's prior", weight)
-    .addOption(
-      choice('--importance <name>', 'weights of the known pixels (yeh)', ['none', 'released', 'described'] as const),
-    )
-    .optionsGroup('Generator:');
-  addGeneratorOptions(command);
-  command
-    .optionsGroup('Pictures:')
+    .requiredOption('-o, --out <folder>', 'folder of the results')
+    .addOption(choice('-m, --method <name>', 'method (default: rgi; with --preset best: rrgi)', METHOD_NAMES))
+    .addOption(choice('--preset <name>', 'settings (default: fast for rgi, best for rrgi, else paper)', PRESETS))
+    .option('--mask <path>', 'given masks, white = corrupted: one file for all pictures, or a folder')
+    .option('--threshold <grey>', 'residual above which a pixel is masked, in grey levels (0 to 255)', rate)
     .addOption(
       choice('--fit <how>', 'pictures of another size', ['refuse', 'contain', 'cover', 'stretch'] as const, 'refuse'),
     )
+    .option('--resume', 'continue an interrupted run of the same settings')
+    .option('-q, --quiet', 'print nothing but errors')
+    .helpOption('-h, --help', 'print help');
+  // Help belongs to the first ten.
+  command.optionsGroup('Method:');
+  addMethodOptions(command);
+  command.optionsGroup('Generator:');
+  addGeneratorOptions(command);
+  command
+    .optionsGroup('Pictures:')
+    .option(...RECURSIVE)
     .addOption(choice('--grey <how>', 'colour pictures for a grey generator', ['refuse', 'luma'] as const, 'refuse'))
     .addOption(choice('--blend <how>', 'seam of the composite', ['poisson', 'feather', 'none'] as const, 'poisson'))
-    .option('--grow <pixels>', 'the composite fills the mask grown by so much', numberIn({ from: 0, to: 64 }), 1)
+    .option('--grow <pixels>', 'the mask is grown by this much for the composite', numberIn({ from: 0, to: 64 }), 1)
     .optionsGroup('Running:');
-  addRuntimeOptions(command);
-  return command
-    .option('--batch <count>', 'pictures inverted side by side at most (default: chosen)', count)
-    .option('--resume', 'go on with an interrupted run of the same options')
+  addRuntimeOptions(command)
+    .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)
     .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
     .option('--npy', 'write the float arrays too')
-    .option('--save-generator', 'write the generator as it was tuned to each picture too (rrgi, dgp)')
-    .option('--json', 'print the manifest on stdout')
-    .option('-q, --quiet', 'say nothing but errors')
-    .addHelpText('after', EXAMPLES);
+    .option('--save-generator', 'write the generator as tuned to each picture (rrgi, dgp)')
+    .option('--json', 'print the manifest on stdout');
+  return addText(command, EXAMPLES);
+}
+
+/** Settings of the methods. */
+function addMethodOptions(command: Command): void {
+  const seed = numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 });
+  command
+    .addOption(
+      choice('--recipe <name>', 'whose settings of yeh, dgp and anogan (default: original)', [
+        'original',
+        'rgi',
+      ] as const),
+    )
+    .option('--seed <number>', 'seed of the random latents (default: 0)', seed)
+    .optionsGroup('Mask and loss:')
+    .option('--lambda <number>', 'weight of the mask (instead of --threshold)', rate)
+    .addOption(choice('--mask-form <name>', 'how the mask is solved for', ['free', 'clipped', 'exact'] as const))
+    .addOption(choice('--loss <name>', 'loss of the residual', ['l1', 'l2', 'huber'] as const))
+    .option('--huber-grey <grey>', "where Huber's loss becomes linear, in grey levels", rate)
+    .addOption(choice('--reduction <name>', 'losses and ||M|| over a picture', ['sum', 'mean'] as const))
+    .addOption(
+      choice('--importance <name>', 'weights of the known pixels (yeh)', ['none', 'released', 'described'] as const),
+    )
+    .optionsGroup('Search:')
+    .option('--steps <count>', 'steps of optimisation', count)
+    .option('--starts <count>', 'searches per picture; the best is kept', count)
+    .option('--pool <count>', 'random latents that the starts are chosen from', count)
+    .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)")
+    .option('--latent-rate <rate>', 'learning rate of the latent; fast, best: longest move of a step', rate)
+    .option('--mask-rate <rate>', 'learning rate of a free mask', rate)
+    .option('--weight-rate <rate>', 'learning rate of the weights (rrgi)', rate)
+    .option('--weights <names>', 'weights to tune (rrgi, dgp; default: all)', list)
+    .option('--latent-prior <weight>', 'weight of a Gaussian prior on the latent; 0 for none', weight)
+    .optionsGroup('Discriminator and features:')
+    .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
+    .option('--critic-prior <weight>', 'weight of its score as a prior', weight)
+    .option('--features <file>', 'network of the features, a VGG say (default: the discriminator)')
+    .option('--feature-layers <names>', 'layers that are compared (default: the activations)', list)
+    .option('--feature-weight <weight>', 'weight of the feature loss (rgi, rrgi, invert)', rate)
+    .addOption(choice('--feature-distance <name>', 'feature loss (default: l2)', ['l1', 'l2'] as const));
 }
 
 /** The command line's name of each option of a method. */
@@ -245,21 +243,29 @@ const METHOD_KEYS = [
 export function methodOptionsOf(flags: MethodFlags): MethodOptions {
   const { method = flags.preset === 'best' ? 'rrgi' : 'rgi' } = flags;
   if (flags.lambda !== undefined && flags.threshold !== undefined) {
-    throw new RgiError('usage', 'Give --lambda or --threshold, not both: they say the same in different units.');
+    throw optionError('Give --lambda or --threshold, not both: they say the same in different units.', {
+      option: '--lambda',
+      problem: 'conflict',
+      received: flags.lambda,
+    });
   }
   const given = METHOD_KEYS.filter((key) => flags[key] !== undefined);
   const understood = understoodOptions(method);
   const odd = given.find((key) => !understood.includes(key));
   if (odd) {
     const flagNames = understood.filter((key) => key !== 'method').map(flagOf);
-    throw new RgiError(
-      'usage',
-      `The method '${method}' has no use for ${flagOf(odd)}; it takes ${flagNames.join(', ')}.`,
-    );
+    throw optionError(`The method '${method}' has no use for ${flagOf(odd)}; it takes ${flagNames.join(', ')}.`, {
+      option: flagOf(odd),
+      problem: 'unused',
+      allowed: flagNames,
+    });
   }
   const lone = (['featureLayers', 'featureDistance'] as const).find((key) => given.includes(key));
   if (lone && understood.includes('featureWeight') && flags.featureWeight === undefined) {
-    throw new RgiError('usage', `${flagOf(lone)} needs --feature-weight, the weight of that comparison.`);
+    throw optionError(`${flagOf(lone)} needs --feature-weight, the weight of the feature loss.`, {
+      option: '--feature-weight',
+      problem: 'missing',
+    });
   }
   const own = Object.fromEntries(given.map((key) => [key, flags[key]]));
   const threshold = understood.includes('thresholdGrey') ? flags.threshold : undefined;

@@ -1,4 +1,5 @@
 /** The loop of a run: steps, measurements, checkpoints, and what is done when something goes wrong. */
+import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, RgiError } from '../../errors.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
@@ -142,10 +143,18 @@ export async function trainingLoop({
     } else await rollBack();
   }
   const done = trainer.done >= steps;
+  // A limit of time is no reason to end without a model; who interrupts does not want to wait for a measurement.
+  if (!done && !signal?.aborted && bestOf(log.record().coverage) === undefined) await measure();
   if (!done) await checkpoint();
   const ended = done ? 'done' : 'interrupted';
-  const models = modelFilesOf(files, settings.reconstruction === 'encoder');
-  return { ended, record: log.record(), files: models, written, page: files.page };
+  const record = log.record();
+  const hasModels = bestOf(record.coverage) !== undefined;
+  const models = hasModels ? modelFilesOf(files, settings.reconstruction === 'encoder') : [];
+  const hasPage = await access(files.page).then(
+    () => true,
+    () => false,
+  );
+  return { ended, record, files: models, written, ...(hasPage ? { page: files.page } : {}) };
 }
 
 function isFiniteLosses(losses: StepLosses): boolean {

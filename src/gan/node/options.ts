@@ -32,8 +32,10 @@ export interface RunOptions {
 export interface RunResult {
   readonly ended: 'done' | 'interrupted';
   readonly record: RunRecord;
+  /** The models' files; none where nothing was measured yet. */
   readonly files: readonly string[];
   /** Could the models of the best measurement be written? */
   readonly written: boolean;
-  readonly page: string;
+  /** The page of curves and samples; undefined where there is none yet. */
+  readonly page?: string;
 }

@@ -86,8 +86,7 @@ export async function readMask(file: string, like: Picture, options: MaskOptions
   const bytes = await readBytes(file);
   const { count, height, width } = shapeOf(like.image);
   const values = isNpy(file, bytes) ? maskArray(file, npy(file, bytes)) : await maskPicture(file, bytes, pixelLimit);
-  const stored = { ...values.mask, data: binary(file, values, labels, onDoubt) };
-  const shape = shapeOf(stored);
+  const shape = shapeOf(values.mask);
   if (shape.height !== like.source.height || shape.width !== like.source.width) {
     const { height: h, width: w } = like.source;
     throw new RgiError(
@@ -105,6 +104,7 @@ export async function readMask(file: string, like: Picture, options: MaskOptions
       { details: { kind: 'shape', of: file, expected: [count], received: [shape.count] } },
     );
   }
+  const stored = { ...values.mask, data: binary(file, values, labels, onDoubt) };
   for (const doubt of coverageDoubts(file, stored.data)) onDoubt(doubt);
   const soft = place(stored, { height, width }, like.placement, 'area');
   const data = new Float32Array(count * height * width);
@@ -139,11 +139,7 @@ function maskArray(file: string, array: Tensor): MaskValues {
       { details: { kind: 'shape', of: file, expected: ['N', 1, 'H', 'W'], received: array.dims } },
     );
   }
-  const data = castTensor(array, 'float32').data as Float32Array;
-  const bad = data.find((v) => !Number.isFinite(v) || v < 0);
-  if (bad !== undefined)
-    throw fileError(file, 'values', `The mask ${file} holds ${bad}; its values are 0 (good) and 1 (corrupted).`);
-  return { mask: { type: 'float32', dims, data }, scale: 1 };
+  return { mask: { type: 'float32', dims, data: castTensor(array, 'float32').data as Float32Array }, scale: 1 };
 }
 
 /** A picture with more values than this is no label image. */
@@ -159,6 +155,9 @@ function binary(
   labels: boolean | undefined,
   onDoubt: (sentence: string) => void,
 ): Float32Array<ArrayBuffer> {
+  const bad = data.find((v) => !Number.isFinite(v) || v < 0);
+  if (bad !== undefined)
+    throw fileError(file, 'values', `The mask ${file} holds ${bad}; its values are 0 (good) and 1 (corrupted).`);
   const split = (threshold: number) => Float32Array.from(data, (v) => (v > threshold ? 1 : 0));
   if (labels) return split(0);
   const values = new Set<number>();

@@ -2,7 +2,7 @@
  * A generator ready to be inverted: an image-making graph, the unknowns (inputs or any intermediate value, where the
  * graph is cut), the law they are drawn from, and the values of every other input.
  */
-import { RgiError } from '../../errors.ts';
+import { nameError, RgiError } from '../../errors.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import { type Graph, producersOf, type ValueInfo } from '../../onnx/graph.ts';
@@ -91,6 +91,8 @@ export async function openGenerator(
     throw new RgiError(
       'model',
       `The generator's output '${output}' has shape [${image.dims.join(', ')}]; an image batch [N, C, H, W] is needed. Name another with --output-name.`,
+      {},
+      { details: { kind: 'shape', of: output, expected: ['N', 'C', 'H', 'W'], received: image.dims } },
     );
   }
   const [, channels, height, width] = image.dims;
@@ -233,7 +235,7 @@ function cutAt(graph: Graph, names: readonly string[]): Graph {
     const input = graph.inputs.find((i) => i.name === name);
     if (input) return input;
     if (!producers.has(name))
-      throw new RgiError('usage', `The generator has no value named '${name}'. 'rgi inspect' lists the names.`);
+      throw nameError(`The generator has no value named '${name}'. 'rgi inspect' lists the names.`, 'value', name);
     return { name, type: 'float32', dims: [] };
   });
   const cut = new Set(names);

@@ -1,6 +1,5 @@
 /** What a solver is given: images and masks of the right shapes, and what follows from them before any search. */
-
-import { RgiError } from '../../errors.ts';
+import { optionError, RgiError } from '../../errors.ts';
 import { type Mask, unionOf, visibilityOf } from '../../images/image.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -20,6 +19,15 @@ export function checkImages(generator: Generator, images: Tensor): void {
     throw new RgiError(
       'input',
       `The images are [${images.dims.slice(1).join(', ')}] but the generator makes [${generator.channels}, ${generator.height}, ${generator.width}]: resize them first.`,
+      {},
+      {
+        details: {
+          kind: 'shape',
+          of: 'images',
+          expected: ['N', generator.channels, generator.height, generator.width],
+          received: images.dims,
+        },
+      },
     );
   }
 }
@@ -31,6 +39,8 @@ export function checkMask(images: Tensor, mask: Tensor): void {
   throw new RgiError(
     'input',
     `The mask is [${mask.dims.join(', ')}]; images of [${images.dims.join(', ')}] need [${n}, 1, ${height}, ${width}].`,
+    {},
+    { details: { kind: 'shape', of: 'mask', expected: [n, 1, height, width], received: mask.dims } },
   );
 }
 
@@ -50,7 +60,10 @@ export async function knownBeforehand(
   for (const given of [mask, outside]) if (given) checkMask(images, given);
   if (method.needsMask) {
     if (!mask)
-      throw new RgiError('usage', `The method '${method.name}' needs the mask of the corrupted region: give --mask.`);
+      throw optionError(`The method '${method.name}' needs the mask of the corrupted region: give --mask.`, {
+        option: 'mask',
+        problem: 'missing',
+      });
     return {
       visibility: (method.visibilityOf ?? visibilityOf)(unionOf(float32(float32Data(mask), mask.dims), outside)),
     };

@@ -1,5 +1,5 @@
 /** From options to a method. Options a method has no use for are refused, never ignored. */
-import { RgiError } from '../../errors.ts';
+import { nameError, optionError, type RgiError } from '../../errors.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
 import { layerGroups } from '../generator/weight-groups.ts';
@@ -103,14 +103,19 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
   const understood = understoodOptions(method);
   for (const [name, value] of Object.entries(options)) {
     if (value !== undefined && !understood.includes(name as keyof MethodOptions)) {
-      throw new RgiError(
-        'usage',
-        `The method '${method}' has no option '${name}'; it takes ${understood.slice(1).join(', ')}.`,
-      );
+      throw optionError(`The method '${method}' has no option '${name}'; it takes ${understood.slice(1).join(', ')}.`, {
+        option: name,
+        problem: 'unused',
+        allowed: understood.slice(1),
+      });
     }
   }
   if (options.lambda !== undefined && options.thresholdGrey !== undefined) {
-    throw new RgiError('usage', 'Give lambda or the threshold in grey levels, not both: they say the same.');
+    throw optionError('Give lambda or the threshold in grey levels, not both: they say the same.', {
+      option: 'lambda',
+      problem: 'conflict',
+      received: options.lambda,
+    });
   }
   const recipe = options.recipe ?? 'original';
   const { masked, layers } = context;
@@ -168,28 +173,32 @@ const OWNER: Readonly<Record<OwnPreset, MethodName>> = { fast: 'rgi', best: 'rrg
 
 function paperPresetOf({ method, preset = 'paper' }: MethodOptions): PaperPreset {
   if (!isOwnPreset(preset)) return preset;
-  throw new RgiError('usage', `The preset '${preset}' is of ${OWNER[preset]}; ${method} has the paper's.`);
+  throw presetError(`The preset '${preset}' is of ${OWNER[preset]}; ${method} has the paper's.`, preset);
 }
 
 /** The paper's presets, or the method's own, which it has if none is chosen. */
 function presetOf<Own extends OwnPreset>({ method, preset }: MethodOptions, own: Own): Own | PaperPreset {
   if (preset === undefined || preset === own) return own;
   if (!isOwnPreset(preset)) return preset;
-  throw new RgiError('usage', `The preset '${preset}' is that of ${OWNER[preset]}; that of ${method} is '${own}'.`);
+  throw presetError(`The preset '${preset}' is that of ${OWNER[preset]}; that of ${method} is '${own}'.`, preset);
+}
+
+function presetError(sentence: string, received: string): RgiError {
+  return optionError(sentence, { option: 'preset', problem: 'value', received });
 }
 
 function rgiOptions<Own extends OwnPreset>(options: MethodOptions, context: MethodContext, own: Own) {
   const preset = presetOf(options, own);
   if (isOwnPreset(preset) && (options.maskForm ?? 'exact') !== 'exact') {
-    throw new RgiError(
-      'usage',
+    throw optionError(
       `The preset '${preset}' works with the exact mask; a ${options.maskForm} mask goes with --preset paper.`,
+      { option: 'maskForm', problem: 'conflict', received: options.maskForm, allowed: ['exact'] },
     );
   }
   if (isOwnPreset(preset) && options.maskRate !== undefined) {
-    throw new RgiError(
-      'usage',
+    throw optionError(
       `The preset '${preset}' works with the exact mask, which has no learning rate; --mask-rate goes with --preset paper.`,
+      { option: 'maskRate', problem: 'conflict', received: options.maskRate },
     );
   }
   return {
@@ -218,16 +227,16 @@ function featuresOf(options: MethodOptions, context: MethodContext): LossTerm[] 
   const { featureWeight = 0, featureDistance: distance = 'l2' } = options;
   if (featureWeight === 0) {
     if (options.featureLayers === undefined && options.featureDistance === undefined) return [];
-    throw new RgiError(
-      'usage',
-      `The method '${options.method}' compares features only with a weight: give the feature weight.`,
-    );
+    throw optionError(`The method '${options.method}' compares features only with a weight: give the feature weight.`, {
+      option: 'featureWeight',
+      problem: 'missing',
+    });
   }
   if (context.layers.length === 0) {
-    throw new RgiError(
-      'usage',
-      'A feature loss needs a second network: give --features (or --discriminator) an ONNX file.',
-    );
+    throw optionError('A feature loss needs a second network: give --features (or --discriminator) an ONNX file.', {
+      option: 'features',
+      problem: 'missing',
+    });
   }
   return [{ kind: 'feature', weight: featureWeight, distance, layers: context.layers }];
 }
@@ -259,6 +268,11 @@ function weightsOf(options: MethodOptions, context: MethodContext): string[][] {
   const all = trainableWeights(context.generator);
   const unknown = options.weights?.find((name) => !all.includes(name));
   if (unknown !== undefined)
-    throw new RgiError('usage', `The generator has no weight '${unknown}'. 'rgi inspect' lists the weights.`);
+    throw nameError(
+      `The generator has no weight '${unknown}'. 'rgi inspect' lists the weights.`,
+      'weight',
+      unknown,
+      all,
+    );
   return layerGroups(context.generator, options.weights ?? all);
 }

@@ -4,7 +4,8 @@
  * are warm and its bias correction spent when the weights begin to move. Our default runs RGI, fixes the mask it
  * has found, and then frees theta: weights that move with the mask learn the corruption that it does not cover yet.
  */
-import { RgiError } from '../../errors.ts';
+
+import { optionError } from '../../errors.ts';
 import { ADAM, type Formulation } from '../spec/formulation.ts';
 import type { Method, Stage } from '../spec/method.ts';
 import { cosineDecay } from './continuation.ts';
@@ -28,9 +29,9 @@ export const FAST_WEIGHTS = { steps: 50, rate: 1e-4, latentRate: 0.01 } as const
 export function rrgi(options: RrgiOptions): Method {
   const { preset } = options;
   if (!isOwnPreset(preset) && (options.starts ?? 1) > 1) {
-    throw new RgiError(
-      'usage',
+    throw optionError(
       `The preset '${preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'best'.`,
+      { option: 'starts', problem: 'conflict', received: options.starts },
     );
   }
   const base = rgi({ ...options, preset: isOwnPreset(preset) ? 'fast' : preset });

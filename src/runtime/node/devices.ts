@@ -4,7 +4,7 @@
  * CPU what a device does not take.
  */
 import { spawn } from 'node:child_process';
-import { messageOf, RgiError } from '../../errors.ts';
+import { messageOf, nameError, RgiError } from '../../errors.ts';
 import { DEVICES, type Device } from '../runtime.ts';
 import { onnxRuntime, readable } from './library.ts';
 import { processArguments, siblingModule } from './sibling.ts';
@@ -61,7 +61,8 @@ export function probeDevice(device: Device): Promise<DeviceStatus> {
 /** Throws `RgiError('usage')` for a word that names no device, `RgiError('device')` for one that cannot be had. */
 export async function requireDevice(name: string): Promise<Device> {
   const device = DEVICES.find((known) => known === name);
-  if (!device) throw new RgiError('usage', `There is no device '${name}'; devices are ${DEVICES.join(', ')}.`);
+  if (!device)
+    throw nameError(`There is no device '${name}'; devices are ${DEVICES.join(', ')}.`, 'device', name, DEVICES);
   const status = await probeDevice(device);
   if (status.available) return device;
   const others = (await probeDevices()).filter((other) => other.available).map((other) => other.device);

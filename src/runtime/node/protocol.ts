@@ -1,5 +1,5 @@
 /** What the caller's thread and the runtime's thread say to each other. Handles are numbers given by the worker. */
-import { type ErrorCode, type ErrorLocation, messageOf, RgiError } from '../../errors.ts';
+import { type ErrorCode, type ErrorDetails, type ErrorLocation, messageOf, RgiError } from '../../errors.ts';
 import type { Device, SessionOptions, Tensors } from '../runtime.ts';
 
 export interface WorkerSettings {
@@ -30,15 +30,17 @@ export interface SentError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly location: ErrorLocation;
+  readonly details?: ErrorDetails;
 }
 
 export function sendError(error: unknown): SentError {
-  if (error instanceof RgiError) return { code: error.code, message: error.message, location: error.location };
+  if (error instanceof RgiError)
+    return { code: error.code, message: error.message, location: error.location, details: error.details };
   return { code: 'runtime', message: messageOf(error), location: {} };
 }
 
 export function receiveError(error: SentError): RgiError {
-  return new RgiError(error.code, error.message, error.location);
+  return new RgiError(error.code, error.message, error.location, { details: error.details });
 }
 
 /** The arrays of `tensors` that may be moved instead of copied: each buffer once, and only if it is all theirs. */
