@@ -8,6 +8,7 @@ import { METHOD_NAMES, type MethodName } from '../../inversion/method.ts';
 import { type MethodOptions, understoodOptions } from '../../inversion/methods/index.ts';
 import { PRESETS } from '../../inversion/presets.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
+import { MODEL_SECONDS } from '../../models/node/trial.ts';
 import { DEVICES, type Device } from '../../runtime/runtime.ts';
 import { choice, count, list, numberIn, oneOf, repeated, sizes } from '../arguments.ts';
 
@@ -109,7 +110,20 @@ export function addGeneratorOptions(command: Command): Command {
       new Option('--shape <c,h,w>', "channels, height and width of a generator's flat pictures").argParser(
         pictureShape,
       ),
-    );
+    )
+    .addOption(modelMemory())
+    .addOption(modelSeconds());
+}
+
+/** The budget of a model that is not known. */
+export function modelMemory(): Option {
+  const text = 'memory that a model may take when it is first run (default: half of the machine, at most 8192)';
+  return new Option('--model-memory <megabytes>', text).argParser(count);
+}
+
+export function modelSeconds(): Option {
+  const text = `time that a model may take when it is first run (default: ${MODEL_SECONDS})`;
+  return new Option('--model-seconds <seconds>', text).argParser(count);
 }
 
 function pictureShape(text: string): number[] {

@@ -1,5 +1,5 @@
 /** Models on disk: reads the file and the weights beside it, which may not lie outside its folder. */
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
@@ -25,7 +25,9 @@ export async function openModel(file: string): Promise<Model> {
 
 async function readModelBytes(file: string): Promise<Uint8Array> {
   try {
-    const { size } = await stat(file);
+    const found = await stat(file);
+    const { size } = found;
+    if (!found.isFile() && !found.isDirectory()) throw notRegular('The file');
     if (size > LARGEST) {
       throw new RgiError(
         'model',
@@ -44,14 +46,24 @@ function externalBeside(file: string): ExternalData {
     const inner = resolveInside(path.dirname(file), location);
     let descriptor: number;
     try {
+      if (!statSync(inner).isFile() && !statSync(inner).isDirectory()) {
+        throw notRegular(`The file of its weights, '${location}',`);
+      }
       descriptor = openSync(inner, 'r');
     } catch (error) {
+      if (error instanceof RgiError) throw error;
       throw unreadable(error, `The file of its weights, '${location}',`);
     }
     try {
       const { size } = fstatSync(descriptor);
       const wanted = length ?? size - offset;
       // Checked before anything is allocated: the numbers come from the model.
+      if (!Number.isSafeInteger(offset)) {
+        throw new RgiError(
+          'model',
+          `The offset of its weights in '${location}' is no whole number: the model is damaged.`,
+        );
+      }
       if (!(offset >= 0 && wanted >= 0 && offset + wanted <= size)) {
         throw new RgiError(
           'model',
@@ -105,6 +117,11 @@ const REASONS: Readonly<Record<string, string>> = {
   EPERM: 'may not be read (permission denied)',
   ELOOP: 'is a symbolic link that leads to itself',
 };
+
+/** Reading a pipe or a device may never end. */
+function notRegular(what: string): RgiError {
+  return new RgiError('model', `${what} is no regular file (a pipe, a socket or a device); save it as a file first.`);
+}
 
 function unreadable(error: unknown, what: string): RgiError {
   const code = String((error as { code?: unknown }).code ?? 'unknown error');
