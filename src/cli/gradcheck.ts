@@ -11,8 +11,8 @@ import {
 } from '../inspect/gradcheck.ts';
 import { guessLatent, probeFeeds } from '../inspect/guess.ts';
 import { usualForm } from '../inspect/usual-form.ts';
-import { openModel } from '../models/node/model-file.ts';
 import { fixedInputs } from '../models/node/networks.ts';
+import { type ModelBudget, openTriedModel } from '../models/node/trial.ts';
 import type { Model } from '../onnx/graph.ts';
 import { isFloat, type Tensor } from '../onnx/tensor.ts';
 import { trainableWeights } from '../passes/trainable.ts';
@@ -23,7 +23,7 @@ import { EXIT, type ExitCode } from './failures.ts';
 import { type Io, print, printJson, say } from './io.ts';
 import type { RuntimeFlags } from './restore/flags.ts';
 
-export interface GradcheckFlags extends RuntimeFlags {
+export interface GradcheckFlags extends RuntimeFlags, ModelBudget {
   readonly reference?: string;
   readonly wrt?: readonly string[];
   readonly tolerance?: number;
@@ -40,7 +40,7 @@ export async function gradcheck(file: string | undefined, flags: GradcheckFlags,
   const swallowed = file === undefined ? pairs.findIndex((pair) => !pair.includes('=')) : -1;
   const model = file ?? (swallowed >= 0 ? pairs.splice(swallowed, 1)[0] : undefined);
   if (model === undefined) throw new RgiError('usage', 'Name the model to check: rgi gradcheck g.onnx.');
-  const opened = usualForm(await openModel(model));
+  const opened = usualForm(await openTriedModel(model, flags));
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     const byReference = flags.reference !== undefined;

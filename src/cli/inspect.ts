@@ -11,8 +11,8 @@ import { inspectModel } from '../inspect/inspect.ts';
 import { usualForm } from '../inspect/usual-form.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
 import { withLatentShape } from '../models/generator.ts';
-import { openModel } from '../models/node/model-file.ts';
 import { type GeneratorFlags, openGeneratorFile, openingOptions } from '../models/node/networks.ts';
+import { openTriedModel } from '../models/node/trial.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Model, ValueInfo } from '../onnx/graph.ts';
 import { float32, float32Data } from '../onnx/tensor.ts';
@@ -40,7 +40,7 @@ interface Cut {
 }
 
 export async function inspect(file: string, flags: InspectFlags, io: Io): Promise<ExitCode> {
-  const read = await openModel(file);
+  const read = await openTriedModel(file, flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     const options = await openingOptions(read.graph.inputs, { ...flags, generator: file });

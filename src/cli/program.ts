@@ -16,7 +16,14 @@ import { type InspectFlags, inspect } from './inspect.ts';
 import type { Io } from './io.ts';
 import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
-import { addGeneratorOptions, addRestoreOptions, addRuntimeOptions, type RestoreFlags } from './restore/flags.ts';
+import {
+  addGeneratorOptions,
+  addRestoreOptions,
+  addRuntimeOptions,
+  modelMemory,
+  modelSeconds,
+  type RestoreFlags,
+} from './restore/flags.ts';
 import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { unknownHelp, usageError } from './usage.ts';
@@ -106,6 +113,8 @@ function build(io: Io, complaints: string[], done: (code: ExitCode) => void): Co
       )
       .option('--input <name=value>', 'value of an input: a number or a .npy file; repeatable', repeated)
       .option('--output-name <name>', 'the output that is differentiated (default: the first)')
+      .addOption(modelMemory())
+      .addOption(modelSeconds())
       .option('--directions <count>', 'random directions per tensor (without --reference)', count, 3)
       .option('--seed <number>', 'seed of the latents and the directions', seed, 1),
   )

@@ -10,6 +10,7 @@ import { type Generator, openGenerator } from '../inversion/generator/generator.
 import type { LatentLaw } from '../inversion/generator/latent-law.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Model } from '../onnx/graph.ts';
+import { checkInputSize } from '../onnx/limits.ts';
 import { readModel } from '../onnx/read.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { randomFrom } from '../random.ts';
@@ -115,9 +116,9 @@ export function withLatentShape(model: Model, { latents, latentShape }: OpeningO
       file: name,
     });
   }
-  const inputs = model.graph.inputs.map((one) =>
-    one === input ? { ...one, dims: [one.dims[0], ...latentShape] } : one,
-  );
+  const sized = { ...input, dims: [input.dims[0], ...latentShape] };
+  checkInputSize(sized);
+  const inputs = model.graph.inputs.map((one) => (one === input ? sized : one));
   return { ...model, graph: { ...model.graph, inputs } };
 }
 

@@ -172,25 +172,25 @@ function decodeTensor(proto: TensorProto, scope: DecodeScope): Tensor {
       tensor: proto.name,
     });
   const size = sizeOf(dims);
-  if (dims.some((d) => d < 0) || !Number.isSafeInteger(size)) {
+  if (dims.some((d) => d < 0 || !Number.isSafeInteger(d)) || !Number.isSafeInteger(size)) {
     throw wrongSize(proto, `${where} declares the impossible shape [${dims.join(', ')}].`, ['N'], dims);
   }
   const expected = size * (bfloat16 ? 2 : BYTES[type]);
+  const damaged = (held: number) =>
+    wrongSize(
+      proto,
+      `${where} of shape [${dims.join(', ')}] needs ${expected} bytes of ${type} but the file holds ${held}: the model is damaged.`,
+      [expected],
+      [held],
+    );
   let bytes: Uint8Array | undefined;
   if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL) {
-    bytes = externalBytes(proto, expected, scope.external);
+    bytes = externalBytes(proto, expected, scope.external, (held) => damaged(held));
   } else if (proto.rawData.length > 0 || size === 0) {
     bytes = proto.rawData;
   }
   if (bytes) {
-    if (bytes.length !== expected) {
-      throw wrongSize(
-        proto,
-        `${where} of shape [${dims.join(', ')}] needs ${expected} bytes of ${type} but the file holds ${bytes.length}: the model is damaged.`,
-        [expected],
-        [bytes.length],
-      );
-    }
+    if (bytes.length !== expected) throw damaged(bytes.length);
     return bfloat16 ? widenBfloat16(dims, bytes) : rawTensor(type, dims, bytes);
   }
   const typed =
@@ -245,7 +245,13 @@ function widenBfloat16(dims: number[], bytes: Uint8Array): Tensor {
   return { type: 'float32', dims, data: new Float32Array(bits.buffer) };
 }
 
-function externalBytes(proto: TensorProto, expected: number, external?: ExternalData): Uint8Array {
+/** The bytes beside the file; a length that is not the tensor's is refused before anything is read. */
+function externalBytes(
+  proto: TensorProto,
+  expected: number,
+  external: ExternalData | undefined,
+  damaged: (held: number) => RgiError,
+): Uint8Array {
   const entries = new Map(proto.externalData.map((entry) => [entry.key, entry.value]));
   const location = entries.get('location') ?? '';
   if (!external) {
@@ -256,5 +262,6 @@ function externalBytes(proto: TensorProto, expected: number, external?: External
     );
   }
   const length = entries.has('length') ? Number(entries.get('length')) : expected;
-  return external(location, Number(entries.get('offset') ?? 0), length);
+  if (length !== expected) throw damaged(length);
+  return external(location, Number(entries.get('offset') ?? 0), expected);
 }

@@ -8,6 +8,7 @@ import { widenFloats } from './floats.ts';
 import { functionExpander } from './functions.ts';
 import type { Model } from './graph.ts';
 import { lift } from './lift.ts';
+import { checkSizes } from './limits.ts';
 import { kindOfFile } from './other-formats.ts';
 import { withoutSequences } from './sequences.ts';
 import { validateGraph } from './validate.ts';
@@ -42,8 +43,10 @@ function modelOf(proto: ModelProto, external: ExternalData | undefined): Model {
   const decoded = decodeGraph(proto.graph!, { external, expand, onBfloat16: () => floats.add('bfloat16') });
   if (decoded.outputs.length === 0) throw new RgiError('model', 'The model has no outputs.');
   const lifted = lift(widenFloats(validateGraph(decoded), floats), opset, opsets);
+  const graph = withoutSequences(lifted.graph);
+  checkSizes(graph);
   return {
-    graph: withoutSequences(lifted.graph),
+    graph,
     sourceOpset: opset,
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(' '),
     metadata: new Map(proto.metadataProps.map((entry) => [entry.key, entry.value])),

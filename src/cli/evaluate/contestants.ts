@@ -36,7 +36,7 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
       ? undefined
       : (flags.discriminator ?? (await companionOf('discriminator', opened.model, flags.generator)));
   const open = (name: string | undefined) =>
-    name === undefined ? undefined : openCriticFile(runtime, name, opened.generator);
+    name === undefined ? undefined : openCriticFile(runtime, name, opened.generator, flags);
   const [discriminator, features] = [await open(file), await open(flags.features)];
   const source = features ?? discriminator;
   const described = async (name: string | undefined) =>

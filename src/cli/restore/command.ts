@@ -204,8 +204,10 @@ async function criticFor(
       : undefined;
   const named = flags.discriminator === 'none' ? undefined : flags.discriminator;
   const discriminator = named ?? companion;
-  const d = discriminator === undefined ? undefined : await openCriticFile(runtime, discriminator, opened.generator);
-  const f = flags.features === undefined ? undefined : await openCriticFile(runtime, flags.features, opened.generator);
+  const d =
+    discriminator === undefined ? undefined : await openCriticFile(runtime, discriminator, opened.generator, flags);
+  const f =
+    flags.features === undefined ? undefined : await openCriticFile(runtime, flags.features, opened.generator, flags);
   if (flags.featureLayers && !d && !f) {
     throw new RgiError(
       'usage',

@@ -8,6 +8,7 @@ import { type MethodOptions, understoodOptions } from '../../inversion/methods/i
 import { PRESETS } from '../../inversion/methods/presets.ts';
 import { METHOD_NAMES, type MethodName } from '../../inversion/spec/method.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
+import { MODEL_SECONDS } from '../../models/node/trial.ts';
 import { DEVICES, type Device } from '../../runtime/runtime.ts';
 import { choice, count, list, numberIn, repeated, sizes } from '../arguments.ts';
 import { addText } from '../help.ts';
@@ -113,7 +114,20 @@ export function addGeneratorOptions(command: Command): Command {
     .addOption(
       choice<ImageFacts['layout']>('--layout <name>', 'axes of the output (default: found by shape)', ['NCHW', 'NHWC']),
     )
-    .addOption(new Option('--shape <c,h,w>', 'channels, height and width of flat pictures').argParser(pictureShape));
+    .addOption(new Option('--shape <c,h,w>', 'channels, height and width of flat pictures').argParser(pictureShape))
+    .addOption(modelMemory())
+    .addOption(modelSeconds());
+}
+
+/** The budget of a model that is not known. */
+export function modelMemory(): Option {
+  const text = 'most memory of the first run of an unknown model (default: half of the machine, at most 8192)';
+  return new Option('--model-memory <megabytes>', text).argParser(count);
+}
+
+export function modelSeconds(): Option {
+  const text = `most time of the first run of an unknown model (default: ${MODEL_SECONDS})`;
+  return new Option('--model-seconds <seconds>', text).argParser(count);
 }
 
 function pictureShape(text: string): number[] {

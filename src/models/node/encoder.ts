@@ -5,8 +5,8 @@ import { brokenWeight } from '../../inspect/weights.ts';
 import { encoderFits } from '../../inversion/start/encoded.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { companionOf } from './companions.ts';
-import { openModel } from './model-file.ts';
 import type { GeneratorFlags, OpenedGenerator } from './networks.ts';
+import { openTriedModel } from './trial.ts';
 
 export interface EncoderFlags extends GeneratorFlags {
   /** A file, or 'none'. */
@@ -24,7 +24,8 @@ export async function openEncoder(opened: OpenedGenerator, flags: EncoderFlags):
   const companion = own ? await companionOf('encoder', opened.model, flags.generator) : undefined;
   const file = flags.encoder === 'none' ? undefined : (flags.encoder ?? companion);
   if (file === undefined) return undefined;
-  const { graph } = await openModel(file);
+  const { modelMemory, modelSeconds } = flags;
+  const { graph } = await openTriedModel(file, { modelMemory, modelSeconds });
   const broken = brokenWeight(graph);
   if (broken) throw new RgiError('model', `${file}: ${broken}`, { file });
   if (encoderFits(opened.generator, graph)) return { file, graph };

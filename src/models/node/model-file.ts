@@ -51,6 +51,12 @@ function externalBeside(file: string): ExternalData {
       const { size } = fstatSync(descriptor);
       const wanted = length ?? size - offset;
       // Checked before anything is allocated: the numbers come from the model.
+      if (!Number.isSafeInteger(offset)) {
+        throw new RgiError(
+          'model',
+          `The offset of its weights in '${location}' is no whole number: the model is damaged.`,
+        );
+      }
       if (!(offset >= 0 && wanted >= 0 && offset + wanted <= size)) {
         throw new RgiError(
           'model',

@@ -12,12 +12,12 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import { LOGISTIC_NOTE, type OpenedCritic, openCriticModel } from '../critic.ts';
 import { type OpenedGenerator, type OpeningOptions, openGeneratorModel } from '../generator.ts';
 import { inputOfTensor, inputOfText } from '../inputs.ts';
-import { openModel } from './model-file.ts';
+import { type ModelBudget, openTriedModel } from './trial.ts';
 
 export { LOGISTIC_NOTE, type OpenedCritic, type OpenedGenerator };
 
 /** A generator's file, and what the file does not say. */
-export interface GeneratorFlags {
+export interface GeneratorFlags extends ModelBudget {
   readonly generator: string;
   readonly latent?: readonly string[];
   readonly latentLaw?: LatentLaw;
@@ -31,7 +31,7 @@ export interface GeneratorFlags {
 }
 
 export async function openGeneratorFile(runtime: Runtime, flags: GeneratorFlags): Promise<OpenedGenerator> {
-  const model = await openModel(flags.generator);
+  const model = await openTriedModel(flags.generator, flags);
   return openGeneratorModel(model, runtime, await openingOptions(model.graph.inputs, flags));
 }
 
@@ -92,6 +92,16 @@ async function inputFromFile(info: ValueInfo, file: string): Promise<Tensor> {
 }
 
 /** A network that looks at pictures of the generator's size. */
-export async function openCriticFile(runtime: Runtime, file: string, generator: Generator): Promise<OpenedCritic> {
-  return openCriticModel(await openModel(file), runtime, generator, path.basename(file));
+export async function openCriticFile(
+  runtime: Runtime,
+  file: string,
+  generator: Generator,
+  { modelMemory, modelSeconds }: ModelBudget = {},
+): Promise<OpenedCritic> {
+  return openCriticModel(
+    await openTriedModel(file, { modelMemory, modelSeconds }),
+    runtime,
+    generator,
+    path.basename(file),
+  );
 }

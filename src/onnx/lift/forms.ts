@@ -65,6 +65,9 @@ function batchNormalization(context: LiftContext, node: Node): void {
   });
 }
 
+/** Channels that a group normalisation may have, where the file does not say. */
+const MAX_GROUPS = 2 ** 16;
+
 /**
  * Group normalisation by instance normalisation of [N, groups, rest]. Its scale and bias are one per group in opsets 18
  * to 20, one per channel later (and in files that some exporters wrote before).
@@ -76,6 +79,14 @@ function groupNormalization(context: LiftContext, node: Node): void {
   const groups = intAttribute(node, 'num_groups', 1);
   const epsilon = { kind: 'float', value: floatAttribute(node, 'epsilon', 1e-5) } as const;
   const channels = context.constantOf(scale)?.data.length;
+  // Checked before anything is made for each group: the number comes from the file.
+  if (!(groups >= 1 && groups <= (channels ?? MAX_GROUPS))) {
+    throw new RgiError(
+      'model',
+      `${describeNode(node)} has ${groups} groups for ${channels ?? `at most ${MAX_GROUPS}`} channels: the model is damaged.`,
+      { node: node.name, operator: node.operator },
+    );
+  }
   const perGroup = channels === undefined ? context.opset < 21 : context.opset < 21 && channels === groups;
   b.scope(y, () => {
     const [shape] = b.node('Shape', [x], {}, 1, 'shape');

@@ -5,9 +5,9 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-/** The module `name` (without extension) of this folder. */
-export function siblingModule(name: string): URL {
-  return new URL(`./${name}${isSource(import.meta.url) ? '.ts' : '.js'}`, import.meta.url);
+/** The module `name` (without extension) of the folder of the module `beside` (its URL; default: this folder). */
+export function siblingModule(name: string, beside: string = import.meta.url): URL {
+  return new URL(`./${name}${isSource(beside) ? '.ts' : '.js'}`, beside);
 }
 
 /** The arguments of node that run a module as a process. */
