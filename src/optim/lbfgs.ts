@@ -7,11 +7,8 @@
 const FIRST_MOVE = 0.2;
 /** Share of the predicted fall that a move has to reach. */
 const ARMIJO = 1e-4;
-/**
- * Values within this share count as even: an objective whose weights are measured anew at each point and held constant for the
- * gradient (`latent-prior.ts`) may rise a little on the way to where its gradient vanishes, and jump by a little where a pixel is masked.
- */
-const SLACK = 1e-3;
+/** Values within this share are even: sums in float32 tell no more (the epsilon of Hager and Zhang 2005). */
+const EVEN = 1e-6;
 /** What is left of a move that was too long. */
 const SHRINK = [0.1, 0.5] as const;
 /** So many moves along a direction in vain, and the curvature that it was made from is forgotten. */
@@ -51,28 +48,32 @@ export function lbfgsTrial({ at, direction, rate }: LbfgsState): Float32Array {
 /**
  * The state after `value` and `gradient` at `lbfgsTrial(state)`; a point whose gradient is not finite is no better than one
  * whose value is not, and a search that begins at one ends there (its value is NaN). `longest`: root mean square over the
- * coordinates of the longest move; `memory`: pairs that are kept.
+ * coordinates of the longest move; `memory`: pairs that are kept. `renewed`: value and gradient at the same point of the function that
+ * the search goes on with, where that is another.
  */
 export function lbfgsNext(
   state: LbfgsState,
   found: number,
   gradient: Float32Array,
   { longest, memory }: { readonly longest: number; readonly memory: number },
+  renewed: { readonly value: number; readonly gradient: Float32Array } = { value: found, gradient },
 ): LbfgsState {
   const trial = lbfgsTrial(state);
   const value = gradient.every(Number.isFinite) ? found : Number.NaN;
-  if (!state.gradient) return headed({ ...state, at: trial, value, gradient }, longest);
+  const accepted = { ...state, at: trial, ...(Number.isNaN(value) ? { value, gradient } : renewed) };
+  if (!state.gradient) return headed(accepted, longest);
   const slope = dot(state.direction, state.gradient);
   const falls = value <= state.value + ARMIJO * state.rate * slope;
   // By the slopes (Hager and Zhang 2005, approximate Wolfe condition) where the values themselves cannot tell.
-  const even = value <= state.value + SLACK * Math.abs(state.value);
+  const even = value <= state.value + EVEN * Math.abs(state.value);
   if (falls || (even && dot(state.direction, gradient) <= (2 * ARMIJO - 1) * slope)) {
     const before = state.gradient;
     const pair = { move: trial.map((v, i) => v - state.at[i]), change: gradient.map((v, i) => v - before[i]) };
     const pairs = isCurved(pair) ? [...state.pairs, pair].slice(-memory) : state.pairs;
-    return headed({ ...state, at: trial, value, gradient, pairs }, longest);
+    return headed({ ...accepted, pairs }, longest);
   }
-  if (state.trials + 1 >= MAX_TRIALS) {
+  // Without pairs the new direction would be the old one, and its first point the one that has just failed.
+  if (state.trials + 1 >= MAX_TRIALS && state.pairs.length > 0) {
     const tried = state.rate * rootMeanSquare(state.direction);
     return headed({ ...state, gradient: state.gradient, pairs: [] }, Math.min(longest, tried / FIRST_MOVE));
   }

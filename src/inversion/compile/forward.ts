@@ -6,8 +6,8 @@ import { appendGraph } from '../../onnx/merge.ts';
 import { sizeOf } from '../../onnx/tensor.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
-import { type Formulation, readsVisibility } from '../spec/formulation.ts';
-import { latentEnergy } from './latent-prior.ts';
+import { type Formulation, type LatentPrior, readsVisibility } from '../spec/formulation.ts';
+import { latentEnergy, latentWeight } from './latent-prior.ts';
 import { emitObjective, type Objective } from './objective.ts';
 import { STEP } from './step-names.ts';
 
@@ -17,6 +17,8 @@ export interface Forward {
   readonly objective: Objective;
   /** The sum over the batch of all that is minimised. */
   readonly total: Value;
+  /** The sum of the latents' prior alone, unweighted: where L-BFGS needs its gradient. */
+  readonly priorTotal?: Value;
 }
 
 export function forwardGraph(generator: Generator, formulation: Formulation, batch: number, critic?: Critic): Forward {
@@ -47,10 +49,18 @@ export function forwardGraph(generator: Generator, formulation: Formulation, bat
   const losses = [
     objective.fidelity,
     ...(objective.penalty ? [objective.penalty] : []),
-    ...priors(b, generator, y, formulation, batch, objective, critic),
+    ...priors(b, generator, y, formulation, batch, critic),
   ];
-  const loss = losses.reduce((a, c) => b.Add(a, c));
-  const total = b.ReduceSum(loss, undefined, false);
+  const others = losses.reduce((a, c) => b.Add(a, c));
+  const latent = latentPriorOf(formulation);
+  const energy = latent && latentEnergy(b, generator, batch, latent);
+  const weight = latent && latentWeight(b, generator, latent, objective.noise!, objective.pixels);
+  const loss = energy === undefined ? others : b.Add(others, b.Mul(weight!, energy));
+  const isReweighted = energy !== undefined && formulation.optimiser.kind === 'lbfgs';
+  const trial = isReweighted ? b.Add(others, b.Mul(input(STEP.priorWeight, [batch]), energy)) : loss;
+  const sumOf = (value: Value) => b.ReduceSum(value, undefined, false);
+  const total = sumOf(trial);
+  const priorTotal = isReweighted ? sumOf(energy) : undefined;
   const output = (name: string, value: Value, shape: readonly number[]): ValueInfo => {
     b.node('Identity', [value], {}, [name]);
     return { name, type: 'float32', dims: shape };
@@ -64,9 +74,16 @@ export function forwardGraph(generator: Generator, formulation: Formulation, bat
     output(STEP.masked, fraction, [batch]),
     output(STEP.image, y, dims),
     ...(objective.mask ? [output(STEP.softMask, objective.mask, [])] : []),
-    { name: total, type: 'float32' as const, dims: [] },
+    ...(isReweighted
+      ? [output(STEP.trialLoss, trial, [batch]), output(STEP.measuredPriorWeight, weight!, [batch])]
+      : []),
+    ...[total, ...(priorTotal === undefined ? [] : [priorTotal])].map((name) => ({
+      name,
+      type: 'float32' as const,
+      dims: [],
+    })),
   ];
-  return { graph: b.graph('forward', inputs, outputs), objective, total };
+  return { graph: b.graph('forward', inputs, outputs), objective, total, priorTotal };
 }
 
 /**
@@ -90,18 +107,23 @@ function emitGenerator(b: GraphBuilder, generator: Generator, batch: number): Va
   return batch % size === 0 ? all : b.Slice(all, [0], [batch], [0]);
 }
 
-/** Prior terms per image, [N] each. */
+function latentPriorOf({ priors }: Formulation): LatentPrior | undefined {
+  const all = priors.filter((prior): prior is LatentPrior => prior.kind === 'latent');
+  if (all.length > 1) throw new RgiError('usage', 'A formulation has one prior of the latents by their law at most.');
+  return all[0];
+}
+
+/** Prior terms per image but for that of the latents' law, [N] each. */
 function priors(
   b: GraphBuilder,
   generator: Generator,
   image: Value,
   formulation: Formulation,
   batch: number,
-  { noise, pixels }: Objective,
   critic?: Critic,
 ): Value[] {
-  return formulation.priors.map((prior) => {
-    if (prior.kind === 'latent') return latentEnergy(b, generator, batch, prior, noise!, pixels);
+  return formulation.priors.flatMap((prior) => {
+    if (prior.kind === 'latent') return [];
     const weight = b.scalar(prior.weight);
     if (prior.kind === 'gaussian') {
       const means = generator.latents.map((latent) => {

@@ -6,8 +6,10 @@
  *
  *     sum r^2 / 2v + |z|^2/2  ~  sum r^2 + v |z|^2        sum |r| / b + |z|^2/2  ~  sum |r| + b |z|^2 / 2
  *
- * so that no weight depends on the picture: v and b are measured on the kept residuals at each step, and a picture that the generator
- * can make exactly ends without a prior. But what a generator cannot make is no independent noise: it is wrong in whole
+ * so that no weight depends on the picture: v and b are measured on the kept residuals at each point of the search, and a picture that the
+ * generator can make exactly ends without a prior. As v changes with z, the sum is no function whose gradient is known; with v fixed it is
+ * one. So a line search by L-BFGS compares points by the weight of the last accepted one, and goes on by the new one's: a fixed point is
+ * where it was (iteratively reweighted least squares). But what a generator cannot make is no independent noise: it is wrong in whole
  * patches. A picture counts as `MEASUREMENTS` independent values, whatever its size; both terms are scaled accordingly.
  *
  * That costs what is seen some of its fit, and only what is hidden gains. So once there is a mask, the prior's weight is in proportion to
@@ -17,7 +19,7 @@
 import type { GraphBuilder, Value } from '../../onnx/builder.ts';
 import { sizeOf } from '../../onnx/tensor.ts';
 import type { Generator } from '../generator/generator.ts';
-import type { Prior } from '../spec/formulation.ts';
+import type { LatentPrior } from '../spec/formulation.ts';
 import type { PixelCounts } from './objective.ts';
 
 /** Independent values in a picture's misfit, in order of magnitude: patches of a tenth of its side, in colour and grey. */
@@ -28,15 +30,8 @@ const MAX_HIDDEN = 1;
 /** Latents count as so many hidden pixels at most for each of the picture: as much as its prior before there is a mask. */
 const MAX_OPEN = 1 / 4;
 
-/** The prior's term per image, [N]; `noise` [N] is the likelihood's v, or b/2. No gradient passes through it or through the counts. */
-export function latentEnergy(
-  b: GraphBuilder,
-  generator: Generator,
-  batch: number,
-  prior: Prior & { readonly kind: 'latent' },
-  noise: Value,
-  pixels?: PixelCounts,
-): Value {
+/** -log p(z) per image but for its weight, [N]. */
+export function latentEnergy(b: GraphBuilder, generator: Generator, batch: number, prior: LatentPrior): Value {
   const { latents, moments, channels, height, width } = generator;
   const energies = latents.map(({ name, dims }) => {
     const { mean, deviation } = moments.get(name)!;
@@ -45,13 +40,23 @@ export function latentEnergy(
     return b.ReduceSum(b.Mul(flat, flat), [1], false);
   });
   const weight = prior.weight * Math.max(1, (channels * height * width) / MEASUREMENTS);
-  const energy = b.Mul(
-    b.Mul(noise, b.scalar(weight)),
+  return b.Mul(
     energies.reduce((a, c) => b.Add(a, c)),
+    b.scalar(weight),
   );
-  if (!prior.ofHidden) return energy;
+}
+
+/** What the prior weighs by the picture at hand, [N]; `noise` [N] is the likelihood's v, or b/2. No gradient passes through it. */
+export function latentWeight(
+  b: GraphBuilder,
+  { latents, channels, height, width }: Generator,
+  prior: LatentPrior,
+  noise: Value,
+  pixels?: PixelCounts,
+): Value {
+  if (!prior.ofHidden) return noise;
   const values = latents.reduce((sum, { dims }) => sum + sizeOf(dims), 0);
   const unknown = Math.min(values / channels, MAX_OPEN * height * width);
   const odds = b.Div(b.Add(pixels!.hidden, b.scalar(unknown)), b.Max(pixels!.kept, b.scalar(1)));
-  return b.Mul(energy, b.Min(odds, b.scalar(MAX_HIDDEN)));
+  return b.Mul(noise, b.Min(odds, b.scalar(MAX_HIDDEN)));
 }

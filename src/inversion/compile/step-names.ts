@@ -14,6 +14,12 @@ export const STEP = {
   secondMoment: (name: string) => `rgi.v.${name}`,
   memory: 'rgi.lbfgs',
   gradient: (name: string) => `rgi.gradient.${name}`,
+  /** L-BFGS beside the latents' prior: the prior's weight of the last accepted point, and what it is at this one. */
+  priorWeight: 'rgi.prior.weight',
+  measuredPriorWeight: 'rgi.prior.weight.measured',
+  priorGradient: (name: string) => `rgi.prior.gradient.${name}`,
+  /** The objective with that of the last accepted point; `loss` is with its own. */
+  trialLoss: 'rgi.loss.trial',
   image: 'rgi.image',
   softMask: 'rgi.softmask',
   loss: 'rgi.loss',

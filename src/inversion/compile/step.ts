@@ -14,7 +14,7 @@ import { prepareForGradient } from '../../passes/prepare.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import type { Formulation } from '../spec/formulation.ts';
-import { forwardGraph } from './forward.ts';
+import { type Forward, forwardGraph } from './forward.ts';
 import type { Objective } from './objective.ts';
 import { STEP } from './step-names.ts';
 import { emitUpdate } from './update.ts';
@@ -73,6 +73,7 @@ export async function compileStep(
       });
     emitUpdate(b, primal, formulation, { inputs, outputs }, name, gradient);
   }
+  if (forward.priorTotal) emitPriorGradients(b, primal, forward, latentNames, outputs);
   const weights = new Map(weightNames.map((name) => [name, primal.initializers.get(name)!]));
   for (const name of weightNames) b.initializers.delete(name);
   const graph = await optimise(b.graph('step', [...inputs.values()], outputs), evaluate);
@@ -88,6 +89,25 @@ export async function compileStep(
     renderInputs: render.inputs.map((input) => input.name),
     formulation,
   };
+}
+
+/** What L-BFGS needs to go on by another weight of the latents' prior than it has made its trial by. */
+function emitPriorGradients(
+  b: GraphBuilder,
+  primal: StaticGraph,
+  { priorTotal, objective }: Forward,
+  latents: readonly string[],
+  outputs: ValueInfo[],
+): void {
+  const { dims } = primal.types.get(STEP.trialLoss)!;
+  for (const name of [STEP.trialLoss, STEP.measuredPriorWeight]) outputs.push({ name, type: 'float32', dims });
+  const { detached } = objective;
+  for (const [name, gradient] of differentiate(b, primal, new Map([[priorTotal!, b.scalar(1)]]), latents, {
+    detached,
+  })) {
+    b.node('Identity', [gradient], {}, [STEP.priorGradient(name)]);
+    outputs.push({ name: STEP.priorGradient(name), type: 'float32', dims: primal.types.get(name)!.dims });
+  }
 }
 
 /** L-BFGS moves latents that are free, and nothing beside them. */

@@ -11,15 +11,17 @@ import type { Loop, Runtime, Tensors } from '../../runtime/runtime.ts';
 import type { CompiledStep } from '../compile/step.ts';
 import { STEP } from '../compile/step-names.ts';
 
-/** Vectors of a search's memory beside its pairs (gradient, direction), and its numbers (value, fidelity, masked, rate, trials, pairs). */
+/** Vectors of a search's memory beside its pairs (gradient, direction), and its numbers (value, fidelity, masked, rate, trials, pairs, prior). */
 const VECTORS = 2;
-const NUMBERS = 6;
+const NUMBERS = 7;
 const RATE = 3;
 
 /** `fidelity` and `masked` are, as the value, of the last point that was accepted. */
 interface Search extends LbfgsState {
   readonly fidelity: number;
   readonly masked: number;
+  /** What the latents' prior weighs at that point; 0 without one, and before the first. */
+  readonly priorWeight: number;
 }
 
 /** The memory of n searches before their first step, as one tensor. */
@@ -51,11 +53,12 @@ export async function stepLoop(
 ): Promise<Loop> {
   const { optimiser } = compiled.formulation;
   if (optimiser.kind !== 'lbfgs') return runtime.loop(compiled.step, start, fixed);
-  return lbfgsLoop(await runtime.loop(compiled.step, new Map(), fixed), start, optimiser.memory);
+  const loop = await runtime.loop(compiled.step, new Map(), fixed);
+  return lbfgsLoop(loop, start, optimiser.memory, compiled.stepInputs.has(STEP.priorWeight));
 }
 
 /** `start`: latents [n, ...] and `STEP.memory`. */
-function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
+function lbfgsLoop(loop: Loop, start: Tensors, memory: number, isReweighted: boolean): Loop {
   const shapes = [...start].flatMap(([name, { dims }]) => (name === STEP.memory ? [] : [{ name, dims }]));
   const packed = start.get(STEP.memory)!;
   const n = packed.dims[0];
@@ -67,22 +70,23 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
     async step(feeds) {
       const rates = float32Data(feeds.get(STEP.latentRate)!);
       const others = [...feeds].filter(([name]) => name !== STEP.latentRate);
-      const outputs = await loop.step(new Map([...others, ...scattered(searches.map(lbfgsTrial), shapes)]));
-      const [losses, fidelities, masked] = [STEP.loss, STEP.fidelity, STEP.masked].map((name) =>
-        float32Data(outputs.get(name)!),
+      const perSearch = (numbers: readonly number[]) => float32(numbers, [n]);
+      const weights = perSearch(searches.map(({ priorWeight }) => priorWeight));
+      const outputs = await loop.step(
+        new Map([
+          ...others,
+          ...scattered(searches.map(lbfgsTrial), shapes),
+          ...(isReweighted ? [[STEP.priorWeight, weights] as const] : []),
+        ]),
       );
-      const gradients = gathered(
-        new Map(shapes.map(({ name }) => [name, outputs.get(STEP.gradient(name))!])),
-        shapes,
-        n,
-      );
+      const found = evaluated(outputs, shapes, n, isReweighted);
       searches = searches.map((search, i) => {
         if (rates[i] === 0) return search;
-        const next = lbfgsNext(search, losses[i], gradients[i], { longest: rates[i], memory });
+        const { value, gradient, course, renewed } = found(i, search.priorWeight);
+        const next = lbfgsNext(search, value, gradient, { longest: rates[i], memory }, renewed);
         // A point that was tried in vain is no part of the search's course.
-        return next.at === search.at ? { ...search, ...next } : { ...next, fidelity: fidelities[i], masked: masked[i] };
+        return next.at === search.at ? { ...search, ...next } : { ...next, ...course };
       });
-      const perSearch = (numbers: readonly number[]) => float32(numbers, [n]);
       return new Map([
         ...outputs,
         [STEP.loss, perSearch(searches.map(({ value }) => value))],
@@ -102,6 +106,29 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number): Loop {
         [STEP.memory, float32(packedAll(searches, packed.dims[1]), packed.dims)],
       ]),
   };
+}
+
+/** What the step has found of each search at its trial, whose prior weighed `priorWeight`. */
+function evaluated(outputs: Tensors, shapes: readonly Shape[], n: number, isReweighted: boolean) {
+  const numbers = (name: string) => float32Data(outputs.get(name)!);
+  const vectors = (nameOf: (latent: string) => string) =>
+    gathered(new Map(shapes.map(({ name }) => [name, outputs.get(nameOf(name))!])), shapes, n);
+  const [losses, fidelities, masked] = [STEP.loss, STEP.fidelity, STEP.masked].map(numbers);
+  const gradients = vectors(STEP.gradient);
+  const course = (i: number, priorWeight: number) => ({ fidelity: fidelities[i], masked: masked[i], priorWeight });
+  if (!isReweighted)
+    return (i: number) => ({ value: losses[i], gradient: gradients[i], course: course(i, 0), renewed: undefined });
+  const [trials, weights] = [STEP.trialLoss, STEP.measuredPriorWeight].map(numbers);
+  const ofPrior = vectors(STEP.priorGradient);
+  return (i: number, priorWeight: number) => ({
+    value: trials[i],
+    gradient: gradients[i],
+    course: course(i, weights[i]),
+    renewed: {
+      value: losses[i],
+      gradient: gradients[i].map((slope, k) => slope + (weights[i] - priorWeight) * ofPrior[i][k]),
+    },
+  });
 }
 
 interface Shape {
@@ -151,8 +178,8 @@ function row(tensor: Tensor, i: number): Float32Array {
 
 function packedAll(searches: readonly Search[], width: number): Float32Array {
   const data = new Float32Array(searches.length * width);
-  searches.forEach(({ value, fidelity, masked, gradient, direction, rate, trials, pairs }, i) => {
-    data.set([value, fidelity, masked, gradient ? rate : 0, trials, pairs.length], i * width);
+  searches.forEach(({ value, fidelity, masked, gradient, direction, rate, trials, pairs, priorWeight }, i) => {
+    data.set([value, fidelity, masked, gradient ? rate : 0, trials, pairs.length, priorWeight], i * width);
     [gradient ?? direction, direction, ...pairs.flatMap(({ move, change }) => [move, change])].forEach((vector, j) => {
       data.set(vector, i * width + NUMBERS + j * vector.length);
     });
@@ -161,7 +188,7 @@ function packedAll(searches: readonly Search[], width: number): Float32Array {
 }
 
 function unpacked(at: Float32Array, packed: Float32Array): Search {
-  const [value, fidelity, masked, rate, trials, count] = packed;
+  const [value, fidelity, masked, rate, trials, count, weight] = packed;
   const vector = (j: number) => packed.slice(NUMBERS + j * at.length, NUMBERS + (j + 1) * at.length);
   const pairs = Array.from({ length: count }, (_, j) => ({
     move: vector(VECTORS + 2 * j),
@@ -170,5 +197,5 @@ function unpacked(at: Float32Array, packed: Float32Array): Search {
   // A search that has begun moves at some rate.
   const state =
     rate === 0 ? lbfgsStart(at, pairs) : { at, value, gradient: vector(0), direction: vector(1), rate, trials, pairs };
-  return { ...state, fidelity, masked };
+  return { ...state, fidelity, masked, priorWeight: rate === 0 ? 0 : weight };
 }

@@ -60,7 +60,13 @@ export type Prior =
    * -log p(z), weighed against the picture's likelihood (`latent-prior.ts`). `ofHidden`: the weight is that of one hidden pixel for
    * each that is kept, and in proportion up to that; latents count as hidden values
    */
-  | { readonly kind: 'latent'; readonly weight: number; readonly ofHidden?: boolean };
+  | LatentPrior;
+
+export interface LatentPrior {
+  readonly kind: 'latent';
+  readonly weight: number;
+  readonly ofHidden?: boolean;
+}
 
 export type LatentOptimiser =
   | { readonly kind: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
@@ -117,11 +123,11 @@ export function lambdaOf(
 
 /** The inverse of `lambdaOf`. */
 export function greyOf(lambda: number, loss: PixelTerm, channels: number, reduction: Reduction = 'sum'): number {
-  const one = lambdaOf(1, loss, channels, reduction);
-  if (loss.kind === 'l1') return lambda / one;
-  // lambda grows with the square of the threshold, for Huber's loss up to delta only.
-  const square = Math.sqrt(lambda / one);
-  return loss.kind === 'huber' && square > 127.5 * loss.delta ? lambda / (one * 127.5 * loss.delta) : square;
+  const unit = (lambda * (reduction === 'mean' ? channels : 1)) / loss.weight;
+  if (loss.kind !== 'huber') return thresholdOfLambda(unit, loss.kind, channels);
+  // unit / C = t min(t, delta)
+  const product = unit / channels;
+  return 127.5 * Math.max(Math.sqrt(product), product / loss.delta);
 }
 
 /** Controls that stay the same at every step. */
