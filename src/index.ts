@@ -9,6 +9,7 @@ export { type Calibration, type CalibrationJob, calibrate } from './detect/calib
 export { type Defect, findDefects } from './detect/defects.ts';
 export { type Examination, type Examiner, type ExaminerOptions, openExaminer } from './detect/examiner.ts';
 export type { Policy, PolicySettings, Statistics } from './detect/policy.ts';
+export { parsePolicy, policyNames } from './detect/stored-policy.ts';
 export { type ErrorCode, type ErrorLocation, messageOf, RgiError } from './errors.ts';
 export { composite } from './images/blend.ts';
 export { type Corruption, corrupt, FILLS } from './images/corruptions.ts';
