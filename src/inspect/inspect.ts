@@ -11,11 +11,13 @@ import { randomFrom } from '../random.ts';
 import type { BatchFacts, LatentFacts, ModelFacts } from './facts.ts';
 import { findImage, guessLatent, probeFeeds } from './guess.ts';
 
+/** What `inspectModel` is told beside the model. */
 export interface InspectOptions {
   /** Values of inputs other than the latent. */
   readonly inputs?: ReadonlyMap<string, Tensor>;
   /** Name of the latent input, where the guess would be wrong. */
   readonly latent?: string;
+  /** Of the latents at which the model is run; the facts hardly depend on it. */
   readonly seed?: number;
 }
 

@@ -16,21 +16,33 @@ import { type Examination, type ExaminerOptions, openExaminer } from '../examine
 import type { Policy } from '../policy.ts';
 import { mapAtOwnSize, readForExamination, unexaminedShare, type WorkingPicture } from './pictures.ts';
 
+/** One picture of a run of `detectFiles`: a line of `results.jsonl`. */
 export interface DetectRecord {
+  /** Unique in the run: the output files begin with it. */
   readonly name: string;
+  /** The picture's file as it was given. */
   readonly path: string;
+  /** Of the picture's bytes, in hexadecimal; absent where it could not be read. */
   readonly sha256?: string;
+  /** 'failed': `message` says why, and the other fields are absent. */
   readonly status: 'done' | 'failed';
   /** The sentence of a failure, or what a user should know. */
   readonly message?: string;
   /** `imageScore` at the size that is examined; `defective` is whether it is above the image threshold. */
   readonly score?: number;
+  /** Is the score above the policy's image threshold? */
   readonly defective?: boolean;
+  /** Regions above the pixel threshold, in pixels of the picture's own size. */
   readonly defects?: readonly Defect[];
+  /** Share of the picture's pixels in these regions, 0 to 1. */
   readonly markedShare?: number;
+  /** Of the picture's own size, in pixels. */
   readonly width?: number;
+  /** Of the picture's own size, in pixels. */
   readonly height?: number;
+  /** Time for this picture; of a batch its share. */
   readonly seconds?: number;
+  /** Names of the files written into the output folder. */
   readonly files?: readonly string[];
 }
 
@@ -55,6 +67,10 @@ interface Waiting {
   readonly picture: WorkingPicture;
 }
 
+/**
+ * Inspects picture files by a policy and writes maps, masks and overlays into a folder. A picture that cannot be read
+ * becomes a record with status 'failed'; the others are done.
+ */
 export async function detectFiles(
   job: DetectJob,
   runtime: Runtime,
