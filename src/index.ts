@@ -67,6 +67,7 @@ export { type RrgiOptions, rrgi } from './inversion/methods/rrgi.ts';
 export { type YehOptions, yeh } from './inversion/methods/yeh.ts';
 export { PAPER, type PaperPreset, type PaperSettings, PRESETS, type Preset, paperStart } from './inversion/presets.ts';
 export { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from './inversion/restore.ts';
+export { type Reuse, reuse } from './inversion/reuse.ts';
 export {
   createSolver,
   type Inversion,

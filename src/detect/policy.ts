@@ -45,7 +45,7 @@ export interface PolicySettings {
       readonly width: number;
       /** Activities at which `scale` was measured, ascending. */
       readonly activity: readonly number[];
-      /** Median map value of good pixels of that activity; maps are divided by it, linearly interpolated. */
+      /** Root mean square of good maps at such activities; maps are divided by it, linearly interpolated. */
       readonly scale: readonly number[];
     };
     /** Width by which the map is smoothed afterwards. */

@@ -58,7 +58,7 @@ export interface ModelFacts {
   readonly opset: number;
   /** The tool that wrote the file, as it names itself; may be empty. */
   readonly producer: string;
-  /** 'generator', 'encoder' or 'discriminator', where the file says so (`rgi.role`). */
+  /** What the network is, where the file says so: 'generator', 'encoder', 'discriminator' (`rgi.role`). */
   readonly role?: string;
   /** Nodes by operator, those inside subgraphs included; operators of other domains as `domain.Operator`. */
   readonly operators: Readonly<Record<string, number>>;

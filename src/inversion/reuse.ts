@@ -5,6 +5,7 @@
 import type { Formulation } from './formulation.ts';
 import type { CompiledStep } from './step.ts';
 
+/** What the runs have computed so far. Its contents are for the solver; make it with `reuse()` and pass it on. */
 export interface Reuse {
   /** By what is minimised and the batch. */
   readonly steps: Map<Formulation, Map<number, Promise<CompiledStep>>>;
@@ -14,6 +15,7 @@ export interface Reuse {
   flatness?: Promise<Float32Array>;
 }
 
+/** An empty one, for `RestoreJob.reuse` and `SolverOptions.reuse`: runs that share it compile each step graph once. */
 export function reuse(): Reuse {
   return { steps: new Map(), pool: new Map() };
 }

@@ -21,15 +21,21 @@ import { rows } from './starts.ts';
 import { checkTensors, type History, initialTensors, type SolverState } from './state.ts';
 import { type CompiledStep, compileStep } from './step.ts';
 
+/** What is known after a step, for progress and curves. */
 export interface StepReport {
+  /** Number of the stage, from 0. */
   readonly stage: number;
+  /** Steps made in this stage. */
   readonly step: number;
   /** Per search: objective, L_rec and mean |M|, before the step's update (of L-BFGS: at the last point that was accepted). */
   readonly loss: Float32Array;
+  /** L_rec, per search. */
   readonly fidelity: Float32Array;
+  /** Mean |M|, per search. */
   readonly masked: Float32Array;
 }
 
+/** The result for n pictures, the best of each one's searches. */
 export interface Inversion {
   /** G(z) [n,C,H,W], not clipped. */
   readonly image: Tensor;
@@ -37,28 +43,37 @@ export interface Inversion {
   readonly mask?: Tensor;
   /** Pixels without data [n,1,H,W], where the method looks for them beforehand. */
   readonly missing?: Mask;
+  /** The z found, [n, ...dims] each, by input name. */
   readonly latents: ReadonlyMap<string, Tensor>;
   /** Tuned weights (n = 1), absent for frozen ones; the generator's own stay as they are. */
   readonly weights: ReadonlyMap<string, Tensor>;
+  /** Per image: how its search ended. */
   readonly codes: readonly ResultCode[];
   /** Per image: the last objective, and the steps made until it stopped. */
   readonly loss: readonly number[];
+  /** Per image: steps made until it stopped. */
   readonly steps: readonly number[];
+  /** Per image and step: the objective and the mean |M|. */
   readonly history: History;
   /** Where the run was interrupted: what `runMethod`'s option `from` goes on with; not where it was while it chose its starts. */
   readonly state?: SolverState;
 }
 
+/** What `createSolver` and `runMethod` may be given. */
 export interface SolverOptions {
+  /** For methods whose formulation asks a second network (`criticOf`). */
   readonly critic?: Critic;
   /** Shared with other runs of the same method on the same generator. */
   readonly reuse?: Reuse;
   /** Of the images, 1 where there is no picture, [n,1,H,W]: see `missingPixels`. */
   readonly outside?: Mask;
+  /** Called after each step of `runMethod`. */
   readonly onStep?: (report: StepReport) => void;
+  /** Aborting ends `runMethod` after the current step, with `state` in its result. */
   readonly signal?: AbortSignal;
 }
 
+/** A method's run on one batch of pictures, step by step; `runMethod` drives it to the end. */
 export interface Solver {
   /**
    * Chooses starts for images [n,C,H,W] in [-1,1], or takes `latents` ([n * starts, ...dims] each). `mask` [n,1,H,W]
@@ -73,8 +88,11 @@ export interface Solver {
   terminate(): boolean;
   /** Goes to the next stage with the best searches; false if there is none. */
   advance(): Promise<boolean>;
+  /** The result as it stands. */
   finish(): Promise<Inversion>;
+  /** The state as plain data, to be resumed later (`writeState`). */
   save(): Promise<SolverState>;
+  /** Frees its sessions; it cannot be used afterwards. */
   dispose(): Promise<void>;
 }
 
@@ -102,6 +120,7 @@ export async function runMethod(
   }
 }
 
+/** Makes a solver of a method on a generator; nothing is computed before `init` or `resume`. */
 export function createSolver(
   generator: Generator,
   method: Method,

@@ -9,13 +9,21 @@ export const WORKING_OPSET = 20;
 
 /** The value of a node's attribute, with its kind. */
 export type Attribute =
+  /** A whole number, within 2^53. */
   | { readonly kind: 'int'; readonly value: number }
+  /** A number; stored in 32 bits. */
   | { readonly kind: 'float'; readonly value: number }
+  /** A text (UTF-8). */
   | { readonly kind: 'string'; readonly value: string }
+  /** Whole numbers, within 2^53. */
   | { readonly kind: 'ints'; readonly value: readonly number[] }
+  /** Numbers; stored in 32 bits. */
   | { readonly kind: 'floats'; readonly value: readonly number[] }
+  /** Texts. */
   | { readonly kind: 'strings'; readonly value: readonly string[] }
+  /** A constant. */
   | { readonly kind: 'tensor'; readonly value: Tensor }
+  /** A subgraph: a branch of If, the body of Loop or Scan. */
   | { readonly kind: 'graph'; readonly value: Graph };
 
 export type Attributes = Readonly<Record<string, Attribute>>;

@@ -117,7 +117,7 @@ export interface Theory {
   readonly invariance: Invariance;
   /** Sentences that a reader should know. */
   readonly notes: readonly string[];
-  /** Computing time of all cells. */
+  /** Of the last run: those before it, which it resumed, are not counted. */
   readonly seconds: number;
   /** In the order in which they were computed. */
   readonly cells: readonly Cell[];
