@@ -106,7 +106,7 @@ function isPublicMember(member: ts.ClassElement): boolean {
 
 function membersOfType(type: ts.TypeNode): Member[] {
   if (ts.isTypeLiteralNode(type)) return withNested(type.members);
-  if (ts.isIntersectionTypeNode(type)) return type.types.flatMap(membersOfType);
+  if (ts.isIntersectionTypeNode(type)) return type.types.filter(isOfSeveralLines).flatMap(membersOfType);
   if (ts.isUnionTypeNode(type)) return type.types.filter((one) => !hasDocComment(one)).flatMap(membersOfType);
   return [];
 }
@@ -116,9 +116,13 @@ function withNested(members: readonly ts.TypeElement[]): Member[] {
     .filter((member) => member.name)
     .flatMap((member) => {
       const type = ts.isPropertySignature(member) ? member.type : undefined;
-      const inline = type && ts.isTypeLiteralNode(type) && type.getText().includes('\n');
-      return [member, ...(inline ? withNested(type.members) : [])];
+      const inner = type && ts.isTypeLiteralNode(type) && isOfSeveralLines(type) ? type.members : [];
+      return [member, ...withNested(inner)];
     });
+}
+
+function isOfSeveralLines(node: ts.Node): boolean {
+  return node.getText().includes('\n');
 }
 
 function hasDocComment(node: ts.Node): boolean {

@@ -13,10 +13,15 @@ export type ErrorCode =
   | 'runtime' // ONNX Runtime refused or failed
   | 'check'; // a check ran and failed (gradcheck, doctor)
 
+/** Where it happened, as far as that is known. */
 export interface ErrorLocation {
+  /** The file that was read or written. */
   readonly file?: string;
+  /** Name of the ONNX node. */
   readonly node?: string;
+  /** The node's operator, for instance 'Conv'. */
   readonly operator?: string;
+  /** Name of the ONNX value. */
   readonly tensor?: string;
 }
 
@@ -73,8 +78,11 @@ export interface RgiErrorOptions extends ErrorOptions {
   readonly details?: ErrorDetails;
 }
 
+/** Every failure that a user can cause. `message` is one sentence: what was wrong, where, and what to do next. */
 export class RgiError extends Error {
+  /** The kind of failure. */
   readonly code: ErrorCode;
+  /** Where it happened; empty where there is no such place. */
   readonly location: ErrorLocation;
   readonly details?: ErrorDetails;
 

@@ -9,6 +9,7 @@ export { type Calibration, type CalibrationJob, calibrate } from './detect/calib
 export { type Defect, findDefects } from './detect/defects.ts';
 export { type Examination, type Examiner, type ExaminerOptions, openExaminer } from './detect/examiner.ts';
 export type { Policy, PolicySettings, Statistics } from './detect/policy.ts';
+export { parsePolicy, policyNames } from './detect/stored-policy.ts';
 export {
   type ErrorCode,
   type ErrorDetails,
@@ -36,6 +37,7 @@ export {
   type ReferenceOptions,
 } from './inspect/gradcheck.ts';
 export { type InspectOptions, inspectModel } from './inspect/inspect.ts';
+export { type Reuse, reuse } from './inversion/compile/reuse.ts';
 export { type Critic, criticOf } from './inversion/generator/critic.ts';
 export {
   type Generator,

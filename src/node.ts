@@ -1,6 +1,6 @@
 /** The public interface in Node: the core, and what needs Node. */
 export { loadGoodPictures, trainingSource } from './detect/node/good-pictures.ts';
-export { policyNames, readPolicy, writePolicy } from './detect/node/policy-files.ts';
+export { readPolicy, writePolicy } from './detect/node/policy-files.ts';
 export type { DetectRecord } from './detect/node/record.ts';
 export { type DetectFilesOptions, type DetectFilesResult, detectFiles } from './detect/node/run.ts';
 export { fitFolder, type LinearRunOptions, type LinearRunResult } from './gan/node/linear-run.ts';

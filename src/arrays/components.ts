@@ -1,13 +1,16 @@
 /** Connected regions of binary maps, by union-find in two raster passes. */
 import { RgiError } from '../errors.ts';
 
+/** Which neighbours of a pixel belong to its region: the 4 beside it, or all 8 around it. */
 export type Connectivity = 4 | 8;
 
+/** Connected regions of a binary map, numbered from 1. */
 export interface Components {
   /** Per pixel 0 (background) or the region's number, from 1, in raster order of first pixels. */
   readonly labels: Int32Array;
   /** Pixels per region: `sizes[k]` of region k; `sizes[0]` counts the background. */
   readonly sizes: Int32Array;
+  /** Number of regions, the background not among them. */
   readonly count: number;
 }
 

@@ -22,12 +22,17 @@ import { surroundOf } from './surround.ts';
 import { withDefects } from './synthetic.ts';
 import { pixelThreshold, scoreThreshold } from './thresholds.ts';
 
+/** What `calibrate` is given: a generator, good pictures, and the rates of false alarms to aim at. */
 export interface CalibrationJob {
+  /** Name of the policy that is made: up to 40 letters, digits, - and _. */
   readonly name: string;
+  /** Restores the pictures; the policy belongs to it. */
   readonly generator: Generator;
+  /** Image [N,C,H,W] to latents: gives the start of each search, which then needs fewer steps. */
   readonly encoder?: Graph;
   /** The law of the latents: a Gaussian prior goes with a normal one only. */
   readonly law: LatentLaw;
+  /** 'object': whole pictures at the generator's size. 'tiles': overlapping tiles of pictures of any size. */
   readonly form: PolicySettings['form'];
   /** Tiles: pictures were made so many times smaller before they came here. */
   readonly scale: number;
@@ -42,8 +47,11 @@ export interface CalibrationJob {
   readonly groups?: readonly number[];
   /** Some that it has learnt from, for statistics per pixel. */
   readonly seen: readonly Image[];
+  /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. */
   readonly falseAlarms: PolicySettings['falseAlarms'];
+  /** Steps of each search; default 50 with an encoder, 400 without. */
   readonly steps?: number;
+  /** Whole number: the same seed and pictures give the same policy. */
   readonly seed: number;
   /** Goes into the policy: where the pictures are from. */
   readonly facts: Readonly<Record<string, unknown>>;
@@ -61,12 +69,15 @@ export interface Trial extends Compared {
   readonly inversion: InversionSettings;
 }
 
+/** What `calibrate` gives. */
 export interface Calibration {
+  /** The policy: how to invert, what to compare with, and the thresholds. */
   readonly policy: Policy;
   /** What was compared, best first. */
   readonly compared: readonly Trial[];
   /** The one that the policy stores: nearly the best, of those with the prior that was chosen. */
   readonly chosen: Trial;
+  /** Sentences that a user should read, for instance that there were few pictures. */
   readonly notes: readonly string[];
 }
 
@@ -96,6 +107,12 @@ const TOGETHER = 32;
 const STEPS = { started: 50, drawn: 400 } as const;
 const STARTS = 4;
 
+/**
+ * Makes a policy from good pictures alone. Settings are chosen by how well synthetic defects, drawn on good pictures,
+ * are found; thresholds are set on the same pictures without defects, each compared with statistics of the others only.
+ * Throws `RgiError('input')` for fewer than 8 unseen pictures, `RgiError('usage')` for a name that cannot be stored,
+ * the signal's reason where it is aborted.
+ */
 export async function calibrate(
   job: CalibrationJob,
   runtime: Runtime,

@@ -3,11 +3,13 @@ import { connectedComponents } from '../arrays/components.ts';
 import { type Box, type Image, type Mask, shapeOf } from '../images/image.ts';
 import { fillHoles, removeSmall } from '../images/morphology.ts';
 
+/** One region of an anomaly map above the threshold, with its bounding box in pixels. */
 export interface Defect extends Box {
   /** Pixels of the region. */
   readonly area: number;
   /** The map's largest value in it, and where. */
   readonly peak: number;
+  /** Row and column, from 0, of the largest value. */
   readonly at: { readonly y: number; readonly x: number };
 }
 

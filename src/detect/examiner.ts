@@ -11,6 +11,7 @@ import { openRestorer } from './restorer.ts';
 /** Version of how pictures are examined: raised whenever the same policy gives other maps or scores. */
 export const EXAMINE_RULES = 1;
 
+/** What was found on one picture. */
 export interface Examination {
   /** What a good picture would look like, [1,C,H,W]. */
   readonly restored: Image;
@@ -18,25 +19,38 @@ export interface Examination {
   readonly map: Image;
   /** See `imageScore`; in the map's units. */
   readonly score: number;
+  /** Is the score above the policy's image threshold? */
   readonly defective: boolean;
 }
 
+/** Inspects pictures by one policy. Holds compiled graphs and sessions until it is disposed of. */
 export interface Examiner {
   /** Pictures that should be given together. */
   readonly batch: number;
   /** Pictures [1,C,H,W] at the working size: the generator's for whole objects, any for tiles (made `scale` times smaller). */
   examine(images: readonly Image[], onDone?: (share: number) => void): Promise<Examination[]>;
+  /** Frees its sessions; it cannot be used afterwards. */
   dispose(): Promise<void>;
 }
 
+/** What `openExaminer` is given. */
 export interface ExaminerOptions {
+  /** The generator that the policy was made for. */
   readonly generator: Generator;
+  /** The encoder that the policy was made with, if any. */
   readonly encoder?: Graph;
+  /** From `calibrate`, `readPolicy` or `parsePolicy`. */
   readonly policy: Policy;
+  /** Pictures or tiles that are searched together; chosen by their size if not given. */
   readonly batch?: number;
+  /** Aborts the work: `examine` then throws the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Opens an examiner: the generator's step graph is compiled once, for all pictures. Throws `RgiError` where the
+ * generator does not fit the policy or cannot be differentiated.
+ */
 export async function openExaminer(options: ExaminerOptions, runtime: Runtime): Promise<Examiner> {
   const { policy, ...rest } = options;
   const { form, stride, inversion: settings, statistics, evidence, thresholds, scorePixels } = policy;

@@ -16,33 +16,42 @@ export interface Statistics {
 
 /** The part of a policy that is written into the model file (`rgi.policies`). */
 export interface PolicySettings {
+  /** Version of this form. */
   readonly format: 1;
   /** Whole objects at the generator's size, or tiles of a texture or large picture at its own (divided by `scale`). */
   readonly form: 'object' | 'tiles';
+  /** Tiles: pictures are made so many times smaller before they are inspected, 1 or more. Objects: 1. */
   readonly scale: number;
   /** Pixels from one tile to the next. */
   readonly stride: number;
+  /** The search: robust inversion with the exact mask (`RgiOptions`, preset 'fast'). */
   readonly inversion: {
     /** Residual, in grey levels, at which a pixel is masked: lambda (CONTRACT, Masks). */
     readonly thresholdGrey: number;
     /** Weight of the Gaussian prior, mean(z^2)/2. */
     readonly prior: number;
+    /** Steps of each search. */
     readonly steps: number;
     /** Searches per picture, where no encoder gives the start. */
     readonly starts: number;
   };
+  /** How a residual becomes an anomaly map. */
   readonly evidence: {
     /** Width (sigma, pixels) by which residuals are smoothed before they are compared with those of good pictures. */
     readonly blur: number;
     /** How maps of good pictures depend on how busy their surroundings (sigma `width`) are; absent where that is left out. */
     readonly surround?: {
+      /** Sigma of the Gaussian window over which activity is measured, pixels. */
       readonly width: number;
+      /** Activities at which `scale` was measured, ascending. */
       readonly activity: readonly number[];
+      /** Root mean square of good maps at such activities; maps are divided by it, linearly interpolated. */
       readonly scale: readonly number[];
     };
     /** Width by which the map is smoothed afterwards. */
     readonly smoothing: number;
   };
+  /** In the anomaly map's units (about 1 on good pixels): of a pixel, and of a picture's score. */
   readonly thresholds: { readonly pixel: number; readonly image: number };
   /** The rates that the thresholds were set for: of good pixels above, and of good pictures called defective. */
   readonly falseAlarms: { readonly pixel: number; readonly image: number };
@@ -54,14 +63,19 @@ export interface PolicySettings {
   readonly displayHigh: number;
   /** What it was made from; plain JSON. */
   readonly calibration: {
+    /** Good pictures used for calibration. */
     readonly pictures: number;
+    /** Of these, the ones that the generator has not learnt from. */
     readonly unseen: number;
     readonly [fact: string]: unknown;
   };
 }
 
+/** A named policy with its statistics: settings, thresholds, and what residuals of good pictures are like. */
 export interface Policy extends PolicySettings {
+  /** Letters, digits, - and _, up to 40; 'default' if none was chosen. */
   readonly name: string;
+  /** Mean and whitening of good residuals, per pixel or for all alike. */
   readonly statistics: Statistics;
 }
 

@@ -22,8 +22,11 @@ export type Fill =
   /** One value, or one per channel, in [-1,1]; default -1 (black). */
   | { readonly kind: 'constant'; readonly value?: number | readonly number[] };
 
+/** A corruption: where a picture is damaged, and by what values. */
 export interface Corruption {
+  /** Where: a shape, drawn anew for each picture. */
   readonly region: Region;
+  /** With what; default independent N(-1, 1) per channel, the paper's. */
   readonly fill?: Fill;
 }
 

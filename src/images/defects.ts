@@ -10,6 +10,7 @@ import { crack, type Layer, pit, scratch, stain } from './defect-layers.ts';
 import { type Image, imagesOf, shapeOf } from './image.ts';
 import { fillHoles } from './morphology.ts';
 
+/** The kinds of synthetic defects that `drawDefects` can draw. */
 export type DefectKind = 'scratch' | 'stain' | 'pit' | 'crack';
 
 const DRAWN: Readonly<Record<DefectKind, (height: number, width: number, random: Random) => Layer>> = {
@@ -19,6 +20,7 @@ const DRAWN: Readonly<Record<DefectKind, (height: number, width: number, random:
   crack,
 };
 
+/** All kinds of synthetic defects. */
 export const DEFECT_KINDS = Object.keys(DRAWN) as readonly DefectKind[];
 
 /** A pixel belongs to the defect where it changed by so much (mean over the channels): eight grey levels. */

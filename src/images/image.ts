@@ -18,13 +18,17 @@ export interface ImageShape {
 }
 
 export interface Size {
+  /** Rows, in pixels. */
   readonly height: number;
+  /** Columns, in pixels. */
   readonly width: number;
 }
 
 /** Rectangle of pixels. */
 export interface Box extends Size {
+  /** First row, from 0. */
   readonly top: number;
+  /** First column, from 0. */
   readonly left: number;
 }
 

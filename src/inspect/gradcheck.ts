@@ -26,30 +26,41 @@ const STEPS = 13;
 /** Recorded float64 gradients, away from kinks: relative, in the norm. */
 export const REFERENCE_TOLERANCE = 1e-4;
 
+/** One comparison of a gradient. */
 export interface GradcheckEntry {
+  /** Name of the tensor that the gradient is in, or of the output. */
   readonly tensor: string;
   /** 'output', 'reference KEY', 'along the gradient', or 'random direction N'. */
   readonly against: string;
   /** Relative error: of the norm (reference), or of a derivative over the gradient's norm (differences). */
   readonly error: number;
+  /** The largest relative error that passes. */
   readonly tolerance: number;
+  /** Is the error within the tolerance? */
   readonly passed: boolean;
 }
 
+/** All comparisons of one check. */
 export interface GradcheckResult {
+  /** Did all of them pass? */
   readonly passed: boolean;
+  /** One or more for each tensor, in the order in which they were asked for. */
   readonly entries: readonly GradcheckEntry[];
 }
 
+/** What `checkByDifferences` is given. */
 export interface DifferenceOptions {
   /** A value for every input of the graph; the point of the check. */
   readonly inputs: Tensors;
   /** Inputs and initialisers to check; default: the float inputs. */
   readonly wrt?: readonly string[];
+  /** Name of the output y of L = <g, y>; default: the graph's first. */
   readonly output?: string;
   /** Random directions per tensor, beside the gradient's own. Default 3. */
   readonly directions?: number;
+  /** Of g and the random directions; default 1. */
   readonly seed?: number;
+  /** Largest relative error that passes; default `DIFFERENCE_TOLERANCE`. */
   readonly tolerance?: number;
 }
 
@@ -94,6 +105,7 @@ export async function checkByDifferences(
   }
 }
 
+/** What `checkByReference` is given. */
 export interface ReferenceOptions {
   /** Arrays by key: the inputs (see `matchInputs`), `y`, `g`, and recorded gradients. Floats of any width. */
   readonly reference: Tensors;
@@ -101,7 +113,9 @@ export interface ReferenceOptions {
   readonly wrt?: ReadonlyMap<string, string>;
   /** Values of further inputs; those not given are looked up in the reference by name. */
   readonly inputs?: Tensors;
+  /** Name of the output y of L = <g, y>; default: the graph's first. */
   readonly output?: string;
+  /** Largest relative error that passes; default `REFERENCE_TOLERANCE`. */
   readonly tolerance?: number;
 }
 

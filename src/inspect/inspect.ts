@@ -13,6 +13,7 @@ import { furtherInputs, noPicture, openLatent, picturesToPictures } from './suit
 import { usualForm } from './usual-form.ts';
 import { brokenWeight } from './weights.ts';
 
+/** What `inspectModel` is told beside the model. */
 export interface InspectOptions {
   /** Values of inputs other than the latent. */
   readonly inputs?: ReadonlyMap<string, Tensor>;
@@ -26,6 +27,7 @@ export interface InspectOptions {
   readonly shape?: readonly number[];
   /** The picture's value range, where it is known. */
   readonly range?: ImageRange;
+  /** Of the latents at which the model is run; the facts hardly depend on it. */
   readonly seed?: number;
 }
 

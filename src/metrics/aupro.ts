@@ -7,6 +7,7 @@ import { argsort } from '../arrays/sort.ts';
 import { RgiError } from '../errors.ts';
 import { sameLength } from './overlap.ts';
 
+/** What `aupro` integrates, and what counts as one region. */
 export interface AuproOptions {
   /** False positive rate up to which the area is taken, and by which it is divided; in (0,1]. Default 0.3. */
   readonly limit?: number;

@@ -1,10 +1,15 @@
 /** Agreement of two binary masks. A value above 0.5 is positive: 0/1, 0/255 and booleans alike. */
 import { RgiError } from '../errors.ts';
 
+/** Numbers of pixels by what they are and what they were predicted to be. */
 export interface Confusion {
+  /** Positive in both. */
   readonly truePositives: number;
+  /** Predicted positive, in truth negative. */
   readonly falsePositives: number;
+  /** Predicted negative, in truth positive. */
   readonly falseNegatives: number;
+  /** Negative in both. */
   readonly trueNegatives: number;
 }
 

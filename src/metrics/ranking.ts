@@ -50,8 +50,11 @@ export function averagePrecision(labels: ArrayLike<number>, scores: ArrayLike<nu
   return sum / positives;
 }
 
+/** A Dice coefficient and the threshold that gives it. */
 export interface BestDice {
+  /** 0 to 1. */
   readonly dice: number;
+  /** Scores at or above it are predicted positive; infinite where predicting nothing is best. */
   readonly threshold: number;
 }
 

@@ -5,6 +5,7 @@
 import type { Attribute, Attributes, Graph, Node, ValueInfo } from './graph.ts';
 import { type ElementType, float32, ints, scalar, type Tensor, tensorOf } from './tensor.ts';
 
+/** Name of a value of the graph. */
 export type Value = string;
 
 type AttributeInput = number | string | readonly number[] | Attribute;
@@ -27,8 +28,14 @@ export interface ResizeOptions {
   readonly nearest_mode?: string;
 }
 
+/**
+ * Builds a graph node by node. The methods named as ONNX operators emit that operator of opset 20, with its inputs in
+ * its own order (https://onnx.ai/onnx/operators/), and return the name of the value made; shapes are not checked here.
+ */
 export class GraphBuilder {
+  /** The nodes made so far, in topological order. */
   readonly nodes: Node[] = [];
+  /** The constants made so far, by name. */
   readonly initializers = new Map<string, Tensor>();
   private readonly taken = new Set<string>();
   private readonly counters = new Map<string, number>();
@@ -89,6 +96,7 @@ export class GraphBuilder {
     return name;
   }
 
+  /** Adds a constant under a name of its own; `constant` shares equal ones. */
   initializer(name: Value, tensor: Tensor): Value {
     this.taken.add(name);
     this.initializers.set(name, tensor);
@@ -110,6 +118,7 @@ export class GraphBuilder {
     return this.constant(tensorOf('int64', [value], []), 'int');
   }
 
+  /** float32 constant; without `dims` a vector. */
   floats(values: ArrayLike<number>, dims?: readonly number[]): Value {
     return this.constant(float32(values, dims), 'floats');
   }

@@ -7,57 +7,84 @@ import type { ElementType, Tensor, TensorType } from './tensor.ts';
 /** The one opset used inside. 20 has every operator form we emit, and every execution provider registers it. */
 export const WORKING_OPSET = 20;
 
+/** The value of a node's attribute, with its kind. */
 export type Attribute =
+  /** A whole number, within 2^53. */
   | { readonly kind: 'int'; readonly value: number }
+  /** A number; stored in 32 bits. */
   | { readonly kind: 'float'; readonly value: number }
+  /** A text (UTF-8). */
   | { readonly kind: 'string'; readonly value: string }
+  /** Whole numbers, within 2^53. */
   | { readonly kind: 'ints'; readonly value: readonly number[] }
+  /** Numbers; stored in 32 bits. */
   | { readonly kind: 'floats'; readonly value: readonly number[] }
+  /** Texts. */
   | { readonly kind: 'strings'; readonly value: readonly string[] }
+  /** A constant. */
   | { readonly kind: 'tensor'; readonly value: Tensor }
+  /** A subgraph: a branch of If, the body of Loop or Scan. */
   | { readonly kind: 'graph'; readonly value: Graph };
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
+/** One application of an operator. */
 export interface Node {
+  /** ONNX name of the operator, for instance 'Conv'. */
   readonly operator: string;
   /** '' is the standard domain. */
   readonly domain: string;
+  /** For messages; may be empty, and need not be unique. */
   readonly name: string;
   /** Value names; '' is an input left out. */
   readonly inputs: readonly string[];
   /** Value names; '' is an output not asked for. */
   readonly outputs: readonly string[];
+  /** By name; those left out have the operator's defaults. */
   readonly attributes: Attributes;
 }
 
 /** A graph input or output as declared: a dimension is a number, or a name where it is symbolic or unknown. */
 export interface ValueInfo {
+  /** Name of the value; feeds and results go by it. */
   readonly name: string;
+  /** Element type. */
   readonly type: ElementType;
+  /** One entry per axis; [] is a scalar. */
   readonly dims: readonly (number | string)[];
   /** What the file did not say; `type` is float32 and `dims` empty there, and neither is written. */
   readonly undeclared?: 'type' | 'shape';
 }
 
+/** A computation: nodes in topological order between named inputs and outputs. */
 export interface Graph {
+  /** For messages; means nothing else. */
   readonly name: string;
+  /** What has to be fed; initialisers are not among them. */
   readonly inputs: readonly ValueInfo[];
+  /** What is returned. */
   readonly outputs: readonly ValueInfo[];
+  /** Constants and weights, by name. */
   readonly initializers: ReadonlyMap<string, Tensor>;
+  /** In topological order. */
   readonly nodes: readonly Node[];
 }
 
 /** A graph whose every value has a known element type and static shape (made by `specialise`). */
 export interface StaticGraph extends Graph {
+  /** Type and shape of every value, by name. */
   readonly types: ReadonlyMap<string, TensorType>;
 }
 
+/** A model as it was read from its file. */
 export interface Model {
+  /** The computation, in the working opset. */
   readonly graph: Graph;
   /** The opset of the file it was read from; the graph itself is in `WORKING_OPSET`. */
   readonly sourceOpset: number;
+  /** The tool that wrote the file, as it names itself; may be empty. */
   readonly producer: string;
+  /** The file's metadata entries; ours begin with 'rgi.'. */
   readonly metadata: ReadonlyMap<string, string>;
   /** What the reader changed that a user should know (float16 widened, random nodes, ...). */
   readonly notes: readonly string[];

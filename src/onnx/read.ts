@@ -13,7 +13,9 @@ import { kindOfFile } from './other-formats.ts';
 import { withoutSequences } from './sequences.ts';
 import { validateGraph } from './validate.ts';
 
+/** The oldest opset of the standard domain that `readModel` takes. */
 export const OLDEST_OPSET = 9;
+/** The newest opset of the standard domain that `readModel` takes. */
 export const NEWEST_OPSET = 22;
 
 /**

@@ -16,17 +16,24 @@ export interface TensorData {
   readonly bool: Uint8Array;
 }
 
+/** Names of the element types of tensors. */
 export type ElementType = keyof TensorData;
 
+/** A tensor in memory, row-major. */
 export interface Tensor<T extends ElementType = ElementType> {
+  /** Element type. */
   readonly type: T;
+  /** Sizes of the axes; [] is a scalar. */
   readonly dims: readonly number[];
+  /** The elements, as many as the product of `dims`; bool as 0 and 1, float16 as its bits. */
   readonly data: TensorData[T];
 }
 
 /** Element type and static shape of a value. */
 export interface TensorType {
+  /** Element type. */
   readonly type: ElementType;
+  /** Sizes of the axes; [] is a scalar. */
   readonly dims: readonly number[];
 }
 
@@ -76,6 +83,10 @@ export function tensorOf<T extends ElementType>(
   return tensor;
 }
 
+/**
+ * A float32 tensor; without `dims` a vector. A Float32Array is taken over, not copied. Throws `RgiError('input')` where
+ * the values do not fill `dims`.
+ */
 export function float32(values: ArrayLike<number>, dims?: readonly number[]): Tensor<'float32'> {
   if (values instanceof Float32Array && (!dims || sizeOf(dims) === values.length)) {
     return { type: 'float32', dims: dims ? [...dims] : [values.length], data: values };

@@ -6,15 +6,19 @@
 import type { Graph, Node } from '../onnx/graph.ts';
 import { ints, isFloat, type Tensor } from '../onnx/tensor.ts';
 
+/** An initialiser that holds the values of another. */
 export interface TiedCopy {
+  /** Name of the initialiser. */
   readonly name: string;
   /** The copy is the original transposed by this permutation of its axes, then reshaped to the copy's own shape. */
   readonly permutation: readonly number[];
 }
 
+/** Initialisers that are copies of one weight. */
 export interface TiedGroup {
   /** The initialiser with the most axes; of several the first. */
   readonly original: string;
+  /** The others. */
   readonly copies: readonly TiedCopy[];
 }
 

@@ -5,6 +5,7 @@
 import { type Graph, intAttribute, type Node } from '../onnx/graph.ts';
 import { isFloat, numbersOf, type Tensor } from '../onnx/tensor.ts';
 
+/** What `trainableWeights` leaves out. */
 export interface TrainableOptions {
   /** Leaves out initialisers of fewer axes; 2 is what the reference's traces tune. Default 0. */
   readonly minimumRank?: number;

@@ -5,21 +5,31 @@
 import type { Evaluate, Graph } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 
+/** Where graphs are computed. */
 export type Device = 'cpu' | 'webgpu' | 'cuda' | 'coreml' | 'dml';
 
+/** All devices by name; which of them can be used here, `probeDevices` of `rgi/node` tells. */
 export const DEVICES: readonly Device[] = ['cpu', 'webgpu', 'cuda', 'coreml', 'dml'];
 
+/** How a session is opened. */
 export interface SessionOptions {
   /** 'none' keeps every node as written: used where every intermediate value is an output. */
   readonly optimise?: 'all' | 'none';
 }
 
+/** Tensors by the names of the graph's values. */
 export type Tensors = ReadonlyMap<string, Tensor>;
 
+/** ONNX Runtime on one device. */
 export interface Runtime {
+  /** The device that it computes on. */
   readonly device: Device;
   /** ONNX Runtime's version. */
   readonly version: string;
+  /**
+   * Opens a model given as the bytes of an ONNX file. Throws `RgiError('runtime')` where ONNX Runtime refuses it,
+   * `RgiError('device')` where the device cannot be had.
+   */
   session(model: Uint8Array, options?: SessionOptions): Promise<Session>;
   /**
    * A graph that maps a state to the next one: output `next/NAME` feeds input `NAME` of the following step. The state
@@ -27,15 +37,19 @@ export interface Runtime {
    * values, of `fixed` the inputs that never change; every other input is given at each step.
    */
   loop(model: Uint8Array, state: Tensors, fixed: Tensors): Promise<Loop>;
+  /** Ends it, with the thread of its own if it has one. */
   dispose(): Promise<void>;
 }
 
+/** An opened model. */
 export interface Session {
   /** Feeds every input; returns the wanted outputs (all if not given). */
   run(feeds: Tensors, wanted?: readonly string[]): Promise<Map<string, Tensor>>;
+  /** Frees its memory; it cannot be used afterwards. */
   dispose(): Promise<void>;
 }
 
+/** A graph that is run again and again on its own results. */
 export interface Loop {
   /** One step; returns the observed (non-state) outputs. */
   step(feeds: Tensors): Promise<Map<string, Tensor>>;
@@ -45,6 +59,7 @@ export interface Loop {
   write(state: Tensors): Promise<void>;
   /** Replaces fixed inputs. */
   fix(fixed: Tensors): Promise<void>;
+  /** Frees its memory; it cannot be used afterwards. */
   dispose(): Promise<void>;
 }
 

@@ -36,6 +36,7 @@ export interface TuningPlan {
   readonly count: number;
 }
 
+/** What one cell computes: a path of thresholds towards 0, or R-RGI over steps of the weights. */
 export type Plan = PathPlan | TuningPlan;
 
 /** The paper's values N(-1,1) in three kinds of region. */

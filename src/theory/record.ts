@@ -10,6 +10,7 @@ export type PathExperiment = 'path' | 'fraction' | 'weak' | 'gap' | 'pictures' |
 /** tuning: R-RGI against the number of steps in which the generator's weights move. */
 export type Experiment = PathExperiment | 'tuning';
 
+/** All experiments, in the order in which they are run. */
 export const EXPERIMENTS: readonly Experiment[] = [
   'path',
   'fraction',
@@ -87,25 +88,37 @@ export interface TuningPoint {
   readonly toCorruption: readonly number[];
 }
 
+/** The results of one experiment on one case. */
 export type Cell = PathCell | TuningCell;
 
 /** Which of z can be found at all. */
 export interface Invariance {
   /** G(2z) = G(z): only z's direction counts. */
   readonly scale: boolean;
+  /** The same as a sentence for a reader. */
   readonly sentence: string;
 }
 
+/** What `theory.json` holds. */
 export interface Theory {
+  /** Version of this form. */
   readonly format: 1;
+  /** Have all planned cells been computed? */
   readonly complete: boolean;
+  /** The command that was run. */
   readonly command: string;
+  /** Of rgi, ONNX Runtime and Node, by name. */
   readonly versions: Readonly<Record<string, string>>;
+  /** The device that computed it. */
   readonly device: string;
   /** Everything the numbers depend on. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Which of z can be found at all with this generator. */
   readonly invariance: Invariance;
+  /** Sentences that a reader should know. */
   readonly notes: readonly string[];
+  /** Of the last run: those before it, which it resumed, are not counted. */
   readonly seconds: number;
+  /** In the order in which they were computed. */
   readonly cells: readonly Cell[];
 }

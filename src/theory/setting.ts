@@ -10,19 +10,25 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { generateImages } from './measure.ts';
 import type { Invariance } from './record.ts';
 
+/** What all cells of a run share. */
 export interface Setting {
+  /** The generator whose latents are to be found again. */
   readonly generator: Generator;
+  /** From `findInvariance`. */
   readonly invariance: Invariance;
   /** z* and G(z*) of as many latents as any cell needs. */
   readonly latents: ReadonlyMap<string, Tensor>;
+  /** G(z*) [n,C,H,W] in [-1,1]. */
   readonly clean: Image;
   /** Clean pictures that were given, [n,C,H,W]. */
   readonly pictures?: Image;
+  /** Whole number: draws z*, corruptions and starts. */
   readonly seed: number;
   /** Steps at each threshold. */
   readonly steps: number;
   /** Searches per picture beside the one that begins at z*, and random latents they are chosen from. */
   readonly starts: number;
+  /** Random latents from which the starts are chosen. */
   readonly pool: number;
 }
 

@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Calibration, calibrate } from '../../src/detect/calibrate.ts';
 import { findDefects } from '../../src/detect/defects.ts';
 import { openExaminer } from '../../src/detect/examiner.ts';
-import { policyNames, readPolicy, statisticsFile, writePolicy } from '../../src/detect/node/policy-files.ts';
+import { readPolicy, statisticsFile, writePolicy } from '../../src/detect/node/policy-files.ts';
 import { openRestorer } from '../../src/detect/restorer.ts';
+import { parsePolicy, policyNames } from '../../src/detect/stored-policy.ts';
 import { withDefects } from '../../src/detect/synthetic.ts';
 import type { Image } from '../../src/images/image.ts';
 import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
@@ -130,6 +131,8 @@ describe('policies on disk', () => {
     expect(model.metadata.get('rgi.role')).toBe('"generator"');
     expect(policyNames(model)).toEqual(['default', 'strict']);
     expect(await readPolicy(file, model)).toEqual(policy);
+    expect(await parsePolicy(model, await readFile(statisticsFile(file)))).toEqual(policy);
+    await expect(parsePolicy(model, new Uint8Array(4))).rejects.toThrow(/^The archive of statistics: /);
     expect((await readPolicy(file, model, 'strict')).thresholds).toEqual({ pixel: 7, image: 9 });
     await expect(readPolicy(file, model, 'loose')).rejects.toThrow(
       `${file} has no policy 'loose'; it has 'default', 'strict'. 'rgi calibrate GOOD_FOLDER --generator ${file} --name loose' makes one.`,

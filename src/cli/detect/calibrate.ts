@@ -3,8 +3,9 @@
 import type { Command } from 'commander';
 import { type Calibration, calibrate } from '../../detect/calibrate.ts';
 import { loadGoodPictures } from '../../detect/node/good-pictures.ts';
-import { DEFAULT_POLICY, writePolicy } from '../../detect/node/policy-files.ts';
+import { writePolicy } from '../../detect/node/policy-files.ts';
 import { checkPolicyName, settingsOf } from '../../detect/policy.ts';
+import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
 import type { EncoderFlags } from '../../models/node/encoder.ts';
 import { openProduct, type ProductModel } from '../../models/node/product.ts';

@@ -1,6 +1,6 @@
 /** `rgi detect`: its options. */
 import type { Command } from 'commander';
-import { DEFAULT_POLICY } from '../../detect/node/policy-files.ts';
+import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import type { EncoderFlags } from '../../models/node/encoder.ts';
 import { count } from '../arguments.ts';
 import { addText } from '../help.ts';

@@ -22,6 +22,10 @@ const trainingSchema = z.looseObject({
   source: z.looseObject({ kind: z.enum(['object', 'crops']), scale: z.number().min(1), seen: z.string() }),
 });
 
+/**
+ * What `rgi train` has noted in a model (`rgi.training`): whole pictures or crops, their scale, and the digests of the
+ * pictures learnt from. Undefined for a model of another tool.
+ */
 export function trainingSource({ metadata }: Pick<Model, 'metadata'>): TrainingSource | undefined {
   try {
     const parsed = trainingSchema.safeParse(JSON.parse(metadata.get('rgi.training') ?? 'null'));

@@ -13,19 +13,26 @@ import { drawSamples, measureNetworks } from './measure.ts';
 import type { RunOptions } from './options.ts';
 import { refuseUnfinished } from './run.ts';
 
+/** What `fitFolder` is given; the fields are those of `RunOptions`. */
 export interface LinearRunOptions
   extends Pick<RunOptions, 'folder' | 'out' | 'data' | 'held' | 'half' | 'licence' | 'signal' | 'onEvent'> {
   /** Components; default see `componentsFor`. */
   readonly latent?: number;
+  /** Whole number, default 0: chooses held-out pictures, crops and samples. */
   readonly seed?: number;
 }
 
+/** What `fitFolder` has made and measured. */
 export interface LinearRunResult {
+  /** How well held-out pictures are restored by the new generator. */
   readonly coverage: CoveragePoint;
   /** The share of the pictures' variance that the components hold. */
   readonly explained: number;
+  /** The pictures used: their number, size, channels, and how many are held out. */
   readonly data: DataFacts;
+  /** Of the whole run. */
   readonly seconds: number;
+  /** The files written: models, record, samples. */
   readonly files: readonly string[];
   /** Samples, pictures held out and the spectrum, as one HTML file. */
   readonly page: string;

@@ -93,6 +93,10 @@ export async function encodePng(image: Image): Promise<Uint8Array> {
   );
 }
 
+/**
+ * Writes one picture [1,C,H,W] or [C,H,W] in [-1,1], C = 1 or 3, as an 8-bit PNG; values beyond are clipped. The file
+ * is replaced as a whole or not at all. Throws `RgiError('input')` for another number of channels.
+ */
 export async function writePicture(file: string, image: Image): Promise<void> {
   await writeFileAtomic(file, await encodePng(image));
 }
@@ -102,6 +106,7 @@ export async function writeMask(file: string, mask: Mask): Promise<void> {
   await writePicture(file, maskToImage(mask));
 }
 
+/** Writes a tensor as `.npy`, in its own element type. The file is replaced as a whole or not at all. */
 export async function writeNpyFile(file: string, tensor: Tensor): Promise<void> {
   await writeFileAtomic(file, writeNpy(tensor));
 }

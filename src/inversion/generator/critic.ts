@@ -9,6 +9,7 @@ import type { Graph } from '../../onnx/graph.ts';
 import { producersOf } from '../../onnx/graph.ts';
 import { appendGraph } from '../../onnx/merge.ts';
 
+/** A second network that looks at pictures [N,C,H,W] in [-1,1], as fragments of a graph (`criticOf`). */
 export interface Critic {
   /** D's scalar per image, [N]; larger = more real. */
   score(b: GraphBuilder, image: Value, batch: number): Value;

@@ -16,22 +16,31 @@ import { drawLatent, LAW_MOMENTS, type LatentLaw, type Moments, momentsOf } from
 
 export type { LatentLaw } from './latent-law.ts';
 
+/** An unknown of a generator. */
 export interface Latent {
+  /** Name of the graph's input. */
   readonly name: string;
   /** Shape of one image's latent, without the batch axis. */
   readonly dims: readonly number[];
 }
 
+/**
+ * A generator ready to be inverted: pictures in [-1,1], the shapes and the law of its latents known (`openGenerator`).
+ */
 export interface Generator {
   /** Maps the latents to `output`; every other input is a constant in it. */
   readonly graph: Graph;
   /** Name of the image output: float32 [N,C,H,W] in about [-1,1]. */
   readonly output: string;
+  /** The unknowns, in the order of the graph's inputs. */
   readonly latents: readonly Latent[];
   /** Of each latent's numbers, by name: what their prior knows of them. */
   readonly moments: ReadonlyMap<string, Moments>;
+  /** C of the output [N,C,H,W]. */
   readonly channels: number;
+  /** H, in pixels. */
   readonly height: number;
+  /** W, in pixels. */
   readonly width: number;
   /** The batch sizes it accepts: any, or the one baked into it. */
   readonly batch: number | 'any';
@@ -41,12 +50,15 @@ export interface Generator {
   draw(count: number, random: Random): Promise<Map<string, Tensor>>;
 }
 
+/** What `openGenerator` is told beside the graph; every field has a default. */
 export interface GeneratorOptions {
   /** Names of the unknowns; default: the float inputs that are not fixed. */
   readonly latents?: readonly string[];
+  /** The law of the latents; default 'normal', N(0,1). */
   readonly law?: LatentLaw;
   /** Values of other inputs, by name. */
   readonly fixed?: ReadonlyMap<string, Tensor>;
+  /** Name of the picture output; default: the first. */
   readonly output?: string;
 }
 

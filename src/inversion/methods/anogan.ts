@@ -6,19 +6,27 @@ import { ADAM, constantControls, type Formulation, type LossTerm } from '../spec
 import type { Method } from '../spec/method.ts';
 import { PAPER, PAPER_RATES, paperStart } from './presets.ts';
 
+/** What `anogan` is given. */
 export interface AnoganOptions {
   /** 'original': residual and feature loss; 'rgi': as run in RGI's comparison (squared residual, critic's scalar). */
   readonly recipe: 'original' | 'rgi';
   /** Layers of the discriminator that give the features; none = no discriminator. */
   readonly layers: readonly string[];
+  /** Is a discriminator given? The recipe 'rgi' then adds its score as a prior; default false. */
   readonly critic?: boolean;
+  /** Steps of Adam; default 500 (the paper's) for 'original', 2000 for 'rgi'. */
   readonly steps?: number;
+  /** Of the starts; default 0. */
   readonly seed?: number;
 }
 
 /** Weight of the feature loss, as in the paper. */
 const FEATURE_SHARE = 0.1;
 
+/**
+ * AnoGAN (Schlegl et al., "Unsupervised anomaly detection with generative adversarial networks to guide marker
+ * discovery", IPMI 2017): searches z by a residual and a discrimination loss; nothing is masked.
+ */
 export function anogan(options: AnoganOptions): Method {
   const original = options.recipe === 'original';
   const paper = PAPER['paper-detect'];

@@ -7,9 +7,11 @@ import { ADAM, type Controls, type Formulation, type LossTerm } from '../spec/fo
 import type { Method } from '../spec/method.ts';
 import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
+/** What `dgp` is given. */
 export interface DgpOptions {
   /** 'original': the authors' inpainting settings; 'rgi': RGI's "Pan": the R-RGI loop, L1, true mask. */
   readonly recipe: 'original' | 'rgi';
+  /** Whose steps and rates the recipe 'rgi' takes; 'original' has its own. */
   readonly preset: PaperPreset;
   /** Weights of G by depth, shallow first. */
   readonly weightGroups: readonly (readonly string[])[];
@@ -17,9 +19,13 @@ export interface DgpOptions {
   readonly layers: readonly string[];
   /** Groups tuned in each of the five stages; the authors' inpainting unlocks all from the start. */
   readonly unlocked?: readonly number[];
+  /** Is a discriminator given? The recipe 'rgi' then adds its score as a prior; default false. */
   readonly critic?: boolean;
+  /** Steps in all; default the recipe's. */
   readonly steps?: number;
+  /** Recipe 'rgi': the step from which the weights move; default the preset's. */
   readonly weightsFrom?: number;
+  /** Of the starts; default 0. */
   readonly seed?: number;
 }
 
@@ -33,6 +39,10 @@ const STAGES = {
 
 const STAGE_STEPS = 200;
 
+/**
+ * DGP (Pan et al., "Exploiting deep generative prior for versatile image restoration and manipulation", ECCV 2020):
+ * searches z and the generator's weights with the true mask. One picture at a time.
+ */
 export function dgp(options: DgpOptions): Method {
   return options.recipe === 'original' ? original(options) : simplified(options);
 }

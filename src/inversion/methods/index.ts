@@ -15,25 +15,41 @@ import { yeh } from './yeh.ts';
 
 /** Every option of every method; what is not given takes the preset's value. Plain data: it goes into the manifest. */
 export interface MethodOptions {
+  /** Which method. */
   readonly method: MethodName;
+  /** Default 'fast' ('best' of rrgi, a paper's of the others). */
   readonly preset?: Preset;
+  /** Of yeh, dgp and anogan: their authors' settings, or as simplified in RGI's comparison. */
   readonly recipe?: 'original' | 'rgi';
+  /** The pixel loss of L_rec. */
   readonly loss?: 'l1' | 'l2' | 'huber';
   /** Where Huber's loss turns linear, in grey levels. */
   readonly huberGrey?: number;
+  /** Are losses and ||M||_1 summed over an image, or averaged? Default 'sum'. */
   readonly reduction?: Reduction;
+  /** Of rgi and rrgi: a variable with an Adam of its own, unbounded or kept in [0,1], or the exact minimiser. */
   readonly maskForm?: 'free' | 'clipped' | 'exact';
+  /** Weight of ||M||_1 in the loss's units; not together with `thresholdGrey`. */
   readonly lambda?: number;
+  /** The same as the residual, in grey levels, at which a pixel starts to be masked. */
   readonly thresholdGrey?: number;
+  /** Steps in all. */
   readonly steps?: number;
+  /** Searches per picture that compete. */
   readonly starts?: number;
+  /** Random latents from which the starts are chosen. */
   readonly pool?: number;
+  /** Of the starts; default 0. */
   readonly seed?: number;
+  /** Rate of z's optimiser; for L-BFGS the longest move of a step, root mean square over z. */
   readonly latentRate?: number;
+  /** Rate of a free mask's Adam. */
   readonly maskRate?: number;
+  /** Rate of the weights' Adam (rrgi). */
   readonly weightRate?: number;
   /** Names of weights to tune (R-RGI, DGP); default: all weights and biases. */
   readonly weights?: readonly string[];
+  /** Of yeh: the weight of known pixels, see `YehOptions`. */
   readonly importance?: 'none' | 'released' | 'described';
   /** Weight of the Gaussian prior on z. */
   readonly latentPrior?: number;
@@ -43,12 +59,17 @@ export interface MethodOptions {
   readonly featureLayers?: readonly string[];
   /** Weight of the distance of features in L_rec beside the pixel loss (RGI, R-RGI, invert). */
   readonly featureWeight?: number;
+  /** Distance of the features: sum of absolute or of squared differences. */
   readonly featureDistance?: 'l1' | 'l2';
 }
 
+/** What the methods need to know of the networks and the pictures. */
 export interface MethodContext {
+  /** Channels of the pictures. */
   readonly channels: number;
+  /** Its weights are those that rrgi and dgp may tune. */
   readonly generator: Graph;
+  /** Is the true mask given? */
   readonly masked: boolean;
   /** Is a discriminator given? */
   readonly critic: boolean;

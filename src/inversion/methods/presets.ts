@@ -5,19 +5,26 @@
 import type { PixelTerm } from '../spec/formulation.ts';
 import type { StartRule } from '../spec/start-rule.ts';
 
+/** The authors' released settings: for CelebA, for cars, for anomalies. */
 export type PaperPreset = 'paper' | 'paper-l1' | 'paper-detect';
 
 /** `fast` is our RGI, the default; `best` is our R-RGI, which begins with the same search. */
 export type OwnPreset = 'fast' | 'best';
+/** All presets of rgi and rrgi by name. */
 export type Preset = OwnPreset | PaperPreset;
 
+/** All presets, ours first. */
 export const PRESETS: readonly Preset[] = ['fast', 'best', 'paper', 'paper-l1', 'paper-detect'];
 
+/** The numbers of one of the authors' recipes. */
 export interface PaperSettings {
+  /** The pixel loss, summed over the image. */
   readonly loss: PixelTerm;
+  /** Weight of ||M||_1, per channel of a three-channel mask. */
   readonly lambda: number;
   /** M starts from ones (everything suspect) or zeros */
   readonly initialMask: number;
+  /** Steps of Adam in all. */
   readonly steps: number;
   /** R-RGI: the step from which theta moves */
   readonly weightsFrom: number;
@@ -27,6 +34,7 @@ export interface PaperSettings {
   readonly critic: number;
 }
 
+/** The authors' recipes, from their released code. */
 export const PAPER: Readonly<Record<PaperPreset, PaperSettings>> = {
   paper: {
     loss: { kind: 'l2', weight: 1 },

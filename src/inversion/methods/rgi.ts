@@ -21,31 +21,46 @@ import type { Method, Stage } from '../spec/method.ts';
 import { continuation, robustStart } from './continuation.ts';
 import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
+/** What `rgi` is given. */
 export interface RgiOptions {
+  /**
+   * 'fast': our default. 'paper', 'paper-l1', 'paper-detect': the authors' released settings for CelebA, cars,
+   * anomalies.
+   */
   readonly preset: 'fast' | PaperPreset;
   /** Channels of the image: converts thresholds. */
   readonly channels: number;
   /** The weight of ||M||_1; `thresholdGrey` says the same as a residual in grey levels, per channel. */
   readonly lambda?: number;
+  /** Residual at which a pixel starts to be masked, in grey levels; measured on each picture if not given. */
   readonly thresholdGrey?: number;
   /** The true mask is given: RGI's oracle. */
   readonly masked?: boolean;
+  /** The pixel loss; default squared error ('fast') or the preset's. */
   readonly loss?: PixelTerm;
   /** Terms of L_rec beside `loss`, each with its weight: features; with a free mask also pixel losses. */
   readonly extraLoss?: readonly LossTerm[];
+  /** Are losses and ||M||_1 summed over an image, or averaged? Default 'sum'. */
   readonly reduction?: Reduction;
+  /** The form of M in place of the preset's. */
   readonly mask?: MaskForm;
+  /** Steps in all; default 140 ('fast') or the preset's. */
   readonly steps?: number;
   /** Searches per image that compete, and random latents looked at before (default preset). */
   readonly starts?: number;
+  /** Random latents from which the starts are chosen; default 1000 ('fast'). */
   readonly pool?: number;
+  /** Rate of z's Adam (paper presets); longest move of a step of L-BFGS ('fast'). */
   readonly latentRate?: number;
+  /** Rate of the free mask's Adam (paper presets). */
   readonly maskRate?: number;
+  /** Of the starts; default 0. */
   readonly seed?: number;
   /** Is a discriminator given? Without, the paper's critic term is off. */
   readonly critic?: boolean;
   /** How much a pixel's neighbours say about its mask, 0 to 1 (default preset). */
   readonly coherence?: number;
+  /** Priors on z and G(z) in place of the preset's. */
   readonly priors?: readonly Prior[];
 }
 
@@ -63,6 +78,10 @@ export const FAST = {
 /** Our default's prior of the latents. */
 export const LATENT_PRIOR: Prior = { kind: 'latent', weight: 1 };
 
+/**
+ * RGI (Mou et al., "RGI: Robust GAN-inversion for mask-free image restoration and unsupervised pixel-wise anomaly
+ * detection", ICLR 2023): searches z and the mask M of what is corrupted together.
+ */
 export function rgi(options: RgiOptions): Method {
   const { preset } = options;
   return isOwnPreset(preset) ? ours(options) : paper(options, preset);

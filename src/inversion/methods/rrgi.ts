@@ -12,10 +12,13 @@ import { cosineDecay } from './continuation.ts';
 import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset } from './presets.ts';
 import { type RgiOptions, rgi } from './rgi.ts';
 
+/** What `rrgi` is given. */
 export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
+  /** 'best': our default. 'paper', 'paper-l1', 'paper-detect': the authors' released settings. */
   readonly preset: 'best' | PaperPreset;
   /** Names of the weights of G to tune. */
   readonly weights: readonly string[];
+  /** Rate of the weights' Adam; default 1e-4 ('best') or the recipe's. */
   readonly weightRate?: number;
   /** The step from which theta moves (paper presets). */
   readonly weightsFrom?: number;
@@ -26,6 +29,10 @@ export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
 /** Our default: how long and how fast theta moves. */
 export const FAST_WEIGHTS = { steps: 50, rate: 1e-4, latentRate: 0.01 } as const;
 
+/**
+ * R-RGI (Mou et al., ICLR 2023): RGI, and then the generator's weights move too. One picture at a time from there on.
+ * Throws `RgiError('usage')` for several starts with a paper's preset.
+ */
 export function rrgi(options: RrgiOptions): Method {
   const { preset } = options;
   if (!isOwnPreset(preset) && (options.starts ?? 1) > 1) {

@@ -9,9 +9,11 @@ import { ADAM, constantControls, type Formulation } from '../spec/formulation.ts
 import type { Method } from '../spec/method.ts';
 import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
+/** What `yeh` is given. */
 export interface YehOptions {
   /** 'original': the authors' released settings; 'rgi': as simplified in RGI's comparison. */
   readonly recipe: 'original' | 'rgi';
+  /** Whose steps and rates the recipe 'rgi' takes. */
   readonly preset: PaperPreset;
   /** With the true mask? */
   readonly masked: boolean;
@@ -20,13 +22,20 @@ export interface YehOptions {
    * hole); 'described' = mean of the hole over it (as in the paper's text: more next to the hole).
    */
   readonly importance?: 'none' | 'released' | 'described';
+  /** Is a discriminator given? It then gives the prior loss; default false. */
   readonly critic?: boolean;
+  /** Steps of the optimiser; default the recipe's. */
   readonly steps?: number;
+  /** Of the starts; default 0. */
   readonly seed?: number;
 }
 
 const WINDOW = 7;
 
+/**
+ * Yeh et al., "Semantic image inpainting with deep generative models", CVPR 2017: searches z by the known pixels
+ * (`importance` weights them by their distance from the hole) and a discriminator's judgement.
+ */
 export function yeh(options: YehOptions): Method {
   const original = options.recipe === 'original';
   const importance = options.importance ?? (original ? 'released' : 'none');

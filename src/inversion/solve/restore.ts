@@ -34,8 +34,11 @@ import type { Inversion } from './solver.ts';
 /** Version of what a restoration is made by: raised whenever the same settings give other pictures. */
 export const RESTORE_RULES = 1;
 
+/** What `restoreImages` is given. */
 export interface RestoreJob {
+  /** From `openGenerator`; the pictures have its channels and size. */
   readonly generator: Generator;
+  /** From `rgi`, `rrgi`, ... or `buildMethod`. */
   readonly method: Method;
   /** Pictures [n,C,H,W] in [-1,1]. */
   readonly images: Image;
@@ -46,6 +49,7 @@ export interface RestoreJob {
    * threshold is chosen; no mask that is found tells it.
    */
   readonly outside?: Mask;
+  /** For methods whose formulation asks a second network (`criticOf`). */
   readonly critic?: Critic;
   /** Shared with other jobs of the same generator, method and critic; a job shares among its own batches anyway. */
   readonly reuse?: Reuse;
@@ -53,14 +57,17 @@ export interface RestoreJob {
   readonly batch?: number;
   /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. */
   readonly thresholdGrey: number;
+  /** How the composite joins G(z) and the picture: gradients matched ('poisson'), a soft rim, or none. */
   readonly blend?: 'poisson' | 'feather' | 'none';
   /** The composite fills the mask grown by so many pixels, since rims are half corrupted. */
   readonly grow?: number;
 }
 
+/** One restored picture. */
 export interface Restoration {
   /** G(z) clipped to [-1,1], [1,C,H,W]. */
   readonly restored: Image;
+  /** The picture with the mask, grown by `grow` pixels, filled from `restored`, [1,C,H,W] in [-1,1]. */
   readonly composite: Image;
   /** 1 = corrupted, [1,1,H,W]. */
   readonly mask: Mask;
@@ -70,21 +77,29 @@ export interface Restoration {
   readonly residual: Image;
   /** Root mean square of the residuals outside the mask and the margins, in grey levels: how far the picture is from what the generator makes. */
   readonly misfit: number;
+  /** The z found, [1, ...dims] each, by input name. */
   readonly latents: ReadonlyMap<string, Tensor>;
   /** What was added to each tuned weight (see `withWeightChanges`). */
   readonly weightChanges: ReadonlyMap<string, Tensor>;
+  /** How the search ended; `RESULT_SENTENCES` has a sentence for each. */
   readonly code: ResultCode;
+  /** The objective at the end, in the loss's own units. */
   readonly loss: number;
+  /** Steps until this picture's search stopped. */
   readonly steps: number;
+  /** Of the batch, divided by its pictures. */
   readonly seconds: number;
+  /** After each step: the objective, and the mean of |M| (0 to 1). */
   readonly history: { readonly loss: readonly number[]; readonly masked: readonly number[] };
 }
 
+/** Called while `restoreImages` works. */
 export interface RestoreHooks {
   /** Before each batch: the pictures [from, to) of how many. */
   readonly onBatch?: (from: number, to: number) => void;
   /** After each step; how many pictures it was made for. */
   readonly onStep?: (report: StepReport, pictures: number) => void;
+  /** Aborting ends the run after the current step; pictures that are not finished are not yielded. */
   readonly signal?: AbortSignal;
 }
 

@@ -9,12 +9,15 @@ import { lbfgsMemory } from './lbfgs-loop.ts';
 
 /** Per image and step: the loss of its best search, and that search's mean |M|. */
 export interface History {
+  /** The objective. */
   readonly loss: readonly (readonly number[])[];
+  /** Mean |M|, 0 to 1. */
   readonly masked: readonly (readonly number[])[];
 }
 
 /** Everything needed to go on with the same images, method and networks. */
 export interface SolverState {
+  /** Number of the stage, from 0. */
   readonly stage: number;
   /** Steps made in this stage. */
   readonly step: number;
@@ -24,6 +27,7 @@ export interface SolverState {
   readonly codes: readonly (ResultCode | undefined)[];
   /** Per search: its losses in this stage, until it ended. */
   readonly losses: readonly (readonly number[])[];
+  /** Up to this step. */
   readonly history: History;
   /** Per image: the least lambda its own residuals call for. */
   readonly minLambda: readonly number[];

@@ -8,6 +8,7 @@
 /** Are losses and ||M||_1 summed over an image (the reference), or averaged? */
 export type Reduction = 'sum' | 'mean';
 
+/** A term of L_rec, over the residuals r = x - G(z) in units of [-1,1] (127.5 grey levels). */
 export type LossTerm =
   /** sum of squared residuals (not halved) */
   | { readonly kind: 'l2'; readonly weight: number }
@@ -26,6 +27,7 @@ export type LossTerm =
 /** A loss of single pixels: the mask has a closed form for it. */
 export type PixelTerm = LossTerm & { readonly kind: 'l1' | 'l2' | 'huber' };
 
+/** What M is, and how it changes: 1 = corrupted, 0 = known. */
 export type MaskForm =
   /** M = 0: nothing is masked */
   | { readonly form: 'none' }
@@ -53,6 +55,7 @@ export function readsVisibility(mask: MaskForm): boolean {
   return mask.form === 'given' || (mask.form === 'exact' && mask.missing === true);
 }
 
+/** A term added to L_rec that does not depend on the picture. */
 export type Prior =
   /** 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2 */
   | { readonly kind: 'critic' | 'logistic' | 'gaussian'; readonly weight: number }
@@ -77,11 +80,17 @@ export type LatentOptimiser =
 /** The reference's Adam. */
 export const ADAM: LatentOptimiser & { kind: 'adam' } = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
+/** What is minimised, compiled into one step graph. */
 export interface Formulation {
+  /** The terms of L_rec, each with its weight. */
   readonly loss: readonly LossTerm[];
+  /** Are losses and ||M||_1 summed over an image, or averaged? */
   readonly reduction: Reduction;
+  /** The form of M. */
   readonly mask: MaskForm;
+  /** What is added to L_rec. */
   readonly priors: readonly Prior[];
+  /** What moves z. */
   readonly optimiser: LatentOptimiser;
   /** z is clipped to [-bound, bound] after each step (Yeh et al.: 1) */
   readonly latentBound?: number;
@@ -95,7 +104,9 @@ export interface Formulation {
 export interface Controls {
   /** lambda of ||M||_1, in the loss's units (`lambdaOf`) */
   readonly lambda: number;
+  /** Rate of z's optimiser (Adam, Nesterov); for L-BFGS the longest move of a step. */
   readonly latentRate: number;
+  /** Rate of a free mask's Adam. */
   readonly maskRate: number;
   /** one per weight group */
   readonly weightRates: readonly number[];

@@ -8,8 +8,10 @@ import type { Controls, Formulation } from './formulation.ts';
 import type { ResultCode } from './result.ts';
 import type { StartRule } from './start-rule.ts';
 
+/** The methods by name. */
 export type MethodName = 'invert' | 'yeh' | 'dgp' | 'anogan' | 'rgi' | 'rrgi';
 
+/** All methods, ours first. */
 export const METHOD_NAMES: readonly MethodName[] = ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan', 'invert'];
 
 /** What one image's search looks like so far. */
@@ -20,9 +22,13 @@ export interface Progress {
   readonly fidelity: number;
 }
 
+/** A part of a method's run: one formulation, minimised for a number of steps. */
 export interface Stage {
+  /** For reports. */
   readonly name: string;
+  /** What is minimised; compiled once. */
   readonly formulation: Formulation;
+  /** Steps at most; `terminate` may end an image's search before. */
   readonly steps: number;
   /**
    * The threshold's lambda from grey levels. If given, this stage measures each image's own residuals at its start, and
@@ -71,12 +77,15 @@ export function usesScore(method: Method): boolean {
   );
 }
 
+/** An inversion method as data; `rgi`, `rrgi`, `yeh`, `dgp`, `anogan` and `invert` make it. */
 export interface Method {
+  /** Which method it is. */
   readonly name: MethodName;
   /** Does it need the true mask? */
   readonly needsMask: boolean;
   /** What a mask [n,1,H,W] keeps of each pixel; 1 - mask if not given (Yeh et al. weight the known pixels). */
   visibilityOf?(mask: Tensor): Tensor;
   readonly start: StartRule;
+  /** In the order in which they are run. */
   readonly stages: readonly Stage[];
 }

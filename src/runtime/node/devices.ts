@@ -9,8 +9,11 @@ import { DEVICES, type Device } from '../runtime.ts';
 import { onnxRuntime, readable } from './library.ts';
 import { processArguments, siblingModule } from './sibling.ts';
 
+/** Whether a device can be used here. */
 export interface DeviceStatus {
+  /** The device that was tried. */
   readonly device: Device;
+  /** Did a trial convolution run on it? */
   readonly available: boolean;
   /** One sentence: what was tried and ran, or why it cannot be had. */
   readonly reason: string;
@@ -49,6 +52,7 @@ export async function probeDevices(): Promise<DeviceStatus[]> {
   return result;
 }
 
+/** A device's status; it is tried once per process, in a process of its own. Does not throw. */
 export function probeDevice(device: Device): Promise<DeviceStatus> {
   let status = probed.get(device);
   if (!status) {

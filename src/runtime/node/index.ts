@@ -9,6 +9,7 @@ export { type DeviceStatus, probeDevice, probeDevices, requireDevice } from './d
 export { type NodeRuntimeOptions, nodeRuntime } from './onnxruntime.ts';
 export { type WorkerRuntimeOptions, workerRuntime } from './worker-runtime.ts';
 
+/** What `createRuntime` is given; every field has a default. */
 export interface RuntimeOptions {
   /** Default 'cpu'. */
   readonly device?: Device;

@@ -25,7 +25,9 @@ import {
 } from './tensors.ts';
 import { runInto, STOP, withStop } from './uncopied.ts';
 
+/** What `nodeRuntime` is given; every field has a default. */
 export interface NodeRuntimeOptions {
+  /** Default 'cpu'. It is not tried beforehand: `createRuntime` does that. */
   readonly device?: Device;
   /** Threads within an operator; ONNX Runtime's default (the physical cores) if not given. */
   readonly threads?: number;

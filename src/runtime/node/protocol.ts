@@ -3,7 +3,9 @@ import { type ErrorCode, type ErrorDetails, type ErrorLocation, messageOf, RgiEr
 import type { Device, SessionOptions, Tensors } from '../runtime.ts';
 
 export interface WorkerSettings {
+  /** It is not tried beforehand: `createRuntime` does that. */
   readonly device: Device;
+  /** Threads within an operator, from 1 on; ONNX Runtime's default (the physical cores) if not given. */
   readonly threads?: number;
 }
 

@@ -9,6 +9,7 @@ import type { Runtime } from '../runtime.ts';
 import { type CallName, type Calls, type Reply, receiveError, type WorkerSettings } from './protocol.ts';
 import { siblingModule, threadModule } from './sibling.ts';
 
+/** What `workerRuntime` is given. */
 export interface WorkerRuntimeOptions extends WorkerSettings {
   /** The thread's module, where a bundler has moved it; beside this one if not given. */
   readonly entry?: URL;

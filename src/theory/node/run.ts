@@ -13,20 +13,29 @@ import type { Cell, Theory } from '../record.ts';
 import type { CellHooks, Setting } from '../setting.ts';
 import { csvOf } from '../tables.ts';
 
+/** What `runTheory` is given. */
 export interface TheoryJob {
+  /** Where `theory.json` and `theory.csv` are written, after each cell. */
   readonly folder: string;
+  /** The cells to compute, in this order (`planOf`). */
   readonly plans: readonly Plan[];
+  /** What all cells share (`prepareSetting`). */
   readonly setting: Setting;
   /** All that the numbers depend on beside a cell's own plan, as data. */
   readonly description: unknown;
   /** What earlier runs finished, by key. */
   readonly known: ReadonlyMap<string, Cell>;
+  /** Makes the record that is written from the cells computed so far. */
   readonly theory: (cells: readonly Cell[], complete: boolean) => Theory;
 }
 
+/** Called while `runTheory` works. */
 export interface TheoryHooks {
+  /** Work done, of how much in all, and the name of the cell that is computed. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
+  /** Each cell when it is finished, with its name. */
   readonly onCell?: (cell: Cell, what: string) => void;
+  /** Aborting ends the run after the current step; finished cells are kept. */
   readonly signal?: AbortSignal;
 }
 

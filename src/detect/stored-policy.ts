@@ -1,0 +1,155 @@
+/**
+ * Policies as they are stored: settings in a model's metadata (`rgi.policies`, by name), statistics as arrays of an `.npz`
+ * archive, which the settings name by their hash. Read from bytes, so that a browser can; files: `node/policy-files.ts`.
+ */
+import { readNpz } from '../arrays/npy.ts';
+import { messageOf, RgiError } from '../errors.ts';
+import type { Model } from '../onnx/graph.ts';
+import type { Tensor } from '../onnx/tensor.ts';
+import { type Policy, type PolicySettings, statisticsFrom } from './policy.ts';
+import { parseSettings } from './policy-schema.ts';
+
+/** The key of a model's metadata under which its policies stand. */
+export const POLICIES = 'rgi.policies';
+
+/** The name of the policy that is made and used where none is named. */
+export const DEFAULT_POLICY = 'default';
+
+/** What errors call the model and its statistics: names of files, where there are files. */
+export interface PolicyLabels {
+  /** Default 'The model'. */
+  readonly model: string;
+  /** Default 'The archive of statistics'. */
+  readonly statistics: string;
+}
+
+const UNNAMED: PolicyLabels = { model: 'The model', statistics: 'The archive of statistics' };
+
+/** Settings that were found in a model, and the hash of the statistics that go with them. */
+export interface StoredSettings {
+  readonly settings: PolicySettings;
+  /** SHA-256, as `digestOf` makes it. */
+  readonly digest: string;
+}
+
+/** Names of the policies that a model holds, in the order they were added. */
+export function policyNames(model: Pick<Model, 'metadata'>): string[] {
+  return Object.keys(policyEntries(model));
+}
+
+/**
+ * The policy `name` of a model, with its statistics from the bytes of `MODEL.policy.npz`: what `rgi calibrate` writes, read
+ * without files. Throws `RgiError('usage')` where the model has no policy of that name, `RgiError('model')` where one of
+ * both is damaged or they do not go together. Needs `crypto.subtle`, which browsers have on pages from https or localhost.
+ */
+export async function parsePolicy(
+  model: Pick<Model, 'metadata'>,
+  statistics: Uint8Array,
+  name: string = DEFAULT_POLICY,
+): Promise<Policy> {
+  return joinPolicy(storedSettings(model, name), statistics, name);
+}
+
+/** The settings of the policy `name`. Throws `usage` where there is none, `model` where it is damaged. */
+export function storedSettings(
+  model: Pick<Model, 'metadata'>,
+  name: string,
+  labels: PolicyLabels = UNNAMED,
+): StoredSettings {
+  const entries = policyEntries(model);
+  if (!Object.hasOwn(entries, name)) throw missing(Object.keys(entries), name, labels.model);
+  const settings = parseSettings(entries[name]);
+  const digest = (entries[name] as { statistics?: unknown } | null)?.statistics;
+  if (!settings || typeof digest !== 'string') throw damaged(labels.model, name);
+  return { settings, digest };
+}
+
+/** Settings and their statistics, of which `bytes` is the archive. Throws `model` where they do not go together. */
+export async function joinPolicy(
+  { settings, digest }: StoredSettings,
+  bytes: Uint8Array,
+  name: string,
+  labels: PolicyLabels = UNNAMED,
+): Promise<Policy> {
+  const own = ownArrays(readStatistics(bytes, labels), name);
+  if ((await digestOf(own)) !== digest) {
+    throw new RgiError(
+      'model',
+      `${labels.statistics} does not go with the policy '${name}' of ${labels.model}; calibrate again, or copy both files together.`,
+      { file: labels.statistics },
+    );
+  }
+  const statistics = statisticsFrom(own);
+  if (!statistics) throw damaged(labels.model, name);
+  return { ...settings, name, statistics };
+}
+
+/** The stored settings of every policy by name, not checked yet; empty where there are none. */
+export function policyEntries({ metadata }: Pick<Model, 'metadata'>): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(metadata.get(POLICIES) ?? '{}');
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : {};
+  } catch {
+    return {};
+  }
+}
+
+/** The arrays of all policies of an archive, keyed "POLICY.ARRAY". */
+export function readStatistics(bytes: Uint8Array, labels: PolicyLabels): Map<string, Tensor> {
+  try {
+    return readNpz(bytes);
+  } catch (error) {
+    throw new RgiError(
+      'model',
+      `${labels.statistics}: ${messageOf(error)}`,
+      { file: labels.statistics },
+      { cause: error },
+    );
+  }
+}
+
+/** SHA-256 of arrays, their names and shapes, in hexadecimal; the same in whatever order they come. */
+export async function digestOf(arrays: ReadonlyMap<string, Tensor>): Promise<string> {
+  const parts = [...arrays]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([name, { dims, data }]) => [
+      new TextEncoder().encode(`${name} ${dims.join('x')}`),
+      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    ]);
+  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
+  return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function ownArrays(all: ReadonlyMap<string, Tensor>, name: string): Map<string, Tensor> {
+  const prefix = `${name}.`;
+  return new Map(
+    [...all].flatMap(([key, tensor]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), tensor] as const] : [])),
+  );
+}
+
+function missing(names: readonly string[], name: string, model: string): RgiError {
+  const asked = name === DEFAULT_POLICY ? '' : ` --name ${name}`;
+  const file = model === UNNAMED.model ? 'MODEL.onnx' : model;
+  const command = `rgi calibrate GOOD_FOLDER --generator ${file}${asked}`;
+  return new RgiError(
+    'usage',
+    names.length === 0
+      ? `${model} is not calibrated: run '${command}' first.`
+      : `${model} has no policy '${name}'; it has ${names.map((one) => `'${one}'`).join(', ')}. '${command}' makes one.`,
+    { file: model },
+  );
+}
+
+function damaged(model: string, name: string): RgiError {
+  return new RgiError('model', `The policy '${name}' of ${model} is damaged, or of another version; calibrate again.`, {
+    file: model.slice(model.lastIndexOf('/') + 1),
+  });
+}
