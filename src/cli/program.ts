@@ -28,7 +28,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   const options = { json: argv.includes('--json'), debug: argv.includes('--debug') };
   let exitCode: ExitCode = EXIT.done;
   const said: string[] = [];
-  const program = build(io, said, (code) => {
+  const program = buildProgram(io, said, (code) => {
     exitCode = code;
   });
   try {
@@ -67,7 +67,8 @@ const COMMANDS = [
   'train',
 ] as const;
 
-function build(io: Io, said: string[], done: (code: ExitCode) => void): Command {
+/** The commands and their options; what commander says of wrong usage is added to `said`. */
+export function buildProgram(io: Io, said: string[], done: (code: ExitCode) => void): Command {
   const program = new Command('rgi')
     .description('Restores pictures that are grossly corrupted in places nobody has marked, and finds those places.')
     .version(`rgi ${VERSION}`, '-V, --version', 'print the version')
