@@ -37,7 +37,7 @@ export function arrays(): FuzzKind {
   const npy = TYPES.map((type) => writeNpy(tensorOf(type, new Array(64).fill(0), [1, 8, 8])));
   const npz = [
     writeNpz(new Map([['a', float32(new Float32Array(16), [4, 4])]])),
-    jsonArchive('facts.json', STATE, 'tensor.z'),
+    jsonArchive('facts.json', STATE, 'state/z'),
     jsonArchive('run', CHECKPOINT, 'z'),
   ];
   const shared = float32(new Float32Array(16), [4, 4]);
@@ -49,7 +49,7 @@ export function arrays(): FuzzKind {
       if (choice === 3) {
         const [key, value, tensor] = pick(
           [
-            ['facts.json', STATE, 'tensor.z'],
+            ['facts.json', STATE, 'state/z'],
             ['run', CHECKPOINT, 'z'],
           ] as const,
           random,
@@ -62,7 +62,8 @@ export function arrays(): FuzzKind {
         const entries = unzipSync(pick(npz, random));
         const [name] = Object.keys(entries);
         entries[name] = new Uint8Array(
-          random.integer(2) === 0 ? withHeader(random) : mutatedBytes(entries[name], writeNpy(shared), random);
+          random.integer(2) === 0 ? withHeader(random) : mutatedBytes(entries[name], writeNpy(shared), random),
+        );
         return new Map([['archive.npz', zipSync(entries)]]);
       }
       return new Map([['archive.npz', mutatedBytes(pick(npz, random), pick(npz, random), random)]]);

@@ -1,6 +1,12 @@
 /** Small valid ONNX files that between them pass through every part of the reader: old opsets, functions, subgraphs, sequences. */
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { type AttributeProtoSchema, type GraphProtoSchema, ModelProtoSchema, type NodeProtoSchema, type TensorProtoSchema } from 'onnx-buf';
+import {
+  type AttributeProtoSchema,
+  type GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProtoSchema,
+  type TensorProtoSchema,
+} from 'onnx-buf';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
@@ -72,7 +78,11 @@ function model(opset: number, nodes: NodeInit[], initializer: TensorInit[] = [],
 }
 
 export function modelSeeds(): Uint8Array[] {
-  const branch: MessageInitShape<typeof GraphProtoSchema> = { name: 'then', output: [{ name: 'inner' }], node: [node('Mul', ['x', 'x'], ['inner'])] };
+  const branch: MessageInitShape<typeof GraphProtoSchema> = {
+    name: 'then',
+    output: [{ name: 'inner' }],
+    node: [node('Mul', ['x', 'x'], ['inner'])],
+  };
   const functions = [
     {
       name: 'twice',
@@ -139,13 +149,12 @@ export function modelSeeds(): Uint8Array[] {
     ),
     model(17, [
       node('Constant', [], ['flag'], [{ name: 'value', type: 4, t: { dataType: 9, int32Data: [1] } }]),
-      {
-        ...node('If', ['flag'], ['y']),
-        attribute: [
-          { name: 'then_branch', type: 5, g: branch },
-          { name: 'else_branch', type: 5, g: branch },
-        ],
-      },
+      node(
+        'If',
+        ['flag'],
+        ['y'],
+        ['then_branch', 'else_branch'].map((name) => ({ name, type: 5, g: branch })),
+      ),
     ]),
     model(
       17,

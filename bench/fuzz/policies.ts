@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { anomalyMap } from '../../src/detect/evidence.ts';
 import { readPolicy, statisticsFile, writePolicy } from '../../src/detect/node/policy-files.ts';
-import type { Policy } from '../../src/detect/policy.ts';
+import { checkPolicyFits, type Policy } from '../../src/detect/policy.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { withMetadata } from '../../src/onnx/metadata.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
@@ -85,6 +85,7 @@ export function policies(): FuzzKind {
         await writeFile(beside, mutatedBytes(bytes, bytes, randomFrom(seed)));
       }
       const policy = await readPolicy(file, await openModel(file));
+      checkPolicyFits(policy, { channels: 3, height: SIDE, width: SIDE });
       const picture = zeros('float32', [1, 3, SIDE, SIDE]);
       const map = anomalyMap(picture, picture, policy.statistics, policy.evidence);
       // A map without numbers would call every picture good.

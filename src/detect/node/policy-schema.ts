@@ -5,24 +5,36 @@ import type { PolicySettings } from '../policy.ts';
 const share = z.number().gt(0).lt(1);
 const positive = z.number().positive();
 
+/** Pixels: no picture is wider, and widths of smoothing are believed up to here (a kernel is eight times as long). */
+const MAX_SIDE = 2 ** 14;
+/** Steps, searches and times smaller that anybody means. */
+const MAX_COUNT = 1e6;
+
+const width = z.number().nonnegative().max(MAX_SIDE);
+const count = z.number().int().positive().max(MAX_COUNT);
+
 const settingsSchema = z.object({
   format: z.literal(1),
   form: z.enum(['object', 'tiles']),
-  scale: z.number().min(1),
-  stride: z.number().int().positive(),
+  scale: z.number().min(1).max(MAX_SIDE),
+  stride: z.number().int().positive().max(MAX_SIDE),
   inversion: z.object({
     thresholdGrey: positive,
     prior: z.number().nonnegative(),
-    steps: z.number().int().positive(),
-    starts: z.number().int().positive(),
+    steps: count,
+    starts: count,
   }),
   evidence: z.object({
-    blur: z.number().nonnegative(),
+    blur: width,
     surround: z
-      .object({ width: positive, activity: z.array(z.number()).min(1), scale: z.array(positive).min(1) })
+      .object({
+        width: width.positive(),
+        activity: z.array(z.number().nonnegative()).min(1),
+        scale: z.array(positive).min(1),
+      })
       .refine(({ activity, scale }) => activity.length === scale.length)
       .optional(),
-    smoothing: z.number().nonnegative(),
+    smoothing: width,
   }),
   thresholds: z.object({ pixel: positive, image: positive }),
   falseAlarms: z.object({ pixel: share, image: share }),
