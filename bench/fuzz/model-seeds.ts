@@ -165,7 +165,10 @@ export function modelSeeds(): Uint8Array[] {
         node('SequenceInsert', ['other', 'x', 'at'], ['longer']),
         node('ConcatFromSequence', ['longer'], ['y'], [int('axis', 1)]),
       ],
-      [longs('size', [2]), { ...longs('at', [1]), dims: [] }],
+      [
+        { ...longs('size', [2]), dims: [] },
+        { ...longs('at', [1]), dims: [] },
+      ],
     ),
     model(
       18,

@@ -1,8 +1,8 @@
 /** ONNX files: bytes changed, or members of the protobuf message (dimensions, attributes, counts, names); some nested deeply. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { GraphProtoSchema, type ModelProto, ModelProtoSchema } from 'onnx-buf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
 import { trainedHere } from '../../src/cli/metadata.ts';
 import { trainingSource } from '../../src/detect/node/good-pictures.ts';
 import { policyNames } from '../../src/detect/node/policy-files.ts';
@@ -14,12 +14,13 @@ import { retie } from '../../src/passes/tied.ts';
 import { trainableWeights } from '../../src/passes/trainable.ts';
 import type { Random } from '../../src/random.ts';
 import { openModel } from '../../src/runtime/node/model-file.ts';
-import type { FuzzKind } from './kind.ts';
+import { bytesOf, type FuzzKind } from './kind.ts';
 import { modelSeeds } from './model-seeds.ts';
-import { mutatedBytes, mutateTree, pick } from './mutate.ts';
+import { joined, mutatedBytes, mutateTree, pick } from './mutate.ts';
 
 const FILE = 'model.onnx';
-const NESTED = 2000;
+/** Levels of graphs within graphs: more than fit the stack of a reader that calls itself. */
+const NESTED = 3000;
 
 export function models(): FuzzKind {
   const seeds = modelSeeds();
@@ -46,8 +47,8 @@ export function models(): FuzzKind {
 function made(seeds: readonly Uint8Array[], random: Random): Uint8Array {
   const seed = pick(seeds, random);
   if (random.integer(3) === 0) return mutatedBytes(seed, pick(seeds, random), random);
+  if (random.integer(300) === 0) return nested(1 + random.integer(NESTED));
   const proto = fromBinary(ModelProtoSchema, seed);
-  if (random.integer(200) === 0) nest(proto, 1 + random.integer(NESTED));
   mutateTree(proto, random, false);
   try {
     return toBinary(ModelProtoSchema, proto);
@@ -57,15 +58,30 @@ function made(seeds: readonly Uint8Array[], random: Random): Uint8Array {
   }
 }
 
-/** The graph as the branch of a node of a graph, `depth` times. */
-function nest(proto: ModelProto, depth: number): void {
-  let inner = proto.graph!;
-  for (let i = 0; i < depth; i++) {
-    inner = create(GraphProtoSchema, {
-      name: `level${i}`,
-      output: inner.output,
-      node: [{ opType: 'If', input: ['flag'], output: ['y'], attribute: [{ name: 'then_branch', type: 5, g: inner }] }],
-    });
+/** A model whose graph is an If, the branch of which is an If, and so on: put together as bytes, since writers call themselves, too. */
+function nested(depth: number): Uint8Array {
+  const text = (field: number, value: string) => message(field, bytesOf(value));
+  let graph = text(2, 'innermost');
+  for (let level = 0; level < depth; level++) {
+    const branch = joined(text(1, 'then_branch'), message(6, graph), number(20, 5));
+    graph = message(1, joined(text(1, 'flag'), text(2, `y${level}`), text(4, 'If'), message(5, branch)));
   }
-  proto.graph = inner;
+  const opset = message(8, number(2, 17));
+  return joined(number(1, 8), opset, message(7, joined(graph, message(12, text(1, `y${depth - 1}`)))));
+}
+
+function number(field: number, value: number): Uint8Array {
+  return joined(varint(8 * field), varint(value));
+}
+
+/** A field whose length is written before it. */
+function message(field: number, bytes: Uint8Array): Uint8Array {
+  return joined(varint(8 * field + 2), varint(bytes.length), bytes);
+}
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest > 127; rest >>>= 7) bytes.push((rest & 127) | 128);
+  return Uint8Array.from([...bytes, rest]);
 }
