@@ -193,3 +193,6 @@ const DOCTOR_EXAMPLES = `
 Examples:
   rgi doctor
   rgi doctor --generator faces.onnx --json`;
+
+/** The commands and their options, for benches that parse command lines without running what they ask for. */
+export { build as buildProgram };

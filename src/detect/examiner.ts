@@ -5,7 +5,7 @@ import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { imageScore } from './defects.ts';
 import { anomalyMap } from './evidence.ts';
-import type { Policy } from './policy.ts';
+import { checkPolicyFits, type Policy } from './policy.ts';
 import { openRestorer } from './restorer.ts';
 
 /** Version of how pictures are examined: raised whenever the same policy gives other maps or scores. */
@@ -53,6 +53,7 @@ export interface ExaminerOptions {
  */
 export async function openExaminer(options: ExaminerOptions, runtime: Runtime): Promise<Examiner> {
   const { policy, ...rest } = options;
+  checkPolicyFits(policy, options.generator);
   const { form, stride, inversion: settings, statistics, evidence, thresholds, scorePixels } = policy;
   const restorer = await openRestorer({ ...rest, form, stride, settings }, runtime);
   return {

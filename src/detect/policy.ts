@@ -94,7 +94,22 @@ export function settingsOf({ name: _name, statistics: _statistics, ...settings }
   return settings;
 }
 
-/** Statistics as named arrays, and back; undefined where an array is missing or of another shape. */
+/** Throws `model` where the statistics are of pictures of another kind than the generator makes. */
+export function checkPolicyFits(
+  { name, form, statistics }: Policy,
+  generator: { readonly channels: number; readonly height: number; readonly width: number },
+): void {
+  const [, channels, height, width] = statistics.location.dims;
+  const isShared = height === 1 && width === 1;
+  const isOfSize = form === 'object' && height === generator.height && width === generator.width;
+  if (channels === generator.channels && (isShared || isOfSize)) return;
+  throw new RgiError(
+    'model',
+    `The policy '${name}' was calibrated on pictures of ${channels} channel(s)${isShared ? '' : ` and ${width} x ${height} pixels`}; the generator makes ${generator.channels} channel(s) of ${generator.width} x ${generator.height} pixels. Calibrate again.`,
+  );
+}
+
+/** Statistics as named arrays, and back; undefined where an array is missing, of another shape, or holds what is no number. */
 export function statisticsArrays({ location, whitening }: Statistics): Map<string, Tensor> {
   return new Map([
     ['location', location],
@@ -104,7 +119,11 @@ export function statisticsArrays({ location, whitening }: Statistics): Map<strin
 
 export function statisticsFrom(arrays: ReadonlyMap<string, Tensor>): Statistics | undefined {
   const [location, whitening] = [arrays.get('location'), arrays.get('whitening')];
-  const fits = (tensor: Tensor | undefined) => tensor?.type === 'float32' && tensor.dims.length === 4;
+  const fits = (tensor: Tensor | undefined) =>
+    tensor?.type === 'float32' &&
+    tensor.dims.length === 4 &&
+    tensor.dims[0] === 1 &&
+    float32Data(tensor).every(Number.isFinite);
   if (!location || !whitening || !fits(location) || !fits(whitening)) return undefined;
   const channels = location.dims[1];
   if (whitening.dims[1] !== (channels * (channels + 1)) / 2) return undefined;

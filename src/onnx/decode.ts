@@ -96,12 +96,13 @@ function decodeNode(proto: NodeProto, scope: DecodeScope): Node {
 }
 
 export function decodeAttributes(protos: readonly AttributeProto[], scope: DecodeScope): Record<string, Attribute> {
-  const attributes: Record<string, Attribute> = {};
-  for (const proto of protos) {
-    const decoded = proto.refAttrName ? scope.reference?.(proto.refAttrName) : decodeAttribute(proto, scope);
-    if (decoded) attributes[proto.name] = decoded;
-  }
-  return attributes;
+  // Entries, not assignments: an attribute may be called '__proto__'.
+  return Object.fromEntries(
+    protos.flatMap((proto): [string, Attribute][] => {
+      const decoded = proto.refAttrName ? scope.reference?.(proto.refAttrName) : decodeAttribute(proto, scope);
+      return decoded ? [[proto.name, decoded]] : [];
+    }),
+  );
 }
 
 /** The value of an attribute; undefined where it has none. */

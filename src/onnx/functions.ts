@@ -5,7 +5,7 @@
 import type { FunctionProto, GraphProto, ModelProto, NodeProto } from 'onnx-buf';
 import { RgiError } from '../errors.ts';
 import { type DecodeScope, decodeAttributes, decodeNodes } from './decode.ts';
-import type { Attribute, Graph, Node } from './graph.ts';
+import { type Attribute, entryOf, type Graph, type Node } from './graph.ts';
 
 export interface FunctionExpander {
   /** For `DecodeScope.expand`. */
@@ -43,7 +43,10 @@ export function functionExpander(
     }
     const given = decodeAttributes(call.attribute, scope);
     const defaults = decodeAttributes(body.attributeProto, scope);
-    const nodes = decodeNodes(body.node, { ...scope, reference: (name) => given[name] ?? defaults[name] });
+    const nodes = decodeNodes(body.node, {
+      ...scope,
+      reference: (name) => entryOf(given, name) ?? entryOf(defaults, name),
+    });
     return inline(call, body, nodes, opsetOf(body.opsetImport));
   };
 

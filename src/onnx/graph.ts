@@ -117,6 +117,11 @@ export function intsAttribute(node: Node, name: string): readonly number[] | und
   return attribute?.kind === 'ints' ? attribute.value : undefined;
 }
 
+/** The entry of a table by a name from a file: 'constructor' is none, though every object has one. */
+export function entryOf<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 /** "Conv 'to_rgb_5'", for messages. */
 export function describeNode(node: Node): string {
   const name = node.name || node.outputs.find((output) => output) || '';

@@ -3,7 +3,7 @@
  * types only (GroupNormalization apart). Nodes of other domains pass untouched.
  */
 import { GraphBuilder, type Value } from './builder.ts';
-import type { Attribute, Graph, Node } from './graph.ts';
+import { type Attribute, entryOf, type Graph, type Node } from './graph.ts';
 import type { LiftContext, LiftTable } from './lift/context.ts';
 import { forms } from './lift/forms.ts';
 import { movedAttributes } from './lift/moved-attributes.ts';
@@ -44,7 +44,7 @@ function liftGraph(graph: Graph, around: Surroundings): Graph {
     const inner = withSubgraphs(withoutTrailingGaps(node), (subgraph) =>
       liftGraph(subgraph, { ...around, opset, outer: constantOf }),
     );
-    const rule = node.domain === '' && Object.hasOwn(LIFTS, node.operator) ? LIFTS[node.operator] : undefined;
+    const rule = node.domain === '' ? entryOf(LIFTS, node.operator) : undefined;
     const before = b.nodes.length;
     if (rule && opset < (rule.until ?? Number.POSITIVE_INFINITY)) rule.rewrite(context, inner);
     else b.append(inner);

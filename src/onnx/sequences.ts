@@ -144,7 +144,9 @@ function partsOf({ node }: Context, list: Sequence): readonly Value[] {
 function numberOf({ node, constantOf }: Context, value: Value): number {
   const constant = constantOf(value);
   if (!constant) throw unresolved(node, 'its position is not a constant');
-  return numbersOf(constant)[0];
+  const [number] = numbersOf(constant);
+  if (!Number.isInteger(number)) throw unresolved(node, 'its position is not a whole number');
+  return number;
 }
 
 function positionOf(context: Context, value: Value, length: number): number {
@@ -165,6 +167,8 @@ function elementOf(context: Context, list: Sequence, position: Value): Value {
   const known = constantOf(sizes);
   if (known && at >= 0) {
     const each = numbersOf(known);
+    if (known.dims.length > 0 && at >= each.length)
+      throw unresolved(node, `its list has ${each.length} tensors and no number ${at}`);
     const start = known.dims.length === 0 ? at * each[0] : each.slice(0, at).reduce((sum, size) => sum + size, 0);
     return b.Slice(x, [start], [start + (known.dims.length === 0 ? each[0] : each[at])], [axis]);
   }

@@ -2,7 +2,7 @@
  * Which initialisers are weights and biases: the default set of R-RGI. Decided by what a value is used for, not by its
  * shape or name alone, because exporters fold, transpose and rename parameters and leave constants among them.
  */
-import { type Graph, intAttribute, type Node } from '../onnx/graph.ts';
+import { entryOf, type Graph, intAttribute, type Node } from '../onnx/graph.ts';
 import { isFloat, numbersOf, type Tensor } from '../onnx/tensor.ts';
 
 /** What `trainableWeights` leaves out. */
@@ -73,7 +73,7 @@ export function trainableWeights(graph: Graph, options: TrainableOptions = {}): 
     });
     if (!isVariable && !shapeOnly) {
       const flowing = node.inputs.flatMap((input, slot) =>
-        SETTINGS[node.operator]?.includes(slot) ? [] : [...(roots.get(input) ?? [])],
+        entryOf(SETTINGS, node.operator)?.includes(slot) ? [] : [...(roots.get(input) ?? [])],
       );
       if (flowing.length > 0) for (const output of node.outputs) roots.set(output, new Set(flowing));
     }
@@ -90,7 +90,7 @@ type Role = 'weight' | 'operand';
 
 function roleOf(graph: Graph, node: Node, slot: number, isVariable: boolean): Role | undefined {
   if (node.domain !== '') return undefined;
-  if (WEIGHT_SLOTS[node.operator]?.includes(slot)) {
+  if (entryOf(WEIGHT_SLOTS, node.operator)?.includes(slot)) {
     return node.operator === 'InstanceNormalization' && isNeutral(graph, node) ? undefined : 'weight';
   }
   return isVariable && OPERAND_SLOTS.has(node.operator) ? 'operand' : undefined;

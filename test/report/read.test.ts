@@ -108,3 +108,40 @@ test('a folder without an evaluation, or with a foreign one, is refused', async 
     "is no manifest of 'rgi detect' or 'rgi restore' of this version.",
   );
 });
+
+test('records and results with members of another kind are no part of the page', async () => {
+  const damaged = mkdtempSync(path.join(tmpdir(), 'rgi-report-'));
+  const trials = madeTrials();
+  const [first, ...others] = trials;
+  const history = { step: [0, 1], loss: [1], masked: [0, 0] };
+  const broken = [
+    { ...first, snapshots: [null] },
+    { ...others[0], pictures: { input: true } },
+    { ...others[1], score: 'high' },
+    { ...others[2], history },
+    { ...others[3], metrics: { psnr: [] } },
+  ];
+  const write = (results: unknown) => {
+    const lines = [...broken, ...trials.slice(broken.length)].map((one) => JSON.stringify(one));
+    writeFileSync(path.join(damaged, 'records.jsonl'), lines.join('\n'));
+    writeFileSync(path.join(damaged, 'results.json'), JSON.stringify(results));
+  };
+  const results = madeResults(trials);
+  write(results);
+  const report = await readReport(damaged, { limit: 24e6 });
+  expect(report.trials).toEqual(trials.slice(broken.length));
+  expect(report.notes).toContain(
+    '5 trials of results.json are not in records.jsonl: their pictures and curves are missing.',
+  );
+  const file = path.join(damaged, 'results.json');
+  for (const change of [
+    { curves: [{ kind: 'roc', x: 'text', y: [] }] },
+    { metrics: { psnr: { n: 1, mean: 1, median: 1, medianInterval: 3 } } },
+  ]) {
+    write({ ...results, results: [{ ...results.results[0], ...change }] });
+    await expect(readReport(damaged, { limit: 24e6 })).rejects.toThrow(
+      `${file} is no evaluation of this version: make it anew with 'rgi evaluate'.`,
+    );
+  }
+  rmSync(damaged, { recursive: true });
+});

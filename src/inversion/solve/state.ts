@@ -123,23 +123,43 @@ export function readState(bytes: Uint8Array): SolverState {
   const arrays = readNpz(bytes);
   const facts = arrays.get('facts.json');
   if (!facts) throw new RgiError('input', 'This .npz file is no saved state of an inversion.');
-  const { codes, ...numbers } = JSON.parse(new TextDecoder().decode(Uint8Array.from(numbersOf(facts)))) as Pick<
-    SolverState,
-    'stage' | 'step' | 'minLambda'
-  > & { codes: (ResultCode | null)[] };
+  const { stage, step, minLambda, codes } = factsFrom(facts);
   const lists = (prefix: string): number[][] => {
     const found: number[][] = [];
     for (let i = 0; arrays.has(`${prefix}.${i}`); i++) found.push(numbersOf(arrays.get(`${prefix}.${i}`)!));
     return found;
   };
   return {
-    ...numbers,
+    stage,
+    step,
+    minLambda,
     ...(arrays.has(VISIBILITY) ? { visibility: arrays.get(VISIBILITY) } : {}),
-    codes: codes.map((code) => code ?? undefined),
+    codes,
     losses: lists('losses'),
     history: { loss: lists('history.loss'), masked: lists('history.masked') },
     tensors: new Map(
       [...arrays].flatMap(([name, tensor]) => (name.startsWith(TENSOR) ? [[name.slice(TENSOR.length), tensor]] : [])),
     ),
   };
+}
+
+/** The numbers of a saved state. Throws `input` where one of them is not what `writeState` writes. */
+function factsFrom(facts: Tensor): Pick<SolverState, 'stage' | 'step' | 'minLambda' | 'codes'> {
+  let value: { readonly [name: string]: unknown } | null;
+  try {
+    value = JSON.parse(new TextDecoder().decode(Uint8Array.from(numbersOf(facts))));
+  } catch {
+    value = null;
+  }
+  const { stage, step, minLambda, codes } = value ?? {};
+  const isCount = (number: unknown): number is number => Number.isSafeInteger(number) && Number(number) >= 0;
+  const isSound =
+    isCount(stage) &&
+    isCount(step) &&
+    Array.isArray(minLambda) &&
+    minLambda.every(Number.isFinite) &&
+    Array.isArray(codes) &&
+    codes.every((code) => code === null || typeof code === 'string');
+  if (!isSound) throw new RgiError('input', 'The saved state is damaged: its facts cannot be read.');
+  return { stage, step, minLambda, codes: codes.map((code) => (code ?? undefined) as ResultCode | undefined) };
 }

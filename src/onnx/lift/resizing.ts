@@ -1,6 +1,6 @@
 /** Upsample 9, Resize 10 and the old modes of Resize and GridSample. */
 import type { Value } from '../builder.ts';
-import { type Attribute, type Node, stringAttribute } from '../graph.ts';
+import { type Attribute, entryOf, type Node, stringAttribute } from '../graph.ts';
 import { numbersOf, tensorOf } from '../tensor.ts';
 import { attributesWith, emit, type LiftContext, type LiftTable } from './context.ts';
 
@@ -57,7 +57,7 @@ function resize(context: LiftContext, node: Node): void {
     i > 0 && input && context.constantOf(input)?.data.length === 0 ? '' : input,
   );
   const mode = stringAttribute(node, 'coordinate_transformation_mode', '');
-  const rounding = HALF_PIXEL_ROUNDING[stringAttribute(node, 'nearest_mode', 'round_prefer_floor')];
+  const rounding = entryOf(HALF_PIXEL_ROUNDING, stringAttribute(node, 'nearest_mode', 'round_prefer_floor'));
   const old = mode === 'tf_half_pixel_for_nn' && rounding !== undefined;
   emit(b, node, {
     inputs,
@@ -80,7 +80,7 @@ const GRID_MODES: Readonly<Record<string, string>> = { bilinear: 'linear', bicub
 
 function gridSample({ b }: LiftContext, node: Node): void {
   const mode = stringAttribute(node, 'mode', 'bilinear');
-  emit(b, node, { attributes: attributesWith(node, [], { mode: text(GRID_MODES[mode] ?? mode) }) });
+  emit(b, node, { attributes: attributesWith(node, [], { mode: text(entryOf(GRID_MODES, mode) ?? mode) }) });
 }
 
 /** Before opset 16 regions were not shifted by half a pixel. */

@@ -7,6 +7,9 @@ import type { Results, TrialRecord } from '../../evaluate/record.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
 import { type ReportInput, titleOf } from '../page.ts';
 import { type EmbeddedFiles, embed, type PictureUse } from './embed.ts';
+import { isTrial } from './trial-schema.ts';
+
+const interval = z.tuple([z.number(), z.number()]).nullish();
 
 const schema = z.looseObject({
   format: z.literal(1),
@@ -31,9 +34,18 @@ const schema = z.looseObject({
         z.string(),
         z.union([
           z.object({ n: z.number(), pooled: z.number() }),
-          z.looseObject({ n: z.number(), mean: z.number(), median: z.number() }),
+          z.looseObject({
+            n: z.number(),
+            mean: z.number(),
+            median: z.number(),
+            meanInterval: interval,
+            medianInterval: interval,
+          }),
         ]),
       ),
+      curves: z
+        .array(z.object({ kind: z.enum(['roc', 'pro']), x: z.array(z.number()), y: z.array(z.number()) }))
+        .optional(),
     }),
   ),
   trials: z.array(z.string()),
@@ -68,7 +80,7 @@ export async function readReport(folder: string, { title, limit }: ReadOptions):
 export async function readEvaluation(folder: string): Promise<{ results: Results; trials: TrialRecord[] }> {
   const results = await readResults(path.join(folder, RESULTS));
   // The last record of a key is the one that counts.
-  const byKey = new Map((await readRecords(folder)).map((record) => [record.key, record]));
+  const byKey = new Map((await readRecords(folder)).filter(isTrial).map((record) => [record.key, record]));
   return { results, trials: results.trials.flatMap((key) => byKey.get(key) ?? []) };
 }
 

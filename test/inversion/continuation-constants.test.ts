@@ -1,0 +1,46 @@
+/** When a search has converged, how lambda and rates fall, and what the choice of the start forgives: by hand. */
+import { expect, it } from 'vitest';
+import { converged, cosineDecay, geometric, robustStart } from '../../src/inversion/methods/continuation.ts';
+import { buildMethod } from '../../src/inversion/methods/index.ts';
+import { tinyGenerator } from '../support/tiny.ts';
+
+it('a search has converged where six steps have not lowered the objective by two thousandths of the misfit', () => {
+  const falling = (by: number, steps: number) => {
+    const loss = Array.from({ length: steps }, (_, t) => 10 - (by / 6) * t);
+    return converged({ step: steps, loss, fidelity: 1 });
+  };
+  expect([falling(1.9e-3, 7), falling(2.1e-3, 7)]).toEqual(['converged', undefined]);
+  expect([falling(0, 6), falling(0, 7)]).toEqual([undefined, 'converged']);
+  // The drop is counted from six steps before the last: a fall that is seven steps old is forgotten.
+  expect(converged({ step: 8, loss: [11, 10, 10, 10, 10, 10, 10, 10], fidelity: 1 })).toBe('converged');
+  expect(converged({ step: 8, loss: [11, 11, 10, 10, 10, 10, 10, 10], fidelity: 1 })).toBeUndefined();
+});
+
+it('falls along a half cosine to a five-hundredth, or along a geometric path', () => {
+  expect([0, 0.5, 1, 2].map(cosineDecay)).toEqual(
+    [1, 0.002 + 0.998 / 2, 0.002, 0.002].map((v) => expect.closeTo(v, 10)),
+  );
+  expect([0, 0.5, 1, 2].map((t) => geometric(100, 1, t))).toEqual([100, 10, 1, 1].map((v) => expect.closeTo(v, 10)));
+});
+
+it('residuals beyond a sixth of the range count alike in the choice of the start', () => {
+  // 1/3 of a unit of [-1,1] in each channel.
+  expect(robustStart(3, 10, 0).distance).toEqual({ kind: 'truncated', limit: 1 });
+  expect(robustStart(1, 10, 0).distance).toEqual({ kind: 'truncated', limit: 1 / 3 });
+});
+
+it('of 140 steps lambda falls in 40, the first ten of several starts; 60 refine, 40 settle with the mask held', () => {
+  const context = { channels: 3, generator: tinyGenerator(), masked: false, critic: false, layers: [] };
+  const { stages } = buildMethod({ method: 'rgi' }, context);
+  expect(stages.map(({ name, steps, starts }) => [name, steps, starts])).toEqual([
+    ['compete', 10, 2],
+    ['descend', 30, 1],
+    ['refine', 60, 1],
+    ['settle', 40, 1],
+  ]);
+  const greyOf = (lambda: number) => 127.5 * Math.sqrt(lambda / 6);
+  expect(greyOf(stages[0].controls(0).lambda)).toBeCloseTo(64, 6);
+  expect(greyOf(stages[1].controls(10).lambda)).toBeCloseTo(Math.sqrt(64 * 32), 6);
+  expect(greyOf(stages[2].controls(0).lambda)).toBeCloseTo(32, 6);
+  expect(stages[2].formulation.optimiser).toEqual({ kind: 'lbfgs', memory: 20 });
+});
