@@ -7,11 +7,11 @@ import { messageOf, RgiError } from '../../errors.ts';
 import { GOOD } from '../../evaluate/detect/results.ts';
 import type { TestPicture } from '../../evaluate/detect/trial.ts';
 import type { DetectionSet, Sample } from '../../evaluate/node/detection-layouts.ts';
-import { hashOf } from '../../evaluate/node/store.ts';
 import { pictureDigest } from '../../gan/node/files.ts';
 import { type Image, stackImages, toGrey } from '../../images/image.ts';
 import { type Picture, type ReadOptions, readMask, readPicture } from '../../images/node/read.ts';
 import { place } from '../../images/resize.ts';
+import { hashOfData } from '../../jobs/node/program.ts';
 import { sha256Of } from '../version.ts';
 import type { DetectFlags } from './detect-flags.ts';
 import type { PictureShape } from './detectors.ts';
@@ -78,7 +78,7 @@ export async function loadSet(
     test,
     failed,
     notes: [...notes, ...masksNote(test, set.about)],
-    hash: hashOf(good.map((one, i) => [one.sha256, held.has(i)])),
+    hash: hashOfData(good.map((one, i) => [one.sha256, held.has(i)])),
   };
 }
 

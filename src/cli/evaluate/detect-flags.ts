@@ -40,7 +40,7 @@ The threshold behind 'Dice, calibrated' is set on good training pictures that ar
 their pixels exceed it at the rate --false-alarm. No test picture has a part in it. They are those that the generator has
 not learnt from, if its file says so; else whole groups or blocks of consecutive names, since neighbours are alike.
 
-Files written to --out: results.json, results.csv, results.md, records.jsonl, maps/ (float, smoothed), learnt/, pictures/.
+Files written to --out: results.json, results.csv, results.md, journal.jsonl, maps/ (float, smoothed), learnt/, pictures/.
 Data sets: MVTec AD (train/good, test/DEFECT, ground_truth/DEFECT), BTAD (train/ok, test/ko, ground_truth/ko), VisA
 (Data/Images, with split_csv/1cls.csv in it or beside it), or plain (good/, defect/, masks/; or train/, test/, masks/).`;
 

@@ -40,7 +40,7 @@ Examples:
 
 Files written to --out:
   results.json, results.csv, results.md   per set, case and method: mean, median, 95% intervals, n, seconds per picture
-  records.jsonl                           every picture's scores and the curves of its search, one JSON line each
+  journal.jsonl                           every picture's scores and the curves of its search, one JSON line each
   pictures/                               the first pictures of each case, for 'rgi report'
 
 Data sets: CelebA (aligned; list_eval_partition.txt beside img_align_celeba/: its test part), Stanford Cars (cars_test/),

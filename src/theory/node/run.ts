@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import { hashOf } from '../../evaluate/node/store.ts';
+import { hashOfData } from '../../jobs/node/program.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { runCell } from '../experiment.ts';
@@ -56,7 +56,7 @@ export async function runTheory(job: TheoryJob, runtime: Runtime, hooks: TheoryH
   const { plans, setting, folder, known } = job;
   const shared: Pick<CellHooks, 'compiled' | 'poolImages'> = { compiled: new Map(), poolImages: new Map() };
   const total = plans.reduce((sum, plan) => sum + workOf(plan, setting), 0);
-  const parts = plans.map((plan) => ({ plan, key: hashOf([job.description, plan]) }));
+  const parts = plans.map((plan) => ({ plan, key: hashOfData([job.description, plan]) }));
   checkKnown(known, new Set(parts.map(({ key }) => key)), folder);
   const finished = new Map(known);
   const cells = () => parts.flatMap(({ key }) => finished.get(key) ?? []);
