@@ -34,8 +34,10 @@ export function openEvaluation(
   options: EvaluationFolderOptions,
 ): Promise<EvaluationFolder> {
   return openRunFolder<TrialRecord>(folder, {
-    ...options,
+    resume: options.resume,
+    overwrite: options.overwrite,
     kind: jobKind(kind),
+    guarded: true,
     rules: TRIAL_RULES,
     record: trialSchema,
     derived: [RESULTS, 'results.csv', 'results.md', OLD_RECORDS],
