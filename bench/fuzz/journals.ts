@@ -1,11 +1,13 @@
 /** What runs leave behind (results.json, records.jsonl, manifest.json, results.jsonl, theory.json), changed; read, and made a page of. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { trialSchema } from '../../src/evaluate/record-schema.ts';
+import { readJournal } from '../../src/jobs/node/journal-file.ts';
 import { readReport } from '../../src/report/node/read.ts';
 import { readRun } from '../../src/report/node/read-run.ts';
 import { reportPage } from '../../src/report/page.ts';
 import { runPage } from '../../src/report/run-page.ts';
-import { knownCells } from '../../src/theory/node/run.ts';
+import { cellSchema } from '../../src/theory/record-schema.ts';
 import { bytesOf, type FuzzFiles, type FuzzKind } from './kind.ts';
 import { jsonOf, mutatedBytes, mutateTree, pick } from './mutate.ts';
 
@@ -29,10 +31,11 @@ export function journals(): FuzzKind {
     },
     async read(files, folder) {
       for (const [name, bytes] of files) await writeFile(path.join(folder, name), bytes);
-      await knownCells(folder, true);
+      await readJournal(folder, trialSchema);
+      await readJournal(folder, cellSchema);
       const run = await readRun(folder, { limit: LIMIT });
       if (run) await runPage(run);
-      else if (!files.has('theory.json')) await reportPage(await readReport(folder, { limit: LIMIT }));
+      else if (files.has('results.json')) await reportPage(await readReport(folder, { limit: LIMIT }));
     },
   };
 }
@@ -94,6 +97,23 @@ const evaluation = (kind: 'inpaint' | 'detect'): Journal => ({
   },
   'records.jsonl': ['rgi', 'yeh'].flatMap((method) => ['a', 'b'].map((image, i) => trial(method, image, i))),
 });
+
+const HASH = 'c'.repeat(64);
+
+const entry = (job: string, record: { readonly key: string }) => ({
+  job,
+  item: record.key,
+  source: record.key,
+  content: HASH,
+  key: HASH,
+  program: '0.1.0',
+  rules: 1,
+  status: 'done',
+  outputs: { 'pictures/out.png': HASH },
+  record,
+});
+
+const ERRORS = { objective: 1, z: 0.1, rms: 2, rmsInside: 2, rmsOutside: 1, psnr: 30, mask: null };
 
 const JOURNALS: readonly Journal[] = [
   evaluation('inpaint'),
@@ -167,5 +187,20 @@ const JOURNALS: readonly Journal[] = [
       ],
     },
   },
-  { 'theory.json': { format: 1, cells: [{ key: 'a', value: 1 }] } },
+  {
+    'journal.jsonl': [
+      entry('theory', {
+        kind: 'path',
+        key: 'a',
+        experiment: 'path',
+        case: 'block',
+        estimator: 'rgi',
+        points: [{ grey: 8, lambda: 0.1, search: [ERRORS], truth: [ERRORS] }],
+      }),
+    ],
+  },
+  {
+    ...Object.fromEntries(Object.entries(evaluation('inpaint')).filter(([name]) => name === 'results.json')),
+    'journal.jsonl': ['a', 'b'].map((image, i) => entry('inpaint', trial('rgi', image, i))),
+  },
 ];

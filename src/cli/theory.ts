@@ -9,7 +9,7 @@ import type { Generator } from '../inversion/generator/generator.ts';
 import { type GeneratorFlags, openGeneratorFile } from '../models/node/networks.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import { findInvariance } from '../theory/measure.ts';
-import { knownCells, runTheory } from '../theory/node/run.ts';
+import { runTheory } from '../theory/node/run.ts';
 import { PATH, planOf } from '../theory/plan.ts';
 import { type Cell, EXPERIMENTS, type Experiment, type Theory } from '../theory/record.ts';
 import { prepareSetting } from '../theory/setting.ts';
@@ -34,6 +34,7 @@ export interface TheoryFlags extends GeneratorFlags, RuntimeFlags {
   readonly experiments?: readonly Experiment[];
   readonly pictures?: string;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -82,6 +83,7 @@ export function addTheoryOptions(command: Command): Command {
     .option('--pool <count>', 'random latents that the starts are chosen from', count, 1000)
     .option('--seed <number>', 'seed of all random numbers', seed, 0)
     .option('--resume', 'continue an interrupted run of the same settings')
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
     .optionsGroup('Generator:');
   addGeneratorOptions(command);
   command.optionsGroup('Running:');
@@ -97,7 +99,6 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
     throw new RgiError('usage', "The experiment 'pictures' needs --pictures, a folder of clean pictures.");
   }
   await checkFolder(flags.out);
-  const known = await knownCells(flags.out, flags.resume ?? false);
   const started = performance.now();
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
@@ -144,10 +145,15 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
     const quiet = flags.quiet ?? false;
     if (!quiet) for (const note of [...notes, invariance.sentence]) say(io, `note: ${note}`);
     const progress = progressLine(io, quiet);
-    const job = { folder: flags.out, plans, setting, description: settings, known, theory };
+    const { out, resume, overwrite } = flags;
+    const job = { folder: out, plans, setting, description: settings, theory, resume, overwrite };
     const made = await runTheory(job, runtime, {
       signal: io.signal,
       onProgress: (done, total, what) => progress.show(done, total, what),
+      onWarning(message) {
+        progress.clear();
+        say(io, `warning: ${message}`);
+      },
       onCell(cell, what) {
         progress.clear();
         if (!quiet) say(io, `${what}: ${describe(cell)}`);

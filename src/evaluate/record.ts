@@ -48,8 +48,10 @@ export interface TrialRecord {
   readonly told: boolean;
   readonly image: string;
   readonly index: number;
-  /** How it ended: a `ResultCode`, or 'done' where nothing is searched. */
+  /** How it ended: a `ResultCode`, 'done' where nothing is searched, 'failed' where it could not be kept. */
   readonly code: string;
+  /** Why it could not be kept. */
+  readonly message?: string;
   readonly metrics: Readonly<Partial<Record<MetricName, number | null>>>;
   readonly seconds: number;
   /** Detection: the picture's score. */
@@ -102,7 +104,7 @@ export interface Results {
   /** Pictures that could not be used, and why. */
   readonly failed: readonly { readonly file: string; readonly reason: string }[];
   readonly results: readonly Result[];
-  /** Keys of the trials that the results are made of; `records.jsonl` may hold those of other settings, too. */
+  /** Keys of the trials that the results are made of; `journal.jsonl` may hold those of other settings, too. */
   readonly trials: readonly string[];
 }
 

@@ -37,10 +37,16 @@ describe('rgi theory', () => {
 
   test('goes on from what is there with --resume, and then only', async () => {
     const before = theoryOf('t');
-    // Were it computed again, the mark would be lost.
-    const marked = { ...before, cells: before.cells.slice(0, 1).map((cell) => ({ ...cell, case: 'kept' })) };
-    writeFileSync(bench.file('t/theory.json'), JSON.stringify(marked));
-    expect((await bench.rgi(`theory ${SMALL} --out @t`)).code).toBe(2);
+    // The first cell alone is there, and marked: were it computed again, the mark would be lost.
+    const journal = bench.file('t/journal.jsonl');
+    const [first] = readFileSync(journal, 'utf8').split('\n');
+    const entry = JSON.parse(first);
+    writeFileSync(journal, `${JSON.stringify({ ...entry, record: { ...entry.record, case: 'kept' } })}\n`);
+    const refused = await bench.rgi(`theory ${SMALL} --out @t`);
+    expect(refused.code).toBe(2);
+    expect(refused.err).toContain(
+      't already holds results (1 items): go on with --resume, take another --out, or replace what is there with --overwrite.',
+    );
     expect((await bench.rgi(`theory ${SMALL} --out @t --experiments path --resume --quiet`)).code).toBe(0);
     const cells = theoryOf('t').cells;
     expect(cells).toHaveLength(6);
@@ -50,10 +56,10 @@ describe('rgi theory', () => {
 
   test('loses nothing of what is there: not to other settings, nor to an interruption', async () => {
     const before = theoryOf('again').cells;
-    const other = await bench.rgi(`theory ${SMALL} --out @again --experiments weak --resume`);
+    const other = await bench.rgi(`theory ${SMALL} --out @again --experiments gap --seed 5 --resume`);
     expect(other.code).toBe(2);
     expect(other.err).toContain(
-      'theory.json holds 5 finished cells that this run would not make (of another generator, other settings or experiments): take another --out.',
+      "again holds results of 'rgi theory' with other settings or networks: --resume goes on with the same settings only; take another --out, or replace what is there with --overwrite.",
     );
     const stopped = await bench.rgi(
       `theory ${SMALL} --out @again --experiments path,gap --resume`,

@@ -241,10 +241,10 @@ async function rgi(line: string, signal: AbortSignal = new AbortController().sig
 }
 const resultsOf = (folder: string): Results => JSON.parse(readFileSync(place(folder, 'results.json'), 'utf8'));
 const recordsOf = (folder: string): TrialRecord[] =>
-  readFileSync(place(folder, 'records.jsonl'), 'utf8')
+  readFileSync(place(folder, 'journal.jsonl'), 'utf8')
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line));
+    .map((line) => JSON.parse(line).record);
 
 describe('the protocol', () => {
   const line = 'evaluate detect @part --size 16 --threads 1 --held 10 --pictures 1';
@@ -277,9 +277,9 @@ describe('the protocol', () => {
     // One in a hundred good pixels, within what ten pictures can tell.
     expect((results[7].metrics.masked_share as { mean: number }).mean).toBeLessThan(0.05);
 
-    const before = readFileSync(place('plain', 'records.jsonl'), 'utf8');
+    const before = readFileSync(place('plain', 'journal.jsonl'), 'utf8');
     expect((await rgi(`${line} --methods gaussian,pca:4 --out @plain --resume`)).code).toBe(0);
-    expect(readFileSync(place('plain', 'records.jsonl'), 'utf8')).toBe(before);
+    expect(readFileSync(place('plain', 'journal.jsonl'), 'utf8')).toBe(before);
     expect(resultsOf('plain').results).toEqual(results);
   });
 

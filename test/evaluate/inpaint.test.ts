@@ -72,10 +72,10 @@ async function rgi(line: string, signal = new AbortController().signal) {
 }
 
 const recordsOf = (folder: string): TrialRecord[] =>
-  readFileSync(path.join(file(folder), 'records.jsonl'), 'utf8')
+  readFileSync(path.join(file(folder), 'journal.jsonl'), 'utf8')
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line));
+    .map((line) => JSON.parse(line).record);
 const resultsOf = (folder: string): Results =>
   JSON.parse(readFileSync(path.join(file(folder), 'results.json'), 'utf8'));
 /** Everything but what a clock says. */
@@ -142,7 +142,7 @@ test('a run that was interrupted and resumed gives what an uninterrupted one giv
   const aborted = new Proxy(interrupted.signal, {
     // Asked often enough: aborts in the middle of the second method.
     get: (signal, key) => {
-      if (key === 'aborted' && ++asked > 200) interrupted.abort();
+      if (key === 'aborted' && ++asked > 14) interrupted.abort();
       const value = Reflect.get(signal, key);
       return typeof value === 'function' ? value.bind(signal) : value;
     },
@@ -154,10 +154,10 @@ test('a run that was interrupted and resumed gives what an uninterrupted one giv
   expect(before).toBeLessThan(18);
   expect(resultsOf('parts').complete).toBe(false);
   // The last line is torn, as by a crash while it was written.
-  const records = path.join(file('parts'), 'records.jsonl');
+  const records = path.join(file('parts'), 'journal.jsonl');
   truncateSync(records, readFileSync(records).length - 40);
 
-  expect((await rgi(`${line} --out @parts`)).err).toContain('already holds an evaluation');
+  expect((await rgi(`${line} --out @parts`)).err).toContain('already holds results');
   expect((await rgi(`${line} --out @parts --resume`)).code).toBe(0);
   const sorted = (name: string) => timeless(recordsOf(name)).sort((a, b) => a.key.localeCompare(b.key));
   const keys = new Map(sorted('parts').map((record) => [record.key, record]));

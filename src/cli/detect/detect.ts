@@ -34,8 +34,7 @@ async function detectOn(runtime: Runtime, patterns: readonly string[], flags: De
   const { generator, encoder, encoderFile, notes } = product;
   const described = async (file: string | undefined) =>
     file === undefined ? undefined : { file, sha256: await sha256Of(file) };
-  if (!flags.quiet) for (const note of notes) say(io, `note: ${note}`);
-  const reporter = reporterOf(flags, io);
+  const reporter = reporterOf(notes, flags, io);
   const result = await detectFiles(
     {
       files: patterns,
@@ -64,7 +63,7 @@ async function detectOn(runtime: Runtime, patterns: readonly string[], flags: De
 }
 
 /** Says what becomes of each picture, as it happens. */
-function reporterOf(flags: DetectFlags, io: Io) {
+function reporterOf(notes: readonly string[], flags: DetectFlags, io: Io) {
   const progress = progressLine(io, flags.quiet ?? false);
   const tell = (line: string) => {
     progress.clear();
@@ -73,7 +72,8 @@ function reporterOf(flags: DetectFlags, io: Io) {
   return {
     clear: () => progress.clear(),
     event(event: JobEvent<DetectRecord>) {
-      if (event.kind === 'progress') progress.show(event.done, event.total, event.what);
+      if (event.kind === 'begin' && !flags.quiet) for (const note of notes) tell(`note: ${note}`);
+      else if (event.kind === 'progress') progress.show(event.done, event.total, event.what);
       else if (event.kind === 'warning') tell(`warning: ${event.message}`);
       else if (event.kind === 'record') {
         const { record } = event.entry;

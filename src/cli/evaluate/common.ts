@@ -1,7 +1,8 @@
 /** What `rgi evaluate inpaint` and `rgi evaluate detect` have in common: options, and how a run reports what it found. */
 import path from 'node:path';
 import type { Command } from 'commander';
-import { writeResults } from '../../evaluate/node/store.ts';
+import { RgiError } from '../../errors.ts';
+import { type EvaluationFolder, writeResults } from '../../evaluate/node/folder.ts';
 import type { Result, Results, TrialRecord } from '../../evaluate/record.ts';
 import type { Fit } from '../../images/resize.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
@@ -26,6 +27,7 @@ export interface EvaluateFlags extends Omit<GeneratorFlags, 'generator'>, Runtim
   readonly snapshots: number;
   readonly snapshotSteps: number;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -72,6 +74,7 @@ export function addEvaluateOptions(command: Command, texts: OptionTexts): Comman
     .option('--snapshots <count>', 'of these, how many with the course of their search', some, 1)
     .option('--snapshot-steps <count>', 'pictures along the course of a search', count, 12)
     .option('--resume', 'continue from the results in --out')
+    .option('--overwrite', 'remove what an earlier evaluation wrote to --out, and begin anew')
     .option('--json', 'print results.json on stdout')
     .option('-q, --quiet', 'print nothing but errors');
 }
@@ -81,15 +84,24 @@ export type Head = Omit<Results, 'format' | 'complete' | 'versions' | 'device' |
 
 export interface Reporter {
   progress(done: number, total: number, what: string): void;
+  /** A trial that could not be kept. */
+  failure(file: string, reason: string): void;
   /** Writes what there is so far. */
   group(results: readonly Result[], records: readonly TrialRecord[], about: string): Promise<void>;
   end(results: readonly Result[], records: readonly TrialRecord[], complete: boolean): Promise<ExitCode>;
 }
 
 /** Says the notes and failures of the head, and then what a run reports; writes the tables as it goes. */
-export function reporter(head: Head, runtime: Runtime, flags: EvaluateFlags, io: Io): Reporter {
+export function reporter(
+  head: Head,
+  folder: EvaluationFolder,
+  runtime: Runtime,
+  flags: EvaluateFlags,
+  io: Io,
+): Reporter {
   const { out, quiet = false, json } = flags;
   const line = progressLine(io, quiet);
+  const failed = [...head.failed];
   const all = (results: readonly Result[], records: readonly TrialRecord[], complete: boolean): Results => ({
     format: 1,
     kind: head.kind,
@@ -105,23 +117,39 @@ export function reporter(head: Head, runtime: Runtime, flags: EvaluateFlags, io:
     },
     methods: head.methods,
     notes: head.notes,
-    failed: head.failed,
+    failed,
     results,
     trials: records.map((record) => record.key),
   });
+  // A full disk is said and survived: the journal holds what could be kept.
+  const save = async (results: Results) => {
+    try {
+      await writeResults(folder, results);
+    } catch (error) {
+      if (!(error instanceof RgiError)) throw error;
+      line.clear();
+      failed.push({ file: out, reason: error.message });
+      say(io, `error: ${error.message}`);
+    }
+  };
   if (!quiet) for (const note of head.notes) say(io, `note: ${note}`);
   for (const { file, reason } of head.failed) say(io, `error: ${file}: ${reason}`);
   return {
     progress: (done, total, what) => line.show(done, total, what),
+    failure(file, reason) {
+      line.clear();
+      failed.push({ file, reason });
+      say(io, `error: ${file}: ${reason}`);
+    },
     async group(results, records, about) {
       line.clear();
       if (!quiet) say(io, about);
-      await writeResults(out, all(results, records, false));
+      await save(all(results, records, false));
     },
     async end(results, records, complete) {
       line.clear();
       const final = all(results, records, complete);
-      await writeResults(out, final);
+      await save(final);
       if (json) printJson(io, final);
       if (!complete) {
         say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
@@ -129,13 +157,13 @@ export function reporter(head: Head, runtime: Runtime, flags: EvaluateFlags, io:
       }
       if (!quiet) say(io, `Tables in ${path.join(out, 'results.md')}; 'rgi report ${out}' makes a page of them.`);
       const diverged = results.some((result) => result.diverged > 0);
-      return head.failed.length > 0 || diverged ? EXIT.partly : EXIT.done;
+      return failed.length > 0 || diverged ? EXIT.partly : EXIT.done;
     },
   };
 }
 
 /** Flags that decide nothing about the results. */
-const INCIDENTAL = new Set(['resume', 'json', 'quiet', 'device', 'threads']);
+const INCIDENTAL = new Set(['resume', 'overwrite', 'json', 'quiet', 'device', 'threads']);
 
 /** The command that repeats a run, into the same folder. */
 export function commandLine(words: readonly string[], flags: Readonly<Record<string, unknown>>): string {

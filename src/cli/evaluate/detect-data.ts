@@ -1,4 +1,5 @@
 /** Pictures of a detection set, brought to one size: good ones to learn from and to set thresholds on, and those to test. */
+
 import { copiesSentence, heldOutApart, heldOutCount } from '../../datasets/held-out.ts';
 import { storedPicture } from '../../datasets/node/folder.ts';
 import { evenly } from '../../datasets/sampling.ts';
@@ -7,10 +8,10 @@ import { messageOf, RgiError } from '../../errors.ts';
 import { GOOD } from '../../evaluate/detect/results.ts';
 import type { TestPicture } from '../../evaluate/detect/trial.ts';
 import type { DetectionSet, Sample } from '../../evaluate/node/detection-layouts.ts';
-import { hashOf } from '../../evaluate/node/store.ts';
 import { pictureDigest } from '../../gan/node/files.ts';
 import { type Image, stackImages } from '../../images/image.ts';
 import { type ReadOptions, readMask, readPicture } from '../../images/node/read.ts';
+import { hashOfData } from '../../jobs/node/program.ts';
 import { sha256Of } from '../version.ts';
 import type { DetectFlags } from './detect-flags.ts';
 import type { PictureShape } from './detectors.ts';
@@ -96,7 +97,7 @@ export async function loadSet(
     test,
     failed,
     notes: [...notes, ...equalNotes(good, alsoTested), ...doubts, ...masksNote(test, set.about)],
-    hash: hashOf(good.map((one, i) => [one.sha256, held.has(i)])),
+    hash: hashOfData(good.map((one, i) => [one.sha256, held.has(i)])),
   };
 }
 

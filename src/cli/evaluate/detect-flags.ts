@@ -45,7 +45,7 @@ from learning (--held): their pixels exceed it at the rate --false-alarm. They
 are those that the generator has not learnt from, if its file says so; else
 whole groups or blocks of consecutive names, since neighbours are alike.
 
-Files written to --out: results.json, results.csv, results.md, records.jsonl,
+Files written to --out: results.json, results.csv, results.md, journal.jsonl,
 maps/ (float, smoothed), learnt/, pictures/.
 Data sets: MVTec AD (train/good, test/DEFECT, ground_truth/DEFECT), BTAD
 (train/ok, test/ko, ground_truth/ko), VisA (Data/Images, with split_csv/1cls.csv

@@ -3,7 +3,7 @@ import { trainingSource } from '../../detect/node/good-pictures.ts';
 import { parseDetectors } from '../../evaluate/detect/methods.ts';
 import { type DetectJob, evaluateDetect } from '../../evaluate/node/detect.ts';
 import { findDetectionSet } from '../../evaluate/node/detection-layouts.ts';
-import { openStore } from '../../evaluate/node/store.ts';
+import { openEvaluation } from '../../evaluate/node/folder.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { ExitCode } from '../failures.ts';
 import type { Io } from '../io.ts';
@@ -20,7 +20,7 @@ export async function evaluateDetectCommand(data: string, given: DetectFlags, io
   checkNeeds(named, flags.generator);
   const set = await findDetectionSet(data, flags.dataLayout);
   await checkFolder(flags.out);
-  const store = await openStore(flags.out, flags.resume ?? false);
+  const folder = await openEvaluation(flags.out, 'detect', flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     const model = await openDetectModel(runtime, named, flags);
@@ -64,14 +64,16 @@ export async function evaluateDetectCommand(data: string, given: DetectFlags, io
       notes: [...(model ? [...model.opened.notes, ...model.networks.notes] : []), ...loaded.notes],
       failed: loaded.failed,
     };
-    const report = reporter(head, runtime, flags, io);
-    const outcome = await evaluateDetect(job, store, {
+    const report = reporter(head, folder, runtime, flags, io);
+    const outcome = await evaluateDetect(job, folder, {
       signal: io.signal,
       onProgress: report.progress,
+      onFailure: report.failure,
       onGroup: report.group,
     });
     return await report.end(outcome.results, outcome.records, outcome.complete);
   } finally {
     await runtime.dispose();
+    await folder.close();
   }
 }

@@ -46,7 +46,7 @@ Files written to --out:
   results.json, results.csv, results.md
                  by set, case and method: mean, median, 95% intervals, number of
                  pictures, seconds per picture
-  records.jsonl  scores and curves of every picture, one JSON line each
+  journal.jsonl  scores and curves of every picture, one JSON line each
   pictures/      the first pictures of each case, for 'rgi report'
 
 Data sets: CelebA (aligned; the test part of list_eval_partition.txt), Stanford

@@ -2,9 +2,9 @@
 import { messageOf, RgiError } from '../../errors.ts';
 import { aggregate } from '../../evaluate/aggregate.ts';
 import { parseCases } from '../../evaluate/cases.ts';
+import { openEvaluation } from '../../evaluate/node/folder.ts';
 import { evaluateInpaint, type InpaintJob, type LoadedPicture } from '../../evaluate/node/inpaint.ts';
 import { findPictures, type PictureSet } from '../../evaluate/node/layouts.ts';
-import { openStore } from '../../evaluate/node/store.ts';
 import { parseRecipes } from '../../evaluate/recipes.ts';
 import { imageAt } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
@@ -27,7 +27,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
   const cases = parseCases(flags.cases);
   const set = await findPictures(data, flags.dataLayout);
   await checkFolder(flags.out);
-  const store = await openStore(flags.out, flags.resume ?? false);
+  const folder = await openEvaluation(flags.out, 'inpaint', flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     const { opened, encoder } = await openWithEncoder(runtime, flags);
@@ -79,15 +79,17 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
       notes: [...set.notes, ...opened.notes, ...networks.notes, ...criticNotes(recipes, opened, networks)],
       failed,
     };
-    const report = reporter(head, runtime, flags, io);
-    const outcome = await evaluateInpaint(job, store, runtime, {
+    const report = reporter(head, folder, runtime, flags, io);
+    const outcome = await evaluateInpaint(job, folder, runtime, {
       signal: io.signal,
       onProgress: report.progress,
+      onFailure: report.failure,
       onGroup: (records, about) => report.group(aggregate(records, flags.seed), records, about),
     });
     return await report.end(aggregate(outcome.records, flags.seed), outcome.records, outcome.complete);
   } finally {
     await runtime.dispose();
+    await folder.close();
   }
 }
 

@@ -3,11 +3,12 @@ import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
 import { MAX_FILE_BYTES, readRegular, readTextIfThere } from '../../files/node/regular.ts';
 import { colourMap } from '../../images/colour.ts';
-import type { Image } from '../../images/image.ts';
-import { writeFileAtomic, writeMask, writePicture } from '../../images/node/write.ts';
+import { type Image, maskToImage } from '../../images/image.ts';
+import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
+import type { OutputSet } from '../../jobs/job.ts';
 import { float32, float32Data } from '../../onnx/tensor.ts';
-import type { TrialPictures, TrialRecord } from '../record.ts';
-import { type Store, slug } from './store.ts';
+import type { TrialPictures } from '../record.ts';
+import { slug } from './folder.ts';
 
 /** What a candidate has learnt, kept for a run that is resumed. */
 export interface Learnt {
@@ -39,25 +40,14 @@ export async function storeThreshold(place: string, key: string, threshold: numb
   await writeFileAtomic(path.join(place, 'calibration.json'), JSON.stringify({ key, threshold }));
 }
 
-export interface Wanted {
-  readonly pictures: boolean;
-  readonly way: boolean;
+/** A trial's map, relative to the folder. */
+export function mapFile(method: string, key: string): string {
+  return `maps/${slug(method)}/${key}.npy`;
 }
 
-/** An earlier record and its map, if they and the pictures that are now asked for are there. */
-export async function earlierTrial(
-  store: Store,
-  key: string,
-  file: string,
-  wanted: Wanted,
-): Promise<{ record: TrialRecord; map: Float32Array } | undefined> {
-  const record = store.find(key);
-  if (!record || (wanted.pictures && !record.pictures) || (wanted.way && !record.snapshots)) return undefined;
-  try {
-    return { record, map: float32Data(readNpy(await readRegular(file))) };
-  } catch {
-    return undefined;
-  }
+/** The map of an earlier trial, [H*W]. */
+export async function storedMap(folder: string, method: string, key: string): Promise<Float32Array> {
+  return float32Data(readNpy(await readRegular(path.join(folder, mapFile(method, key)))));
 }
 
 export interface Shown {
@@ -73,19 +63,20 @@ export interface Shown {
   readonly white: number;
 }
 
-/** Input and annotated mask once, the rest per method. */
-export async function writeDetectPictures(folder: string, shown: Shown): Promise<TrialPictures> {
+/** Input and annotated mask are the same for all methods, and lie beside theirs. */
+export async function putDetectPictures(outputs: OutputSet, shown: Shown): Promise<TrialPictures> {
   const { image, truth, restored, found, map, white } = shown;
   const [, , height, width] = image.dims;
   const dims = [1, 1, height, width];
   const place = `pictures/${slug(shown.method)}/${shown.stem}`;
   const given = `pictures/given/${shown.stem}`;
-  const file = (name: string) => path.join(folder, name);
-  await writePicture(file(`${given}.png`), image);
-  if (truth) await writeMask(file(`${given}.mask.png`), float32(truth, dims));
-  if (restored) await writePicture(file(`${place}.restored.png`), restored);
-  await writeMask(file(`${place}.mask.png`), float32(found, dims));
-  await writePicture(file(`${place}.map.png`), colourMap(float32(map, dims), 0, white));
+  const put = async (file: string, picture: Image) => outputs.put(file, await encodePng(picture));
+  const maskOf = (data: Float32Array) => maskToImage(float32(data, dims));
+  await put(`${given}.png`, image);
+  if (truth) await put(`${given}.mask.png`, maskOf(truth));
+  if (restored) await put(`${place}.restored.png`, restored);
+  await put(`${place}.mask.png`, maskOf(found));
+  await put(`${place}.map.png`, colourMap(float32(map, dims), 0, white));
   return {
     input: `${given}.png`,
     ...(truth ? { trueMask: `${given}.mask.png` } : {}),

@@ -3,24 +3,28 @@
  * and is then scored on the test part. Maps and networks learnt are kept, so that a resumed run computes none twice.
  */
 import path from 'node:path';
+import { writeNpy } from '../../arrays/npy.ts';
 import { type Image, imageAt, stackImages } from '../../images/image.ts';
-import { writeNpyFile } from '../../images/node/write.ts';
+import type { Job } from '../../jobs/job.ts';
+import { hashOfData } from '../../jobs/node/program.ts';
+import { runJob } from '../../jobs/run.ts';
 import { float32 } from '../../onnx/tensor.ts';
-import { type Detector, findAll, mapsOf } from '../detect/detector.ts';
+import { type Detector, type Found, findAll, mapsOf } from '../detect/detector.ts';
 import { byCase, describeMethodResults, resultsOf } from '../detect/results.ts';
 import { calibratedThreshold } from '../detect/score.ts';
 import { detectRecord, type TestPicture } from '../detect/trial.ts';
-import type { Result, TrialRecord } from '../record.ts';
+import type { Result as GroupResult, TrialRecord } from '../record.ts';
 import {
-  earlierTrial,
   type Learnt,
   learntFile,
+  mapFile,
+  putDetectPictures,
+  storedMap,
   storedThreshold,
   storeThreshold,
-  writeDetectPictures,
 } from './detect-files.ts';
-import { hashOf, type Store, slug } from './store.ts';
-import { writeWay } from './way-files.ts';
+import { type EvaluationFolder, jobKind, slug, stemOf, TRIAL_RULES } from './folder.ts';
+import { putWay } from './way-files.ts';
 
 export interface LearnContext {
   readonly learnt: Learnt;
@@ -60,18 +64,26 @@ export interface DetectJob {
 
 export interface DetectHooks {
   readonly onProgress?: (done: number, total: number, what: string) => void;
-  readonly onGroup?: (results: readonly Result[], records: readonly TrialRecord[], about: string) => Promise<void>;
+  readonly onGroup?: (results: readonly GroupResult[], records: readonly TrialRecord[], about: string) => Promise<void>;
+  /** A trial that could not be kept: its picture, and why. */
+  readonly onFailure?: (file: string, reason: string) => void;
+  /** Aborted: the batch in hand is finished, nothing more is begun. */
   readonly signal?: AbortSignal;
 }
 
 export interface DetectOutcome {
-  readonly results: readonly Result[];
+  readonly results: readonly GroupResult[];
   readonly records: readonly TrialRecord[];
   readonly complete: boolean;
 }
 
-export async function evaluateDetect(job: DetectJob, store: Store, hooks: DetectHooks = {}): Promise<DetectOutcome> {
-  const results: Result[] = [];
+/** A trial that could not be kept (a full disk) is told and left out; the others are done. */
+export async function evaluateDetect(
+  job: DetectJob,
+  folder: EvaluationFolder,
+  hooks: DetectHooks = {},
+): Promise<DetectOutcome> {
+  const results: GroupResult[] = [];
   const records: TrialRecord[] = [];
   const [, , height, width] = job.good.dims;
   const truths = job.test.map((picture) => picture.truth);
@@ -79,10 +91,12 @@ export async function evaluateDetect(job: DetectJob, store: Store, hooks: Detect
     const { name: method } = candidate;
     const onProgress = (share: number, what: string) =>
       hooks.onProgress?.(k + share, job.candidates.length, `${method}, ${what}`);
-    const run = await runCandidate(job, candidate, store, onProgress, hooks.signal);
+    const run = await runCandidate(job, candidate, folder, onProgress, hooks);
     if (!run) return { results: byCase(results), records, complete: false };
     records.push(...run.records);
-    results.push(...resultsOf({ ...run, set: job.set, method, height, width, seed: job.seed, truths }));
+    // Of the pictures that could be kept, in their order.
+    const own = run.records.map(({ index }) => truths[index]);
+    results.push(...resultsOf({ ...run, set: job.set, method, height, width, seed: job.seed, truths: own }));
     await hooks.onGroup?.(byCase(results), records, describeMethodResults(results, method));
   }
   return { results: byCase(results), records, complete: true };
@@ -101,64 +115,65 @@ const LEARNING = 0.5;
 async function runCandidate(
   job: DetectJob,
   candidate: Candidate,
-  store: Store,
+  folder: EvaluationFolder,
   onProgress: (share: number, what: string) => void,
-  signal: AbortSignal | undefined,
+  hooks: DetectHooks,
 ): Promise<Run | undefined> {
   const { name, description, batch } = candidate;
-  const learntKey = hashOf(['learnt', job.description, name, description]);
-  const key = hashOf(['detect', job.description, name, description, job.falseAlarm, job.seed]);
-  const place = path.join(store.folder, 'maps', slug(name));
-  const kept = ranksOf(job.test);
-  const trials = job.test.map((picture, index): Planned => {
-    const own = hashOf([key, index, picture.name, picture.sha256]);
-    const pictures = kept[index] < job.keep && drawable(picture.image);
-    const way = pictures && candidate.walks && kept[index] < job.snapshots;
-    return { picture, index, key: own, mapFile: path.join(place, `${own}.npy`), wanted: { pictures, way } };
-  });
+  const { signal } = hooks;
+  const learntKey = hashOfData(['learnt', job.description, name, description]);
+  const key = hashOfData(['detect', job.description, name, description, job.falseAlarm, job.seed]);
+  const place = path.join(folder.folder, 'maps', slug(name));
   const known = await storedThreshold(place, key);
-  const total = trials.length + (known === undefined ? job.held.dims[0] : 0);
-  let [done, begun] = [0, 0];
-  const tell = (what: string, newly = 0) => {
-    done += newly;
-    onProgress(begun + (1 - begun) * (done / total), what);
-  };
+  const held = known === undefined ? job.held.dims[0] : 0;
+  const total = job.test.length + held;
+  let begun = 0;
+  const tell = (done: number, what: string) => onProgress(begun + (1 - begun) * (done / total), what);
   let detector: Detector | undefined;
   const learner = async () => {
     const onLearning = (made: number, all: number) => {
       begun = (LEARNING * made) / all;
-      tell('learning');
+      tell(0, 'learning');
     };
-    tell('learning');
-    detector ??= await candidate.learn(job.good, {
-      learnt: learntFile(store.folder, name, learntKey),
-      onProgress: onLearning,
-      signal,
-    });
+    tell(0, 'learning');
+    const learnt = learntFile(folder.folder, name, learntKey);
+    detector ??= await candidate.learn(job.good, { learnt, onProgress: onLearning, signal });
     return detector;
   };
   try {
+    let calibratedOn = 0;
     const threshold =
-      known ?? (await calibrated(job, await learner(), batch, (newly) => tell('calibration', newly), signal));
+      known ??
+      (await calibrated(
+        job,
+        await learner(),
+        batch,
+        (newly) => {
+          calibratedOn += newly;
+          tell(calibratedOn, 'calibration');
+        },
+        signal,
+      ));
     if (threshold === undefined) return undefined;
     if (known === undefined) await storeThreshold(place, key, threshold);
     const records: TrialRecord[] = [];
-    const maps: Float32Array[] = [];
-    // Batches lie on a fixed grid: a resumed run computes the same ones.
-    for (let first = 0; first < trials.length; first += batch) {
-      const members = trials.slice(first, first + batch);
-      const earlier = await Promise.all(members.map((one) => earlierTrial(store, one.key, one.mapFile, one.wanted)));
-      const finished = earlier.every((one) => one !== undefined)
-        ? earlier
-        : await tried({ job, method: name, members, threshold, store }, await learner(), signal);
-      if (!finished) return undefined;
-      for (const one of finished) {
-        records.push(one.record);
-        maps.push(one.map);
-      }
-      tell(members[0].picture.name, members.length);
-    }
-    return { records, maps, threshold };
+    const maps = new Map<string, Float32Array>();
+    const { interrupted } = await runJob(candidateJob({ job, candidate, key, threshold, learner, maps }), folder, {
+      resume: true,
+      signal,
+      onEvent(event) {
+        if (event.kind === 'progress') tell(held + event.done, event.what);
+        else if (event.kind === 'warning') hooks.onFailure?.(folder.folder, event.message);
+        else if (event.kind === 'record') {
+          if (event.entry.status === 'done') records.push(event.entry.record);
+          else hooks.onFailure?.(event.entry.record.image, event.entry.record.message ?? 'It could not be kept.');
+        }
+      },
+    });
+    if (interrupted) return undefined;
+    const all: Float32Array[] = [];
+    for (const one of records) all.push(maps.get(one.key) ?? (await storedMap(folder.folder, name, one.key)));
+    return { records, maps: all, threshold };
   } finally {
     await detector?.dispose();
   }
@@ -179,62 +194,104 @@ async function calibrated(
 }
 
 /** A test picture, and what is to be kept of its trial. */
-interface Planned {
+interface Member {
   readonly picture: TestPicture;
   readonly index: number;
-  readonly key: string;
-  readonly mapFile: string;
   readonly wanted: { readonly pictures: boolean; readonly way: boolean };
 }
 
-interface Batch {
+/** What a detector found on a member of a batch: the i-th of what it found. */
+interface Result {
+  readonly detector: Detector;
+  readonly found: Found;
+  readonly i: number;
+  readonly seconds: number;
+}
+
+interface CandidateRun {
   readonly job: DetectJob;
-  readonly method: string;
-  readonly members: readonly Planned[];
+  readonly candidate: Candidate;
+  readonly key: string;
   readonly threshold: number;
-  readonly store: Store;
+  /** What has learnt already, or learns now; undefined if aborted. */
+  readonly learner: () => Promise<Detector | undefined>;
+  /** Filled with the maps of new trials, by their keys. */
+  readonly maps: Map<string, Float32Array>;
 }
 
-interface Finished {
-  readonly record: TrialRecord;
-  readonly map: Float32Array;
-}
-
-/** Looks at the members of a batch and stores their trials; undefined if aborted. */
-async function tried(
-  { job, method, members, threshold, store }: Batch,
-  detector: Detector | undefined,
-  signal: AbortSignal | undefined,
-): Promise<Finished[] | undefined> {
-  if (!detector || signal?.aborted) return undefined;
-  const started = performance.now();
-  const found = await detector.find(stackImages(members.map(({ picture }) => picture.image)), signal);
-  if (!found) return undefined;
-  const seconds = (performance.now() - started) / 1000 / members.length;
-  const finished: Finished[] = [];
-  for (const [i, planned] of members.entries()) {
-    const { picture, index, wanted, mapFile } = planned;
-    const { image, truth } = picture;
-    const map = mapsOf(detector, imageAt(found.maps, i)).data;
-    const mask = map.map((value) => (value > threshold ? 1 : 0));
-    const stem = `${String(index).padStart(4, '0')}-${slug(picture.name.replace(/\.[^.]*$/, ''))}`;
-    const restored = found.restored && imageAt(found.restored, i);
-    await writeNpyFile(mapFile, float32(map, image.dims.slice(2)));
-    // One scale per method and set, never per picture: good parts stay dark. The threshold lies at a third.
-    const shown = { method, stem, image, truth, restored, found: mask, map, white: 3 * threshold };
-    const pictures = wanted.pictures ? await writeDetectPictures(store.folder, shown) : undefined;
-    const way = wanted.way ? await detector.way?.(image, job.snapshotSteps, signal) : undefined;
-    if (signal?.aborted) return undefined;
-    const snapshots = way && (await writeWay(store.folder, `pictures/${slug(method)}/${stem}`, way));
-    const record = {
-      ...detectRecord({ set: job.set, method, ...planned, mask, map, seconds }, found, i),
-      ...(pictures ? { pictures } : {}),
-      ...(snapshots ? { snapshots } : {}),
-    };
-    finished.push({ record, map });
-  }
-  await store.append(finished.map((one) => one.record));
-  return finished;
+/** The trials of one candidate on the test pictures. */
+function candidateJob(run: CandidateRun): Job<Member, Member, Result, TrialRecord> {
+  const { job, candidate, key, threshold, maps } = run;
+  const { name: method } = candidate;
+  const kept = ranksOf(job.test);
+  const memberOf = (picture: TestPicture, index: number): Member => {
+    const pictures = kept[index] < job.keep && drawable(picture.image);
+    return { picture, index, wanted: { pictures, way: pictures && candidate.walks && kept[index] < job.snapshots } };
+  };
+  return {
+    kind: jobKind('detect'),
+    key,
+    rules: TRIAL_RULES,
+    async *items() {
+      for (const [index, picture] of job.test.entries()) {
+        const item = memberOf(picture, index);
+        const name = hashOfData([key, index, picture.name, picture.sha256]);
+        const left = job.test.length - 1 - index;
+        yield { name, source: picture.name, content: picture.sha256, item, left };
+      }
+    },
+    batch: candidate.batch,
+    even: false,
+    together: true,
+    alone: false,
+    load: async ({ item }) => item,
+    async *run(batch, report) {
+      const detector = await run.learner();
+      if (!detector) return;
+      const started = performance.now();
+      const found = await detector.find(stackImages(batch.map(({ picture }) => picture.image)));
+      if (!found) return;
+      const seconds = (performance.now() - started) / 1000 / batch.length;
+      report(1, batch[0].picture.name);
+      for (const i of batch.keys()) yield { detector, found, i, seconds };
+    },
+    async write(outputs, planned, { picture, index, wanted }, { detector, found, i, seconds }) {
+      const { image, truth } = picture;
+      const map = mapsOf(detector, imageAt(found.maps, i)).data;
+      const mask = map.map((value) => (value > threshold ? 1 : 0));
+      const stem = stemOf(index, picture.name);
+      const restored = found.restored && imageAt(found.restored, i);
+      await outputs.put(mapFile(method, planned.name), writeNpy(float32(map, image.dims.slice(2))));
+      // One scale per method and set, never per picture: good parts stay dark. The threshold lies at a third.
+      const shown = { method, stem, image, truth, restored, found: mask, map, white: 3 * threshold };
+      const pictures = wanted.pictures ? await putDetectPictures(outputs, shown) : undefined;
+      const way = wanted.way ? await detector.way?.(image, job.snapshotSteps) : undefined;
+      const snapshots = way && (await putWay(outputs, `pictures/${slug(method)}/${stem}`, way));
+      maps.set(planned.name, map);
+      const record = {
+        ...detectRecord({ set: job.set, method, key: planned.name, picture, index, mask, map, seconds }, found, i),
+        ...(pictures ? { pictures } : {}),
+        ...(snapshots ? { snapshots } : {}),
+      };
+      return { status: 'done', record };
+    },
+    failed: ({ name, item: { picture, index } }, message) => ({
+      kind: 'detect',
+      key: name,
+      set: job.set,
+      case: picture.defect,
+      method,
+      told: false,
+      image: picture.name,
+      index,
+      code: 'failed',
+      message,
+      metrics: {},
+      seconds: 0,
+    }),
+    suffices: (record, { item: { wanted } }) =>
+      (!wanted.pictures || record.pictures !== undefined) && (!wanted.way || record.snapshots !== undefined),
+  };
 }
 
 /** The how manieth picture of its kind each one is. */

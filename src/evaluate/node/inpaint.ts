@@ -1,18 +1,19 @@
 /** The protocol of restoration on files: every case, method and picture once; what earlier runs finished is taken over. */
-import path from 'node:path';
 import { quantile } from '../../arrays/sort.ts';
 import { colourMap } from '../../images/colour.ts';
-import { type Image, stackImages } from '../../images/image.ts';
-import { writeMask, writePicture } from '../../images/node/write.ts';
+import { type Image, maskToImage, stackImages } from '../../images/image.ts';
+import { encodePng } from '../../images/node/write.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { batchSize, plannedSteps } from '../../inversion/solve/restore.ts';
-import { evenBatch } from '../../jobs/batches.ts';
+import type { Job, OutputSet, Planned } from '../../jobs/job.ts';
+import { hashOfData } from '../../jobs/node/program.ts';
+import { runJob } from '../../jobs/run.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Case } from '../cases.ts';
 import { type Contestant, runTrials, type Trial, type TrialBatch, trialWay } from '../inpaint/trials.ts';
 import { type TrialPictures, type TrialRecord, thinned } from '../record.ts';
-import { hashOf, type Store, slug } from './store.ts';
-import { writeWay } from './way-files.ts';
+import { type EvaluationFolder, jobKind, slug, stemOf, TRIAL_RULES } from './folder.ts';
+import { putWay } from './way-files.ts';
 
 /** Residual, in units of [-1,1], that is drawn white. */
 const RESIDUAL_WHITE = 1;
@@ -50,6 +51,9 @@ export interface InpaintHooks {
   readonly onProgress?: (done: number, total: number, what: string) => void;
   /** After each case and method, with all records so far. */
   readonly onGroup?: (records: readonly TrialRecord[], about: string) => Promise<void>;
+  /** A trial that could not be kept: its picture, and why. */
+  readonly onFailure?: (file: string, reason: string) => void;
+  /** Aborted: the batch in hand is finished, nothing more is begun. */
   readonly signal?: AbortSignal;
 }
 
@@ -58,9 +62,10 @@ export interface InpaintOutcome {
   readonly complete: boolean;
 }
 
+/** A trial that could not be kept (a full disk) is told and left out; the others are done. */
 export async function evaluateInpaint(
   job: InpaintJob,
-  store: Store,
+  folder: EvaluationFolder,
   runtime: Runtime,
   hooks: InpaintHooks = {},
 ): Promise<InpaintOutcome> {
@@ -71,85 +76,133 @@ export async function evaluateInpaint(
   let before = 0;
   for (const setting of cases) {
     for (const contestant of contestants) {
-      const most = batchSize({ generator: job.generator, method: contestant.method, batch: job.batch });
-      const size = evenBatch(pictures.length, most);
       const steps = plannedSteps(contestant.method);
       const own: TrialRecord[] = [];
-      // Of the same pictures, batches lie on a fixed grid: a resumed run computes the same ones, and so the same numbers.
-      for (let first = 0; first < pictures.length; first += size) {
-        const task: Task = { setting, contestant, first, members: pictures.slice(first, first + size) };
-        const onProgress = (made: number) =>
-          hooks.onProgress?.(
-            before + first * steps + Math.min(made, steps * task.members.length),
-            total,
-            `${setting.name}, ${contestant.recipe.name}, ${task.members[0].name}`,
-          );
-        const made = await recordsOf(job, task, store, runtime, onProgress, hooks.signal);
-        if (!made) return { records: [...records, ...own], complete: false };
-        own.push(...made);
-      }
-      before += steps * pictures.length;
+      const { interrupted } = await runJob(groupJob(job, setting, contestant, runtime), folder, {
+        resume: true,
+        signal: hooks.signal,
+        onEvent(event) {
+          if (event.kind === 'progress') hooks.onProgress?.(before + event.done * steps, total, event.what);
+          else if (event.kind === 'warning') hooks.onFailure?.(folder.folder, event.message);
+          else if (event.kind === 'record') {
+            if (event.entry.status === 'done') own.push(event.entry.record);
+            else hooks.onFailure?.(event.entry.record.image, event.entry.record.message ?? 'It could not be kept.');
+          }
+        },
+      });
       records.push(...own);
-      await hooks.onGroup?.(records, describe(own));
+      if (interrupted) return { records, complete: false };
+      before += steps * pictures.length;
+      if (own.length > 0) await hooks.onGroup?.(records, describe(own));
     }
   }
   return { records, complete: true };
 }
 
-/** Pictures that one method restores side by side. */
-interface Task {
-  readonly setting: Case;
-  readonly contestant: ResolvedContestant;
-  readonly first: number;
-  readonly members: readonly LoadedPicture[];
+/** A picture of the set and its position, which decides its corruption. */
+interface Member {
+  readonly picture: LoadedPicture;
+  readonly index: number;
 }
 
-/** The records of a batch: those of an earlier run, or new ones, stored. Undefined if aborted. */
-async function recordsOf(
+/** The trials of one case and method. */
+function groupJob(
   job: InpaintJob,
-  { setting, contestant, first, members }: Task,
-  store: Store,
+  setting: Case,
+  contestant: ResolvedContestant,
   runtime: Runtime,
-  onProgress: (stepsMade: number) => void,
-  signal: AbortSignal | undefined,
-): Promise<TrialRecord[] | undefined> {
-  const keys = members.map((picture, i) => keyOf(job, setting, contestant, picture, first + i));
-  const earlier = keys.map((key, i) => usable(store.find(key), first + i, members[i], job));
-  if (earlier.every((record) => record !== undefined)) return earlier;
-  if (signal?.aborted) return undefined;
-  onProgress(0);
-  let stepsMade = 0;
-  const images = stackImages(members.map((picture) => picture.image));
-  const batch: TrialBatch = { generator: job.generator, contestant, case: setting, images, first, seed: job.seed };
-  const trials = await runTrials(batch, runtime, {
-    onStep: (_, pictures) => {
-      stepsMade += pictures;
-      onProgress(stepsMade);
-    },
-    signal,
+): Job<Member, Member, Trial, TrialRecord> {
+  const { recipe, method } = contestant;
+  const key = hashOfData(['inpaint', job.description, recipe.name, contestant.description, setting, job.seed]);
+  const shown = ({ picture, index }: Member) => index < job.keep && drawable(picture.image);
+  const batchOf = (batch: readonly Member[]): TrialBatch => ({
+    generator: job.generator,
+    contestant,
+    case: setting,
+    images: stackImages(batch.map(({ picture }) => picture.image)),
+    first: batch[0].index,
+    seed: job.seed,
   });
-  if (!trials) return undefined;
-  const made: TrialRecord[] = [];
-  for (const [i, trial] of trials.entries()) {
-    const at = { key: keys[i], image: members[i].name, index: first + i };
-    made.push(
-      await recordOf(
-        job,
-        contestant,
-        trial,
-        at,
-        { ...batch, images: trial.truth, first: at.index },
-        {
-          folder: store.folder,
-          runtime,
-          signal,
+  const bare = ({ name, item }: Planned<Member>) => ({
+    kind: 'inpaint' as const,
+    key: name,
+    set: job.set,
+    case: setting.name,
+    method: recipe.name,
+    told: recipe.told,
+    image: item.picture.name,
+    index: item.index,
+  });
+  return {
+    kind: jobKind('inpaint'),
+    key,
+    rules: TRIAL_RULES,
+    async *items() {
+      for (const [index, picture] of job.pictures.entries()) {
+        yield {
+          name: hashOfData([key, index, picture.name, picture.sha256]),
+          source: picture.name,
+          content: picture.sha256,
+          item: { picture, index },
+          left: job.pictures.length - 1 - index,
+        };
+      }
+    },
+    batch: batchSize({ generator: job.generator, method, batch: job.batch }),
+    even: true,
+    // A batch begins at a position that decides its corruptions.
+    together: true,
+    alone: false,
+    load: async ({ item }) => item,
+    async *run(batch, report) {
+      const what = `${setting.name}, ${recipe.name}, ${batch[0].picture.name}`;
+      let made = 0;
+      report(0, what);
+      const trials = await runTrials(batchOf(batch), runtime, {
+        onStep: (_, pictures) => {
+          made += pictures;
+          report(made / (plannedSteps(method) * batch.length), what);
         },
-      ),
-    );
-  }
-  if (signal?.aborted) return undefined;
-  await store.append(made);
-  return made;
+      });
+      yield* trials ?? [];
+    },
+    async write(outputs, planned, member, trial) {
+      const { picture, index } = member;
+      const stem = stemOf(index, picture.name);
+      const place = `pictures/${slug(setting.name)}/${slug(recipe.name)}/${stem}`;
+      const pictures = shown(member) ? await putPictures(outputs, setting.name, recipe.name, stem, trial) : undefined;
+      const isFollowed = shown(member) && index < job.snapshots;
+      const snapshots = isFollowed
+        ? await putWay(
+            outputs,
+            place,
+            await trialWay({ ...batchOf([member]), images: trial.truth }, job.snapshotSteps, runtime),
+          )
+        : undefined;
+      const record = {
+        ...bare(planned),
+        ...scoresOf(trial),
+        ...(pictures ? { pictures } : {}),
+        ...(snapshots ? { snapshots } : {}),
+      };
+      return { status: 'done', record };
+    },
+    failed: (planned, message) => ({ ...bare(planned), code: 'failed', message, metrics: {}, seconds: 0 }),
+    suffices: (record, { item }) =>
+      !shown(item) ||
+      (record.pictures !== undefined && (item.index >= job.snapshots || record.snapshots !== undefined)),
+  };
+}
+
+function scoresOf({ restoration, metrics }: Trial) {
+  return {
+    code: restoration.code,
+    metrics,
+    seconds: Number(restoration.seconds.toFixed(4)),
+    steps: restoration.steps,
+    loss: Number.isFinite(restoration.loss) ? restoration.loss : null,
+    history: thinned(restoration.history),
+  };
 }
 
 /** One line on a group that is done. */
@@ -167,115 +220,36 @@ function describe(own: readonly TrialRecord[]): string {
   return `${name}, ${method}: ${own.length} pictures, median PSNR ${median?.toFixed(2) ?? '-'} dB, ${seconds.toFixed(2)} s each`;
 }
 
-function keyOf(
-  job: InpaintJob,
-  setting: Case,
-  contestant: ResolvedContestant,
-  picture: LoadedPicture,
-  index: number,
-): string {
-  return hashOf([
-    'inpaint',
-    job.description,
-    contestant.recipe.name,
-    contestant.description,
-    setting,
-    job.seed,
-    index,
-    picture.name,
-    picture.sha256,
-  ]);
-}
-
-/** An earlier record, if it has the pictures that are now asked for. */
-function usable(
-  record: TrialRecord | undefined,
-  index: number,
-  { image }: LoadedPicture,
-  job: InpaintJob,
-): TrialRecord | undefined {
-  const shown = index < job.keep && drawable(image);
-  if (shown && (!record?.pictures || (index < job.snapshots && !record.snapshots))) return undefined;
-  return record;
-}
-
-interface Place {
-  readonly folder: string;
-  readonly runtime: Runtime;
-  readonly signal?: AbortSignal;
-}
-
-async function recordOf(
-  job: InpaintJob,
-  { recipe }: ResolvedContestant,
-  trial: Trial,
-  at: { readonly key: string; readonly image: string; readonly index: number },
-  single: TrialBatch,
-  place: Place,
-): Promise<TrialRecord> {
-  const { restoration } = trial;
-  const setting = single.case.name;
-  const name = `${String(at.index).padStart(4, '0')}-${slug(at.image.replace(/\.[^.]*$/, ''))}`;
-  const shown = at.index < job.keep && drawable(trial.truth);
-  const pictures = shown ? await writePictures(place.folder, slug(setting), slug(recipe.name), name, trial) : undefined;
-  const snapshots =
-    shown && at.index < job.snapshots
-      ? await writeWay(
-          place.folder,
-          `pictures/${slug(setting)}/${slug(recipe.name)}/${name}`,
-          await trialWay(single, job.snapshotSteps, place.runtime, place.signal),
-        )
-      : undefined;
-  return {
-    kind: 'inpaint',
-    key: at.key,
-    set: job.set,
-    case: setting,
-    method: recipe.name,
-    told: recipe.told,
-    image: at.image,
-    index: at.index,
-    code: restoration.code,
-    metrics: trial.metrics,
-    seconds: Number(restoration.seconds.toFixed(4)),
-    steps: restoration.steps,
-    loss: Number.isFinite(restoration.loss) ? restoration.loss : null,
-    history: thinned(restoration.history),
-    ...(pictures ? { pictures } : {}),
-    ...(snapshots ? { snapshots } : {}),
-  };
-}
-
 function drawable(image: Image): boolean {
   return image.dims[1] === 1 || image.dims[1] === 3;
 }
 
-/** Truth, input and true mask once per case; the rest per method. */
-async function writePictures(
-  folder: string,
+/** Truth, input and true mask are the same for all methods of a case, and lie beside theirs. */
+async function putPictures(
+  outputs: OutputSet,
   setting: string,
   method: string,
   name: string,
-  trial: Trial,
+  { truth, input, trueMask, restoration }: Trial,
 ): Promise<TrialPictures> {
-  const { restoration } = trial;
-  const place = `pictures/${setting}`;
+  const place = `pictures/${slug(setting)}`;
+  const own = `${place}/${slug(method)}/${name}`;
   const pictures = {
     truth: `pictures/truth/${name}.png`,
     input: `${place}/${name}.input.png`,
     trueMask: `${place}/${name}.mask.png`,
-    restored: `${place}/${method}/${name}.restored.png`,
-    composite: `${place}/${method}/${name}.composite.png`,
-    mask: `${place}/${method}/${name}.mask.png`,
-    map: `${place}/${method}/${name}.residual.png`,
+    restored: `${own}.restored.png`,
+    composite: `${own}.composite.png`,
+    mask: `${own}.mask.png`,
+    map: `${own}.residual.png`,
   };
-  const file = (key: keyof typeof pictures) => path.join(folder, pictures[key]);
-  await writePicture(file('truth'), trial.truth);
-  await writePicture(file('input'), trial.input);
-  await writeMask(file('trueMask'), trial.trueMask);
-  await writePicture(file('restored'), restoration.restored);
-  await writePicture(file('composite'), restoration.composite);
-  await writeMask(file('mask'), restoration.mask);
-  await writePicture(file('map'), colourMap(restoration.residual, 0, RESIDUAL_WHITE));
+  const put = async (key: keyof typeof pictures, image: Image) => outputs.put(pictures[key], await encodePng(image));
+  await put('truth', truth);
+  await put('input', input);
+  await put('trueMask', maskToImage(trueMask));
+  await put('restored', restoration.restored);
+  await put('composite', restoration.composite);
+  await put('mask', maskToImage(restoration.mask));
+  await put('map', colourMap(restoration.residual, 0, RESIDUAL_WHITE));
   return pictures;
 }

@@ -1,16 +1,17 @@
 /** The pictures along a search as files. */
-import path from 'node:path';
-import { writeMask, writePicture } from '../../images/node/write.ts';
+import { maskToImage } from '../../images/image.ts';
+import { encodePng } from '../../images/node/write.ts';
+import type { OutputSet } from '../../jobs/job.ts';
 import type { Snapshot } from '../record.ts';
 import type { WayPicture } from '../way.ts';
 
-/** Written below `stem` in the folder. */
-export async function writeWay(folder: string, stem: string, way: readonly WayPicture[]): Promise<Snapshot[]> {
+/** Puts them below `stem`. */
+export async function putWay(outputs: OutputSet, stem: string, way: readonly WayPicture[]): Promise<Snapshot[]> {
   const snapshots: Snapshot[] = [];
   for (const { step, restored, mask } of way) {
     const file = `${stem}.step${String(step).padStart(5, '0')}`;
-    await writePicture(path.join(folder, `${file}.restored.png`), restored);
-    await writeMask(path.join(folder, `${file}.mask.png`), mask);
+    await outputs.put(`${file}.restored.png`, await encodePng(restored));
+    await outputs.put(`${file}.mask.png`, await encodePng(maskToImage(mask)));
     snapshots.push({ step, restored: `${file}.restored.png`, mask: `${file}.mask.png` });
   }
   return snapshots;

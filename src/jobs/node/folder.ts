@@ -16,8 +16,10 @@ import { VERSION } from './program.ts';
 
 export interface RunFolderOptions<R> {
   readonly kind: string;
-  /** As in `Job`; a folder of many settings has none of its own. */
+  /** As in `Job`, where all items of the folder are to be of one; a folder of many settings has none of its own. */
   readonly key?: string;
+  /** Is what is there refused without `resume` or `overwrite`, even if it is of the same settings? For items that take hours. */
+  readonly guarded?: boolean;
   readonly rules: number;
   /** Checks every field of a record that is read back. */
   readonly record: z.ZodType<R>;
@@ -147,7 +149,7 @@ async function removeResults<R>(folder: string, journal: JournalFile<R>, derived
 async function checkMixing<R>(
   folder: string,
   journal: JournalFile<R>,
-  { kind, key, rules, derived, resume = false }: RunFolderOptions<R>,
+  { kind, key, rules, derived, guarded = false, resume = false }: RunFolderOptions<R>,
 ): Promise<void> {
   const refuse = (what: string, remedy: string) => {
     throw new RgiError('usage', `${folder} ${what}: ${remedy}.`, { file: folder });
@@ -161,11 +163,9 @@ async function checkMixing<R>(
       if (await isThere(path.join(folder, file)))
         refuse(`holds a ${file} without a ${JOURNAL}, of another program or an earlier version`, others);
   }
-  if (key === undefined) {
-    if (heads.length > 0 && !resume)
-      refuse(`already holds results (${heads.length} items)`, `go on with --resume, ${others}`);
-    return;
-  }
+  if (guarded && heads.length > 0 && !resume)
+    refuse(`already holds results (${heads.length} items)`, `go on with --resume, ${others}`);
+  if (key === undefined) return;
   const different = heads.filter((head) => head.key !== key);
   if (different.length > 0)
     refuse(

@@ -2,12 +2,11 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { RgiError } from '../../errors.ts';
-import { RECORDS, RESULTS, readRecords } from '../../evaluate/node/store.ts';
+import { RESULTS, readTrials } from '../../evaluate/node/folder.ts';
 import type { Results, TrialRecord } from '../../evaluate/record.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
 import { type ReportInput, titleOf } from '../page.ts';
 import { type EmbeddedFiles, embed, type PictureUse } from './embed.ts';
-import { isTrial } from './trial-schema.ts';
 
 const interval = z.tuple([z.number(), z.number()]).nullish();
 
@@ -70,7 +69,7 @@ export async function readReport(folder: string, { title, limit }: ReadOptions):
     notes: [
       ...notes,
       ...(missing > 0
-        ? [`${missing} trials of results.json are not in ${RECORDS}: their pictures and curves are missing.`]
+        ? [`${missing} trials of results.json are not in the folder's journal: their pictures and curves are missing.`]
         : []),
     ],
   };
@@ -80,7 +79,7 @@ export async function readReport(folder: string, { title, limit }: ReadOptions):
 export async function readEvaluation(folder: string): Promise<{ results: Results; trials: TrialRecord[] }> {
   const results = await readResults(path.join(folder, RESULTS));
   // The last record of a key is the one that counts.
-  const byKey = new Map((await readRecords(folder)).filter(isTrial).map((record) => [record.key, record]));
+  const byKey = new Map((await readTrials(folder)).map((record) => [record.key, record]));
   return { results, trials: results.trials.flatMap((key) => byKey.get(key) ?? []) };
 }
 

@@ -1,15 +1,15 @@
-/** The experiments on files: `theory.json` grows cell by cell, so that an interrupted run keeps all it finished. */
-import path from 'node:path';
-import { RgiError } from '../../errors.ts';
-import { hashOf } from '../../evaluate/node/store.ts';
-import { readTextIfThere } from '../../files/node/regular.ts';
-import { writeFileAtomic } from '../../images/node/write.ts';
+/** The experiments on files: a job whose items are cells; `theory.json` and the rest are derived from its journal. */
 import { reuse } from '../../inversion/compile/reuse.ts';
+import type { Job, JobEvent } from '../../jobs/job.ts';
+import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
+import { hashOfData } from '../../jobs/node/program.ts';
+import { runJob } from '../../jobs/run.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { runCell } from '../experiment.ts';
+import { CELL_RULES, runCell } from '../experiment.ts';
 import { theoryPage } from '../page.ts';
 import { nameOf, type Plan, workOf } from '../plan.ts';
 import type { Cell, Theory } from '../record.ts';
+import { cellSchema } from '../record-schema.ts';
 import type { CellHooks, Setting } from '../setting.ts';
 import { csvOf } from '../tables.ts';
 
@@ -23,87 +23,128 @@ export interface TheoryJob {
   readonly setting: Setting;
   /** All that the numbers depend on beside a cell's own plan, as data. */
   readonly description: unknown;
-  /** What earlier runs finished, by key. */
-  readonly known: ReadonlyMap<string, Cell>;
-  /** Makes the record that is written from the cells computed so far. */
+  /** The document of these cells. */
   readonly theory: (cells: readonly Cell[], complete: boolean) => Theory;
+  /** Take over the cells of earlier runs of the same description; without it, a folder that holds any is refused. */
+  readonly resume?: boolean;
+  /** Remove what an earlier run wrote, and begin anew. */
+  readonly overwrite?: boolean;
 }
 
 /** Called while `runTheory` works. */
 export interface TheoryHooks {
-  /** Work done, of how much in all, and the name of the cell that is computed. */
+  /** In steps of one search. */
   readonly onProgress?: (done: number, total: number, what: string) => void;
-  /** Each cell when it is finished, with its name. */
+  /** A cell that was computed now. */
   readonly onCell?: (cell: Cell, what: string) => void;
-  /** Aborting ends the run after the current step; finished cells are kept. */
+  /** What could not be written and ends nothing. */
+  readonly onWarning?: (message: string) => void;
+  /** Aborted: the cell in hand is given up, the others are kept. */
   readonly signal?: AbortSignal;
 }
 
-const FILE = 'theory.json';
-
-/** The cells of an earlier run in the folder. Throws `usage` where there are some and `resume` is not set. */
-export async function knownCells(folder: string, resume: boolean): Promise<ReadonlyMap<string, Cell>> {
-  const file = path.join(folder, FILE);
-  const text = await readTextIfThere(file);
-  if (text === undefined) return new Map();
-  if (!resume) {
-    throw new RgiError('usage', `${folder} already holds ${FILE}; go on with --resume, or take another --out.`, {
-      file: folder,
-    });
-  }
-  try {
-    return new Map((JSON.parse(text) as Theory).cells.map((cell) => [cell.key, cell]));
-  } catch {
-    throw new RgiError('input', `${file} cannot be read as an earlier run: take another --out.`, { file });
-  }
-}
+const FILES = { theory: 'theory.json', table: 'theory.csv', page: 'theory.html' } as const;
 
 /**
- * Runs what is missing, and writes `theory.json`, `theory.csv` and `theory.html`; an aborted run too. Throws `usage` where
- * cells that are known are not of these plans.
+ * Runs what is missing, and writes `journal.jsonl`, `theory.json`, `theory.csv` and `theory.html`; an aborted run too. Throws `usage`
+ * where the folder is in use, or holds cells of another description.
  */
 export async function runTheory(job: TheoryJob, runtime: Runtime, hooks: TheoryHooks = {}): Promise<Theory> {
-  const { plans, setting, folder, known } = job;
-  const shared: Pick<CellHooks, 'reuse'> = { reuse: reuse() };
-  const total = plans.reduce((sum, plan) => sum + workOf(plan, setting), 0);
-  const parts = plans.map((plan) => ({ plan, key: hashOf([job.description, plan]) }));
-  checkKnown(known, new Set(parts.map(({ key }) => key)), folder);
-  const finished = new Map(known);
-  const cells = () => parts.flatMap(({ key }) => finished.get(key) ?? []);
-  let before = 0;
-  for (const { plan, key } of parts) {
-    const what = nameOf(plan);
-    const onProgress = (done: number) => hooks.onProgress?.(before + done, total, what);
-    if (!finished.has(key)) {
-      const cell = await runCell(plan, key, setting, runtime, { ...shared, ...hooks, onProgress });
-      if (!cell) break;
-      finished.set(key, cell);
-      await writeTheory(folder, job.theory(cells(), false));
-      hooks.onCell?.(cell, what);
-    }
-    before += workOf(plan, setting);
+  const folder = await openRunFolder<Cell>(job.folder, {
+    kind: 'theory',
+    key: hashOfData(job.description),
+    guarded: true,
+    rules: CELL_RULES,
+    record: cellSchema,
+    derived: Object.values(FILES),
+    resume: job.resume,
+    overwrite: job.overwrite,
+  });
+  try {
+    const wanted = job.plans.map((plan) => cellKey(job, plan));
+    const document = async (complete: boolean) => job.theory(await cellsOf(folder, wanted), complete);
+    const { interrupted } = await runJob(cellsJob(job, runtime, hooks), folder, {
+      resume: true,
+      signal: hooks.signal,
+      onEvent: eventsTo(job, hooks),
+      save: async (complete) => folder.derive(FILES.theory, theoryText(await document(complete))),
+    });
+    const theory = await document(!interrupted);
+    await folder.derive(FILES.table, csvOf(theory));
+    await folder.derive(FILES.page, await theoryPage(theory));
+    return theory;
+  } finally {
+    await folder.close();
   }
-  const theory = job.theory(cells(), finished.size === parts.length);
-  await writeTheory(folder, theory);
-  await writeFileAtomic(path.join(folder, 'theory.csv'), csvOf(theory));
-  await writeFileAtomic(path.join(folder, 'theory.html'), await theoryPage(theory));
-  return theory;
 }
 
-/** What an earlier run finished is not thrown away because this one asks for something else. */
-function checkKnown(known: ReadonlyMap<string, Cell>, wanted: ReadonlySet<string>, folder: string): void {
-  const others = [...known.keys()].filter((key) => !wanted.has(key)).length;
-  if (others === 0) return;
-  throw new RgiError(
-    'usage',
-    `${path.join(folder, FILE)} holds ${others} finished cells that this run would not make (of another generator, other settings or experiments): take another --out.`,
-    { file: folder },
-  );
+function cellKey({ description }: TheoryJob, plan: Plan): string {
+  return hashOfData([description, plan]);
+}
+
+/** Cells in the order of the plans, and then those that other experiments left in the folder. */
+async function cellsOf(folder: RunFolder<Cell>, wanted: readonly string[]): Promise<Cell[]> {
+  const all = new Map<string, Cell>();
+  for await (const { item, status, record } of folder.entries()) if (status === 'done') all.set(item, record);
+  const first = wanted.flatMap((key) => all.get(key) ?? []);
+  for (const key of wanted) all.delete(key);
+  return [...first, ...all.values()];
+}
+
+interface Item {
+  readonly plan: Plan;
+  readonly key: string;
+}
+
+function cellsJob(job: TheoryJob, runtime: Runtime, hooks: TheoryHooks): Job<Item, Item, Cell, Cell> {
+  const { plans, setting } = job;
+  const shared: Pick<CellHooks, 'reuse'> = { reuse: reuse() };
+  return {
+    kind: 'theory',
+    key: hashOfData(job.description),
+    rules: CELL_RULES,
+    async *items() {
+      for (const [i, plan] of plans.entries()) {
+        const key = cellKey(job, plan);
+        yield { name: key, source: nameOf(plan), content: key, item: { plan, key }, left: plans.length - 1 - i };
+      }
+    },
+    batch: 1,
+    even: false,
+    together: true,
+    // The page needs every cell: one that cannot be kept ends the run, which can be resumed.
+    alone: true,
+    load: async ({ item }) => item,
+    async *run([{ plan, key }], report) {
+      const work = workOf(plan, setting);
+      const onProgress = (done: number) => report(done / work, nameOf(plan));
+      const cell = await runCell(plan, key, setting, runtime, { ...shared, signal: hooks.signal, onProgress });
+      if (cell) yield cell;
+    },
+    write: async (_outputs, _planned, _item, cell) => ({ status: 'done', record: cell }),
+    failed: () => {
+      throw new Error('A cell that fails ends the run.');
+    },
+  };
+}
+
+/** Events with the progress in steps of one search, since cells differ by a hundred times. */
+function eventsTo({ plans, setting }: TheoryJob, hooks: TheoryHooks) {
+  const works = plans.map((plan) => workOf(plan, setting));
+  const total = works.reduce((sum, work) => sum + work, 0);
+  return (event: JobEvent<Cell>) => {
+    if (event.kind === 'progress') {
+      const cell = Math.floor(event.done);
+      const before = works.slice(0, cell).reduce((sum, work) => sum + work, 0);
+      hooks.onProgress?.(before + (event.done - cell) * (works[cell] ?? 0), total, event.what);
+    } else if (event.kind === 'warning') hooks.onWarning?.(event.message);
+    else if (event.kind === 'record' && !event.kept) hooks.onCell?.(event.entry.record, event.entry.source);
+  };
 }
 
 /** A line per cell: the file can be read by eye and by `grep`. */
-async function writeTheory(folder: string, { cells, ...rest }: Theory): Promise<void> {
+function theoryText({ cells, ...rest }: Theory): string {
   const head = JSON.stringify(rest, null, 2).slice(0, -2);
   const lines = cells.map((cell) => JSON.stringify(cell)).join(',\n');
-  await writeFileAtomic(path.join(folder, FILE), `${head},\n  "cells": [\n${lines}\n]}\n`);
+  return `${head},\n  "cells": [\n${lines}\n]}\n`;
 }
