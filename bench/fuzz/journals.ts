@@ -100,7 +100,7 @@ const evaluation = (kind: 'inpaint' | 'detect'): Journal => ({
 
 const HASH = 'c'.repeat(64);
 
-const entry = (job: string, record: { readonly key: string }) => ({
+const entry = (job: string, record: { readonly key: string } & Readonly<Record<string, unknown>>) => ({
   job,
   item: record.key,
   source: record.key,

@@ -1,6 +1,6 @@
 /** The package as it is built: compiled JavaScript on plain node, where neither tsx nor vitest helps. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,16 +9,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const manifest = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+let packed: string;
 let built: string;
 
 beforeAll(() => {
   // Inside the repository, so that the packages it imports are found.
-  built = mkdtempSync(path.join(root, 'node_modules', '.rgi-built-'));
+  packed = mkdtempSync(path.join(root, 'node_modules', '.rgi-built-'));
+  built = path.join(packed, 'dist');
+  copyFileSync(path.join(root, 'package.json'), path.join(packed, 'package.json'));
   const bin = path.join(path.dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
   spawnSync(process.execPath, [bin, '-p', 'tsconfig.build.json', '--outDir', built], { cwd: root });
 });
 
-afterAll(() => rmSync(built, { recursive: true, force: true }));
+afterAll(() => rmSync(packed, { recursive: true, force: true }));
 
 const run = (program: string) =>
   execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', cwd: root });
