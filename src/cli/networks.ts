@@ -42,7 +42,8 @@ export async function openGeneratorFile(runtime: Runtime, flags: GeneratorFlags)
   const facts = await inspectModel(model, evaluatorOf(runtime, encodeModel), { inputs: fixed });
   const image = imageOf(facts, flags, file);
   if (facts.withoutDerivative.length > 0 && flags.latent === undefined) {
-    throw new RgiError('unsupported-operator', `${file}: ${facts.withoutDerivative[0].message}`, { file });
+    const [{ message, ...where }] = facts.withoutDerivative;
+    throw new RgiError('unsupported-operator', `${file}: ${message}`, { file, ...where });
   }
   const adapted = adaptGenerator(model, image);
   const law = flags.latentLaw ?? facts.latent!.law;

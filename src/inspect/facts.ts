@@ -1,5 +1,7 @@
 /** What is known about a model as plain data: for `rgi inspect`, and for adapting a generator. */
+
 import type { MissingRule } from '../autodiff/differentiate.ts';
+import type { ErrorLocation } from '../errors.ts';
 import type { ValueInfo } from '../onnx/graph.ts';
 
 export interface LatentFacts {
@@ -53,6 +55,6 @@ export interface ModelFacts {
   readonly image?: ImageFacts;
   readonly batch?: BatchFacts;
   /** Nodes through which the gradient in the latent would have to pass, and cannot. */
-  readonly withoutDerivative: readonly Pick<MissingRule, 'message'>[];
+  readonly withoutDerivative: readonly (Pick<MissingRule, 'message'> & Pick<ErrorLocation, 'operator' | 'node'>)[];
   readonly notes: readonly string[];
 }

@@ -142,19 +142,23 @@ async function refusals(
   latent: string,
   output: string,
   evaluate: Evaluate,
-): Promise<{ message: string }[]> {
+): Promise<ModelFacts['withoutDerivative']> {
   const one = { ...graph, outputs: graph.outputs.filter((o) => o.name === output) };
   try {
     const primal = await prepareForGradient(one, feeds, evaluate, { wrt: [latent] });
     const missing = missingRules(primal, [output], [latent]);
-    if (missing.length > 0) return missing.map(({ message }) => ({ message }));
+    if (missing.length > 0)
+      return missing.map(({ node, message }) => ({ message, operator: node.operator, node: node.name }));
     // A rule may still refuse a form of its operator: only emitting the gradient tells.
     const b = new GraphBuilder(primal);
     const gradients = differentiate(b, primal, new Map([[output, b.reserve(b.fresh('cotangent'))]]), [latent]);
     if (gradients.has(latent)) return [];
     return [{ message: `The output '${output}' does not depend on '${latent}' through operators with a derivative.` }];
   } catch (error) {
-    if (error instanceof RgiError) return [{ message: error.message }];
+    if (error instanceof RgiError) {
+      const { operator, node } = error.location;
+      return [{ message: error.message, ...(operator === undefined ? {} : { operator, node }) }];
+    }
     throw error;
   }
 }
