@@ -135,6 +135,10 @@ describe('with --json a failed command prints the error as a document', () => {
       { kind: 'option', option: '--lambda', problem: 'unused' },
     ],
     ['gradcheck @g.onnx --output-name y', { kind: 'name', of: 'output', received: 'y', allowed: ['image'] }],
+    [
+      'evaluate inpaint @pictures -g @g.onnx -o @o --methods anogan+mask',
+      { kind: 'option', option: '--methods', problem: 'value', received: 'anogan+mask' },
+    ],
     ['train @missing --out @t.onnx', { kind: 'file', path: 'missing', reason: 'not-a-folder' }],
     ['train @empty --out @t.onnx', { kind: 'file', path: 'empty', reason: 'empty' }],
   ])('%s', async (line, wanted) => {
