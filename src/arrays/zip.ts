@@ -41,7 +41,7 @@ export function unzip(bytes: Uint8Array, limit: number): Map<string, Uint8Array>
 }
 
 function damaged(): RgiError {
-  return new RgiError('input', 'This is no archive (.npz, .zip), or it is cut short or damaged.');
+  return new RgiError('input', 'This is not an .npz archive, or it is cut short or damaged.');
 }
 
 function entriesOf(bytes: Uint8Array, view: DataView): Entry[] {

@@ -9,7 +9,7 @@ export function helpWidth(columns: number | undefined): number {
 }
 
 export function helpStyle(columns: number | undefined): HelpConfiguration {
-  return { helpWidth: helpWidth(columns), optionDescription: described };
+  return { helpWidth: helpWidth(columns), minWidthToWrap: 20, optionDescription: described };
 }
 
 function described(option: Option): string {

@@ -2,7 +2,7 @@
  * Methods by name, as tables and command lines write them: NAME[:PRESET or :RECIPE][:SETTING=VALUE]...[+mask]. So `rgi`,
  * `rgi:paper`, `rgi:paper:lambda=0.1`, `yeh`, `yeh+mask`, `dgp:rgi+mask`. With `+mask` the method is told what is corrupted.
  */
-import { RgiError } from '../errors.ts';
+import { optionError, RgiError } from '../errors.ts';
 import { type MethodOptions, understoodOptions } from '../inversion/methods/index.ts';
 import { PRESETS, type Preset } from '../inversion/methods/presets.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
@@ -52,7 +52,8 @@ export function parseRecipe(text: string, seed = 0): Recipe {
   const told = text.endsWith('+mask');
   const [name, ...rest] = (told ? text.slice(0, -'+mask'.length) : text).split(':');
   const method = METHOD_NAMES.find((known) => known === name);
-  const fail = (what: string) => new RgiError('usage', `The method '${text}': ${what}`);
+  const fail = (what: string) =>
+    optionError(`The method '${text}': ${what}`, { option: '--methods', problem: 'value', received: text });
   if (method === undefined) {
     throw fail(
       `there is no '${name}'; the methods are ${METHOD_NAMES.join(', ')}, as NAME[:PRESET][:SETTING=VALUE][+mask].`,

@@ -1,5 +1,7 @@
 /** What is known about a model as plain data: for `rgi inspect`, and for adapting a generator. */
+
 import type { MissingRule } from '../autodiff/differentiate.ts';
+import type { ErrorLocation } from '../errors.ts';
 import type { ValueInfo } from '../onnx/graph.ts';
 
 /** A generator's unknown. */
@@ -78,7 +80,7 @@ export interface ModelFacts {
   /** Absent where the model could not be run. */
   readonly batch?: BatchFacts;
   /** Nodes through which the gradient in the latent would have to pass, and cannot. */
-  readonly withoutDerivative: readonly Pick<MissingRule, 'message'>[];
+  readonly withoutDerivative: readonly (Pick<MissingRule, 'message'> & Pick<ErrorLocation, 'operator' | 'node'>)[];
   /** Why it cannot be inverted as it is, and what to do: sentences that go on after the file's name. */
   readonly refusals: readonly string[];
   /** Sentences that a user should read: what was assumed, changed or could not be done. */

@@ -8,6 +8,7 @@ import { GraphBuilder } from '../onnx/builder.ts';
 import { describeNode, type Evaluate, type Graph, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { prepareForGradient } from '../passes/prepare.ts';
+import type { ModelFacts } from './facts.ts';
 
 /** A sentence for each node that no gradient of `output` in `latent` can pass; empty where one arrives. */
 export async function gradientObstacles(
@@ -16,12 +17,13 @@ export async function gradientObstacles(
   latent: string,
   output: string,
   evaluate: Evaluate,
-): Promise<{ message: string }[]> {
+): Promise<ModelFacts['withoutDerivative']> {
   const one = { ...graph, outputs: graph.outputs.filter((o) => o.name === output) };
   try {
     const primal = await prepareForGradient(one, feeds, evaluate, { wrt: [latent] });
     const missing = missingRules(primal, [output], [latent]);
-    if (missing.length > 0) return missing.map(({ message }) => ({ message }));
+    if (missing.length > 0)
+      return missing.map(({ node, message }) => ({ message, operator: node.operator, node: node.name }));
     // A rule may still refuse a form of its operator: only emitting the gradient tells.
     const b = new GraphBuilder(primal);
     const gradients = differentiate(b, primal, new Map([[output, b.reserve(b.fresh('cotangent'))]]), [latent]);
@@ -30,8 +32,9 @@ export async function gradientObstacles(
     if (steps.length === 0) return [{ message: `The output '${output}' does not depend on '${latent}'.` }];
     return steps.map((message) => ({ message }));
   } catch (error) {
-    if (error instanceof RgiError) return [{ message: error.message }];
-    throw error;
+    if (!(error instanceof RgiError)) throw error;
+    const { operator, node } = error.location;
+    return [{ message: error.message, ...(operator === undefined ? {} : { operator, node }) }];
   }
 }
 

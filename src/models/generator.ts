@@ -81,7 +81,7 @@ export async function openGeneratorModel(
   const law = options.law ?? facts.latent!.law;
   const open = () =>
     openGenerator(adapted.graph, runtime, { latents, law, fixed: inputs, output: adapted.graph.outputs[0].name });
-  const obstacle = facts.withoutDerivative[0]?.message;
+  const obstacle = facts.withoutDerivative.at(0);
   if (obstacle !== undefined && latents === undefined) throw noGradient(name, obstacle, options.name);
   const generator = await open();
   if (obstacle !== undefined) await checkGradient(generator, runtime, name, options.name);
@@ -149,10 +149,11 @@ async function checkGradient(generator: Generator, runtime: Runtime, name: strin
   const evaluate = evaluatorOf(runtime, encodeModel);
   for (const latent of generator.latents) {
     const [found] = await gradientObstacles(generator.graph, feeds, latent.name, generator.output, evaluate);
-    if (found) throw noGradient(name, found.message, file);
+    if (found) throw noGradient(name, found, file);
   }
 }
 
-function noGradient(name: string, message: string, file?: string): RgiError {
-  return new RgiError('unsupported-operator', `${name}: ${message}`, { file });
+function noGradient(name: string, obstacle: ModelFacts['withoutDerivative'][number], file?: string): RgiError {
+  const { message, ...where } = obstacle;
+  return new RgiError('unsupported-operator', `${name}: ${message}`, { file, ...where });
 }

@@ -43,9 +43,27 @@ test('progress: percentage and time left, drawn only on a terminal, at most ten 
   line.clear();
   expect(drawn.replaceAll('\r\u001b[K', '|')).toBe('| 25%  30 s left  a| 50%  10 s left  b|');
   drawn = '';
-  progressLine({ ...io, terminal: false }, false).show(1, 2, 'a');
   progressLine(io, true).show(1, 2, 'a');
   expect(drawn).toBe('');
+});
+
+test('progress in a file: a line of its own every half a minute', () => {
+  let written = '';
+  let time = 0;
+  const io = {
+    out: () => {},
+    err: (t: string) => (written += t),
+    terminal: false,
+    colour: false,
+    signal: new AbortController().signal,
+    worker: false,
+  };
+  const line = progressLine(io, false, () => time);
+  for (time = 0; time <= 90_000; time += 1000) {
+    line.show(time, 120_000, `step ${time / 1000}`);
+    line.clear();
+  }
+  expect(written).toBe('25%  1:30 left  step 30\n50%  1:00 left  step 60\n75%  30 s left  step 90\n');
 });
 
 test('durations', () => {

@@ -26,6 +26,24 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: "error: Unknown option '--treshold'. Did you mean --threshold? See 'rgi restore --help'.",
   },
   {
+    title: 'A required option mistyped',
+    line: 'restore @a.png --generatr @g.onnx --out @o',
+    code: 2,
+    says: "error: Unknown option '--generatr'. Did you mean --generator? See 'rgi restore --help'.",
+  },
+  {
+    title: 'A command of a command mistyped',
+    line: 'evaluate inpant @pictures',
+    code: 2,
+    says: "error: Unknown command 'inpant'. Did you mean inpaint? See 'rgi evaluate --help'.",
+  },
+  {
+    title: 'Help of a command mistyped',
+    line: 'help restor',
+    code: 2,
+    says: "error: Unknown command 'restor'. Did you mean restore? See 'rgi --help'.",
+  },
+  {
     title: 'A value of a list mistyped',
     line: 'restore @a.png --generator @g.onnx --out @o --preset papr',
     code: 2,
@@ -59,7 +77,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A folder without pictures',
     line: 'restore @empty --generator @g.onnx --out @o',
     code: 2,
-    says: 'error: The folder empty holds no pictures (subfolders are not searched).',
+    says: 'error: The folder empty holds no pictures, nor do the folders in it.',
   },
   {
     title: 'The generator does not exist',
@@ -276,7 +294,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'Features without their weight',
     line: 'restore @a.png --generator @g.onnx --out @o --discriminator @d.onnx --feature-layers LeakyRelu',
     code: 2,
-    says: 'error: --feature-layers needs --feature-weight, the weight of that comparison.',
+    says: 'error: --feature-layers needs --feature-weight, the weight of the feature loss.',
   },
   {
     title: 'A tuned generator of a method that tunes none',
@@ -426,7 +444,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A reference that is no archive',
     line: 'gradcheck @g.onnx --reference @notes.txt',
     code: 2,
-    says: 'error: notes.txt cannot be used: This is not an .npz archive, or it is cut short (invalid zip data).',
+    says: 'error: notes.txt cannot be used: This is not an .npz archive, or it is cut short or damaged.',
   },
   {
     title: 'A method of an evaluation mistyped',

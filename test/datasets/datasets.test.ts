@@ -100,7 +100,7 @@ describe('batches', () => {
       name: `${i}`,
       height: 8,
       width: 8,
-      data: new Uint8Array(64),
+      data: new Uint8Array(64).fill(i),
     }));
     const { train, held } = split({ channels: 1, size: 8, mirror: false, pictures }, 3, 0);
     const names = [...train.pictures, ...held.pictures].map((p) => p.name);
@@ -133,7 +133,7 @@ describe('pictures held out', () => {
 
   it('are whole groups where the names tell groups', () => {
     const names = Array.from({ length: 60 }, (_, i) => `p${Math.floor(i / 10)}_${i % 10}.png`);
-    const pictures = names.map((name) => ({ name, height: 8, width: 8, data: new Uint8Array(64) }));
+    const pictures = names.map((name, i) => ({ name, height: 8, width: 8, data: new Uint8Array(64).fill(i) }));
     const { train, held } = split({ channels: 1, size: 8, mirror: false, pictures }, 12, 0);
     const groups = (part: Dataset) => new Set(part.pictures.map((picture) => picture.name.split('_')[0]));
     expect(held.pictures).toHaveLength(20);

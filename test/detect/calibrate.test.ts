@@ -72,6 +72,22 @@ describe('a calibrated product', () => {
     }
   });
 
+  test('reports the candidate that it stores, which need not have the highest score of all', () => {
+    const { policy, chosen, compared } = calibration;
+    expect(compared).toContainEqual(chosen);
+    expect(policy.inversion).toEqual(chosen.inversion);
+    expect(policy.scorePixels).toBe(chosen.scorePixels);
+    expect(policy.evidence).toMatchObject({ blur: chosen.candidate.blur, smoothing: chosen.candidate.smoothing });
+    expect(policy.calibration.drawnDefects).toEqual(chosen.measured);
+  });
+
+  test('warns where its own drawn defects are hardly found, and only there', () => {
+    const warning = calibration.notes.find((note) =>
+      note.startsWith('The defects drawn on good pictures were hardly found'),
+    );
+    expect(warning !== undefined).toBe(calibration.chosen.measured.pixelAp < 0.5);
+  });
+
   test('needs some pictures that the generator has not learnt from', async () => {
     await expect(calibrate(job('object', unseen.slice(0, 5)), runtime)).rejects.toThrow(
       '5 good pictures that the generator has not learnt from are too few to calibrate on; 8 are needed, 30 are better.',

@@ -61,6 +61,22 @@ function failingAt(step: number): Runtime {
   };
 }
 
+it('a limit of time ends with a model and its page, however short it is; an interruption names no file that is not there', async () => {
+  const result = await trainFolder(optionsOf('short', { minutes: 1e-9, measureEvery: 100 }), runtime);
+  expect(result).toMatchObject({ ended: 'interrupted', written: true });
+  expect(result.files.map((file) => path.basename(file))).toEqual([
+    'model.onnx',
+    'model.discriminator.onnx',
+    'model.encoder.onnx',
+  ]);
+  for (const file of [...result.files, result.page!]) expect((await readFile(file)).length).toBeGreaterThan(0);
+  const stopped = new AbortController();
+  const onEvent = (event: RunEvent) => event.kind === 'step' && stopped.abort();
+  const none = await trainFolder(optionsOf('stopped', { measureEvery: 100, signal: stopped.signal, onEvent }), runtime);
+  expect(none).toMatchObject({ ended: 'interrupted', files: [] });
+  expect(none.page).toBeUndefined();
+});
+
 describe('a run on files', () => {
   it('writes models that open and say what they are, pictures, a page and a checkpoint; a broken picture is named', async () => {
     const events: RunEvent[] = [];

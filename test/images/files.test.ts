@@ -409,7 +409,7 @@ describe('inputs', () => {
       [
         "No pictures were named; give files or folders.",
         "absent.png does not exist.",
-        "The folder none holds no pictures (subfolders are not searched).",
+        "The folder none holds no pictures, nor do the folders in it.",
         "No picture matches in/z*.png.",
       ]
     `);

@@ -1,12 +1,15 @@
 /** From a folder to a page: the pictures are found and made small, what is missing or hostile is left out and said. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
+import { compactPicture } from '../../src/images/node/compact.ts';
 import { encodePng } from '../../src/images/node/write.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
+import { embed } from '../../src/report/node/embed.ts';
 import { readReport } from '../../src/report/node/read.ts';
 import { madeResults, madeTrials } from './made.ts';
 
@@ -52,6 +55,35 @@ test('results, their trials alone, and their pictures are read', async () => {
   expect(report.trials).toHaveLength(18);
   expect(report.trials.map((trial) => trial.image)).not.toContain('other.png');
   expect(report.embedded.get('pictures/truth/0.png')).toMatch(/^data:image\/webp;base64,UklGR/);
+});
+
+test.runIf(process.platform !== 'win32')(
+  'a symbolic link in the folder that leads out of it is not followed',
+  async () => {
+    const linked = path.join(folder, 'linked');
+    mkdirSync(linked);
+    writeFileSync(path.join(linked, 'own.png'), await picture());
+    symlinkSync(path.join(linked, 'own.png'), path.join(linked, 'inner.png'));
+    symlinkSync(path.join(path.dirname(folder), 'secret.png'), path.join(linked, 'outer.png'));
+    const uses = ['own.png', 'inner.png', 'outer.png'].map((file) => ({ file }));
+    expect([...(await embed(linked, uses, 1e6)).embedded.keys()]).toEqual(['own.png', 'inner.png']);
+  },
+);
+
+test('a picture is shown upright, as its outputs are', async () => {
+  const file = path.join(folder, 'turned.jpg');
+  // Left half white, stored lying on its side.
+  const data = Uint8Array.from({ length: 16 * 8 }, (_, i) => (i % 16 < 8 ? 255 : 0));
+  await sharp(data, { raw: { width: 16, height: 8, channels: 1 } })
+    .withMetadata({ orientation: 6 })
+    .jpeg()
+    .toFile(file);
+  const { data: shown, info } = await sharp(await compactPicture(file, { lossless: true }))
+    .greyscale()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  expect([info.width, info.height]).toEqual([8, 16]);
+  expect([shown[0] > 200, shown[shown.length - 1] < 50]).toEqual([true, true]);
 });
 
 test('a picture outside of the folder and a file that is none are left out, and counted', async () => {

@@ -61,7 +61,7 @@ export async function evaluateDetectCommand(data: string, given: DetectFlags, io
         falseAlarm: flags.falseAlarm,
       },
       methods: Object.fromEntries(candidates.map((one) => [one.name, one.description])),
-      notes: [...(model ? [...model.opened.notes, ...model.networks.notes] : []), ...loaded.notes],
+      notes: [...set.notes, ...(model ? [...model.opened.notes, ...model.networks.notes] : []), ...loaded.notes],
       failed: loaded.failed,
     };
     const report = reporter(head, folder, runtime, flags, io);

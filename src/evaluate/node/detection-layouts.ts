@@ -6,6 +6,7 @@ import path from 'node:path';
 import { heldOut } from '../../datasets/held-out.ts';
 import { fileError, RgiError } from '../../errors.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
+import { passedOver, treeOf } from '../../images/node/walk.ts';
 import { GOOD } from '../detect/results.ts';
 import { type DataFile, isFolder, picturesUnder } from './layouts.ts';
 
@@ -28,6 +29,8 @@ export interface DetectionSet {
   /** Masks are label images: all but 0 is defect. */
   readonly labels: boolean;
   readonly about: string;
+  /** What was passed over, one sentence each. */
+  readonly notes: readonly string[];
 }
 
 type Found = Pick<DetectionSet, 'train' | 'test' | 'about'>;
@@ -48,7 +51,15 @@ export async function findDetectionSet(folder: string, layout: DetectionLayout =
       file: folder,
     });
   }
-  return { name: path.basename(path.resolve(folder)), layout: wanted, labels: wanted === 'visa', ...found, test };
+  const notes = passedOver(folder, await treeOf(folder));
+  return {
+    name: path.basename(path.resolve(folder)),
+    layout: wanted,
+    labels: wanted === 'visa',
+    ...found,
+    test,
+    notes,
+  };
 }
 
 async function layoutOf(folder: string): Promise<Exclude<DetectionLayout, 'auto'>> {

@@ -1,6 +1,13 @@
 /** PBM, PGM and PPM, plain and raw, of 8 and 16 bits, which libvips may be built without. Format: netpbm's manual pages. */
 import { type FileReason, fileError } from '../../errors.ts';
-import type { Pixels } from './decode.ts';
+
+export interface Anymap {
+  /** Interleaved, 8 or 16 bits. */
+  readonly data: Uint8Array | Uint16Array;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: 1 | 3;
+}
 
 /** 'P1' to 'P6': bits, grey, colour; plain, then raw. */
 const KINDS = [1, 2, 3, 4, 5, 6] as const;
@@ -11,7 +18,7 @@ export function isPnm(bytes: Uint8Array): boolean {
 }
 
 /** The first picture of the file; more than `limit` pixels are refused. Values are scaled from 0..maxval to 8 or 16 bits. */
-export function decodePnm(bytes: Uint8Array, path: string, limit: number): Pixels {
+export function decodePnm(bytes: Uint8Array, path: string, limit: number): Anymap {
   const fail = (what: string, reason: FileReason = 'damaged') => fileError(path, reason, `${path} ${what}`);
   const kind = bytes[1] - 0x30;
   const isBits = kind === 1 || kind === 4;
