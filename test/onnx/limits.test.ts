@@ -130,7 +130,7 @@ it('groups of a normalisation are not believed: 203 bytes asked for 6 GiB', () =
     "GroupNormalization 'GroupNormalization_y' has 2147483648 groups for 4 channels: the model is damaged.",
   );
   expect(refusal(grouped(HUGE))).toBe(
-    "GroupNormalization 'GroupNormalization_y' has 2147483648 groups for at most 65536 channels: the model is damaged.",
+    "GroupNormalization 'GroupNormalization_y' has 2147483648 groups; at most 65536 are accepted. The model is damaged.",
   );
   expect(refusal(grouped(0, 4))).toBe(
     "GroupNormalization 'GroupNormalization_y' has 0 groups for 4 channels: the model is damaged.",
