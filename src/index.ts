@@ -16,7 +16,14 @@ export { DEFECT_KINDS, type DefectKind, drawDefects } from './images/defects.ts'
 export type { Image, Mask } from './images/image.ts';
 export { REGIONS, type Region } from './images/regions.ts';
 export { adaptGenerator } from './inspect/adapt.ts';
-export type { BatchFacts, ImageFacts, LatentFacts, ModelFacts } from './inspect/facts.ts';
+export type {
+  BatchFacts,
+  ImageFacts,
+  ImageLayout,
+  ImageRange,
+  LatentFacts,
+  ModelFacts,
+} from './inspect/facts.ts';
 export {
   checkByDifferences,
   checkByReference,
@@ -77,6 +84,12 @@ export {
 export { type History, readState, type SolverState, writeState } from './inversion/state.ts';
 export { withWeightChanges } from './inversion/weight-changes.ts';
 export * from './metrics/index.ts';
+export {
+  type OpenedGenerator,
+  type OpeningOptions,
+  openGeneratorBytes,
+  openGeneratorModel,
+} from './models/generator.ts';
 export { GraphBuilder, type Value } from './onnx/builder.ts';
 export { encodeModel } from './onnx/encode.ts';
 export type { Attribute, Evaluate, Graph, Model, Node, StaticGraph, ValueInfo } from './onnx/graph.ts';

@@ -8,7 +8,10 @@ export { trainFolder } from './gan/node/run.ts';
 export { readMask, readPicture } from './images/node/read.ts';
 export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';
+export { openEncoder } from './models/node/encoder.ts';
 export { openModel } from './models/node/model-file.ts';
+export { type GeneratorFlags, openGeneratorFile } from './models/node/networks.ts';
+export { type ModelBudget, openTriedModel } from './models/node/trial.ts';
 export {
   createRuntime,
   type DeviceStatus,
