@@ -25,7 +25,14 @@ export { DEFECT_KINDS, type DefectKind, drawDefects } from './images/defects.ts'
 export type { Image, Mask } from './images/image.ts';
 export { REGIONS, type Region } from './images/regions.ts';
 export { adaptGenerator } from './inspect/adapt.ts';
-export type { BatchFacts, ImageFacts, LatentFacts, ModelFacts } from './inspect/facts.ts';
+export type {
+  BatchFacts,
+  ImageFacts,
+  ImageLayout,
+  ImageRange,
+  LatentFacts,
+  ModelFacts,
+} from './inspect/facts.ts';
 export {
   checkByDifferences,
   checkByReference,
@@ -83,6 +90,12 @@ export { METHOD_NAMES, type Method, type MethodName, type Stage } from './invers
 export { RESULT_SENTENCES, type ResultCode } from './inversion/spec/result.ts';
 export { encoderFits } from './inversion/start/encoded.ts';
 export * from './metrics/index.ts';
+export {
+  type OpenedGenerator,
+  type OpeningOptions,
+  openGeneratorBytes,
+  openGeneratorModel,
+} from './models/generator.ts';
 export { GraphBuilder, type Value } from './onnx/builder.ts';
 export { encodeModel } from './onnx/encode.ts';
 export type { ExternalData } from './onnx/external-data.ts';

@@ -10,7 +10,10 @@ export { readMask, readPicture } from './images/node/read.ts';
 export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';
 export type { Entry, JobEvent, Outcome } from './jobs/job.ts';
+export { openEncoder } from './models/node/encoder.ts';
 export { openModel } from './models/node/model-file.ts';
+export { type GeneratorFlags, openGeneratorFile } from './models/node/networks.ts';
+export { type ModelBudget, openTriedModel } from './models/node/trial.ts';
 export type { ImageRecord } from './restore/node/manifest.ts';
 export { type RestoreFilesOptions, type RestoreFilesResult, restoreFiles } from './restore/node/run.ts';
 export {

@@ -13,6 +13,7 @@ import type { Graph } from '../../src/onnx/graph.ts';
 import { float32, type Tensor, tensorOf } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { handmade, node } from '../support/protos.ts';
+import { unsuitableModels } from './unsuitable.ts';
 
 export interface Said {
   readonly code: ExitCode;
@@ -48,6 +49,7 @@ export async function makeBench(): Promise<Bench> {
   write('told.onnx', encodeModel(generator(3), told('d.onnx')));
   write('det.onnx', encodeModel(throughDet()));
   write('flat.onnx', encodeModel(flat()));
+  for (const [name, bytes] of Object.entries(unsuitableModels())) write(name, bytes);
   write('opset8.onnx', handmade({ opset: 8, nodes: [node('Relu', 'x', 'y')] }));
   write('opset99.onnx', handmade({ opset: 99, nodes: [node('Relu', 'x', 'y')] }));
   write('empty.onnx', '');

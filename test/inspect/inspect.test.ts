@@ -101,7 +101,7 @@ describe('inspectModel', () => {
     expect(rounded.withoutDerivative).toMatchInlineSnapshot(`
       [
         {
-          "message": "The output 'Floor' does not depend on 'z' through operators with a derivative.",
+          "message": "Floor 'Floor': the derivative of Floor is zero everywhere, and no path from 'z' to 'Floor' avoids it. Export the model without it.",
         },
       ]
     `);

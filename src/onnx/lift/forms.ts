@@ -81,11 +81,12 @@ function groupNormalization(context: LiftContext, node: Node): void {
   const channels = context.constantOf(scale)?.data.length;
   // Checked before anything is made for each group: the number comes from the file.
   if (!(groups >= 1 && groups <= (channels ?? MAX_GROUPS))) {
-    throw new RgiError(
-      'model',
-      `${describeNode(node)} has ${groups} groups for ${channels ?? `at most ${MAX_GROUPS}`} channels: the model is damaged.`,
-      { node: node.name, operator: node.operator },
-    );
+    const most =
+      channels === undefined ? `; at most ${MAX_GROUPS} are accepted. The` : ` for ${channels} channels: the`;
+    throw new RgiError('model', `${describeNode(node)} has ${groups} groups${most} model is damaged.`, {
+      node: node.name,
+      operator: node.operator,
+    });
   }
   const perGroup = channels === undefined ? context.opset < 21 : context.opset < 21 && channels === groups;
   b.scope(y, () => {
