@@ -128,7 +128,8 @@ test('the page needs nothing from elsewhere and names every picture', () => {
   expect([...page.matchAll(/<img(?![^>]* alt=)[^>]*>/g)]).toEqual([]);
   expect(page.includes('Colour &amp; co')).toBe(true);
   expect(page.includes('Drawn by &lt;nobody&gt;. CC BY 4.0')).toBe(true);
-  expect(page.includes('NaN')).toBe(false);
+  // The page's own script speaks of NaN.
+  expect(page.replace(/<script>[\s\S]*<\/script>/, '').includes('NaN')).toBe(false);
 });
 
 test.skipIf(!chromium)(
