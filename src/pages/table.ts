@@ -24,6 +24,15 @@ export function tableRow(first: string | Html, cells: readonly Html[]): Html {
   return html`<tr><th scope="row">${first}</th>${cells}</tr>`;
 }
 
+/** A column of texts is aligned left, head and cells. */
+export function textHead(text: string): Html {
+  return html`<th scope="col" class="text">${text}</th>`;
+}
+
+export function textCell(text: string | Html): Html {
+  return html`<td class="text">${text}</td>`;
+}
+
 /** `shown` in place of the number where it is given; empty where there is no number. */
 export function numberCell(value: number | undefined, shown: string | Html): Html {
   return value === undefined ? EMPTY : html`<td data-value="${value}">${shown}</td>`;

@@ -3,7 +3,7 @@ import { type Chart, lineChart } from '../pages/chart.ts';
 import { chartGrid, factList, noteLists, settingBlock, tiles, warning } from '../pages/components.ts';
 import { type Html, html } from '../pages/html.ts';
 import { pageHead, pageOf, type Section } from '../pages/shell.ts';
-import { numberCell, table, tableRow } from '../pages/table.ts';
+import { numberCell, table, tableRow, textCell, textHead } from '../pages/table.ts';
 import { type Embedded, thumb } from './pictures.ts';
 
 /** One number of each picture, sorted by and shown. */
@@ -80,10 +80,10 @@ function listOf({ about, stateLabel, columns, pictures }: RunReport): Html {
   return table({
     name: 'Pictures',
     about,
-    head: ['Picture', stateLabel, ...columns.map((column) => column.label)],
+    head: ['Picture', textHead(stateLabel), ...columns.map((column) => column.label)],
     rows: pictures.map(({ name, state, marked, values }) =>
       tableRow(name, [
-        html`<td class="text">${marked ? html`<strong>${state}</strong>` : state}</td>`,
+        textCell(marked ? html`<strong>${state}</strong>` : state),
         ...columns.map(({ key, digits }) => numberCell(values[key], values[key]?.toFixed(digits) ?? '')),
       ]),
     ),

@@ -17,7 +17,7 @@ export function theoryPage(theory: Theory): Promise<string> {
     kind: 'theory',
     head: pageHead(TITLE, unfinished, lead, facts(theory)),
     sections: [...questionsOf(theory), intro(theory), settings(theory)],
-    style: 'main>.head,main>section,footer,.bar{max-width:67rem}',
+    style: 'main>.head,main>section,footer{max-width:67rem}',
     footer: html`<p>Made by rgi ${theory.versions.rgi ?? ''}. theory.json and theory.csv hold the numbers of every picture.</p>`,
   });
 }

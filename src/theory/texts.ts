@@ -1,6 +1,6 @@
 /** The page's tables: medians, with the quartiles below them. */
 import { type Html, html } from '../pages/html.ts';
-import { below, EMPTY, numberCell, table, tableRow } from '../pages/table.ts';
+import { below, EMPTY, numberCell, table, tableRow, textCell, textHead } from '../pages/table.ts';
 import { ESTIMATORS } from './estimators.ts';
 import type { Errors, PathCell, Point, TuningCell } from './record.ts';
 import { bestPoint, lowestOf, type Spread, spreadOf, standingOf } from './summary.ts';
@@ -32,7 +32,7 @@ export function endTable(cells: readonly PathCell[]): Html {
     head: [
       'case',
       ...(levels ? ['level'] : []),
-      'loss',
+      textHead('loss'),
       ...COLUMNS.map((column) => column.head),
       'lowest known: RMS',
       'above z*',
@@ -88,7 +88,16 @@ export function tuningTable(cells: readonly TuningCell[]): Html {
   return table({
     name: 'R-RGI by the steps of the weights',
     about: 'RMS in grey levels: medians over the pictures, with their quartiles.',
-    head: ['gap', 'level', 'mask', 'steps of weights', 'RMS outside', 'RMS inside', 'to the corruption', 'misses'],
+    head: [
+      'gap',
+      'level',
+      textHead('mask'),
+      'steps of weights',
+      'RMS outside',
+      'RMS inside',
+      'to the corruption',
+      'misses',
+    ],
     rows: cells.flatMap((cell) =>
       cell.points.map((point) =>
         tableRow(cell.gap, [
@@ -117,10 +126,6 @@ function spreadCell(spread: Spread | undefined, share = false): Html {
 
 function shareCell(share: number | undefined): Html {
   return numberCell(share, share === undefined ? '' : percent(share));
-}
-
-function textCell(text: string): Html {
-  return html`<td class="text">${text}</td>`;
 }
 
 /** Three digits; powers of ten for small numbers. */

@@ -44,6 +44,11 @@ it('train --architecture linear writes a generator and its encoder in seconds, a
   const { code, err } = await rgi(...argv, '--latent', '3');
   expect(code).toBe(0);
   expect(err).toMatch(/Good pictures that it has not seen are reached with \d\d\.\d dB/);
+  // The page that is named is there.
+  const [, page] = err.match(/^Samples and spectrum: (.*)$/m)!;
+  const text = await readFile(page, 'utf8');
+  for (const part of ['<h1>Training linear.onnx</h1>', '<dd>12 for training, 8 held out</dd>', '<figcaption>Spectrum'])
+    expect(text).toContain(part);
   const model = readModel(await readFile(out));
   expect(JSON.parse(model.metadata.get('rgi.latent')!)).toEqual({ input: 'z', shape: [3], law: 'normal' });
   expect(Object.keys(JSON.parse(model.metadata.get('rgi.companions')!))).toEqual(['encoder']);

@@ -116,7 +116,7 @@ test('pictures of the generator come back, without a mask; the figures say so, a
   expect(again.figures).toMatchObject(same);
 }, 300_000);
 
-test('the page needs nothing from elsewhere, runs no script, and names every picture', () => {
+test('the page needs nothing from elsewhere and names every picture', () => {
   const page = readFileSync(path.join(plan.out, 'index.html'), 'utf8');
   const sources = [...page.matchAll(/<img[^>]* src="([^"]*)"/g)].map(([, source]) => source);
   // Five pictures in the top row twice, six of each in its card; the search: what was given and three frames of two.
@@ -124,12 +124,12 @@ test('the page needs nothing from elsewhere, runs no script, and names every pic
   expect(sources.filter((source) => !source.startsWith('data:image/png;base64,'))).toEqual([]);
   const fetched = [...page.matchAll(/url\(["']?([^"')]*)/g)].map(([, source]) => source);
   expect(fetched.filter((source) => !source.startsWith('data:'))).toEqual([]);
-  expect(page.match(/<script|<link|@import|<iframe/)).toBe(null);
-  expect(page.includes("script-src 'none'")).toBe(true);
+  expect(page.match(/<script [^>]|<link|@import|<iframe/)).toBe(null);
   expect([...page.matchAll(/<img(?![^>]* alt=)[^>]*>/g)]).toEqual([]);
   expect(page.includes('Colour &amp; co')).toBe(true);
   expect(page.includes('Drawn by &lt;nobody&gt;. CC BY 4.0')).toBe(true);
-  expect(page.includes('NaN')).toBe(false);
+  // The page's own script speaks of NaN.
+  expect(page.replace(/<script>[\s\S]*<\/script>/, '').includes('NaN')).toBe(false);
 });
 
 test.skipIf(!chromium)(

@@ -41,7 +41,7 @@ export interface Run {
 
 export function detectionRun(name: string, manifest: Manifest, results: readonly Result[]): Run {
   const { policy, generator, notes, complete, ...rest } = manifest;
-  // The oddest first: what is left out of a page that would be too large is good.
+  // The highest score first: what is left out of a page that would be too large is good.
   const done = results.filter((one) => one.status === 'done').sort((a, b) => scoreOf(b) - scoreOf(a));
   const defective = done.filter((one) => one.defective).length;
   const pictures = done.map(pictureOf);
@@ -50,6 +50,11 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
     report: {
       title: `Detection: ${name}`,
       complete,
+      tiles: [
+        ['pictures called defective', `${defective} of ${done.length}`],
+        ['score above which a picture is defective', policy.thresholds.image.toPrecision(3)],
+        ['value above which a pixel is marked', policy.thresholds.pixel.toPrecision(3)],
+      ],
       facts: [
         ['What', `${defective} of ${done.length} pictures are defective`],
         [
@@ -65,7 +70,7 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
       ],
       about: `The score is ${policy.scorePixels === 1 ? "the anomaly map's largest value" : `the mean of the anomaly map's ${policy.scorePixels} largest values`}; regions are those above the threshold of a pixel, which may be too faint or too small to call a picture defective. All maps are drawn on one scale.`,
       stateLabel: 'Verdict',
-      order: 'the oddest first',
+      order: 'highest score first',
       columns: [
         { key: 'score', label: 'Score', digits: 2 },
         { key: 'regions', label: 'Regions', digits: 0 },
@@ -111,7 +116,7 @@ function pictureOf(result: Result): RunPicture {
       {
         file: file('map.png'),
         caption: 'map',
-        alt: `${name}: anomaly map, brighter is odder, one scale for all pictures`,
+        alt: `${name}: anomaly map, brighter is more anomalous, one scale for all pictures`,
       },
       { file: file('mask.png'), caption: 'mask', alt: `${name}: the pixels above the threshold, in white` },
     ],
@@ -130,7 +135,7 @@ function usesOf({ name, path, sha256, files = [] }: Result): PictureUse[] {
 function scoreChart(done: readonly Result[], threshold: number): Chart {
   const scores = done.flatMap(({ score }) => (score === undefined ? [] : [score]));
   return {
-    title: 'Scores, the oddest picture first',
+    title: 'Scores, highest first',
     xLabel: 'rank of the picture',
     yLabel: 'score',
     series: [{ label: 'pictures', style: 0, points: scores.map((score, i) => [i + 1, score] as const) }],

@@ -1,5 +1,6 @@
 /** What `rgi restore` wrote, for the page: what was found and filled, and how the searches went. */
 import { z } from 'zod';
+import { quantile } from '../../arrays/sort.ts';
 import { historyCharts } from '../curves.ts';
 import type { RunPicture } from '../run-page.ts';
 import type { Run } from './detect-run.ts';
@@ -52,6 +53,11 @@ export function restorationRun(name: string, manifest: Manifest): Run {
     report: {
       title: `Restoration: ${name}`,
       complete,
+      tiles: [
+        ['pictures restored', `${done.length} of ${images.length}`],
+        ['masked share, median', percentOf(medianOf(done.flatMap(({ maskedShare }) => maskedShare ?? [])))],
+        ['seconds each, median', medianOf(done.flatMap(({ seconds }) => seconds ?? []))?.toFixed(1)],
+      ],
       facts: [
         ['What', `${done.length} of ${images.length} pictures restored`],
         ['Method', label],
@@ -90,6 +96,18 @@ export function restorationRun(name: string, manifest: Manifest): Run {
     },
     uses: done.flatMap(usesOf),
   };
+}
+
+function medianOf(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  return quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+}
+
+function percentOf(share: number | undefined): string | undefined {
+  return share === undefined ? undefined : `${(100 * share).toFixed(1)} %`;
 }
 
 function pictureOf(
