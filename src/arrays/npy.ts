@@ -18,7 +18,17 @@ const DESCRIPTIONS: Partial<Record<ElementType, string>> = {
   bool: '|b1',
 };
 
-/** Reads one array (Fortran order is turned to C order). Throws `input` for anything that is not a little-endian numeric `.npy`. */
+/**
+ * Reads one array (Fortran order is turned to C order). Throws `input` for anything that is not a little-endian numeric `.npy`.
+ *
+ * @example
+ * ```ts
+ * import { float32, readNpy, writeNpy } from 'rgi';
+ *
+ * const { type, dims, data } = readNpy(writeNpy(float32([1, 2, 3, 4], [2, 2])));
+ * console.log(type, dims.join(' x '), data.join(' ')); // float32 2 x 2 1 2 3 4
+ * ```
+ */
 export function readNpy(bytes: Uint8Array): Tensor {
   if (bytes.length < 12 || bytes[0] !== 0x93 || String.fromCharCode(...bytes.subarray(1, 6)) !== 'NUMPY') {
     throw new RgiError('input', 'This is not a .npy file.');

@@ -5,12 +5,19 @@ import type { PolicySettings } from './policy.ts';
 const share = z.number().check(z.gt(0), z.lt(1));
 const positive = z.number().check(z.positive());
 const nonnegative = z.number().check(z.nonnegative());
-const count = z.int().check(z.positive());
+
+/** Pixels: no picture is wider, and widths of smoothing are believed up to here (a kernel is eight times as long). */
+const MAX_SIDE = 2 ** 14;
+/** Steps and searches that anybody means. */
+const MAX_COUNT = 1e6;
+
+const width = z.number().check(z.nonnegative(), z.lte(MAX_SIDE));
+const count = z.int().check(z.positive(), z.lte(MAX_COUNT));
 
 const surround = z
   .object({
-    width: positive,
-    activity: z.array(z.number()).check(z.minLength(1)),
+    width: width.check(z.positive()),
+    activity: z.array(nonnegative).check(z.minLength(1)),
     scale: z.array(positive).check(z.minLength(1)),
   })
   .check(z.refine(({ activity, scale }) => activity.length === scale.length));
@@ -18,15 +25,15 @@ const surround = z
 const settingsSchema = z.object({
   format: z.literal(1),
   form: z.enum(['object', 'tiles']),
-  scale: z.number().check(z.gte(1)),
-  stride: count,
+  scale: z.number().check(z.gte(1), z.lte(MAX_SIDE)),
+  stride: z.int().check(z.positive(), z.lte(MAX_SIDE)),
   inversion: z.object({ thresholdGrey: positive, prior: nonnegative, steps: count, starts: count }),
-  evidence: z.object({ blur: nonnegative, surround: z.optional(surround), smoothing: nonnegative }),
+  evidence: z.object({ blur: width, surround: z.optional(surround), smoothing: width }),
   thresholds: z.object({ pixel: positive, image: positive }),
   falseAlarms: z.object({ pixel: share, image: share }),
   leastArea: z.int().check(z.nonnegative()),
   /** Policies made before it was chosen took the largest value. */
-  scorePixels: z._default(count, 1),
+  scorePixels: z._default(z.int().check(z.positive()), 1),
   displayHigh: positive,
   calibration: z.looseObject({ pictures: z.number(), unseen: z.number() }),
 });
