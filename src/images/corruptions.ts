@@ -67,7 +67,7 @@ export const PAPER_CORRUPTIONS = {
  * console.log(mask.data.reduce((sum, v) => sum + v, 0)); // 256
  * ```
  */
-export function corrupt(image: Image, { region, fill }: Corruption, seed: number, first = 0): Corrupted {
+export function corrupt(image: Image, { region, fill }: Corruption, seed = 0, first = 0): Corrupted {
   const { count, height, width } = shapeOf(image);
   const mask = zeros('float32', [count, 1, height, width]);
   for (let n = 0; n < count; n++) {
