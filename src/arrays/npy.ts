@@ -23,6 +23,14 @@ const DESCRIPTIONS: Partial<Record<ElementType, string>> = {
 /**
  * Reads one array (Fortran order is turned to C order). Throws `input` for anything that is not a little-endian numeric `.npy`
  * whose data is there: nothing is allocated for what a header claims only.
+ *
+ * @example
+ * ```ts
+ * import { float32, readNpy, writeNpy } from 'rgi';
+ *
+ * const { type, dims, data } = readNpy(writeNpy(float32([1, 2, 3, 4], [2, 2])));
+ * console.log(type, dims.join(' x '), data.join(' ')); // float32 2 x 2 1 2 3 4
+ * ```
  */
 export function readNpy(bytes: Uint8Array): Tensor {
   const { start, description, fortranOrder, dims } = readNpyHeader(bytes);

@@ -29,6 +29,26 @@ export interface MissingRule {
  * Emits into `b` (which already holds `graph`) the gradient of L with respect to each value of `wrt` (graph inputs,
  * initialisers or intermediate values), given dL/dvalue for the values of `seeds`.
  * A value L does not depend on has no entry. Throws `unsupported-operator` where a derivative must pass and cannot.
+ *
+ * @example
+ * ```ts
+ * import { differentiate, encodeModel, evaluatorOf, float32, GraphBuilder, specialise } from 'rgi';
+ * import { createRuntime } from 'rgi/node';
+ *
+ * const b = new GraphBuilder();
+ * b.node('Mul', ['x', 'x'], {}, ['y']);
+ * const value = { type: 'float32', dims: [3] } as const;
+ * const graph = b.graph('square', [{ name: 'x', ...value }], [{ name: 'y', ...value }]);
+ * const x = new Map([['x', float32([1, 2, 3])]]);
+ * const runtime = await createRuntime();
+ * const primal = await specialise(graph, x, evaluatorOf(runtime, encodeModel));
+ * const whole = new GraphBuilder(primal);
+ * const gradients = differentiate(whole, primal, new Map([['y', whole.floats([1, 1, 1])]]), ['x']);
+ * const name = gradients.get('x')!;
+ * const session = await runtime.session(encodeModel(whole.graph('gradient', primal.inputs, [{ name, ...value }])));
+ * console.log((await session.run(x)).get(name)?.data.join(' ')); // 2 4 6
+ * await runtime.dispose();
+ * ```
  */
 export function differentiate(
   b: GraphBuilder,

@@ -18,24 +18,25 @@ import { type InversionSettings, latentLength } from './inverter.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
 import { openRestorer } from './restorer.ts';
 import { residualScale } from './scale.ts';
+import { DEFAULT_POLICY } from './stored-policy.ts';
 import { surroundOf } from './surround.ts';
 import { withDefects } from './synthetic.ts';
 import { pixelThreshold, scoreThreshold } from './thresholds.ts';
 
 /** What `calibrate` is given: a generator, good pictures, and the rates of false alarms to aim at. */
 export interface CalibrationJob {
-  /** Name of the policy that is made: up to 40 letters, digits, - and _. */
-  readonly name: string;
+  /** Name of the policy that is made: up to 40 letters, digits, - and _. Default 'default'. */
+  readonly name?: string;
   /** Restores the pictures; the policy belongs to it. */
   readonly generator: Generator;
   /** Image [N,C,H,W] to latents: gives the start of each search, which then needs fewer steps. */
   readonly encoder?: Graph;
-  /** The law of the latents: a Gaussian prior goes with a normal one only. */
-  readonly law: LatentLaw;
+  /** The law of the latents: a Gaussian prior goes with a normal one only. Default 'normal'. */
+  readonly law?: LatentLaw;
   /** 'object': whole pictures at the generator's size. 'tiles': overlapping tiles of pictures of any size. */
   readonly form: PolicySettings['form'];
-  /** Tiles: pictures were made so many times smaller before they came here. */
-  readonly scale: number;
+  /** Tiles: pictures were made so many times smaller before they came here. Default 1. */
+  readonly scale?: number;
   /** Pixels from tile to tile; default half a tile. */
   readonly stride?: number;
   /**
@@ -45,16 +46,16 @@ export interface CalibrationJob {
   readonly unseen: readonly Image[];
   /** The group of each of these, where near-duplicates are known to go together. */
   readonly groups?: readonly number[];
-  /** Some that it has learnt from, for statistics per pixel. */
-  readonly seen: readonly Image[];
-  /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. */
-  readonly falseAlarms: PolicySettings['falseAlarms'];
+  /** Some that it has learnt from, for statistics per pixel. Default none. */
+  readonly seen?: readonly Image[];
+  /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. Default `FALSE_ALARMS`. */
+  readonly falseAlarms?: PolicySettings['falseAlarms'];
   /** Steps of each search; default 50 with an encoder, 400 without. */
   readonly steps?: number;
-  /** Whole number: the same seed and pictures give the same policy. */
-  readonly seed: number;
-  /** Goes into the policy: where the pictures are from. */
-  readonly facts: Readonly<Record<string, unknown>>;
+  /** Whole number: the same seed and pictures give the same policy. Default 0. */
+  readonly seed?: number;
+  /** Goes into the policy: where the pictures are from. Default nothing. */
+  readonly facts?: Readonly<Record<string, unknown>>;
 }
 
 export interface CalibrationHooks {
@@ -80,6 +81,9 @@ export interface Calibration {
   /** Sentences that a user should read, for instance that there were few pictures. */
   readonly notes: readonly string[];
 }
+
+/** Of 500 pixels and of 20 pictures one good one may be called defective. */
+export const FALSE_ALARMS: PolicySettings['falseAlarms'] = { pixel: 0.002, image: 0.05 };
 
 /** Fewer good pictures say nothing about a rate. */
 const MIN_PICTURES = 8;
@@ -118,8 +122,9 @@ export async function calibrate(
   runtime: Runtime,
   hooks: CalibrationHooks = {},
 ): Promise<Calibration> {
-  checkPolicyName(job.name);
-  const { unseen, generator, encoder, form, scale, seed } = job;
+  const { unseen, generator, encoder, form, name = DEFAULT_POLICY, law = 'normal', scale = 1, seed = 0 } = job;
+  const { falseAlarms = FALSE_ALARMS } = job;
+  checkPolicyName(name);
   if (unseen.length < MIN_PICTURES) {
     throw new RgiError(
       'input',
@@ -154,13 +159,13 @@ export async function calibrate(
     largest,
     seed,
   );
-  const seen = form === 'object' ? job.seen : [];
+  const seen = form === 'object' ? (job.seen ?? []) : [];
   const pilots = evenly(sample, PILOTS);
   const plain = { thresholdGrey: UNMASKED_GREY, steps, starts: STARTS };
   say(0, 'residuals of good pictures');
   const { absolute } = residualScale(await restoreWith({ ...plain, prior: 0 }, pilots));
   // sum|r|/b + |z|^2/2 with residuals of mean size b, times b: mean(z^2)/2 weighs b times the length of z.
-  const unit = job.law === 'normal' ? absolute * latentLength(generator) : 0;
+  const unit = law === 'normal' ? absolute * latentLength(generator) : 0;
 
   const drawn = withDefects(sample, seed);
   const truth = drawn.map((one) => one.mask);
@@ -226,12 +231,12 @@ export async function calibrate(
   const scores = maps.map((map) => imageScore(map.data, best!.scorePixels));
   const pixel = pixelThreshold(
     maps.map((map) => map.data),
-    job.falseAlarms.pixel,
+    falseAlarms.pixel,
   );
-  const image = scoreThreshold(scores, job.falseAlarms.image);
+  const image = scoreThreshold(scores, falseAlarms.image);
   const policy: Policy = {
     format: 1,
-    name: job.name,
+    name,
     form,
     scale,
     stride,
@@ -239,7 +244,7 @@ export async function calibrate(
     evidence,
     statistics: statisticsOf(residuals, perPixel),
     thresholds: { pixel, image },
-    falseAlarms: job.falseAlarms,
+    falseAlarms,
     leastArea: leastArea(best.candidate),
     scorePixels: best.scorePixels,
     displayHigh: Math.max(3 * pixel, 1.5 * image),

@@ -27,7 +27,19 @@ export function meanOfLast(sorted: Float32Array, count: number): number {
 /** Holes of up to this share of a region's least area are filled: a defect's calm middle is part of it. */
 const HOLES = 4;
 
-/** The regions (8-connected) of a map [1,1,H,W] above `threshold` of at least `leastArea` pixels, oddest first. */
+/**
+ * The regions (8-connected) of a map [1,1,H,W] above `threshold` of at least `leastArea` pixels, oddest first.
+ *
+ * @example
+ * ```ts
+ * import { findDefects, float32 } from 'rgi';
+ *
+ * const map = float32(new Float32Array(64).fill(1), [1, 1, 8, 8]);
+ * for (const pixel of [18, 19, 26, 27]) map.data[pixel] = 5;
+ * const [defect] = findDefects(map, 3, 2).defects;
+ * console.log(defect.top, defect.left, defect.area, defect.peak); // 2 2 4 5
+ * ```
+ */
 export function findDefects(map: Image, threshold: number, leastArea: number): { mask: Mask; defects: Defect[] } {
   const { height, width } = shapeOf(map);
   const above = { ...map, data: map.data.map((v) => (v > threshold ? 1 : 0)) };

@@ -50,6 +50,28 @@ export interface ExaminerOptions {
 /**
  * Opens an examiner: the generator's step graph is compiled once, for all pictures. Throws `RgiError` where the
  * generator does not fit the policy or cannot be differentiated.
+ *
+ * @example
+ * ```ts
+ * import { fileURLToPath } from 'node:url';
+ * import { openExaminer, openGenerator, openModel, randomFrom, readPolicy } from 'rgi/node';
+ * import { createRuntime, encodeModel } from 'rgi/node';
+ *
+ * const named = (file: string) => fileURLToPath(import.meta.resolve(`rgi/models/bsd-pitting/${file}`));
+ * const runtime = await createRuntime();
+ * const model = await openModel(named('generator.onnx'));
+ * const generator = await openGenerator(model.graph, runtime);
+ * const encoder = (await openModel(named('encoder.onnx'))).graph;
+ * const policy = await readPolicy(named('generator.onnx'), model);
+ * const session = await runtime.session(encodeModel(model.graph));
+ * const drawn = await session.run(await generator.draw(1, randomFrom(1)));
+ * const data = drawn.get(generator.output)!.data as Float32Array;
+ * const picture = { type: 'float32', dims: [1, generator.channels, generator.height, generator.width], data } as const;
+ * const examiner = await openExaminer({ generator, encoder, policy }, runtime);
+ * const [{ defective }] = await examiner.examine([picture]);
+ * console.log(defective); // false
+ * await runtime.dispose();
+ * ```
  */
 export async function openExaminer(options: ExaminerOptions, runtime: Runtime): Promise<Examiner> {
   const { policy, ...rest } = options;

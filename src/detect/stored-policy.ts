@@ -41,6 +41,18 @@ export function policyNames(model: Pick<Model, 'metadata'>): string[] {
  * The policy `name` of a model, with its statistics from the bytes of `MODEL.policy.npz`: what `rgi calibrate` writes, read
  * without files. Throws `RgiError('usage')` where the model has no policy of that name, `RgiError('model')` where one of
  * both is damaged or they do not go together. Needs `crypto.subtle`, which browsers have on pages from https or localhost.
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { fileURLToPath } from 'node:url';
+ * import { parsePolicy, readModel } from 'rgi';
+ *
+ * const bytes = (file: string) => readFile(fileURLToPath(import.meta.resolve(`rgi/models/bsd-pitting/${file}`)));
+ * const model = readModel(await bytes('generator.onnx'));
+ * const policy = await parsePolicy(model, await bytes('generator.policy.npz'));
+ * console.log(policy.name, policy.form); // default object
+ * ```
  */
 export async function parsePolicy(
   model: Pick<Model, 'metadata'>,

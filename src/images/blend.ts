@@ -24,7 +24,19 @@ export interface CompositeOptions {
   readonly grow?: number;
 }
 
-/** Pictures [N,C,H,W] with the masked regions filled from `restored`; the mask is taken above 0.5. Not clipped. */
+/**
+ * Pictures [N,C,H,W] with the masked regions filled from `restored`; the mask is taken above 0.5. Not clipped.
+ *
+ * @example
+ * ```ts
+ * import { composite, float32 } from 'rgi';
+ *
+ * const picture = float32([0, 0, 0, 0], [1, 1, 2, 2]);
+ * const restored = float32([1, 1, 1, 1], [1, 1, 2, 2]);
+ * const mask = float32([1, 0, 0, 0], [1, 1, 2, 2]);
+ * console.log(composite(picture, restored, mask, { blend: 'none' }).data.join(' ')); // 1 0 0 0
+ * ```
+ */
 export function composite(image: Image, restored: Image, mask: Mask, options: CompositeOptions = {}): Image {
   const { blend = 'poisson', feather = 4, grow = 0 } = options;
   const { count, channels, height, width } = shapeOf(image);

@@ -56,8 +56,18 @@ export const PAPER_CORRUPTIONS = {
 /**
  * Corrupts every image of a batch, each with its own region and values. Image i depends on (seed, first + i) alone, so
  * a batch equals its images done one by one; the mask does not depend on the fill.
+ *
+ * @example
+ * ```ts
+ * import { corrupt, float32 } from 'rgi';
+ *
+ * const picture = float32(new Float32Array(3 * 32 * 32), [1, 3, 32, 32]);
+ * const { image, mask } = corrupt(picture, { region: { kind: 'block', share: 0.25 } }, 1);
+ * console.log(image.dims.join(' x '), mask.dims.join(' x ')); // 1 x 3 x 32 x 32 1 x 1 x 32 x 32
+ * console.log(mask.data.reduce((sum, v) => sum + v, 0)); // 256
+ * ```
  */
-export function corrupt(image: Image, { region, fill }: Corruption, seed: number, first = 0): Corrupted {
+export function corrupt(image: Image, { region, fill }: Corruption, seed = 0, first = 0): Corrupted {
   const { count, height, width } = shapeOf(image);
   const mask = zeros('float32', [count, 1, height, width]);
   for (let n = 0; n < count; n++) {

@@ -36,7 +36,7 @@ const TRIES = 12;
  * Draws one defect on every image [N,C,H,W]: image i gets `kinds[(first + i) % kinds.length]`, and depends on
  * (seed, first + i) alone. Pixels stay in [-1,1]. The mask is 1 where the defect is visible: changed by eight grey levels.
  */
-export function drawDefects(image: Image, kinds: readonly DefectKind[], seed: number, first = 0): Corrupted {
+export function drawDefects(image: Image, kinds = DEFECT_KINDS, seed = 0, first = 0): Corrupted {
   const { count, height, width } = shapeOf(image);
   const out = { ...image, data: image.data.slice() };
   const mask = zeros('float32', [count, 1, height, width]);

@@ -26,7 +26,18 @@ export function meanSquaredError(a: Picture, b: Picture): number {
   return sum / a.data.length;
 }
 
-/** Peak signal-to-noise ratio in dB, 10 log10(range^2 / MSE); infinity where the pictures are equal. */
+/**
+ * Peak signal-to-noise ratio in dB, 10 log10(range^2 / MSE); infinity where the pictures are equal.
+ *
+ * @example
+ * ```ts
+ * import { float32, psnr } from 'rgi';
+ *
+ * const clean = float32(new Float32Array(12), [1, 3, 2, 2]);
+ * const noisy = float32(new Float32Array(12).fill(0.2), [1, 3, 2, 2]);
+ * console.log(psnr(noisy, clean).toFixed(1)); // 20.0
+ * ```
+ */
 export function psnr(a: Picture, b: Picture, range = RANGE): number {
   return decibels(range ** 2 / meanSquaredError(a, b));
 }

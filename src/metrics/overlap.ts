@@ -34,7 +34,16 @@ export function confusion(truth: ArrayLike<number>, predicted: ArrayLike<number>
   };
 }
 
-/** 2 |A and B| / (|A| + |B|), also called F1; 1 where both are empty. */
+/**
+ * 2 |A and B| / (|A| + |B|), also called F1; 1 where both are empty.
+ *
+ * @example
+ * ```ts
+ * import { dice } from 'rgi';
+ *
+ * console.log(dice([0, 1, 1, 0], [0, 1, 0, 0]).toFixed(3)); // 0.667
+ * ```
+ */
 export function dice(truth: ArrayLike<number>, predicted: ArrayLike<number>): number {
   const c = confusion(truth, predicted);
   return diceOf(c.truePositives, c.truePositives + c.falsePositives, c.truePositives + c.falseNegatives);

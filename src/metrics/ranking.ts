@@ -25,7 +25,16 @@ function sweep(
   return { positives, negatives: order.length - positives };
 }
 
-/** Area under the ROC curve: the chance that a positive outscores a negative, ties half. NaN where a class is absent. */
+/**
+ * Area under the ROC curve: the chance that a positive outscores a negative, ties half. NaN where a class is absent.
+ *
+ * @example
+ * ```ts
+ * import { auroc } from 'rgi';
+ *
+ * console.log(auroc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])); // 0.75
+ * ```
+ */
 export function auroc(labels: ArrayLike<number>, scores: ArrayLike<number>): number {
   let pairs = 0;
   let lastTrue = 0;

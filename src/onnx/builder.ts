@@ -31,6 +31,22 @@ export interface ResizeOptions {
 /**
  * Builds a graph node by node. The methods named as ONNX operators emit that operator of opset 20, with its inputs in
  * its own order (https://onnx.ai/onnx/operators/), and return the name of the value made; shapes are not checked here.
+ *
+ * @example
+ * ```ts
+ * import { encodeModel, float32, GraphBuilder } from 'rgi';
+ * import { createRuntime } from 'rgi/node';
+ *
+ * const b = new GraphBuilder();
+ * b.node('Mul', ['x', 'x'], {}, ['y']);
+ * const value = { type: 'float32', dims: [3] } as const;
+ * const model = encodeModel(b.graph('square', [{ name: 'x', ...value }], [{ name: 'y', ...value }]));
+ * const runtime = await createRuntime();
+ * const session = await runtime.session(model);
+ * const results = await session.run(new Map([['x', float32([1, 2, 3])]]));
+ * console.log(results.get('y')?.data.join(' ')); // 1 4 9
+ * await runtime.dispose();
+ * ```
  */
 export class GraphBuilder {
   /** The nodes made so far, in topological order. */

@@ -1,7 +1,7 @@
 /** The experiments as data: which corruption, which clean pictures, which estimator, how many pictures. */
 import type { Corruption } from '../images/corruptions.ts';
 import type { EstimatorName } from './estimators.ts';
-import type { Experiment, GapKind, PathExperiment } from './record.ts';
+import { EXPERIMENTS, type Experiment, type GapKind, type PathExperiment } from './record.ts';
 
 /** Thresholds in grey levels, halved from half the range to one level: the path of lambda towards 0. */
 export const PATH: readonly number[] = [128, 64, 32, 16, 8, 4, 2, 1];
@@ -61,11 +61,12 @@ export interface PlanOptions {
   readonly count: number;
   /** Clean pictures that were given, and their folder. */
   readonly pictures?: { readonly folder: string; readonly count: number };
-  readonly experiments: readonly Experiment[];
+  /** Default all. */
+  readonly experiments?: readonly Experiment[];
 }
 
 /** All cells, in the order in which they are run. */
-export function planOf({ count, pictures, experiments }: PlanOptions): Plan[] {
+export function planOf({ count, pictures, experiments = EXPERIMENTS }: PlanOptions): Plan[] {
   const few = Math.max(1, Math.ceil(count / 3));
   const path = (part: Omit<PathPlan, 'kind' | 'fromTruth'> & { fromTruth?: boolean }): PathPlan => ({
     kind: 'path',

@@ -1,7 +1,7 @@
 /** `rgi calibrate`: good pictures in, a policy into the model file out. */
 
 import type { Command } from 'commander';
-import { type Calibration, calibrate } from '../../detect/calibrate.ts';
+import { type Calibration, calibrate, FALSE_ALARMS } from '../../detect/calibrate.ts';
 import { loadGoodPictures } from '../../detect/node/good-pictures.ts';
 import { writePolicy } from '../../detect/node/policy-files.ts';
 import { checkPolicyName, settingsOf } from '../../detect/policy.ts';
@@ -48,20 +48,19 @@ Examples:
 The policy is written into the model file (metadata 'rgi.policies'), and its
 statistics into MODEL.policy.npz beside it.`;
 
-/**
- * Of good pictures called defective, and of good pixels above the threshold. One picture in twenty: of the few dozen that are usually
- * left, a rarer alarm would rest on the one or two oddest.
- */
-const RATES = { image: 0.05, pixel: 0.002 } as const;
-
 export function addCalibrateOptions(command: Command): Command {
   const rate = numberIn({ above: 0, to: 0.5 });
   command
     .argument('<folder>', "good pictures, subfolders too; of a data set in MVTec's layout train/good")
     .requiredOption('-g, --generator <file>', 'a generator of good pictures (ONNX); stores the policy')
     .option('--name <name>', 'name of the policy', DEFAULT_POLICY)
-    .option('--false-alarms <rate>', 'share of good pictures that may be called defective', rate, RATES.image)
-    .option('--pixel-false-alarms <rate>', 'share of the pixels of good pictures that may be marked', rate, RATES.pixel)
+    .option('--false-alarms <rate>', 'share of good pictures that may be called defective', rate, FALSE_ALARMS.image)
+    .option(
+      '--pixel-false-alarms <rate>',
+      'share of the pixels of good pictures that may be marked',
+      rate,
+      FALSE_ALARMS.pixel,
+    )
     .addOption(
       choice('--form <name>', 'whole pictures or tiles (default: as in training)', ['object', 'tiles'] as const),
     )

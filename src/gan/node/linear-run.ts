@@ -47,7 +47,7 @@ export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Pr
   const started = performance.now();
   const files = filesOf(options.out);
   await refuseUnfinished(files);
-  const data = await readRunData(options.folder, options.data, { held: options.held, seed, signal }, tell);
+  const data = await readRunData(options.folder, options.data ?? {}, { held: options.held, seed, signal }, tell);
   const { train, unseen, facts, source } = data;
   const images = batchOf(train, learntFrom(train, facts.kind), randomFrom(mixed(seed, 5)));
   const latent = options.latent ?? componentsFor(facts.kind, train.pictures.length);

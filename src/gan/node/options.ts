@@ -12,7 +12,7 @@ export interface RunOptions {
   /** The generator's file; the others are named after it. */
   readonly out: string;
   /** Size 64 if not given; in a resumed run all is as it was. */
-  readonly data: Partial<FolderOptions>;
+  readonly data?: Partial<FolderOptions>;
   /** Architecture, sizes, rates, steps; defaults as `rgi train` has them. */
   readonly settings?: Partial<TrainingSettings>;
   /** Begin at the principal components (default). */

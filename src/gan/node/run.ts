@@ -28,7 +28,7 @@ export async function trainFolder(options: RunOptions, runtime: Runtime): Promis
   const before = stored?.record;
   const data = await readRunData(
     options.folder,
-    before ? optionsOfFacts(before.data) : options.data,
+    before ? optionsOfFacts(before.data) : (options.data ?? {}),
     { held: before?.data.held ?? options.held, seed: before?.settings.seed ?? options.settings?.seed ?? 0, signal },
     tell,
   );

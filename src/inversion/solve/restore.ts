@@ -122,7 +122,28 @@ export function batchSize(job: Pick<RestoreJob, 'generator' | 'method' | 'batch'
   return Math.max(1, job.batch ?? Math.floor(searches / starts));
 }
 
-/** Yields one restoration per picture, in order; stops early, before the first unfinished picture, when aborted. */
+/**
+ * Yields one restoration per picture, in order; stops early, before the first unfinished picture, when aborted.
+ *
+ * @example
+ * ```ts
+ * import { fileURLToPath } from 'node:url';
+ * import { corrupt, createRuntime, openGenerator, openModel, psnr, readPicture, restoreImages, rgi } from 'rgi/node';
+ *
+ * const named = (file: string) => fileURLToPath(import.meta.resolve(`rgi/models/fashion-trousers/${file}`));
+ * const runtime = await createRuntime();
+ * const { graph } = await openModel(named('generator.onnx'));
+ * const generator = await openGenerator(graph, runtime);
+ * const { channels } = generator;
+ * const { image: clean } = await readPicture(named('pictures/00097.png'), { channels, size: generator });
+ * const { image } = corrupt(clean, { region: { kind: 'block', share: 0.1 } }, 1);
+ * const method = rgi({ preset: 'fast', channels });
+ * for await (const { composite } of restoreImages({ generator, method, images: image, thresholdGrey: 25 }, runtime)) {
+ *   console.log(psnr(composite, clean) > psnr(image, clean) + 10); // true
+ * }
+ * await runtime.dispose();
+ * ```
+ */
 export async function* restoreImages(
   job: RestoreJob,
   runtime: Runtime,

@@ -10,6 +10,16 @@ import { readModel } from '../../onnx/read.ts';
 /**
  * Reads the ONNX model at `file`, with weights stored in other files of the same folder (or below it).
  * Every error is an `RgiError('model')` whose sentence starts with the file's name.
+ *
+ * @example
+ * ```ts
+ * import { fileURLToPath } from 'node:url';
+ * import { openModel } from 'rgi/node';
+ *
+ * const file = fileURLToPath(import.meta.resolve('rgi/models/fashion-trousers/generator.onnx'));
+ * const { graph, sourceOpset } = await openModel(file);
+ * console.log(graph.inputs.length, graph.outputs.length, sourceOpset); // 1 1 20
+ * ```
  */
 export async function openModel(file: string): Promise<Model> {
   try {
