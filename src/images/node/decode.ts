@@ -9,6 +9,9 @@ import { decodeBmp } from './bmp.ts';
 /** Larger pictures are refused before they are decoded. */
 export const PIXEL_LIMIT = 100_000_000;
 
+/** The longest side that JPEG has. A header may claim rows of millions of pixels, of which libvips buffers many at a time. */
+const MAX_SIDE = 65_535;
+
 /** Formats that are decoded; vector, video and document formats that libvips might open are not pictures here. */
 const FORMATS = new Set(['jpeg', 'png', 'webp', 'tiff', 'gif', 'heif', 'jp2', 'jxl']);
 
@@ -76,6 +79,9 @@ export async function openPicture(
   if ((meta.pages ?? 1) > 1)
     throw fail(`has ${meta.pages} pages or frames; save the one you mean as a single picture.`);
   if (meta.width * meta.height > limit) throw tooLarge(meta.height, meta.width);
+  if (Math.max(meta.width, meta.height) > MAX_SIDE) {
+    throw fail(`has ${meta.width} x ${meta.height} pixels; sides of more than ${MAX_SIDE} are refused. Cut it first.`);
+  }
   if (meta.depth !== 'uchar' && meta.depth !== 'ushort') {
     throw fail(`holds ${meta.depth} values; 8 and 16 bits are read. Save floats as .npy in [-1,1].`);
   }
