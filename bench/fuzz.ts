@@ -107,7 +107,7 @@ function readInProcess(
           outcome: 'memory',
           message: `${(message.peak / 2 ** 30).toFixed(1)} GiB`,
         });
-        // Its peak stays: the next input needs a new process.
+        // It was read, and is counted as such, too. Its peak stays: the next input needs a new process.
         child.kill('SIGKILL');
       }
     });
@@ -153,7 +153,13 @@ async function repeat(kind: KindName, seed: number, index: number): Promise<void
 function tableOf(tallies: ReadonlyMap<KindName, Tally>, seed: number): string {
   const rows = [...tallies].map(([kind, { accepted, refused, failures }]) => {
     const numbers = FAILURES.map((outcome) => failures.filter((one) => one.outcome === outcome).length);
-    return [kind, accepted + refused + failures.length, accepted, refused, ...numbers];
+    return [
+      kind,
+      accepted + refused + failures.filter(({ outcome }) => outcome !== 'memory').length,
+      accepted,
+      refused,
+      ...numbers,
+    ];
   });
   const head = ['kind', 'inputs', 'accepted', 'clean errors', 'exceptions', 'hangs', 'crashes', 'over 1 GiB'];
   const lines = [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`);

@@ -25,7 +25,7 @@ const FACTORS = [2, 0.5];
 /** Seconds for the tests of one change that are run together; unchanged they take fewer than 30. */
 const LIMIT = 90;
 /** Test files that take less are unit tests, and run together. */
-const FAST_SECONDS = 2.5;
+const FAST_SECONDS = 4;
 
 interface Mutant extends Literal {
   readonly key: string;

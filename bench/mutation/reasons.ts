@@ -1,7 +1,58 @@
-/** Constants whose exact value no test has to notice, each with the reason. By file name and label, so that files may move. */
+/**
+ * Constants whose exact value no test has to notice, each with the reason. Only what no reader of a result could tell apart belongs here:
+ * where a value means something, a test says what. By file name and label, so that files may move; what is declared in a line of code is
+ * named by the variable.
+ */
 import path from 'node:path';
 
-const REASONS: Readonly<Record<string, string>> = {};
+const COST = 'limits time or memory; the result does not depend on it';
+const GRID = 'a value that calibration tries; which is best is measured on the product';
+const LOOK = 'how drawn defects look; the study compares what follows from it, no single value is right';
+const CONVERGED = 'rounds of an iteration that has converged before';
+const UNREACHED = 'a bound that no value reaches';
+
+const REASONS: Readonly<Record<string, string>> = {
+  'lbfgs.ts rate': 'times a direction that is zero: the first point is the start itself',
+  'noise.ts ROUNDS': CONVERGED,
+  'starts.ts POOL_BATCH': COST,
+  'starts.ts LOOKED_AT': COST,
+  'starts.ts stride': 'which pixels of a large picture are compared: any odd stride serves',
+  'found-mask.ts SQUARE': 'half of 1 is no window of whole pixels',
+  'found-mask.ts isGross': 'a truth value',
+  'odd-residual.ts gainOf': 'the weight where no pixel at all is an inlier',
+  'independent.ts isSeen': 'between 0 and 1, the values of a mask',
+  'independent.ts counts': 'a longer histogram ends in empty bins',
+  'candidates.ts blur': GRID,
+  'candidates.ts smoothing': GRID,
+  'candidates.ts score': 'the divisor of a mean that is only compared',
+  'candidates.ts SCORE_SHARES': GRID,
+  'calibrate.ts PRIOR_STRENGTHS': GRID,
+  'calibrate.ts COMPARED_ON': COST,
+  'calibrate.ts PILOTS': COST,
+  'calibrate.ts LARGEST_SIDE': COST,
+  'calibrate.ts MOST_PIXELS': COST,
+  'calibrate.ts TOGETHER': COST,
+  'calibrate.ts STEPS.started': 'a budget of steps; the study measures what it buys',
+  'calibrate.ts STEPS.drawn': 'a budget of steps; the study measures what it buys',
+  'calibrate.ts STARTS': 'a budget of searches; the study measures what it buys',
+  'defects.ts bottom': 'the start of a running maximum, below every position',
+  'defects.ts right': 'the start of a running maximum, below every position',
+  'evidence.ts pairs': 'a longer array of pairs ends in zeros that are not read',
+  'folds.ts length': 'statistics of a part that no picture is in',
+  'inverter.ts BATCH_VALUES': COST,
+  'good-pictures.ts SEEN': COST,
+  'scale.ts MOST_GREY': UNREACHED,
+  'surround.ts SAMPLED': COST,
+  'tiles.ts LEAST': 'keeps the division defined where a single tile reaches; a thousandth of the weight of its middle',
+  'policy-schema.ts MAX_SIDE': 'what a damaged file may claim at most',
+  'policy-schema.ts MAX_COUNT': 'what a damaged file may claim at most',
+  ...Object.fromEntries(
+    ['count', 'radius', 'opacity', 'size', 'coloured', 'wanted'].flatMap((label) => [
+      [`synthetic.ts ${label}`, LOOK],
+      [`synthetic.ts SHAPES.${label}`, LOOK],
+    ]),
+  ),
+};
 
 /** Why a change of the constant `label` of `file` may go unnoticed; undefined where it may not. */
 export function reasonFor(file: string, label: string): string | undefined {

@@ -73,10 +73,17 @@ function decodeValueInfo(info: ValueInfoProto, scope: DecodeScope): ValueInfo {
     type: element ?? 'float32',
     // Sizes that are not said get names of their own: the runtime takes equal names for equal sizes.
     dims: dims.map((dim, i) => {
-      if (dim.value.case === 'dimValue' && dim.value.value >= 0n) return Number(dim.value.value);
+      if (dim.value.case === 'dimValue' && dim.value.value >= 0n) return declaredSize(dim.value.value, info.name);
       return (dim.value.case === 'dimParam' && dim.value.value) || `${info.name}_dim${i}`;
     }),
   };
+}
+
+function declaredSize(size: bigint, name: string): number {
+  if (size <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(size);
+  throw new RgiError('model', `'${name}' declares a dimension of ${size}, which no tensor has: the model is damaged.`, {
+    tensor: name,
+  });
 }
 
 /** Nodes in order, with calls of local functions replaced by their bodies. */

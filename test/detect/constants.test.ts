@@ -1,6 +1,6 @@
 /** The constants of detection by what they mean, on small maps and residuals whose answers are known in closed form. */
 import { describe, expect, it } from 'vitest';
-import { type Candidate, MIN_GAIN, searchCandidates } from '../../src/detect/candidates.ts';
+import { type Candidate, comparer, MIN_GAIN, searchCandidates } from '../../src/detect/candidates.ts';
 import { findDefects } from '../../src/detect/defects.ts';
 import { residualStatistics, standardised } from '../../src/detect/evidence.ts';
 import { foldsOf, statisticsOf } from '../../src/detect/folds.ts';
@@ -120,6 +120,27 @@ describe('the search for a candidate', () => {
     expect(MIN_GAIN).toBe(0.015);
     expect([bestBlur(0.014), bestBlur(0.016)]).toEqual([0.7, 1.4]);
   });
+});
+
+it('a score is the mean of two pixels in a hundred where one alone tells pictures apart worse by more than 0.01', () => {
+  const side = 10;
+  const pixels = (values: readonly number[]) => picture(side, (y, x) => values[side * y + x] ?? (x % 2 ? 1 : -1));
+  const zero = constant(0, side);
+  const restored = (image: typeof zero) => ({ image, restored: zero });
+  /** One good picture has one pixel that is odder than any of `faint` defective ones: so many of 400 pairs are out of order. */
+  const scorePixels = (faint: number) => {
+    const twenty = (of: (i: number) => readonly number[]) =>
+      Array.from({ length: 20 }, (_, i) => restored(pixels(of(i))));
+    const measure = comparer({
+      good: twenty((i) => (i === 0 ? [5] : [])),
+      bad: twenty((i) => (i < faint ? [4, 4] : [10, 10])),
+      truth: Array.from({ length: 20 }, () => picture(side, (y, x) => Number(y === 0 && x < 2))),
+      seen: [],
+      folds: foldsOf(20),
+    });
+    return measure({ perPixel: false, blur: 0, smoothing: 0, surround: 0 }).scorePixels;
+  };
+  expect([scorePixels(3), scorePixels(6)]).toEqual([1, 2]);
 });
 
 describe('the search of a policy', async () => {

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { KINDS, type Outcome, runSlice } from '../../bench/fuzz/slice.ts';
 
-const COUNT = 500;
+const COUNT = 400;
 
 it.each(KINDS)('%s are taken or refused, whatever they hold', async (kind) => {
   const outcomes: Outcome[] = [];

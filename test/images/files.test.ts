@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readNpy, writeNpy } from '../../src/arrays/npy.ts';
@@ -321,6 +322,16 @@ describe('files that cannot be used', () => {
     await colour().png().toFile(at('c.png'));
     expect(await refusal(readPicture(at('c.png'), { pixelLimit: 1000 }))).toMatchInlineSnapshot(
       `"c.png has 40 x 30 pixels; more than 0.001 million are refused. Make it smaller first."`,
+    );
+    // A header alone: rows of millions of pixels, which are below that together.
+    const long = new Uint8Array(await readFile(at('c.png')));
+    const header = new DataView(long.buffer);
+    header.setUint32(16, 9_000_000);
+    header.setUint32(20, 9);
+    header.setUint32(29, crc32(long.subarray(12, 29)));
+    await writeFile(at('long.png'), long);
+    expect(await refusal(readPicture(at('long.png')))).toBe(
+      'long.png has 9000000 x 9 pixels; sides of more than 65535 are refused. Cut it first.',
     );
   });
 });

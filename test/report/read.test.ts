@@ -175,5 +175,9 @@ test('records and results with members of another kind are no part of the page',
       `${file} is no evaluation of this version: make it anew with 'rgi evaluate'.`,
     );
   }
+  // Nested deeper than anything we write.
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  writeFileSync(file, JSON.stringify({ ...results, settings: { deep: 0 } }).replace('"deep":0', `"deep":${deep}`));
+  await expect(readReport(damaged, { limit: 24e6 })).rejects.toThrow(`${file} is no evaluation of this version`);
   rmSync(damaged, { recursive: true });
 });

@@ -11,6 +11,9 @@ import { decodePnm, isPnm } from './pnm.ts';
 /** Larger pictures are refused before they are decoded. */
 export const PIXEL_LIMIT = 100_000_000;
 
+/** The longest side that JPEG has. A header may claim rows of millions of pixels, of which libvips buffers many at a time. */
+const MAX_SIDE = 65_535;
+
 export interface Pixels extends Size {
   /** Interleaved, 8 or 16 bits. */
   readonly data: Uint8Array | Uint16Array;
@@ -81,6 +84,12 @@ export async function openPipeline(
   if (meta.width * meta.height > limit) {
     throw fail(
       `has ${meta.width} x ${meta.height} pixels; more than ${limit / 1e6} million are refused. Make it smaller first.`,
+      'too-large',
+    );
+  }
+  if (Math.max(meta.width, meta.height) > MAX_SIDE) {
+    throw fail(
+      `has ${meta.width} x ${meta.height} pixels; sides of more than ${MAX_SIDE} are refused. Cut it first.`,
       'too-large',
     );
   }

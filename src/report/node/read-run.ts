@@ -5,6 +5,7 @@ import { readTextIfThere } from '../../files/node/regular.ts';
 import type { RunReport } from '../run-page.ts';
 import { detectionRun, detectSchema, resultSchema } from './detect-run.ts';
 import { embed } from './embed.ts';
+import { jsonOf } from './json.ts';
 import type { ReadOptions } from './read.ts';
 import { restorationRun, restoreSchema } from './restore-run.ts';
 
@@ -39,12 +40,4 @@ async function resultLines(file: string) {
     const result = resultSchema.safeParse(jsonOf(line));
     return result.success ? [result.data] : [];
   });
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -7,6 +7,7 @@ import type { Results, TrialRecord } from '../../evaluate/record.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
 import { type ReportInput, titleOf } from '../page.ts';
 import { type EmbeddedFiles, embed, type PictureUse } from './embed.ts';
+import { jsonOf } from './json.ts';
 
 const interval = z.tuple([z.number(), z.number()]).nullish();
 
@@ -94,13 +95,7 @@ async function readResults(file: string): Promise<Results> {
       },
     );
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    value = undefined;
-  }
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(jsonOf(text));
   if (!parsed.success) {
     throw new RgiError('input', `${file} is no evaluation of this version: make it anew with 'rgi evaluate'.`, {
       file,
