@@ -1,5 +1,5 @@
 /** From a folder to a page: the pictures are found and made small, what is missing or hostile is left out and said. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -60,6 +60,21 @@ test('a picture outside of the folder and a file that is none are left out, and 
   expect(report.notes).toContain(
     '2 pictures are left out, to keep the page small or because their files are not there.',
   );
+});
+
+test('a symbolic link to a picture outside of the folder is not followed', async () => {
+  const place = path.join(folder, 'pictures', 'truth', '1.png');
+  const bytes = readFileSync(place);
+  rmSync(place);
+  symlinkSync(path.join(path.dirname(folder), 'secret.png'), place);
+  try {
+    const { embedded } = await readReport(folder, { limit: 24e6 });
+    expect(embedded.has('pictures/truth/0.png')).toBe(true);
+    expect(embedded.has('pictures/truth/1.png')).toBe(false);
+  } finally {
+    rmSync(place);
+    writeFileSync(place, bytes);
+  }
 });
 
 test('the pictures keep within the limit', async () => {

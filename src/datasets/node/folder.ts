@@ -23,6 +23,8 @@ export interface FolderOptions {
   readonly mirror?: boolean;
   /** At most this many pictures, evenly spread over the folder. */
   readonly limit?: number;
+  /** A folder whose pictures do not count: that of the run's own outputs, where it lies in this one. */
+  readonly exclude?: string;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -50,7 +52,9 @@ export async function loadFolder(folder: string, options: FolderOptions): Promis
   if (!(size >= 8 && Number.isInteger(Math.log2(size))))
     throw new RgiError('usage', `The size must be a power of two from 8 on (32, 64, 128, 256), not ${size}.`);
   const root = await trainingFolder(folder);
-  const all = await picturesUnder(root);
+  const own = options.exclude === undefined ? undefined : `${path.resolve(options.exclude)}${path.sep}`;
+  const found = await picturesUnder(root);
+  const all = own === undefined ? found : found.filter((file) => !path.resolve(file).startsWith(own));
   if (all.length === 0) throw new RgiError('input', `The folder ${root} holds no pictures.`, { file: root });
   const files =
     limit && limit < all.length
