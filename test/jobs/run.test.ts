@@ -107,7 +107,11 @@ describe('a run', () => {
       },
     };
     const stop = new AbortController();
-    await ran({ ...endless, write: async (...given) => (stop.abort(), job.write(...given)) }, memory(), {
+    const write: TestJob['write'] = (...given) => {
+      stop.abort();
+      return job.write(...given);
+    };
+    await ran({ ...endless, write }, memory(), {
       signal: stop.signal,
     });
     expect(batches).toEqual([[0, 1, 2, 3]]);
