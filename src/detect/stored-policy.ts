@@ -71,8 +71,8 @@ export function storedSettings(
   const entries = policyEntries(model);
   if (!Object.hasOwn(entries, name)) throw missing(Object.keys(entries), name, labels.model);
   const settings = parseSettings(entries[name]);
-  const digest = (entries[name] as { statistics?: unknown } | null)?.statistics;
-  if (!settings || typeof digest !== 'string') throw damaged(labels.model, name);
+  const digest = digestNamed(entries[name]);
+  if (!settings || digest === undefined) throw damaged(labels.model, name);
   return { settings, digest };
 }
 
@@ -83,8 +83,8 @@ export async function joinPolicy(
   name: string,
   labels: PolicyLabels = UNNAMED,
 ): Promise<Policy> {
-  const own = ownArrays(readStatistics(bytes, labels), name);
-  if ((await digestOf(own)) !== digest) {
+  const own = await ownArrays(readStatistics(bytes, labels), name, digest);
+  if (!own) {
     throw new RgiError(
       'model',
       `${labels.statistics} does not go with the policy '${name}' of ${labels.model}; calibrate again, or copy both files together.`,
@@ -140,11 +140,32 @@ export async function digestOf(arrays: ReadonlyMap<string, Tensor>): Promise<str
   return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-function ownArrays(all: ReadonlyMap<string, Tensor>, name: string): Map<string, Tensor> {
-  const prefix = `${name}.`;
-  return new Map(
-    [...all].flatMap(([key, tensor]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), tensor] as const] : [])),
-  );
+/** The hash that a policy's stored settings name; undefined where they name none. */
+export function digestNamed(settings: unknown): string | undefined {
+  const digest = (settings as { statistics?: unknown } | null)?.statistics;
+  return typeof digest === 'string' ? digest : undefined;
+}
+
+/** Under this name arrays wait in the archive until the model names their hash: a model and its statistics change together. */
+export function stagedName(name: string, digest: string): string {
+  return `${name}@${digest}`;
+}
+
+/** A policy's arrays of this hash, those that were staged last too; undefined where there are none. */
+export async function ownArrays(
+  all: ReadonlyMap<string, Tensor>,
+  name: string,
+  digest: string,
+): Promise<Map<string, Tensor> | undefined> {
+  for (const prefix of [`${name}.`, `${stagedName(name, digest)}.`]) {
+    const own = new Map(
+      [...all].flatMap(([key, tensor]) =>
+        key.startsWith(prefix) ? [[key.slice(prefix.length), tensor] as const] : [],
+      ),
+    );
+    if (own.size > 0 && (await digestOf(own)) === digest) return own;
+  }
+  return undefined;
 }
 
 function missing(names: readonly string[], name: string, model: string): RgiError {

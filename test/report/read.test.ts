@@ -94,6 +94,21 @@ test('a picture outside of the folder and a file that is none are left out, and 
   );
 });
 
+test('a symbolic link to a picture outside of the folder is not followed', async () => {
+  const place = path.join(folder, 'pictures', 'truth', '1.png');
+  const bytes = readFileSync(place);
+  rmSync(place);
+  symlinkSync(path.join(path.dirname(folder), 'secret.png'), place);
+  try {
+    const { embedded } = await readReport(folder, { limit: 24e6 });
+    expect(embedded.has('pictures/truth/0.png')).toBe(true);
+    expect(embedded.has('pictures/truth/1.png')).toBe(false);
+  } finally {
+    rmSync(place);
+    writeFileSync(place, bytes);
+  }
+});
+
 test('the pictures keep within the limit', async () => {
   const report = await readReport(folder, { limit: 3000 });
   const spent = [...report.embedded.values()].reduce((sum, url) => sum + url.length, 0);

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { type Calibration, calibrate, FALSE_ALARMS } from '../../detect/calibrate.ts';
 import { loadGoodPictures } from '../../detect/node/good-pictures.ts';
-import { writePolicy } from '../../detect/node/policy-files.ts';
+import { lockModel, writePolicy } from '../../detect/node/policy-files.ts';
 import { checkPolicyName, settingsOf } from '../../detect/policy.ts';
 import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
@@ -87,8 +87,11 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
   checkPolicyName(flags.name);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   const progress = progressLine(io, flags.quiet ?? false);
+  let release: (() => Promise<void>) | undefined;
   try {
     const product = await openProduct(runtime, flags);
+    // Before the minutes that it takes: two calibrations of one model would lose one of the two policies.
+    release = await lockModel(flags.generator);
     const { form, scale } = formOf(product, flags);
     const good = await loadGoodPictures(folder, product.generator, product.source, {
       form,
@@ -142,6 +145,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
     return EXIT.interrupted;
   } finally {
     progress.clear();
+    await release?.();
     await runtime.dispose();
   }
 }

@@ -8,6 +8,7 @@ import { findPictures, type PictureSet } from '../../evaluate/node/layouts.ts';
 import { parseRecipes } from '../../evaluate/recipes.ts';
 import { imageAt } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
+import { liesIn } from '../../jobs/node/pictures.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../../models/node/networks.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
@@ -25,7 +26,9 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
   // Everything that can be wrong without a network is said before one is opened.
   const recipes = parseRecipes(flags.methods, flags.seed);
   const cases = parseCases(flags.cases);
-  const set = await findPictures(data, flags.dataLayout);
+  const found = await findPictures(data, flags.dataLayout);
+  // Where --out lies in the data, what an earlier run wrote there is no picture of the set.
+  const set = { ...found, files: found.files.filter((file) => !liesIn(file.path, flags.out)) };
   await checkFolder(flags.out);
   const folder = await openEvaluation(flags.out, 'inpaint', flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });

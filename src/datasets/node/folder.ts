@@ -26,6 +26,8 @@ export interface FolderOptions {
   readonly limit?: number;
   /** Which pictures the limit counts (default: all that can be used); the others that were read are given, too. */
   readonly counts?: (picture: StoredPicture) => boolean;
+  /** A folder whose pictures do not count: that of the run's own outputs, where it lies in this one. */
+  readonly exclude?: string;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -59,7 +61,8 @@ export async function loadFolder(folder: string, options: FolderOptions): Promis
   }
   const root = await trainingFolder(folder);
   const tree = await treeOf(root);
-  const all = tree.pictures;
+  const own = options.exclude === undefined ? undefined : `${path.resolve(options.exclude)}${path.sep}`;
+  const all = tree.pictures.filter((file) => own === undefined || !path.resolve(file).startsWith(own));
   if (all.length === 0) {
     const passed = passedOver(root, tree).join(' ');
     throw fileError(root, 'empty', `The folder ${root} holds no pictures.${passed && ` ${passed}`}`);

@@ -1,11 +1,17 @@
 /**
  * Policies on disk: settings in the model file's metadata (`rgi.policies`, by name), statistics beside it in
  * MODEL.policy.npz. Whatever was exported by whatever tool stays as it is but for that entry.
+ *
+ * The two files are committed by the renaming of the model: before it, the statistics file holds the old arrays and the new ones, these
+ * under NAME@DIGEST, and the settings say by their digest which are theirs; after it, the old ones are removed. A process may be killed at
+ * any moment, and what can be read is the old policy or the new one.
  */
+import path from 'node:path';
 import { writeNpz } from '../../arrays/npy.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
-import { writeFileAtomic } from '../../images/node/write.ts';
+import { removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
+import { acquireLock } from '../../jobs/node/lock.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { withMetadata } from '../../onnx/metadata.ts';
 import { readModel } from '../../onnx/read.ts';
@@ -13,12 +19,15 @@ import type { Tensor } from '../../onnx/tensor.ts';
 import { type Policy, settingsOf, statisticsArrays } from '../policy.ts';
 import {
   DEFAULT_POLICY,
+  digestNamed,
   digestOf,
   joinPolicy,
+  ownArrays,
   POLICIES,
   type PolicyLabels,
   policyEntries,
   readStatistics,
+  stagedName,
   storedSettings,
 } from '../stored-policy.ts';
 
@@ -37,29 +46,49 @@ export async function readPolicy(file: string, model: Pick<Model, 'metadata'>, n
   return joinPolicy(stored, await readBeside(labels, name), name, labels);
 }
 
-/** Stores a policy, in place of one of its name: the statistics first, then the model file, each whole or not at all. */
+/** Stores a policy, in place of one of its name. Whoever reads meanwhile, or after a crash, gets the old one or the new one. */
 export async function writePolicy(file: string, policy: Policy): Promise<string[]> {
   const bytes = await readRegular(file, MAX_FILE_BYTES);
   const entries = policyEntries(readModel(bytes, () => new Uint8Array()));
   const arrays = statisticsArrays(policy.statistics);
   const labels = labelsOf(file);
   const beside = labels.statistics;
-  const others = new Map<string, Tensor>();
-  const kept = Object.keys(entries).filter((name) => name !== policy.name);
-  if (kept.length > 0) {
-    const stored = readStatistics(await readBeside(labels, kept[0]), labels);
-    for (const [key, tensor] of stored) if (kept.some((name) => key.startsWith(`${name}.`))) others.set(key, tensor);
-  }
-  const all = new Map([...others, ...[...arrays].map(([key, tensor]) => [`${policy.name}.${key}`, tensor] as const)]);
-  await writeFileAtomic(beside, writeNpz(all));
-  const settings = { ...settingsOf(policy), statistics: await digestOf(arrays) };
+  const digest = await digestOf(arrays);
+  // Those of this name too, until the model says otherwise.
+  const stored = Object.keys(entries).length > 0 ? await storedPolicies(labels, entries) : new Map<string, Tensor>();
+  const others = new Map([...stored].filter(([key]) => !key.startsWith(`${policy.name}.`)));
+  const final = new Map([...others, ...under(policy.name, arrays)]);
+  const staged = new Map([...stored, ...under(stagedName(policy.name, digest), arrays)]);
+  await writeFileAtomic(beside, writeNpz(stored.size === others.size ? final : staged));
+  const settings = { ...settingsOf(policy), statistics: digest };
   const value = JSON.stringify({ ...entries, [policy.name]: settings });
   await writeFileAtomic(file, withMetadata(bytes, new Map([[POLICIES, value]])));
+  if (stored.size !== others.size) await writeFileAtomic(beside, writeNpz(final));
   return [file, beside];
 }
 
 function labelsOf(file: string): PolicyLabels {
   return { model: file, statistics: statisticsFile(file) };
+}
+
+/** The arrays of all policies that the model names, each as NAME.ARRAY; what no policy names (any more) is left out. */
+async function storedPolicies(
+  labels: PolicyLabels,
+  entries: Readonly<Record<string, unknown>>,
+): Promise<Map<string, Tensor>> {
+  const names = Object.keys(entries);
+  const all = readStatistics(await readBeside(labels, names[0]), labels);
+  const found = new Map<string, Tensor>();
+  for (const name of names) {
+    const digest = digestNamed(entries[name]);
+    const own = digest === undefined ? undefined : await ownArrays(all, name, digest);
+    for (const [key, tensor] of own ? under(name, own) : []) found.set(key, tensor);
+  }
+  return found;
+}
+
+function under(prefix: string, arrays: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return new Map([...arrays].map(([key, tensor]) => [`${prefix}.${key}`, tensor]));
 }
 
 async function readBeside({ model, statistics }: PolicyLabels, name: string): Promise<Uint8Array> {
@@ -73,4 +102,16 @@ async function readBeside({ model, statistics }: PolicyLabels, name: string): Pr
       { cause: error },
     );
   }
+}
+
+/**
+ * Takes a model for the storing of a policy, and removes what a killed process left beside it; returns how it is given back. Throws
+ * `usage` where another process is at it.
+ */
+export async function lockModel(file: string): Promise<() => Promise<void>> {
+  const folder = path.dirname(file);
+  const release = await acquireLock(path.join(folder, `.${path.basename(file)}.lock`), `The model ${file}`);
+  const own = [path.basename(file), path.basename(statisticsFile(file))];
+  await removeLeftovers(folder, (name) => own.includes(name));
+  return release;
 }

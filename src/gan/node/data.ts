@@ -27,12 +27,18 @@ const MEASURED = 32;
 export async function readRunData(
   folder: string,
   given: Partial<FolderOptions>,
-  wanted: { readonly held?: number; readonly seed: number; readonly signal?: AbortSignal },
+  wanted: {
+    readonly held?: number;
+    readonly seed: number;
+    readonly exclude: string;
+    readonly signal?: AbortSignal;
+  },
   tell: Tell,
 ): Promise<RunData> {
   const options: FolderOptions = { size: SIZE, ...given };
   const loaded = await loadFolder(folder, {
     ...options,
+    exclude: wanted.exclude,
     signal: wanted.signal,
     onProgress: (done, total) => tell({ kind: 'loading', done, total }),
   });

@@ -6,8 +6,9 @@ import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { RgiError } from '../../errors.ts';
 import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
 import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
-import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
+import { encodePng, removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
 import { contactSheet } from '../../images/sheet.ts';
+import { acquireLock } from '../../jobs/node/lock.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
@@ -33,6 +34,17 @@ export function filesOf(out: string): RunFiles {
     checkpoint: path.join(folder, 'checkpoint.npz'),
     page: path.join(folder, 'index.html'),
   };
+}
+
+/** Takes the run's files for this process, and removes what a killed one left of them; returns how they are given back. */
+export async function lockRun({ models, folder }: RunFiles): Promise<() => Promise<void>> {
+  const place = path.dirname(models.generator);
+  const lock = path.join(place, `.${path.basename(models.generator)}.lock`);
+  const release = await acquireLock(lock, `The model ${models.generator}`);
+  const names = Object.values(models).map((file) => path.basename(file));
+  await removeLeftovers(place, (name) => names.includes(name));
+  await removeLeftovers(folder, () => true);
+  return release;
 }
 
 /** In the order in which they are named to the user. */

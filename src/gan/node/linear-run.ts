@@ -8,7 +8,7 @@ import { fitLinear } from '../networks/linear.ts';
 import { linearPage } from '../page.ts';
 import type { CoveragePoint, DataFacts } from '../record.ts';
 import { readRunData } from './data.ts';
-import { factsOf, filesOf, trainingFacts, writeModels, writeSheets } from './files.ts';
+import { factsOf, filesOf, lockRun, type RunFiles, trainingFacts, writeModels, writeSheets } from './files.ts';
 import { drawSamples, measureNetworks } from './measure.ts';
 import type { RunOptions } from './options.ts';
 import { refuseUnfinished } from './run.ts';
@@ -43,11 +43,25 @@ const MEASURE = { step: 0, steps: 30, blockSteps: 100, pool: 300 };
 
 /** Throws the signal's reason where it is aborted. */
 export async function fitFolder(options: LinearRunOptions, runtime: Runtime): Promise<LinearRunResult> {
+  const files = filesOf(options.out);
+  const release = await lockRun(files);
+  try {
+    return await fitLocked(options, files, runtime);
+  } finally {
+    await release();
+  }
+}
+
+async function fitLocked(options: LinearRunOptions, files: RunFiles, runtime: Runtime): Promise<LinearRunResult> {
   const { seed = 0, signal, onEvent: tell = () => {} } = options;
   const started = performance.now();
-  const files = filesOf(options.out);
   await refuseUnfinished(files);
-  const data = await readRunData(options.folder, options.data ?? {}, { held: options.held, seed, signal }, tell);
+  const data = await readRunData(
+    options.folder,
+    options.data ?? {},
+    { held: options.held, seed, exclude: files.folder, signal },
+    tell,
+  );
   const { train, unseen, facts, source } = data;
   const images = batchOf(train, learntFrom(train, facts.kind), randomFrom(mixed(seed, 5)));
   const latent = options.latent ?? componentsFor(facts.kind, train.pictures.length);

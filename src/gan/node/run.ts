@@ -2,9 +2,7 @@
  * A training run on files: reads the folder, trains, measures, writes checkpoints, pictures, the page and, whenever the
  * measurement is the best so far, the models. Beside MODEL.onnx: MODEL.discriminator.onnx, MODEL.encoder.onnx, MODEL.training/.
  */
-import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import { removeLeftovers } from '../../images/node/write.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Checkpoint } from '../checkpoint.ts';
 import { fitBackbone } from '../fit-backbone.ts';
@@ -12,24 +10,35 @@ import type { DataFacts, RunRecord } from '../record.ts';
 import { defaultSettings } from '../settings.ts';
 import { createTrainer } from '../trainer.ts';
 import { optionsOfFacts, readRunData } from './data.ts';
-import { filesOf, type RunFiles, storedCheckpoint } from './files.ts';
+import { filesOf, lockRun, type RunFiles, storedCheckpoint } from './files.ts';
 import { trainingLoop } from './loop.ts';
 import type { RunOptions, RunResult } from './options.ts';
 
-/** Throws the signal's reason where it is aborted before the first step. */
+/** Throws the signal's reason where it is aborted before the first step, `usage` where another process trains the same model. */
 export async function trainFolder(options: RunOptions, runtime: Runtime): Promise<RunResult> {
-  const { signal, onEvent: tell = () => {} } = options;
   const files = filesOf(options.out);
-  const models = Object.values(files.models).map((file) => path.basename(file));
-  await removeLeftovers(path.dirname(options.out), (name) => models.includes(name));
-  await removeLeftovers(files.folder, () => true);
+  const release = await lockRun(files);
+  try {
+    return await trainLocked(options, files, runtime);
+  } finally {
+    await release();
+  }
+}
+
+async function trainLocked(options: RunOptions, files: RunFiles, runtime: Runtime): Promise<RunResult> {
+  const { signal, onEvent: tell = () => {} } = options;
   const stored = await checkpointFor(options, files);
   if (stored) checkOptions(options, stored.record);
   const before = stored?.record;
   const data = await readRunData(
     options.folder,
     before ? optionsOfFacts(before.data) : (options.data ?? {}),
-    { held: before?.data.held ?? options.held, seed: before?.settings.seed ?? options.settings?.seed ?? 0, signal },
+    {
+      held: before?.data.held ?? options.held,
+      seed: before?.settings.seed ?? options.settings?.seed ?? 0,
+      exclude: files.folder,
+      signal,
+    },
     tell,
   );
   if (before) checkPictures(before.data, data.facts, options.folder);

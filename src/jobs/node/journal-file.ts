@@ -1,4 +1,4 @@
-/** `journal.jsonl` on disk: only ever appended to. Where each item's last entry lies is held in memory, the entries are not. */
+/** `journal.jsonl` on disk: entries are only ever appended. A torn last line goes when the next is written. Where each item's last entry lies is held in memory, the entries are not. */
 import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
@@ -45,11 +45,16 @@ export async function openJournal<R>(folder: string, kind: string, record: z.Zod
   const otherJobs = new Set<string>();
   const put = ({ record: _record, outputs: _outputs, ...rest }: Entry<unknown>, offset: number, length: number) =>
     heads.set(rest.item, { ...rest, offset, length });
-  let { size, isTorn } = await scan(file, (line, offset, length) => {
+  const found = await scan(file, (line, offset, length) => {
     const entry = decodeEntry(line, anyEntry);
     if (entry && entry.job !== kind) otherJobs.add(entry.job);
     else if (entry && record.safeParse(entry.record).success) put(entry, offset, length);
   });
+  // Where the next line begins: what lies beyond is torn. A last line that lacks its end alone is whole.
+  const isWhole = decodeEntry(found.rest.toString('utf8'), anyEntry) !== undefined;
+  let size = isWhole ? found.size : found.size - found.rest.length;
+  let isTorn = found.rest.length > 0 && !isWhole;
+  let lead = isWhole ? '\n' : '';
   let handle: FileHandle | undefined;
   const opened = async (): Promise<FileHandle> => {
     if (handle) return handle;
@@ -77,20 +82,18 @@ export async function openJournal<R>(folder: string, kind: string, record: z.Zod
     },
     async append(entry) {
       const line = Buffer.from(encodeEntry(entry));
-      // The end of a torn line, so that it does not swallow this one.
-      const lead = isTorn ? Buffer.from('\n') : Buffer.alloc(0);
       try {
         const own = await opened();
-        await own.writeFile(Buffer.concat([lead, line]));
-        put(entry, size + lead.length, line.length - 1);
-        size += lead.length + line.length;
+        if (isTorn) await own.truncate(size);
+        isTorn = true;
+        await own.writeFile(Buffer.concat([Buffer.from(lead), line]));
         isTorn = false;
       } catch (error) {
-        const now = await handle?.stat().catch(() => undefined);
-        if (now && now.size !== size) isTorn = true;
-        size = now?.size ?? size;
         throw new RgiError('input', `${file} cannot be written (${messageOf(error)}).`, { file }, { cause: error });
       }
+      put(entry, size + lead.length, line.length - 1);
+      size += lead.length + line.length;
+      lead = '';
     },
     touch: async () => {
       await opened();
@@ -113,11 +116,11 @@ export async function readJournal<R>(folder: string, record: z.ZodType<R>): Prom
   return [...last.values()];
 }
 
-/** Lines with their place in bytes; says how long the file is, and whether its last line has no end. */
+/** Lines with their place in bytes; says how long the file is, and what of a last line without an end is there. */
 async function scan(
   file: string,
   onLine: (line: string, offset: number, length: number) => void,
-): Promise<{ size: number; isTorn: boolean }> {
+): Promise<{ size: number; rest: Buffer }> {
   let rest: Buffer = Buffer.alloc(0);
   let offset = 0;
   try {
@@ -132,9 +135,9 @@ async function scan(
       rest = rest.subarray(from);
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { size: 0, isTorn: false };
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { size: 0, rest };
     throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
   }
   if (rest.length > 0) onLine(rest.toString('utf8'), offset, rest.length);
-  return { size: offset + rest.length, isTorn: rest.length > 0 };
+  return { size: offset + rest.length, rest };
 }

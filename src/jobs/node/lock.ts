@@ -20,8 +20,8 @@ const holderSchema = z.object({
 
 export type Holder = z.infer<typeof holderSchema>;
 
-/** Locks of this process: one of its number that is not among them belonged to another, long gone. */
-const held = new Set<string>();
+/** Locks of this process, also those that it is about to take. A file of its number that is not among them is another's, long gone. */
+const held = new Map<string, Holder>();
 
 /** Attempts to take a lock over, each of which may lose a race with another process. */
 const MAX_ATTEMPTS = 5;
@@ -38,24 +38,37 @@ export async function acquireLock(file: string, what: string): Promise<() => Pro
     start: new Date().toISOString(),
     birth: await birthOf(process.pid),
   };
-  const text = `${JSON.stringify(own)}\n`;
+  const before = held.get(key);
+  if (before) throw refusal(file, what, nameOf(before), before);
+  held.set(key, own);
+  try {
+    const text = `${JSON.stringify(own)}\n`;
+    await take(file, what, text);
+    return async () => {
+      if ((await readFile(file, 'utf8').catch(() => '')) === text) await rm(file, { force: true });
+      held.delete(key);
+    };
+  } catch (error) {
+    held.delete(key);
+    throw error;
+  }
+}
+
+async function take(file: string, what: string, text: string): Promise<void> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    if (await create(file, text)) {
-      held.add(key);
-      return async () => {
-        held.delete(key);
-        if ((await readFile(file, 'utf8').catch(() => '')) === text) await rm(file, { force: true });
-      };
-    }
+    if (await create(file, text)) return;
     const found = await readFile(file, 'utf8').catch(() => undefined);
     if (found === undefined) continue;
     const holder = parsed(found);
     if (!holder) throw refusal(file, what, 'a lock file that cannot be read');
-    if (await isAlive(holder, held.has(key)))
-      throw refusal(file, what, `process ${holder.pid} on ${holder.host} since ${holder.start}`, holder);
+    if (await isAlive(holder)) throw refusal(file, what, nameOf(holder), holder);
     await removeDead(file, found);
   }
   throw refusal(file, what, 'another process that began at the same time');
+}
+
+function nameOf({ pid, host, start }: Holder): string {
+  return `process ${pid} on ${host} since ${start}`;
 }
 
 function refusal(file: string, what: string, by: string, holder?: Holder): RgiError {
@@ -112,9 +125,10 @@ function parsed(text: string): Holder | undefined {
 }
 
 /** Of another host nothing is known: its process is taken to be alive. */
-async function isAlive({ pid, host, birth }: Holder, isOwn: boolean): Promise<boolean> {
+async function isAlive({ pid, host, birth }: Holder): Promise<boolean> {
   if (host !== os.hostname()) return true;
-  if (pid === process.pid) return isOwn;
+  // Its own locks it knows.
+  if (pid === process.pid) return false;
   try {
     process.kill(pid, 0);
   } catch (error) {

@@ -113,3 +113,8 @@ export function withoutOwnOutputs<S extends InputFile>(
   };
   return sources.filter((source) => !isOwn(source));
 }
+
+/** Does a file lie in a folder or below it? */
+export function liesIn(file: string, folder: string): boolean {
+  return path.resolve(file).startsWith(`${path.resolve(folder)}${path.sep}`);
+}

@@ -53,19 +53,21 @@ export async function embed(folder: string, uses: readonly PictureUse[], limit: 
 
 /** Records may come from anywhere: of files outside of the folder only those are read whose hash they know. */
 async function dataUrl(folder: string, { file, lossless = false, sha256 }: PictureUse): Promise<string | undefined> {
-  const inside = path.resolve(folder, file);
-  // Of what a symbolic link leads to, too.
-  const [root, real] = await Promise.all([realpath(folder), realpath(inside)].map((one) => one.catch(() => '')));
-  const isUnder = (place: string, top: string) => place.startsWith(`${top}${path.sep}`);
-  const within = isUnder(inside, path.resolve(folder)) && isUnder(real, root);
-  const place = sha256 === undefined ? inside : path.resolve(file);
+  const place = sha256 === undefined ? path.resolve(folder, file) : path.resolve(file);
   try {
-    if (sha256 === undefined ? !within : (await hashOfFile(place)) !== sha256) return undefined;
+    const isAllowed = sha256 === undefined ? await liesIn(folder, place) : (await hashOfFile(place)) === sha256;
+    if (!isAllowed) return undefined;
     return `data:image/webp;base64,${Buffer.from(await compactPicture(place, { lossless })).toString('base64')}`;
   } catch (error) {
     if (error instanceof RgiError) return undefined;
     throw error;
   }
+}
+
+/** Symbolic links are followed before it is looked where they lead: none leads out of the folder. */
+async function liesIn(folder: string, file: string): Promise<boolean> {
+  const [root, place] = await Promise.all([folder, file].map((one) => realpath(one).catch(() => '')));
+  return root !== '' && place.startsWith(`${root}${path.sep}`);
 }
 
 async function hashOfFile(file: string): Promise<string | undefined> {
