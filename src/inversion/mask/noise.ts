@@ -6,7 +6,7 @@ import type { Mask } from '../../images/image.ts';
 import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 
 /** A residual of so many medians of the inliers is gross: five medians are 3.4 standard deviations of a normal law. */
-const GROSS = 5;
+const MEDIANS = 5;
 
 /** No inlier is further off: a quarter of the range. Where more than half looks corrupted, the fixed point takes in the corruption. */
 const MAX_GREY = 64;
@@ -64,12 +64,12 @@ export function isOutside(misfitGrey: number, maskedShare: number): boolean {
 function fixedPoint(sorted: Float32Array): number {
   if (sorted.length === 0) return 0;
   // The lower quartile of a half-normal law is about half its median.
-  let threshold = GROSS * 2 * sorted[Math.floor(sorted.length / 4)];
+  let threshold = MEDIANS * 2 * sorted[Math.floor(sorted.length / 4)];
   for (let round = 0; round < ROUNDS; round++) {
     let inliers = sorted.findIndex((r) => r >= threshold);
     if (inliers < 0) inliers = sorted.length;
     if (inliers === 0) return 0;
-    threshold = GROSS * sorted[Math.floor(inliers / 2)];
+    threshold = MEDIANS * sorted[Math.floor(inliers / 2)];
   }
   return threshold;
 }

@@ -7,8 +7,8 @@ import type { Method } from '../spec/method.ts';
 import { PAPER, PAPER_RATES, paperStart } from './presets.ts';
 
 export interface AnoganOptions {
-  /** 'original': residual and feature loss; 'rgi': as run in RGI's comparison (squared residual, critic's scalar). */
-  readonly recipe: 'original' | 'rgi';
+  /** 'original': residual and feature loss; 'rgi': as run in RGI's comparison (squared residual, critic's scalar). Default 'original'. */
+  readonly recipe?: 'original' | 'rgi';
   /** Layers of the discriminator that give the features; none = no discriminator. */
   readonly layers: readonly string[];
   readonly critic?: boolean;
@@ -20,7 +20,7 @@ export interface AnoganOptions {
 const FEATURE_SHARE = 0.1;
 
 export function anogan(options: AnoganOptions): Method {
-  const original = options.recipe === 'original';
+  const original = (options.recipe ?? 'original') === 'original';
   const paper = PAPER['paper-detect'];
   const features = options.layers.length > 0;
   const residual: LossTerm = { kind: 'l1', weight: features ? 1 - FEATURE_SHARE : 1 };

@@ -22,7 +22,8 @@ import { continuation, robustStart } from './continuation.ts';
 import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 export interface RgiOptions {
-  readonly preset: 'fast' | PaperPreset;
+  /** Whose settings; default 'fast', our own. */
+  readonly preset?: 'fast' | PaperPreset;
   /** Channels of the image: converts thresholds. */
   readonly channels: number;
   /** The weight of ||M||_1; `thresholdGrey` says the same as a residual in grey levels, per channel. */
@@ -64,7 +65,7 @@ export const FAST = {
 export const LATENT_PRIOR: Prior = { kind: 'latent', weight: 1 };
 
 export function rgi(options: RgiOptions): Method {
-  const { preset } = options;
+  const { preset = 'fast' } = options;
   return isOwnPreset(preset) ? ours(options) : paper(options, preset);
 }
 

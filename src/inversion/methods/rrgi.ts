@@ -12,7 +12,8 @@ import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset } from './presets.ts'
 import { type RgiOptions, rgi } from './rgi.ts';
 
 export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
-  readonly preset: 'best' | PaperPreset;
+  /** Whose settings; default 'best', our own. */
+  readonly preset?: 'best' | PaperPreset;
   /** Names of the weights of G to tune. */
   readonly weights: readonly string[];
   readonly weightRate?: number;
@@ -26,7 +27,7 @@ export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
 export const FAST_WEIGHTS = { steps: 50, rate: 1e-4, latentRate: 0.01 } as const;
 
 export function rrgi(options: RrgiOptions): Method {
-  const { preset } = options;
+  const { preset = 'best' } = options;
   if (!isOwnPreset(preset) && (options.starts ?? 1) > 1) {
     throw new RgiError(
       'usage',

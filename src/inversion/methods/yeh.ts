@@ -10,9 +10,10 @@ import type { Method } from '../spec/method.ts';
 import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 export interface YehOptions {
-  /** 'original': the authors' released settings; 'rgi': as simplified in RGI's comparison. */
-  readonly recipe: 'original' | 'rgi';
-  readonly preset: PaperPreset;
+  /** 'original': the authors' released settings; 'rgi': as simplified in RGI's comparison. Default 'original'. */
+  readonly recipe?: 'original' | 'rgi';
+  /** The paper's settings for the recipe 'rgi'; default 'paper'. */
+  readonly preset?: PaperPreset;
   /** With the true mask? */
   readonly masked: boolean;
   /**
@@ -28,9 +29,9 @@ export interface YehOptions {
 const WINDOW = 7;
 
 export function yeh(options: YehOptions): Method {
-  const original = options.recipe === 'original';
+  const original = (options.recipe ?? 'original') === 'original';
   const importance = options.importance ?? (original ? 'released' : 'none');
-  const paper = PAPER[options.preset];
+  const paper = PAPER[options.preset ?? 'paper'];
   const formulation: Formulation = {
     loss: [{ kind: 'l1', weight: 1 }],
     reduction: 'sum',

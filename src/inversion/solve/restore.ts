@@ -47,8 +47,8 @@ export interface RestoreJob {
   readonly reuse?: Reuse;
   /** Pictures inverted side by side; methods that tune weights from the beginning take one at a time. */
   readonly batch?: number;
-  /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. */
-  readonly thresholdGrey: number;
+  /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. Default 32. */
+  readonly thresholdGrey?: number;
   readonly blend?: 'poisson' | 'feather' | 'none';
   /** The composite fills the mask grown by so many pixels, since rims are half corrupted. */
   readonly grow?: number;
@@ -83,6 +83,9 @@ export interface RestoreHooks {
   readonly onStep?: (report: StepReport, pictures: number) => void;
   readonly signal?: AbortSignal;
 }
+
+/** Where a method without a mask finds pixels by default. */
+const FOUND_GREY = 32;
 
 /** Searches that share one graph by default: enough to be worth opening it, and of so many pixels together at most, for memory. */
 const SEARCHES = 32;
@@ -175,7 +178,7 @@ function withoutMargins({ mask, softMask }: FoundMask, outside: Mask | undefined
 /** The mask a picture's inversion found, or its residuals say; without one, that of the residual beyond the job's threshold. */
 function masksOf(job: RestoreJob, x: Image, y: Image, residual: Image, { mask: found, missing }: Inversion): FoundMask {
   if (!found) {
-    const limit = job.thresholdGrey / 127.5;
+    const limit = (job.thresholdGrey ?? FOUND_GREY) / 127.5;
     const softMask = float32(
       residual.data.map((r) => squaredMask(r, limit)),
       residual.dims,
