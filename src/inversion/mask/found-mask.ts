@@ -21,7 +21,7 @@ import {
 import { float32, float32Data, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { isAdaptive, type Method } from '../spec/method.ts';
 import { isIndependent, valleyOf } from './independent.ts';
-import { outlierThresholds } from './noise.ts';
+import { outlierThresholdsMeanAbsolute } from './noise.ts';
 import { normalisedResidual } from './normalised-residual.ts';
 
 /** Residuals (`normalisedResidual`, grey levels) from which a pixel is surely gross, and below which it is none. */
@@ -57,11 +57,11 @@ export interface FoundMask {
 
 /** Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] says nothing of the rest, and is masked. */
 export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
-  const [outlierGrey] = outlierThresholds(x, y, missing);
+  const [outlierGrey] = outlierThresholdsMeanAbsolute(x, y, missing);
   return foundMask(normalisedResidual(x, y, outlierGrey, missing), outlierGrey, missing);
 }
 
-/** `residual` [1,1,H,W] in units of [-1,1]; `outlierGrey`: see `outlierThresholds`. */
+/** `residual` [1,1,H,W] in units of [-1,1]; `outlierGrey`: see `outlierThresholdsMeanAbsolute`. */
 export function foundMask(residual: Image, outlierGrey: number, missing?: Mask): FoundMask {
   const seen = zeroWhere(missing, residual);
   const [least, sure] = [leastOf(outlierGrey), sureOf(outlierGrey)];

@@ -24,7 +24,7 @@ const MIN_KEPT = 0.25;
  * pixel is no inlier: the fixed point of t = 5 median{ r : r < t }. It begins at the lower quartile, so that it holds where
  * up to about half of the pixels are corrupted. Pixels that are `missing` (1, [n,1,H,W]) do not count.
  */
-export function outlierThresholds(x: Tensor, y: Tensor, missing?: Mask): number[] {
+export function outlierThresholdsMeanAbsolute(x: Tensor, y: Tensor, missing?: Mask): number[] {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
@@ -40,7 +40,7 @@ export function outlierThresholds(x: Tensor, y: Tensor, missing?: Mask): number[
 }
 
 /** Root mean square of what the masks [n,1|C,H,W] keep of `x` - `y` [n,C,H,W], in grey levels; 0 where they keep nothing. */
-export function misfits(x: Tensor, y: Tensor, masks: Tensor): number[] {
+export function misfitsRms(x: Tensor, y: Tensor, masks: Tensor): number[] {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b, m] = [x, y, masks].map(float32Data);

@@ -23,7 +23,7 @@ import type { Generator } from '../generator/generator.ts';
 import { weightChanges } from '../generator/weight-changes.ts';
 import { type FoundMask, foundIn, squaredMask } from '../mask/found-mask.ts';
 import { checkMask } from '../mask/given.ts';
-import { misfits } from '../mask/noise.ts';
+import { misfitsRms } from '../mask/noise.ts';
 import { isAdaptive, type Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
 import type { StepReport } from './run.ts';
@@ -157,7 +157,7 @@ export async function* restoreImages(
         mask,
         softMask,
         residual,
-        misfit: misfits(x, made, unionOf(mask, outside))[0],
+        misfit: misfitsRms(x, made, unionOf(mask, outside))[0],
         latents: inversion.latents,
         weightChanges: weightChanges(job.generator, inversion.weights),
         code: inversion.codes[0],
