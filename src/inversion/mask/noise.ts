@@ -5,7 +5,7 @@
 import type { Mask } from '../../images/image.ts';
 import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 
-/** A residual of so many medians of the inliers is gross: five medians are 3.4 standard deviations of a normal law. */
+/** A residual of so many medians of the inliers is an outlier: five medians are 3.4 standard deviations of a normal law. */
 const MEDIANS = 5;
 
 /** No inlier is further off: a quarter of the range. Where more than half looks corrupted, the fixed point takes in the corruption. */
