@@ -4,7 +4,7 @@
  * members stands for any import from one to the other. The floors of a folder are the members of the longest chain of arrows.
  */
 import ts from 'typescript-5.9';
-import { importGraph, LAYERS } from './layers.ts';
+import { importGraph, LAYERS, layerOf } from './layers.ts';
 
 export interface FolderFacts {
   readonly folder: string;
@@ -55,10 +55,6 @@ export function describeFacts(facts: Facts): string[] {
       .map(({ folder, members, floors }) => `${folder}: ${members} members on ${floors} floors`),
     ...facts.folders.flatMap(({ circles }) => circles.map((members) => `circle: ${members.join(', ')}`)),
   ];
-}
-
-function layerOf(file: string): string {
-  return file.split('/')[1].replace(/\.ts$/, '');
 }
 
 function longest<T extends { readonly lines: number }>(all: readonly T[]): T {

@@ -3,10 +3,10 @@
  * `rgi:paper`, `rgi:paper:lambda=0.1`, `yeh`, `yeh+mask`, `dgp:rgi+mask`. With `+mask` the method is told what is corrupted.
  */
 import { optionError, RgiError } from '../errors.ts';
-import { type MethodOptions, understoodOptions } from '../inversion/methods/index.ts';
+import { type MethodOptions, maskUseOf, understoodOptions } from '../inversion/methods/index.ts';
 import { PRESETS, type Preset } from '../inversion/methods/presets.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
-import { METHOD_NAMES, type MethodName } from '../inversion/spec/method.ts';
+import { METHOD_NAMES } from '../inversion/spec/method.ts';
 
 export interface Recipe {
   /** As it was written: the row's label. */
@@ -41,12 +41,6 @@ const WORDS = {
 
 const WHOLE = new Set<string>(['steps', 'starts', 'pool']);
 
-/** Methods that only exist with the true mask. */
-export const ALWAYS_TOLD: ReadonlySet<MethodName> = new Set(['dgp']);
-
-/** Methods that have no use for it. */
-const NEVER_TOLD: ReadonlySet<MethodName> = new Set(['anogan']);
-
 /** Reads one name; throws `usage`, saying what can be written. `seed` is that of the random starts. */
 export function parseRecipe(text: string, seed = 0): Recipe {
   const told = text.endsWith('+mask');
@@ -59,8 +53,8 @@ export function parseRecipe(text: string, seed = 0): Recipe {
       `there is no '${name}'; the methods are ${METHOD_NAMES.join(', ')}, as NAME[:PRESET][:SETTING=VALUE][+mask].`,
     );
   }
-  if (ALWAYS_TOLD.has(method) && !told) throw fail(`${method} needs the true mask; write ${text}+mask.`);
-  if (NEVER_TOLD.has(method) && told) throw fail(`${method} has no use for the true mask; leave +mask out.`);
+  if (maskUseOf(method) === 'needed' && !told) throw fail(`${method} needs the true mask; write ${text}+mask.`);
+  if (maskUseOf(method) === 'unused' && told) throw fail(`${method} has no use for the true mask; leave +mask out.`);
   const own: Record<string, string | number> = {};
   for (const part of rest) {
     const [option, value] = settingOf(part, fail);

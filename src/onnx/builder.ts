@@ -325,3 +325,8 @@ function attributesOf(given: Readonly<Record<string, AttributeInput | undefined>
   }
   return attributes;
 }
+
+/** The operators that the builder has a method for. */
+export type BuilderOperator = {
+  [Name in keyof GraphBuilder]: Name extends Capitalize<Name> ? Name : never;
+}[keyof GraphBuilder];

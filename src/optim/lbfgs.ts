@@ -1,6 +1,6 @@
 /**
  * Limited-memory BFGS with backtracking (Nocedal 1980; Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 3.1), of
- * one search that is told values and gradients: whoever evaluates them may do so for many searches at once.
+ * one search that is given values and gradients: whoever evaluates them may do so for many searches at once.
  */
 
 /** The first move of a search that knows no curvature yet, as a share of the longest move. */

@@ -77,11 +77,11 @@ describe('in made-up trees', () => {
     const files = {
       'src/images/node/files.ts': "import { readFile } from 'node:fs/promises';\nimport sharp from 'sharp';",
       'src/images/image.ts': "import path from 'node:path';",
-      'src/inversion/solver.ts': "import { read } from '../images/node/files.ts';",
+      'src/inversion/solve/solver.ts': "import { read } from '../../images/node/files.ts';",
     };
     expect(check(files)).toEqual([
       "src/images/image.ts:1: imports 'node:path': the core must run in a browser",
-      "src/inversion/solver.ts:1: imports 'src/images/node/files.ts', which needs Node: the core must run in a browser",
+      "src/inversion/solve/solver.ts:1: imports 'src/images/node/files.ts', which needs Node: the core must run in a browser",
     ]);
   });
 

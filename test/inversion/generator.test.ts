@@ -1,8 +1,10 @@
 import { describe, expect, it, test } from 'vitest';
 import { cutPoints } from '../../src/inspect/cuts.ts';
+import { reuse } from '../../src/inversion/compile/reuse.ts';
 import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
 import { withWeightChanges } from '../../src/inversion/generator/weight-changes.ts';
 import { invert } from '../../src/inversion/methods/invert.ts';
+import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { rrgi } from '../../src/inversion/methods/rrgi.ts';
 import { runMethod } from '../../src/inversion/solve/driver.ts';
 import { restoreImages } from '../../src/inversion/solve/restore.ts';
@@ -13,6 +15,7 @@ import { readModel } from '../../src/onnx/read.ts';
 import { float32, float32Data, ints, type Tensor } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
 import { expectClose } from '../support/close.ts';
 import { hasShared, sharedBytes, withShared } from '../support/shared.ts';
 import { tinyGenerator } from '../support/tiny.ts';
@@ -150,6 +153,56 @@ test('the changes that R-RGI made are a delta: with them the generator makes the
   expect(() => withWeightChanges(plain, new Map([['other', float32([1])]]))).toThrow(
     "The changes are of another generator: this one has no weight 'other' of [1].",
   );
+});
+
+it('inner values are drawn by what makes them alone, a few at a time, and as the inputs were', async () => {
+  const sizes: number[] = [];
+  const counted: Runtime = {
+    ...runtime,
+    async session(model, options) {
+      const session = await runtime.session(model, options);
+      const run: typeof session.run = async (feeds, wanted) => {
+        const made = await session.run(feeds, wanted);
+        for (const tensor of made.values()) sizes.push(...(tensor.dims.length === 4 ? [Number.NaN] : [tensor.dims[0]]));
+        return made;
+      };
+      return { ...session, run };
+    },
+  };
+  const b = new GraphBuilder();
+  const w = b.Tanh(b.MatMul(b.reserve('z'), b.initializer('mapping', float32(randomFrom(3).normals(12), [3, 4]))));
+  const flat = b.MatMul(w, b.initializer('synthesis', float32(randomFrom(4).normals(4 * 64), [4, 64])));
+  b.node('Reshape', [flat, b.ints([-1, 1, 8, 8])], {}, ['image']);
+  const graph = b.graph(
+    'mapped',
+    [{ name: 'z', type: 'float32', dims: ['N', 3] }],
+    [{ name: 'image', type: 'float32', dims: ['N', 1, 8, 8] }],
+  );
+  const cut = await openGenerator(graph, counted, { latents: [w] });
+  sizes.length = 0;
+  const drawn = float32Data((await cut.draw(1000, randomFrom(6))).get(w)!);
+  // No picture among them.
+  expect(sizes.every((size) => size <= 32)).toBe(true);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(1000);
+  const z = float32Data((await (await openGenerator(graph, runtime)).draw(1000, randomFrom(6))).get('z')!);
+  const mapping = float32Data(graph.initializers.get('mapping')!);
+  for (const row of [0, 31, 32, 999]) {
+    for (let k = 0; k < 4; k++) {
+      const sum = [0, 1, 2].reduce((total, i) => total + z[row * 3 + i] * mapping[i * 4 + k], 0);
+      expect(drawn[row * 4 + k]).toBeCloseTo(Math.tanh(sum), 5);
+    }
+  }
+});
+
+it('equal formulations are compiled once', async () => {
+  const shared = reuse();
+  const generator = await openGenerator(tinyGenerator(), runtime);
+  const images = float32(randomFrom(2).normals(192), [1, 3, 8, 8]);
+  const mask = float32(new Float32Array(64), [1, 1, 8, 8]);
+  // Given the mask, all four stages of our preset minimise the same.
+  const method = rgi({ channels: 3, masked: true, steps: 20, starts: 1, pool: 25 });
+  await runMethod(generator, method, runtime, images, mask, { reuse: shared });
+  expect([method.stages.length, shared.steps.size]).toEqual([4, 1]);
 });
 
 describe.skipIf(!hasShared)(withShared('W of an exported StyleGAN2 as the unknown'), () => {

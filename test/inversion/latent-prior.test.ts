@@ -1,6 +1,7 @@
 /** The latents' prior: on a linear generator the posterior mean in closed form, and the laws it knows. */
 import { describe, expect, it } from 'vitest';
 import { forwardGraph } from '../../src/inversion/compile/forward.ts';
+import { compileStep } from '../../src/inversion/compile/step.ts';
 import { STEP } from '../../src/inversion/compile/step-names.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { drawLatent, LAW_MOMENTS, type LatentLaw, momentsOf } from '../../src/inversion/generator/latent-law.ts';
@@ -19,6 +20,7 @@ import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import { evaluatorOf } from '../../src/runtime/runtime.ts';
 
 const [C, SIZE, K] = [3, 16, 2];
 const VALUES = C * SIZE * SIZE;
@@ -240,3 +242,59 @@ it.each(['normal', 'uniform', 'unit'] as LatentLaw[])(
     }
   },
 );
+
+it('L-BFGS compares trials by one function: its gradient is that of its value, at any weight', async () => {
+  const generator = await openGenerator(linearGenerator(), runtime);
+  const formulation: Formulation = {
+    loss: [{ kind: 'l2', weight: 1 }],
+    reduction: 'sum',
+    mask: { form: 'exact', shared: true },
+    priors: [{ kind: 'latent', weight: 1, ofHidden: true }],
+    optimiser: { kind: 'lbfgs', memory: 5 },
+    weightGroups: [],
+  };
+  const compiled = await compileStep(generator, formulation, 1, evaluatorOf(runtime, encodeModel));
+  const session = await runtime.session(compiled.step);
+  const x = float32(randomFrom(5).normals(VALUES), [1, C, SIZE, SIZE]);
+  const at = async (z: readonly number[], weight: number) => {
+    const made = await session.run(
+      new Map([
+        ['z', float32(z, [1, K])],
+        [STEP.x, x],
+        [STEP.lambda, float32([0.5], [1, 1, 1, 1])],
+        [STEP.priorWeight, float32([weight], [1])],
+      ]),
+    );
+    const numbers = (name: string) => [...float32Data(made.get(name)!)];
+    return {
+      trial: numbers(STEP.trialLoss)[0],
+      loss: numbers(STEP.loss)[0],
+      weight: numbers(STEP.measuredPriorWeight)[0],
+      gradient: numbers(STEP.gradient('z')),
+      ofPrior: numbers(STEP.priorGradient('z')),
+    };
+  };
+  const z = [0.4, -0.7];
+  const h = 5e-3;
+  for (const weight of [0, 0.3, 2]) {
+    const { gradient, trial, loss, ofPrior, ...measured } = await at(z, weight);
+    for (const k of [0, 1]) {
+      const moved = (by: number) => z.map((v, i) => (i === k ? v + by : v));
+      const slope = ((await at(moved(h), weight)).trial - (await at(moved(-h), weight)).trial) / (2 * h);
+      expect(Math.abs(gradient[k] - slope)).toBeLessThan(0.01 * Math.abs(slope));
+    }
+    // What the search goes on with is the same function at the weight measured here.
+    const renewed = await at(z, measured.weight);
+    expect(renewed.trial).toBeCloseTo(loss, 2);
+    expect(trial + (measured.weight - weight) * energyOf(z)).toBeCloseTo(loss, 2);
+    gradient.forEach((slope, k) => {
+      expect(slope + (measured.weight - weight) * ofPrior[k]).toBeCloseTo(renewed.gradient[k], 2);
+    });
+  }
+  await session.dispose();
+});
+
+/** -log p(z), at its weight of the picture's values to 128. */
+function energyOf(z: readonly number[]): number {
+  return (VALUES / 128) * z.reduce((sum, v) => sum + v * v, 0);
+}

@@ -1,13 +1,16 @@
 /** The scale of inlying residuals on hand-made small pictures, whose fixed point is known. */
 import { describe, expect, it } from 'vitest';
-import { isOutside, outlierThresholds } from '../../src/inversion/mask/noise.ts';
+import { isOutside, outlierThresholdsMeanAbsolute } from '../../src/inversion/mask/noise.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
 
 /** The threshold, in units of [-1,1], of a grey picture with these residuals: of each share of the pixels one. */
 function thresholdOf(parts: readonly (readonly [share: number, residual: number])[], count = 100): number {
   const values = parts.flatMap(([share, residual]) => Array.from({ length: share * count }, () => residual));
   return (
-    outlierThresholds(float32(values, [1, 1, 1, values.length]), zeros('float32', [1, 1, 1, values.length]))[0] / 127.5
+    outlierThresholdsMeanAbsolute(
+      float32(values, [1, 1, 1, values.length]),
+      zeros('float32', [1, 1, 1, values.length]),
+    )[0] / 127.5
   );
 }
 
@@ -52,7 +55,8 @@ describe('the threshold of outliers', () => {
   it('is a fixed point, also where it is reached slowly', () => {
     // Residuals whose logarithm is uniform: each round takes in some more.
     const values = Float32Array.from({ length: 4096 }, (_, i) => 0.001 * 60 ** ((i + 0.5) / 4096));
-    const threshold = outlierThresholds(float32(values, [1, 1, 64, 64]), zeros('float32', [1, 1, 64, 64]))[0] / 127.5;
+    const threshold =
+      outlierThresholdsMeanAbsolute(float32(values, [1, 1, 64, 64]), zeros('float32', [1, 1, 64, 64]))[0] / 127.5;
     const inliers = [...values].filter((r) => r < threshold).sort((a, b) => a - b);
     expect(threshold).toBeCloseTo(5 * inliers[Math.floor(inliers.length / 2)], 6);
   });

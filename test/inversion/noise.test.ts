@@ -1,6 +1,6 @@
 /** The scale of a picture's own residuals, whatever is grossly corrupted in it. */
 import { describe, expect, it } from 'vitest';
-import { misfits, outlierThresholds } from '../../src/inversion/mask/noise.ts';
+import { misfitsRms, outlierThresholdsMeanAbsolute } from '../../src/inversion/mask/noise.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 
@@ -19,15 +19,15 @@ function corrupted(share: number) {
 
 describe('the threshold of gross residuals', () => {
   it('is 3.4 standard deviations of normal residuals: five medians of their inliers', () => {
-    const [threshold] = outlierThresholds(corrupted(0), made);
+    const [threshold] = outlierThresholdsMeanAbsolute(corrupted(0), made);
     expect(threshold / 127.5 / SIGMA).toBeGreaterThan(3.2);
     expect(threshold / 127.5 / SIGMA).toBeLessThan(3.5);
   });
 
   it('hardly moves when a quarter, and stays below twice itself when 49% of the pixels are corrupted', () => {
-    const [clean] = outlierThresholds(corrupted(0), made);
-    const [quarter] = outlierThresholds(corrupted(0.25), made);
-    const [half] = outlierThresholds(corrupted(0.49), made);
+    const [clean] = outlierThresholdsMeanAbsolute(corrupted(0), made);
+    const [quarter] = outlierThresholdsMeanAbsolute(corrupted(0.25), made);
+    const [half] = outlierThresholdsMeanAbsolute(corrupted(0.49), made);
     expect(quarter / clean).toBeGreaterThan(0.95);
     expect(quarter / clean).toBeLessThan(1.1);
     expect(half / clean).toBeLessThan(2);
@@ -36,17 +36,17 @@ describe('the threshold of gross residuals', () => {
   it('scales with the residuals, is zero where there are none, and is each image’s own', () => {
     const x = corrupted(0.25);
     const both = float32(Float32Array.from([...x.data, ...x.data.map((v) => v / 2), ...made.data]), [3, 1, SIDE, SIDE]);
-    const [one, halved, none] = outlierThresholds(both, zeros('float32', [3, 1, SIDE, SIDE]));
+    const [one, halved, none] = outlierThresholdsMeanAbsolute(both, zeros('float32', [3, 1, SIDE, SIDE]));
     expect(halved).toBeCloseTo(one / 2, 4);
     expect(none).toBe(0);
   });
 });
 
-it('misfits are the root mean square of what a mask keeps, in grey levels', () => {
+it('misfitsRms are the root mean square of what a mask keeps, in grey levels', () => {
   const x = float32([0.1, 0.2, 0.3, 0.4, 1, 1, 1, 1], [2, 2, 1, 2]);
   const y = zeros('float32', [2, 2, 1, 2]);
   // Of the first image the second pixel is masked; of the second all is.
-  const [first, second] = misfits(x, y, float32([0, 1, 1, 1], [2, 1, 1, 2]));
+  const [first, second] = misfitsRms(x, y, float32([0, 1, 1, 1], [2, 1, 1, 2]));
   expect(first).toBeCloseTo(127.5 * Math.sqrt((0.1 ** 2 + 0.3 ** 2) / 2), 4);
   expect(second).toBe(0);
 });

@@ -18,6 +18,7 @@ import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
 import { tinyGenerator } from '../support/tiny.ts';
 
 const runtime = nodeRuntime({ threads: 1 });
@@ -104,6 +105,47 @@ it('of large pictures some pixels are compared, of those that are known', async 
     expect(await startOf(visibility)).toEqual(rows(pool.get('z')!, [truth]).data);
     expect(await startOf()).toEqual(rows(pool.get('z')!, [cover]).data);
   }
+});
+
+describe('the pool of a large generator', () => {
+  const [SIDE, COUNT] = [300, 800];
+  /** A runtime that counts how often pictures are made. */
+  const counting = () => {
+    let runs = 0;
+    const session: Runtime['session'] = async (model, options) => {
+      const opened = await runtime.session(model, options);
+      const run: typeof opened.run = (...args) => {
+        runs++;
+        return opened.run(...args);
+      };
+      return { ...opened, run };
+    };
+    return { runtime: { ...runtime, session }, runs: () => runs };
+  };
+
+  it('is made once, and kept at the compared pixels; also for pictures of which a part is known', async () => {
+    const large = await openGenerator(tinyGenerator(1, SIDE, 3), runtime);
+    const { runtime: counted, runs } = counting();
+    const rule = robustStart(1, COUNT, 2);
+    const pool = new Map<number, Float32Array>();
+    const pictures = [1, 2].map((seed) => float32(randomFrom(seed).normals(SIDE ** 2), [1, 1, SIDE, SIDE]));
+    const shown = float32(
+      Float32Array.from({ length: SIDE ** 2 }, (_, p) => Number(p % SIDE < SIDE / 2)),
+      [1, 1, SIDE, SIDE],
+    );
+    const startOf = async (picture: Tensor, kept?: Map<number, Float32Array>, visibility?: Tensor) =>
+      (await chooseStarts(large, picture, rule, 1, counted, { pool: kept, visibility })).get('z')!.data;
+    const first = await startOf(pictures[0], pool);
+    const made = runs();
+    expect(made).toBe(COUNT / 25);
+    const second = await startOf(pictures[1], pool);
+    await startOf(pictures[1], pool, shown);
+    expect(runs()).toBe(made);
+    expect([...pool.values()].reduce((sum, values) => sum + values.byteLength, 0)).toBeLessThan(4 * COUNT * 1025);
+    // What was kept changes nothing where all is known.
+    expect(await startOf(pictures[0])).toEqual(first);
+    expect(await startOf(pictures[1])).toEqual(second);
+  });
 });
 
 describe('the path of our default', () => {

@@ -97,4 +97,24 @@ describe('L-BFGS', () => {
     };
     expect(valueAfter(lbfgsStart(start(), known), 6)).toBeLessThan(0.5 * valueAfter(lbfgsStart(start()), 6));
   });
+
+  it('without pairs does not evaluate again the point that has failed', () => {
+    // So steep a wall that no trial of the first direction is accepted for long.
+    const wall: Objective = ([x]) => ({ value: x > 1e-4 ? 1e6 : -x, gradient: Float32Array.from([-1]) });
+    const states = searched(wall, Float32Array.from([0]), 8);
+    const tried = states.slice(1, 8).map((state) => lbfgsTrial(state)[0]);
+    expect(new Set(tried).size).toBe(tried.length);
+    expect(states.at(-1)!.value).toBeLessThan(0);
+  });
+
+  it('goes on from an accepted point by the function that is renewed there, and compares trials by it', () => {
+    const start = lbfgsStart(Float32Array.from([1]));
+    const renewed = { value: 5, gradient: Float32Array.from([2]) };
+    const first = lbfgsNext(start, 1, Float32Array.from([-1]), OPTIONS, renewed);
+    expect([first.value, first.gradient]).toEqual([5, renewed.gradient]);
+    expect(first.direction[0]).toBeLessThan(0);
+    // A value above the one of the old function, and below that of the new one.
+    const second = lbfgsNext(first, 4, Float32Array.from([2]), OPTIONS);
+    expect([second.value, second.at[0] < 1]).toEqual([4, true]);
+  });
 });

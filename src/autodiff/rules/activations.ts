@@ -23,7 +23,7 @@ const isStep = (node: Node): boolean => floatAttribute(node, 'alpha', 0.2) > 1e3
 const SELU_ALPHA = 1.6732632423543772;
 const SELU_GAMMA = 1.0507009873554805;
 
-export const activations: RuleTable = {
+export const activations = {
   Relu: unary((b, g, _, y, c) => b.Mul(g, step(c, y))),
   LeakyRelu: unary((b, g, x, y, c) => {
     const alpha = floatAttribute(c.node, 'alpha', 0.01);
@@ -97,7 +97,7 @@ export const activations: RuleTable = {
   Gelu: unary((b, g, x, _, c) =>
     b.Mul(g, stringAttribute(c.node, 'approximate', 'none') === 'tanh' ? geluTanhSlope(c, x) : geluSlope(c, x)),
   ),
-};
+} satisfies RuleTable;
 
 /** `slopeAbove` (1) for x > 0, `slopeBelow` else. */
 function exponentialBelow(c: RuleContext, g: Value, x: Value, slopeBelow: Value, slopeAbove = c.scalar(1)): Value {

@@ -50,7 +50,7 @@ const convTranspose: Rule = {
   },
 };
 
-export const convolution: RuleTable = { Conv: conv, ConvTranspose: convTranspose };
+export const convolution = { Conv: conv, ConvTranspose: convTranspose } satisfies RuleTable;
 
 function biasGradient({ b, has, wants, outputDims }: RuleContext, g: Value): Value | undefined {
   if (!has(2) || !wants(2)) return undefined;

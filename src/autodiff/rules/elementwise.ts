@@ -4,7 +4,7 @@ import { binary, type Rule, type RuleContext, type RuleTable, unary } from '../r
 
 const TWO_OVER_ROOT_PI = 2 / Math.sqrt(Math.PI);
 
-export const elementwise: RuleTable = {
+export const elementwise = {
   Identity: unary((_, g) => g),
   Neg: unary((b, g) => b.Neg(g)),
   Abs: unary((b, g, x) => b.Mul(g, b.Sign(x))),
@@ -50,7 +50,7 @@ export const elementwise: RuleTable = {
   Mod: binary((b, g, x, y, out) => [() => g, () => b.Mul(g, b.node('Round', [b.Div(b.Sub(out, x), y)])[0])]),
   Cast: { gradient: castGradient },
   CastLike: { gradient: castGradient },
-};
+} satisfies RuleTable;
 
 function castGradient({ b, node, cotangents, typeOf }: RuleContext): ReturnType<Rule['gradient']> {
   const type = typeOf(node.inputs[0]).type;

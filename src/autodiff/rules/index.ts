@@ -1,5 +1,6 @@
-/** All rules by operator name. */
-import type { RuleTable } from '../rule.ts';
+/** All rules by operator name. One that the builder can emit and that has none is a compile error here. */
+import type { BuilderOperator } from '../../onnx/builder.ts';
+import type { Rule, RuleTable } from '../rule.ts';
 import { activations } from './activations.ts';
 import { convolution } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
@@ -14,7 +15,7 @@ import { selection } from './selection.ts';
 import { shape } from './shape.ts';
 import { zero } from './zero.ts';
 
-export const RULES: RuleTable = {
+const ALL = {
   ...zero,
   ...elementwise,
   ...activations,
@@ -28,4 +29,6 @@ export const RULES: RuleTable = {
   ...normalisation,
   ...pooling,
   ...resizing,
-};
+} satisfies Readonly<Record<BuilderOperator, Rule>>;
+
+export const RULES: RuleTable = ALL;

@@ -9,7 +9,7 @@ import { addSlices, zerosOf } from './scatter.ts';
 /** Up to so many runs of consecutive indices, slices and pads are used rather than a scatter. */
 const FEW_RUNS = 4;
 
-export const indexing: RuleTable = {
+export const indexing = {
   Gather: { gradient: gatherGradient },
   GatherElements: {
     gradient: (c) => [
@@ -53,7 +53,7 @@ export const indexing: RuleTable = {
       ];
     },
   },
-};
+} satisfies RuleTable;
 
 function gatherGradient(c: RuleContext): Cotangents {
   const { b, node, cotangents, dims, constant } = c;

@@ -66,7 +66,7 @@ const gemm: Rule = {
   },
 };
 
-export const matrix: RuleTable = { MatMul: matMul, Gemm: gemm, Einsum: einsum };
+export const matrix = { MatMul: matMul, Gemm: gemm, Einsum: einsum } satisfies RuleTable;
 
 function transposed(b: GraphBuilder, value: Value, rank: number): Value {
   const perm = Array.from({ length: rank }, (_, i) => i);

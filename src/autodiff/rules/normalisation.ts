@@ -214,7 +214,7 @@ const logSoftmax: Rule = {
   },
 };
 
-export const normalisation: RuleTable = {
+export const normalisation = {
   BatchNormalization: batchNormalization,
   InstanceNormalization: instanceNormalization,
   GroupNormalization: groupNormalization,
@@ -224,4 +224,4 @@ export const normalisation: RuleTable = {
   LRN: lrn,
   Softmax: softmax,
   LogSoftmax: logSoftmax,
-};
+} satisfies RuleTable;

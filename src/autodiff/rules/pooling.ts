@@ -145,11 +145,11 @@ const globalLpPool: Rule = {
   },
 };
 
-export const pooling: RuleTable = {
+export const pooling = {
   AveragePool: averagePool,
   MaxPool: maxPool,
   LpPool: lpPool,
   GlobalAveragePool: globalAveragePool,
   GlobalMaxPool: globalMaxPool,
   GlobalLpPool: globalLpPool,
-};
+} satisfies RuleTable;

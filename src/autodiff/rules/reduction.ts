@@ -5,7 +5,7 @@ import { sizeOf } from '../../onnx/tensor.ts';
 import { type Rule, type RuleContext, type RuleTable, refuse } from '../rule.ts';
 import { constantNumbers, normalAxis } from './axes.ts';
 
-export const reduction: RuleTable = {
+export const reduction = {
   ReduceSum: reduce((r) => r.spread(r.g)),
   ReduceMean: reduce((r) => r.spread(r.b.Mul(r.g, r.c.scalar(1 / r.count)))),
   ReduceMax: reduce(extremum),
@@ -25,7 +25,7 @@ export const reduction: RuleTable = {
       })[0],
     ],
   },
-};
+} satisfies RuleTable;
 
 interface Reduction {
   readonly c: RuleContext;

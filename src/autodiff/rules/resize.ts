@@ -81,4 +81,4 @@ const spaceToDepth: Rule = {
   gradient: ({ b, node, cotangents }) => [b.DepthToSpace(cotangents[0]!, intAttribute(node, 'blocksize', 1), 'DCR')],
 };
 
-export const resizing: RuleTable = { Resize: resize, DepthToSpace: depthToSpace, SpaceToDepth: spaceToDepth };
+export const resizing = { Resize: resize, DepthToSpace: depthToSpace, SpaceToDepth: spaceToDepth } satisfies RuleTable;

@@ -8,10 +8,10 @@ import { numbersOf, sizeOf, type Tensor, tensorOf } from '../../onnx/tensor.ts';
 import { type Cotangents, type RuleContext, type RuleTable, refuse } from '../rule.ts';
 import { normalAxis } from './axes.ts';
 
-export const scatter: RuleTable = {
+export const scatter = {
   ScatterElements: { gradient: (c) => scatterGradient(c, elementsAccess(c)) },
   ScatterND: { gradient: (c) => scatterGradient(c, slicesAccess(c)) },
-};
+} satisfies RuleTable;
 
 /** Reading and adding at a node's indices. */
 interface Access {

@@ -2,7 +2,7 @@
 import type { Value } from '../../onnx/builder.ts';
 import { type Cotangents, type RuleContext, type RuleTable, refuse } from '../rule.ts';
 
-export const selection: RuleTable = {
+export const selection = {
   Where: {
     broadcasts: true,
     gradient: ({ b, node, cotangents, wants, scalar }) => {
@@ -26,7 +26,7 @@ export const selection: RuleTable = {
       return [cotangents[0]];
     },
   },
-};
+} satisfies RuleTable;
 
 /** Of two inputs the greater takes the cotangent (half of it at a tie); of more, those equal to the result share it. */
 function extremum({ b, node, cotangents, wants, scalar }: RuleContext, wins: 'Greater' | 'Less'): Cotangents {

@@ -7,7 +7,7 @@ import { slice } from './slice.ts';
 
 const reshaped: Rule = { gradient: ({ b, cotangents, dims }) => [b.Reshape(cotangents[0]!, dims(0))] };
 
-export const shape: RuleTable = {
+export const shape = {
   Reshape: reshaped,
   Flatten: reshaped,
   Squeeze: reshaped,
@@ -33,7 +33,7 @@ export const shape: RuleTable = {
       b.node('Trilu', [cotangents[0]!, ...node.inputs.slice(1)], { upper: intAttribute(node, 'upper', 1) })[0],
     ],
   },
-};
+} satisfies RuleTable;
 
 /** Sums over the copies: [r0 d0, r1 d1] seen as [r0, d0, r1, d1]. */
 function tileGradient({ b, cotangents, dims, outputDims }: RuleContext): Cotangents {

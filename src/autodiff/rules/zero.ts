@@ -1,7 +1,7 @@
 /** Operators whose derivative is zero everywhere it exists: steps, tests, indices, shapes, fresh values. */
-import { type RuleTable, zeroDerivative } from '../rule.ts';
+import { type Rule, zeroDerivative } from '../rule.ts';
 
-const STEPS = ['Sign', 'Floor', 'Ceil', 'Round'];
+const STEPS = ['Sign', 'Floor', 'Ceil', 'Round'] as const;
 const TESTS = [
   'Equal',
   'Less',
@@ -14,11 +14,21 @@ const TESTS = [
   'Not',
   'IsNaN',
   'IsInf',
-];
-const INDICES = ['ArgMax', 'ArgMin', 'NonZero', 'Hardmax'];
-const SHAPES = ['Shape', 'Size', 'ConstantOfShape', 'EyeLike'];
-const DRAWS = ['RandomNormal', 'RandomNormalLike', 'RandomUniform', 'RandomUniformLike', 'Bernoulli', 'Multinomial'];
+] as const;
+const INDICES = ['ArgMax', 'ArgMin', 'NonZero', 'Hardmax'] as const;
+const SHAPES = ['Shape', 'Size', 'ConstantOfShape', 'EyeLike'] as const;
+const DRAWS = [
+  'RandomNormal',
+  'RandomNormalLike',
+  'RandomUniform',
+  'RandomUniformLike',
+  'Bernoulli',
+  'Multinomial',
+] as const;
 
-export const zero: RuleTable = Object.fromEntries(
-  [...STEPS, ...TESTS, ...INDICES, ...SHAPES, ...DRAWS].map((operator) => [operator, zeroDerivative]),
-);
+const ALL = [...STEPS, ...TESTS, ...INDICES, ...SHAPES, ...DRAWS] as const;
+
+export const zero = Object.fromEntries(ALL.map((operator) => [operator, zeroDerivative])) as Record<
+  (typeof ALL)[number],
+  Rule
+>;

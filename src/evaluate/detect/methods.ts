@@ -5,8 +5,9 @@
  */
 import { RgiError } from '../../errors.ts';
 import { AUTOENCODER, type AutoencoderSettings } from '../../gan/autoencoder.ts';
+import { maskUseOf } from '../../inversion/methods/index.ts';
 import { METHOD_NAMES } from '../../inversion/spec/method.ts';
-import { ALWAYS_TOLD, parseRecipe, type Recipe } from '../recipes.ts';
+import { parseRecipe, type Recipe } from '../recipes.ts';
 
 export type NamedDetector = { readonly name: string } & (
   | { readonly kind: 'gaussian' }
@@ -62,9 +63,9 @@ function parseDetector(name: string, seed: number): NamedDetector {
   }
   if (!METHOD_NAMES.some((known) => first.replace(/\+mask$/, '') === known))
     throw fail(
-      `there is no '${first}'; the methods are ${[...OWN, ...METHOD_NAMES.filter((one) => !ALWAYS_TOLD.has(one))].join(', ')}.`,
+      `there is no '${first}'; the methods are ${[...OWN, ...METHOD_NAMES.filter((one) => maskUseOf(one) !== 'needed')].join(', ')}.`,
     );
-  if ([...ALWAYS_TOLD].some((told) => first.replace(/\+mask$/, '') === told))
+  if (METHOD_NAMES.some((one) => maskUseOf(one) === 'needed' && first.replace(/\+mask$/, '') === one))
     throw fail('it needs the true mask, which is what is to be found.');
   const recipe = parseRecipe(name, seed);
   if (recipe.told) throw fail('what is to be found cannot be told; leave +mask out.');

@@ -7,7 +7,7 @@ import type { CompiledStep } from './step.ts';
 import { STEP } from './step-names.ts';
 
 /**
- * The inputs of step `step` = 1, 2, ... that change; searches that have a code stand still. `floors`: the least lambda of each
+ * The inputs of step `step` = 1, 2, ... that change; searches that have a code stand still. `minLambda`: the least lambda of each
  * image (all searches of an image, or all rows of a pool, share one).
  */
 export function stepFeeds(
@@ -60,7 +60,7 @@ function number(value: number): Tensor {
   return float32([value], []);
 }
 
-/** lambda of each search, not below its image's floor. */
+/** lambda of each search, not below its image's least. */
 function lambdaOf({ batch }: CompiledStep, { lambda }: Controls, minLambda: readonly number[]): Tensor {
   const searches = batch / minLambda.length;
   return float32(

@@ -6,16 +6,15 @@ import { encodeModel } from '../../onnx/encode.ts';
 import { evaluatorOf, type Runtime } from '../../runtime/runtime.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
+import type { FlatnessCache } from '../mask/missing.ts';
 import type { Formulation } from '../spec/formulation.ts';
 import { type CompiledStep, compileStep } from './step.ts';
 
-export interface Reuse {
+export interface Reuse extends FlatnessCache {
   /** By what is minimised and the batch. */
   readonly steps: Map<string, Promise<CompiledStep>>;
-  /** Images of the pool's batches, by the first latent of each. */
+  /** What was made of the pool's batches, by the first latent of each; see `start/pool.ts`. */
   readonly pool: Map<number, Float32Array>;
-  /** How often the generator's pictures are flat, by pixel (`mask/missing.ts`). */
-  flatness?: Promise<Float32Array>;
 }
 
 export function reuse(): Reuse {
@@ -36,23 +35,5 @@ export function compiledOnce(
   if (known) return known;
   const made = compileStep(generator, formulation, batch, evaluatorOf(runtime, encodeModel), critic);
   steps.set(key, made);
-  return made;
-}
-
-/** A pool of more bytes than this is made again for each batch of pictures. */
-const MAX_POOL_BYTES = 2 ** 28;
-
-/** The images of the pool's batch that begins at `from`, made only once where the whole pool is small enough to keep. */
-export async function pooled(
-  pool: Reuse['pool'] | undefined,
-  from: number,
-  poolSize: number,
-  batch: number,
-  make: () => Promise<Float32Array>,
-): Promise<Float32Array> {
-  const known = pool?.get(from);
-  if (known) return known;
-  const made = await make();
-  if ((made.byteLength / batch) * poolSize <= MAX_POOL_BYTES) pool?.set(from, made);
   return made;
 }

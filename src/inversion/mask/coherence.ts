@@ -26,7 +26,7 @@ const SWEEPS = 3;
  *     lambda_i = lambda (1 + coherence (2 k_i - 1)^3),   k_i = the share of i's neighbours that are kept
  *
  * times `LOST` amid masked pixels.
- * `keepOf` gives the mask's minimiser 1-M for a lambda; a neighbour is kept where that is at least one half.
+ * `visibilityOf` gives the mask's minimiser 1-M for a lambda; a neighbour is kept where that is at least one half.
  */
 export function coherentLambda(
   b: GraphBuilder,

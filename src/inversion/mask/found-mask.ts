@@ -1,8 +1,8 @@
 /**
- * The mask that is told where a picture's own residuals set the threshold. While the search goes on, M leaves out what is
+ * The mask that is reported where a picture's own residuals set the threshold. While the search goes on, M leaves out what is
  * thin or faint (it is soft, and coherent): so the search is safe. Once it has ended, the residuals themselves say what is
- * corrupted, as edges are found (hysteresis: Canny 1986): what is surely gross, and what is connected to it and no inlier. How much
- * it takes depends on the place: corruption comes together, so that what is gross alone is more likely a detail that the
+ * corrupted, as edges are found (hysteresis: Canny 1986): what is surely an outlier, and what is connected to it and no inlier. How much
+ * it takes depends on the place: corruption comes together, so that a single outlier is more likely a detail that the
  * generator cannot make.
  */
 import { connectedComponents } from '../../arrays/components.ts';
@@ -21,18 +21,18 @@ import {
 import { float32, float32Data, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { isAdaptive, type Method } from '../spec/method.ts';
 import { isIndependent, valleyOf } from './independent.ts';
-import { outlierThresholds } from './noise.ts';
+import { outlierThresholdsMeanAbsolute } from './noise.ts';
 import { normalisedResidual } from './normalised-residual.ts';
 
-/** Residuals (`normalisedResidual`, grey levels) from which a pixel is surely gross, and below which it is none. */
+/** Residuals (`normalisedResidual`, grey levels) from which a pixel is surely an outlier, and below which it is none. */
 const SURE_GREY = 32;
 const MIN_GREY = 20;
 
-/** A pixel is surely gross from so many times the residual on from which it is no inlier. */
+/** A pixel is surely an outlier from this multiple of the outlier threshold on. */
 const SURE = 2;
 
 /**
- * What the picture calls no inlier counts so many times where less than a share of the neighbourhood is gross by that measure.
+ * The outlier threshold is so many times as large where the share of outliers by it in the neighbourhood is smaller than this.
  * A line of one pixel's width fills a seventh of it.
  */
 const ALONE = 1.5;
@@ -57,11 +57,11 @@ export interface FoundMask {
 
 /** Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] says nothing of the rest, and is masked. */
 export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
-  const [outlierGrey] = outlierThresholds(x, y, missing);
+  const [outlierGrey] = outlierThresholdsMeanAbsolute(x, y, missing);
   return foundMask(normalisedResidual(x, y, outlierGrey, missing), outlierGrey, missing);
 }
 
-/** `residual` [1,1,H,W] in units of [-1,1]; `outlierGrey`: see `outlierThresholds`. */
+/** `residual` [1,1,H,W] in units of [-1,1]; `outlierGrey`: see `outlierThresholdsMeanAbsolute`. */
 export function foundMask(residual: Image, outlierGrey: number, missing?: Mask): FoundMask {
   const seen = zeroWhere(missing, residual);
   const [least, sure] = [leastOf(outlierGrey), sureOf(outlierGrey)];
@@ -83,7 +83,7 @@ export function foundMask(residual: Image, outlierGrey: number, missing?: Mask):
   };
 }
 
-/** What is connected to what is surely gross; alone, both have to be the grosser. */
+/** What is connected to sure outliers; both thresholds are larger where there are few in the neighbourhood. */
 function connectedOnes(residual: Image, outlierGrey: number, seenShares: Float32Array): Mask {
   const all = hysteresis(residual, leastOf(outlierGrey), sureOf(outlierGrey));
   const alone = hysteresis(residual, leastOf(ALONE * outlierGrey), sureOf(ALONE * outlierGrey));

@@ -1,5 +1,5 @@
 /**
- * Corruption of single pixels, independent of their neighbours (impulse noise): that a pixel is connected to a gross one is no evidence
+ * Corruption of single pixels, independent of their neighbours (impulse noise): that a pixel is connected to an outlier is no evidence
  * there. But the residuals of the intact and of the corrupted pixels are two heaps, and the valley between them tells them apart.
  */
 import { type Image, type Mask, shapeOf } from '../../images/image.ts';

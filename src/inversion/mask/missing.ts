@@ -6,9 +6,7 @@ import { encodeModel } from '../../onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import type { Reuse } from '../compile/reuse.ts';
-import type { Generator } from '../generator/generator.ts';
-import { poolBatch } from '../start/starts.ts';
+import { type Generator, poolBatch } from '../generator/generator.ts';
 
 /**
  * Flat regions are natural for a generator more of whose pixels are flat (drawings, what was cut out), and at places that are flat in more
@@ -22,10 +20,15 @@ const FLAT_GREY = 1.5;
 /** Pictures that the generator is asked for, with a fixed seed. */
 const ASKED = 50;
 
+/** How often the generator's pictures are flat, by pixel: asked once, for all pictures. */
+export interface FlatnessCache {
+  flatness?: Promise<Float32Array>;
+}
+
 export interface MissingOptions {
   /** 1 where there is no picture, [n,1,H,W]: nothing is looked for there, and it is missing. */
   readonly outside?: Mask;
-  readonly reuse?: Reuse;
+  readonly reuse?: FlatnessCache;
 }
 
 /** What of images `x` [n,C,H,W] is filled with one value where that is not natural for the generator: 1, [n,1,H,W]. */
@@ -56,7 +59,11 @@ export async function missingPixels(
   return missing;
 }
 
-async function askedOnce(generator: Generator, runtime: Runtime, reuse: Reuse | undefined): Promise<Float32Array> {
+async function askedOnce(
+  generator: Generator,
+  runtime: Runtime,
+  reuse: FlatnessCache | undefined,
+): Promise<Float32Array> {
   const known = reuse?.flatness ?? flatShares(generator, runtime);
   if (reuse) reuse.flatness = known;
   try {

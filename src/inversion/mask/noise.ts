@@ -5,8 +5,8 @@
 import type { Mask } from '../../images/image.ts';
 import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 
-/** A residual of so many medians of the inliers is gross: five medians are 3.4 standard deviations of a normal law. */
-const GROSS = 5;
+/** A residual of so many medians of the inliers is an outlier: five medians are 3.4 standard deviations of a normal law. */
+const MEDIANS = 5;
 
 /** No inlier is further off: a quarter of the range. Where more than half looks corrupted, the fixed point takes in the corruption. */
 const MAX_GREY = 64;
@@ -24,7 +24,7 @@ const MIN_KEPT = 0.25;
  * pixel is no inlier: the fixed point of t = 5 median{ r : r < t }. It begins at the lower quartile, so that it holds where
  * up to about half of the pixels are corrupted. Pixels that are `missing` (1, [n,1,H,W]) do not count.
  */
-export function outlierThresholds(x: Tensor, y: Tensor, missing?: Mask): number[] {
+export function outlierThresholdsMeanAbsolute(x: Tensor, y: Tensor, missing?: Mask): number[] {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
@@ -40,7 +40,7 @@ export function outlierThresholds(x: Tensor, y: Tensor, missing?: Mask): number[
 }
 
 /** Root mean square of what the masks [n,1|C,H,W] keep of `x` - `y` [n,C,H,W], in grey levels; 0 where they keep nothing. */
-export function misfits(x: Tensor, y: Tensor, masks: Tensor): number[] {
+export function misfitsRms(x: Tensor, y: Tensor, masks: Tensor): number[] {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b, m] = [x, y, masks].map(float32Data);
@@ -64,12 +64,12 @@ export function isOutside(misfitGrey: number, maskedShare: number): boolean {
 function fixedPoint(sorted: Float32Array): number {
   if (sorted.length === 0) return 0;
   // The lower quartile of a half-normal law is about half its median.
-  let threshold = GROSS * 2 * sorted[Math.floor(sorted.length / 4)];
+  let threshold = MEDIANS * 2 * sorted[Math.floor(sorted.length / 4)];
   for (let round = 0; round < ROUNDS; round++) {
     let inliers = sorted.findIndex((r) => r >= threshold);
     if (inliers < 0) inliers = sorted.length;
     if (inliers === 0) return 0;
-    threshold = GROSS * sorted[Math.floor(inliers / 2)];
+    threshold = MEDIANS * sorted[Math.floor(inliers / 2)];
   }
   return threshold;
 }

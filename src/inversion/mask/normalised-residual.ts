@@ -1,5 +1,5 @@
 /**
- * How odd a residual is, by what a generator cannot make: of hair and edges it is wrong in brightness first, and by as much as a
+ * Residuals normalised by what a generator cannot make: of hair and edges it is wrong in brightness first, and by as much as a
  * displacement of a pixel would be. A stain is often wrong in colour alone, and its root mean square over the channels is then a small one.
  */
 import { neighbourRanges } from '../../arrays/filter.ts';

@@ -8,8 +8,8 @@ import { PAPER, PAPER_RATES, paperStart } from './presets.ts';
 
 /** What `anogan` is given. */
 export interface AnoganOptions {
-  /** 'original': residual and feature loss; 'rgi': as run in RGI's comparison (squared residual, critic's scalar). */
-  readonly recipe: 'original' | 'rgi';
+  /** 'original': residual and feature loss; 'rgi': as run in RGI's comparison (squared residual, critic's scalar). Default 'original'. */
+  readonly recipe?: 'original' | 'rgi';
   /** Layers of the discriminator that give the features; none = no discriminator. */
   readonly layers: readonly string[];
   /** Is a discriminator given? The recipe 'rgi' then adds its score as a prior; default false. */
@@ -28,7 +28,7 @@ const FEATURE_SHARE = 0.1;
  * discovery", IPMI 2017): searches z by a residual and a discrimination loss; nothing is masked.
  */
 export function anogan(options: AnoganOptions): Method {
-  const original = options.recipe === 'original';
+  const original = (options.recipe ?? 'original') === 'original';
   const paper = PAPER['paper-detect'];
   const features = options.layers.length > 0;
   const residual: LossTerm = { kind: 'l1', weight: features ? 1 - FEATURE_SHARE : 1 };

@@ -102,7 +102,7 @@ export function continuation(options: ContinuationOptions): Stage[] {
     ...alone('refine', steps, formulation({ ...exact, coherence }, hidden)),
     lambdaOfThreshold: options.adaptive ? lambda : undefined,
   });
-  // Where the user chose the threshold, M itself is what is told: it is not fixed.
+  // Where the user chose the threshold, M itself is the result: it is not frozen.
   if (!options.adaptive && !options.masked) return [...search, refined(refining + settling)];
   // Corrupted values that are nearly right keep a pull on z in squared error while M is soft: not once it is fixed.
   return [...search, refined(refining), { ...alone('settle', settling, given), freezesMask: true }];

@@ -9,10 +9,10 @@ import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 /** What `dgp` is given. */
 export interface DgpOptions {
-  /** 'original': the authors' inpainting settings; 'rgi': RGI's "Pan": the R-RGI loop, L1, true mask. */
-  readonly recipe: 'original' | 'rgi';
-  /** Whose steps and rates the recipe 'rgi' takes; 'original' has its own. */
-  readonly preset: PaperPreset;
+  /** 'original': the authors' inpainting settings; 'rgi': RGI's "Pan": the R-RGI loop, L1, true mask. Default 'original'. */
+  readonly recipe?: 'original' | 'rgi';
+  /** The paper's settings for the recipe 'rgi'; default 'paper'. */
+  readonly preset?: PaperPreset;
   /** Weights of G by depth, shallow first. */
   readonly weightGroups: readonly (readonly string[])[];
   /** Layers of the discriminator that give the features; none = squared error alone. */
@@ -44,7 +44,7 @@ const STAGE_STEPS = 200;
  * searches z and the generator's weights with the true mask. One picture at a time.
  */
 export function dgp(options: DgpOptions): Method {
-  return options.recipe === 'original' ? original(options) : simplified(options);
+  return (options.recipe ?? 'original') === 'original' ? original(options) : simplified(options);
 }
 
 function original(options: DgpOptions): Method {
@@ -86,7 +86,7 @@ function original(options: DgpOptions): Method {
 }
 
 function simplified(options: DgpOptions): Method {
-  const paper = PAPER[options.preset];
+  const paper = PAPER[options.preset ?? 'paper'];
   const steps = options.steps ?? paper.steps;
   const from = options.weightsFrom ?? Math.round((steps * paper.weightsFrom) / paper.steps);
   const formulation: Formulation = {

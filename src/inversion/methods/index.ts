@@ -4,7 +4,7 @@ import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
 import { layerGroups } from '../generator/weight-groups.ts';
 import type { LossTerm, MaskForm, PixelTerm, Prior, Reduction } from '../spec/formulation.ts';
-import { type Method, type MethodName, usesScore } from '../spec/method.ts';
+import { type MaskUse, type Method, type MethodName, usesScore } from '../spec/method.ts';
 import { anogan } from './anogan.ts';
 import { dgp } from './dgp.ts';
 import { invert } from './invert.ts';
@@ -101,21 +101,78 @@ const RGI = [
   ...FEATURES,
 ] as const;
 
-/** Which optional settings a method understands. */
-const UNDERSTOOD: Readonly<Record<MethodName, readonly (keyof MethodOptions)[]>> = {
-  rgi: RGI,
-  rrgi: [...RGI, 'weightRate', 'weights'],
-  yeh: ['preset', 'recipe', 'importance'],
-  dgp: ['preset', 'recipe', 'weights', 'featureLayers'],
-  anogan: ['recipe', 'featureLayers'],
-  invert: ['loss', 'huberGrey', ...FEATURES],
+/** What the tool knows of a method. */
+interface MethodEntry {
+  /** The optional settings that it understands. */
+  readonly options: readonly (keyof MethodOptions)[];
+  readonly mask: MaskUse;
+  build(options: MethodOptions, context: MethodContext): Method;
+}
+
+/** Every name of `METHOD_NAMES` has its entry, or this does not compile. */
+const METHODS: { readonly [Name in MethodName]: MethodEntry } = {
+  rgi: {
+    options: RGI,
+    mask: 'optional',
+    build: (options, context) => rgi(rgiOptions(options, context, 'fast')),
+  },
+  rrgi: {
+    options: [...RGI, 'weightRate', 'weights'],
+    mask: 'optional',
+    build: (options, context) =>
+      rrgi({
+        ...rgiOptions(options, context, 'best'),
+        weights: weightsOf(options, context).flat(),
+        weightRate: options.weightRate,
+      }),
+  },
+  yeh: {
+    options: ['preset', 'recipe', 'importance'],
+    mask: 'optional',
+    build: (options, context) => {
+      const { recipe = 'original', importance, steps, seed } = options;
+      // The authors' prior is a logistic loss.
+      const critic = recipe === 'original' ? context.critic : hasWassersteinCritic(context);
+      return yeh({ recipe, preset: paperPresetOf(options), masked: context.masked, importance, critic, steps, seed });
+    },
+  },
+  dgp: {
+    options: ['preset', 'recipe', 'weights', 'featureLayers'],
+    mask: 'needed',
+    build: (options, context) => {
+      const { recipe = 'original', steps, seed } = options;
+      const weightGroups = weightsOf(options, context);
+      const critic = hasWassersteinCritic(context);
+      return dgp({ recipe, preset: paperPresetOf(options), weightGroups, layers: context.layers, critic, steps, seed });
+    },
+  },
+  anogan: {
+    options: ['recipe', 'featureLayers'],
+    mask: 'unused',
+    build: ({ recipe = 'original', steps, seed }, context) =>
+      anogan({ recipe, layers: context.layers, critic: hasWassersteinCritic(context), steps, seed }),
+  },
+  invert: {
+    options: ['loss', 'huberGrey', ...FEATURES],
+    mask: 'optional',
+    build: (options, context) => {
+      const { steps, seed } = options;
+      const extraLoss = featuresOf(options, context);
+      return invert({ loss: lossOf(options), extraLoss, masked: context.masked, steps, seed });
+    },
+  },
 };
+
+/** What a method does with the true mask. */
+export function maskUseOf(method: MethodName): MaskUse {
+  return METHODS[method].mask;
+}
 
 const ALWAYS: readonly (keyof MethodOptions)[] = ['method', 'steps', 'seed'];
 
 /** The options that a method takes. */
 export function understoodOptions(method: MethodName): readonly (keyof MethodOptions)[] {
-  return [...ALWAYS, ...UNDERSTOOD[method]];
+  return [...ALWAYS, ...METHODS[method].options];
 }
 
 /** Throws `usage` for an option the method has no use for, or a combination that cannot be. */
@@ -138,45 +195,7 @@ export function buildMethod(options: MethodOptions, context: MethodContext): Met
       received: options.lambda,
     });
   }
-  const recipe = options.recipe ?? 'original';
-  const { masked, layers } = context;
-  const critic = hasWassersteinCritic(context);
-  const { steps, seed } = options;
-  switch (method) {
-    case 'rgi':
-      return rgi(rgiOptions(options, context, 'fast'));
-    case 'rrgi':
-      return rrgi({
-        ...rgiOptions(options, context, 'best'),
-        weights: weightsOf(options, context).flat(),
-        weightRate: options.weightRate,
-      });
-    case 'yeh':
-      return yeh({
-        recipe,
-        preset: paperPresetOf(options),
-        masked,
-        importance: options.importance,
-        // The authors' prior is a logistic loss.
-        critic: recipe === 'original' ? context.critic : critic,
-        steps,
-        seed,
-      });
-    case 'dgp':
-      return dgp({
-        recipe,
-        preset: paperPresetOf(options),
-        weightGroups: weightsOf(options, context),
-        layers,
-        critic,
-        steps,
-        seed,
-      });
-    case 'anogan':
-      return anogan({ recipe, layers, critic, steps, seed });
-    case 'invert':
-      return invert({ loss: lossOf(options), extraLoss: featuresOf(options, context), masked, steps, seed });
-  }
+  return METHODS[method].build(options, context);
 }
 
 function hasWassersteinCritic({ critic, logistic }: MethodContext): boolean {

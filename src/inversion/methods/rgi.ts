@@ -27,7 +27,7 @@ export interface RgiOptions {
    * 'fast': our default. 'paper', 'paper-l1', 'paper-detect': the authors' released settings for CelebA, cars,
    * anomalies.
    */
-  readonly preset: 'fast' | PaperPreset;
+  readonly preset?: 'fast' | PaperPreset;
   /** Channels of the image: converts thresholds. */
   readonly channels: number;
   /** The weight of ||M||_1; `thresholdGrey` says the same as a residual in grey levels, per channel. */
@@ -83,7 +83,7 @@ export const LATENT_PRIOR: Prior = { kind: 'latent', weight: 1 };
  * detection", ICLR 2023): searches z and the mask M of what is corrupted together.
  */
 export function rgi(options: RgiOptions): Method {
-  const { preset } = options;
+  const { preset = 'fast' } = options;
   return isOwnPreset(preset) ? ours(options) : paper(options, preset);
 }
 

@@ -15,7 +15,7 @@ import { type RgiOptions, rgi } from './rgi.ts';
 /** What `rrgi` is given. */
 export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
   /** 'best': our default. 'paper', 'paper-l1', 'paper-detect': the authors' released settings. */
-  readonly preset: 'best' | PaperPreset;
+  readonly preset?: 'best' | PaperPreset;
   /** Names of the weights of G to tune. */
   readonly weights: readonly string[];
   /** Rate of the weights' Adam; default 1e-4 ('best') or the recipe's. */
@@ -34,7 +34,7 @@ export const FAST_WEIGHTS = { steps: 50, rate: 1e-4, latentRate: 0.01 } as const
  * Throws `RgiError('usage')` for several starts with a paper's preset.
  */
 export function rrgi(options: RrgiOptions): Method {
-  const { preset } = options;
+  const { preset = 'best' } = options;
   if (!isOwnPreset(preset) && (options.starts ?? 1) > 1) {
     throw optionError(
       `The preset '${preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'best'.`,

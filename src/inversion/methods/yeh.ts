@@ -11,10 +11,10 @@ import { PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 /** What `yeh` is given. */
 export interface YehOptions {
-  /** 'original': the authors' released settings; 'rgi': as simplified in RGI's comparison. */
-  readonly recipe: 'original' | 'rgi';
-  /** Whose steps and rates the recipe 'rgi' takes. */
-  readonly preset: PaperPreset;
+  /** 'original': the authors' released settings; 'rgi': as simplified in RGI's comparison. Default 'original'. */
+  readonly recipe?: 'original' | 'rgi';
+  /** The paper's settings for the recipe 'rgi'; default 'paper'. */
+  readonly preset?: PaperPreset;
   /** With the true mask? */
   readonly masked: boolean;
   /**
@@ -37,9 +37,9 @@ const WINDOW = 7;
  * (`importance` weights them by their distance from the hole) and a discriminator's judgement.
  */
 export function yeh(options: YehOptions): Method {
-  const original = options.recipe === 'original';
+  const original = (options.recipe ?? 'original') === 'original';
   const importance = options.importance ?? (original ? 'released' : 'none');
-  const paper = PAPER[options.preset];
+  const paper = PAPER[options.preset ?? 'paper'];
   const formulation: Formulation = {
     loss: [{ kind: 'l1', weight: 1 }],
     reduction: 'sum',

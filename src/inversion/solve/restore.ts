@@ -24,7 +24,7 @@ import type { Generator } from '../generator/generator.ts';
 import { weightChanges } from '../generator/weight-changes.ts';
 import { type FoundMask, foundIn, squaredMask } from '../mask/found-mask.ts';
 import { checkMask } from '../mask/given.ts';
-import { misfits } from '../mask/noise.ts';
+import { misfitsRms } from '../mask/noise.ts';
 import { isAdaptive, type Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
 import type { StepReport } from './run.ts';
@@ -55,8 +55,8 @@ export interface RestoreJob {
   readonly reuse?: Reuse;
   /** Pictures inverted side by side; methods that tune weights from the beginning take one at a time. */
   readonly batch?: number;
-  /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. */
-  readonly thresholdGrey: number;
+  /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. Default 32. */
+  readonly thresholdGrey?: number;
   /** How the composite joins G(z) and the picture: gradients matched ('poisson'), a soft rim, or none. */
   readonly blend?: 'poisson' | 'feather' | 'none';
   /** The composite fills the mask grown by so many pixels, since rims are half corrupted. */
@@ -102,6 +102,9 @@ export interface RestoreHooks {
   /** Aborting ends the run after the current step; pictures that are not finished are not yielded. */
   readonly signal?: AbortSignal;
 }
+
+/** Where a method without a mask finds pixels by default. */
+const FOUND_GREY = 32;
 
 /** Searches that share one graph by default: enough to be worth opening it, and of so many pixels together at most, for memory. */
 const SEARCHES = 32;
@@ -189,7 +192,7 @@ export async function* restoreImages(
         mask,
         softMask,
         residual,
-        misfit: misfits(x, made, unionOf(mask, outside))[0],
+        misfit: misfitsRms(x, made, unionOf(mask, outside))[0],
         latents: inversion.latents,
         weightChanges: weightChanges(job.generator, inversion.weights),
         code: inversion.codes[0],
@@ -210,7 +213,7 @@ function withoutMargins({ mask, softMask }: FoundMask, outside: Mask | undefined
 /** The mask a picture's inversion found, or its residuals say; without one, that of the residual beyond the job's threshold. */
 function masksOf(job: RestoreJob, x: Image, y: Image, residual: Image, { mask: found, missing }: Inversion): FoundMask {
   if (!found) {
-    const limit = job.thresholdGrey / 127.5;
+    const limit = (job.thresholdGrey ?? FOUND_GREY) / 127.5;
     const softMask = float32(
       residual.data.map((r) => squaredMask(r, limit)),
       residual.dims,

@@ -6,7 +6,7 @@ import type { Tensors } from '../../runtime/runtime.ts';
 import { renderFeeds, stepFeeds } from '../compile/feeds.ts';
 import { STEP } from '../compile/step-names.ts';
 import { foundMasks } from '../mask/found-mask.ts';
-import { outlierThresholds } from '../mask/noise.ts';
+import { outlierThresholdsMeanAbsolute } from '../mask/noise.ts';
 import type { Stage } from '../spec/method.ts';
 import { curvatureOf } from './lbfgs-loop.ts';
 import { enter, perSearch, type Rendered, type Run, type RunContext, type StepReport } from './run.ts';
@@ -108,6 +108,7 @@ async function goingOn(
   const best = rows(image, chosen);
   if (freezesMask && !method.needsMask)
     run.visibility = visibilityOf(foundMasks(method, run.images, best, rows(mask!, chosen), run.missing));
-  if (lambdaOfThreshold) run.minLambda = outlierThresholds(run.images, best, run.missing).map(lambdaOfThreshold);
+  if (lambdaOfThreshold)
+    run.minLambda = outlierThresholdsMeanAbsolute(run.images, best, run.missing).map(lambdaOfThreshold);
   return { tensors, searches: takesAll ? [...run.codes.keys()] : bestSearches(loss, n, next.starts) };
 }

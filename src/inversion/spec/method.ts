@@ -8,11 +8,14 @@ import type { Controls, Formulation } from './formulation.ts';
 import type { ResultCode } from './result.ts';
 import type { StartRule } from './start-rule.ts';
 
-/** The methods by name. */
-export type MethodName = 'invert' | 'yeh' | 'dgp' | 'anogan' | 'rgi' | 'rrgi';
-
 /** All methods, ours first. */
-export const METHOD_NAMES: readonly MethodName[] = ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan', 'invert'];
+export const METHOD_NAMES = ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan', 'invert'] as const;
+
+/** The methods by name. */
+export type MethodName = (typeof METHOD_NAMES)[number];
+
+/** Does a method exist with the true mask only, with and without it, or has it no use for one? */
+export type MaskUse = 'needed' | 'optional' | 'unused';
 
 /** What one image's search looks like so far. */
 export interface Progress {

@@ -5,7 +5,7 @@ export type StartDistance =
   /** sum of squared residuals over the whole image (the reference) */
   | { readonly kind: 'l2' }
   | { readonly kind: 'l1' }
-  /** robust: sum over pixels of min(sum over channels of |r|, limit), so that gross corruption counts little */
+  /** robust: sum over pixels of min(sum over channels of |r|, limit), so that outliers count little */
   | { readonly kind: 'truncated'; readonly limit: number }
   /** the method's own loss, features included (DGP) */
   | { readonly kind: 'loss' };

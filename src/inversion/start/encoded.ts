@@ -9,7 +9,7 @@ import type { Graph } from '../../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
-import { outlierThresholds } from '../mask/noise.ts';
+import { outlierThresholdsMeanAbsolute } from '../mask/noise.ts';
 
 /** Enough for the fit to settle; each costs one pass of both networks. */
 const ROUNDS = 10;
@@ -88,7 +88,7 @@ function trusted(x: Tensor, y: Tensor, missing?: Mask): Float32Array {
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
   const visibility = new Float32Array(n * plane);
-  outlierThresholds(x, y, missing).forEach((grey, i) => {
+  outlierThresholdsMeanAbsolute(x, y, missing).forEach((grey, i) => {
     const limit = (Math.max(MIN_GREY, grey) / 127.5) * channels;
     for (let p = 0; p < plane; p++) {
       let sum = 0;

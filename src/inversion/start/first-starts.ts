@@ -8,10 +8,10 @@ import { renderFeeds } from '../compile/feeds.ts';
 import type { Reuse } from '../compile/reuse.ts';
 import type { CompiledStep } from '../compile/step.ts';
 import { STEP } from '../compile/step-names.ts';
-import type { Generator } from '../generator/generator.ts';
+import { type Generator, poolBatch } from '../generator/generator.ts';
 import type { Method } from '../spec/method.ts';
 import { withEncodedStart } from './encoded.ts';
-import { chooseStarts, type LatentCost, poolBatch } from './starts.ts';
+import { chooseStarts, type LatentCost } from './starts.ts';
 
 interface FirstStartsOptions {
   /** [n,C,H,W], what is kept of them and what is missing (see `knownBeforehand`). */

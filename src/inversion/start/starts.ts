@@ -4,12 +4,10 @@ import { encodeModel } from '../../onnx/encode.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime, Session } from '../../runtime/runtime.ts';
-import { pooled, type Reuse } from '../compile/reuse.ts';
-import type { Generator } from '../generator/generator.ts';
+import type { Reuse } from '../compile/reuse.ts';
+import { type Generator, poolBatch } from '../generator/generator.ts';
 import type { StartDistance, StartRule } from '../spec/start-rule.ts';
-
-/** Images evaluated at a time when the pool is looked through. */
-const POOL_BATCH = 25;
+import { everyKth, type KeptPixels, keptPixels, pooled } from './pool.ts';
 
 /** Costs of `batch` latents for image `i`. */
 export type LatentCost = (i: number, latents: ReadonlyMap<string, Tensor>) => Promise<Float32Array>;
@@ -41,10 +39,13 @@ export async function chooseStarts(
   const size = Math.ceil(Math.max(rule.pool, count) / batch) * batch;
   const drawn = scaledBy(await generator.draw(size, randomFrom(rule.seed)), rule.scale ?? 1);
   const best: { distance: number; index: number }[][] = Array.from({ length: n }, () => []);
-  const targets = cost ? [] : targetsOf(images, rule.distance, visibility);
+  const { channels, height, width } = generator;
+  const { targets, pixels, isPooled } = cost
+    ? { targets: [], pixels: undefined, isPooled: false }
+    : comparison(images, rule.distance, visibility, pool && keptPixels(size, channels, height * width));
   const session = await runtime.session(encodeModel(generator.graph));
   const made = (from: number, latents: ReadonlyMap<string, Tensor>) =>
-    pooled(pool, from, size, batch, () => imagesOf(generator, session, latents));
+    pooled(isPooled ? pool : undefined, from, () => imagesOf(generator, session, latents, pixels));
   try {
     for (let from = 0; from < size && !(signal?.aborted && from >= count); from += batch) {
       const chunk = new Map([...drawn].map(([name, latent]) => [name, rows(latent, range(from, batch))]));
@@ -66,17 +67,18 @@ export async function chooseStarts(
   return new Map([...drawn].map(([name, latent]) => [name, rows(latent, chosen)]));
 }
 
-/** How many latents of a pool are looked at together. */
-export function poolBatch(generator: Generator): number {
-  return generator.batch === 'any' ? POOL_BATCH : generator.batch;
-}
-
 async function imagesOf(
   generator: Generator,
   session: Session,
   latents: ReadonlyMap<string, Tensor>,
+  pixels?: Int32Array,
 ): Promise<Float32Array> {
-  return float32Data((await session.run(latents, [generator.output])).get(generator.output)!);
+  const made = float32Data((await session.run(latents, [generator.output])).get(generator.output)!);
+  if (!pixels) return made;
+  const plane = generator.height * generator.width;
+  const kept = new Float32Array((made.length / plane) * pixels.length);
+  for (let from = 0, to = 0; from < made.length; from += plane) for (const p of pixels) kept[to++] = made[from + p];
+  return kept;
 }
 
 async function costsOf(cost: LatentCost, latents: ReadonlyMap<string, Tensor>, n: number): Promise<number[]> {
@@ -87,6 +89,7 @@ async function costsOf(cost: LatentCost, latents: ReadonlyMap<string, Tensor>, n
 
 /** What of an image made ones are compared with. */
 interface Target {
+  /** Places in a channel of what is made. */
   readonly pixels: Int32Array;
   /** The channels of each pixel, side by side. */
   readonly values: Float32Array;
@@ -94,38 +97,38 @@ interface Target {
   readonly weights?: Float32Array;
 }
 
-function targetsOf(images: Tensor, distance: StartDistance, visibility?: Tensor): Target[] {
+/** The targets of `images`, and what they need of the images made: some pixels or all, kept in the pool or not. */
+function comparison(
+  images: Tensor,
+  distance: StartDistance,
+  visibility: Tensor | undefined,
+  kept: KeptPixels | undefined,
+): { readonly targets: Target[]; readonly pixels?: Int32Array; readonly isPooled: boolean } {
   const [n, channels, height, width] = images.dims;
   const plane = height * width;
-  const kept = visibility && float32Data(visibility);
   const every = Int32Array.from({ length: plane }, (_, p) => p);
-  const seen = lookedAt(every, distance);
-  return Array.from({ length: n }, (_, i) => {
-    const own = kept?.subarray(i * plane, (i + 1) * plane);
-    // Of images that are known wholly the same pixels are looked at, so that what is made is gathered once for all.
-    const trust = own?.every((k) => k === 1) ? undefined : own;
-    const pixels = trust
-      ? lookedAt(
-          every.filter((p) => trust[p] > 0),
-          distance,
-        )
-      : seen;
+  const shown = visibility && float32Data(visibility);
+  // Of images that are known wholly the same pixels are looked at, so that what is made is gathered once for all.
+  const trusts = Array.from({ length: n }, (_, i) => {
+    const own = shown?.subarray(i * plane, (i + 1) * plane);
+    return own?.every((k) => k === 1) ? undefined : own;
+  });
+  const known = trusts.map((trust) => (trust ? every.filter((p) => trust[p] > 0) : every));
+  const isRobust = distance.kind === 'truncated';
+  const amongKept = isRobust && kept?.pixels ? known.map((own) => kept.compared(own)) : [];
+  const pixels = amongKept.length > 0 && amongKept.every((own) => own !== undefined) ? kept?.pixels : undefined;
+  const places = new Map(pixels && Array.from(pixels, (p, place) => [p, place] as const));
+  const seen = isRobust ? everyKth(every) : every;
+  const placed = pixels && Int32Array.from(pixels.keys());
+  const targets = trusts.map((trust, i): Target => {
+    const own = pixels ? amongKept[i]! : !trust ? seen : isRobust ? everyKth(known[i]) : known[i];
     return {
-      pixels,
-      values: valuesAt(float32Data(images), i, pixels, channels, plane),
-      ...(trust ? { weights: Float32Array.from(pixels, (p) => trust[p]) } : {}),
+      pixels: !pixels ? own : own === pixels ? placed! : own.map((p) => places.get(p)!),
+      values: valuesAt(float32Data(images), i, own, channels, plane),
+      ...(trust ? { weights: Float32Array.from(own, (p) => trust[p]) } : {}),
     };
   });
-}
-
-/** The robust distance, which has only to tell good starts from bad ones, looks at so many pixels at most. */
-const LOOKED_AT = 1024;
-
-/** `pixels`, or every so-manieth of them: an odd number, so that it does not keep in step with the rows. */
-function lookedAt(pixels: Int32Array, { kind }: StartDistance): Int32Array {
-  if (kind !== 'truncated' || pixels.length <= LOOKED_AT) return pixels;
-  const stride = Math.ceil(pixels.length / LOOKED_AT) | 1;
-  return pixels.filter((_, i) => i % stride === 0);
+  return { targets, pixels, isPooled: kept !== undefined && (kept.pixels === undefined || pixels !== undefined) };
 }
 
 /** Distance of each target to each of `batch` made images [batch,C,H,W]: [n * batch]. */
