@@ -34,7 +34,7 @@ ${noteLists([...results.notes, ...input.notes], results.failed)}</section>
 ${sections}
 ${settings(input)}
 </main>
-<footer><p>Made by rgi ${results.versions.rgi ?? ''} from results.json and records.jsonl, which hold every number of this page.</p></footer>`;
+<footer><p>Made by rgi ${results.versions.rgi ?? ''} from results.json and the trials beside it, which hold every number of this page.</p></footer>`;
   return pageOf(title, body);
 }
 
