@@ -30,7 +30,7 @@ export function reportPage(input: ReportInput): Promise<string> {
     kind: 'evaluation',
     head: pageHead(title, unfinished, headTiles(input), facts(input)),
     sections: [overview(input), ...cases.map((rows, i) => caseSection(rows, i, input)), settings(input)],
-    footer: html`<p>Made by rgi ${results.versions.rgi ?? ''} from results.json and records.jsonl, which hold every number of this page.</p>`,
+    footer: html`<p>Made by rgi ${results.versions.rgi ?? ''} from results.json and the trials beside it, which hold every number of this page.</p>`,
   });
 }
 

@@ -3,7 +3,7 @@ import { trainingSource } from '../../detect/node/good-pictures.ts';
 import { parseDetectors } from '../../evaluate/detect/methods.ts';
 import { type DetectJob, evaluateDetect } from '../../evaluate/node/detect.ts';
 import { findDetectionSet } from '../../evaluate/node/detection-layouts.ts';
-import { openEvaluation } from '../../evaluate/node/folder.ts';
+import { type EvaluationFolder, openEvaluation } from '../../evaluate/node/folder.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { ExitCode } from '../failures.ts';
 import type { Io } from '../io.ts';
@@ -20,9 +20,10 @@ export async function evaluateDetectCommand(data: string, given: DetectFlags, io
   checkNeeds(named, flags.generator);
   const set = await findDetectionSet(data, flags.dataLayout);
   await checkFolder(flags.out);
-  const folder = await openEvaluation(flags.out, 'detect', flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
+  let folder: EvaluationFolder | undefined;
   try {
+    folder = await openEvaluation(flags.out, 'detect', flags);
     const model = await openDetectModel(runtime, named, flags);
     const candidates = [];
     for (const one of named) candidates.push(await candidateOf(one, runtime, model, flags));
@@ -73,7 +74,7 @@ export async function evaluateDetectCommand(data: string, given: DetectFlags, io
     });
     return await report.end(outcome.results, outcome.records, outcome.complete);
   } finally {
+    await folder?.close();
     await runtime.dispose();
-    await folder.close();
   }
 }

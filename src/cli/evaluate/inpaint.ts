@@ -2,7 +2,7 @@
 import { messageOf, RgiError } from '../../errors.ts';
 import { aggregate } from '../../evaluate/aggregate.ts';
 import { parseCases } from '../../evaluate/cases.ts';
-import { openEvaluation } from '../../evaluate/node/folder.ts';
+import { type EvaluationFolder, openEvaluation } from '../../evaluate/node/folder.ts';
 import { evaluateInpaint, type InpaintJob, type LoadedPicture } from '../../evaluate/node/inpaint.ts';
 import { findPictures, type PictureSet } from '../../evaluate/node/layouts.ts';
 import { parseRecipes } from '../../evaluate/recipes.ts';
@@ -30,9 +30,10 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
   // Where --out lies in the data, what an earlier run wrote there is no picture of the set.
   const set = { ...found, files: found.files.filter((file) => !liesIn(file.path, flags.out)) };
   await checkFolder(flags.out);
-  const folder = await openEvaluation(flags.out, 'inpaint', flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
+  let folder: EvaluationFolder | undefined;
   try {
+    folder = await openEvaluation(flags.out, 'inpaint', flags);
     const { opened, encoder } = await openWithEncoder(runtime, flags);
     const networks = await openCritics(runtime, opened, flags);
     const contestants = recipes.map((recipe) => resolve(recipe, opened, networks));
@@ -91,8 +92,8 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
     });
     return await report.end(aggregate(outcome.records, flags.seed), outcome.records, outcome.complete);
   } finally {
+    await folder?.close();
     await runtime.dispose();
-    await folder.close();
   }
 }
 

@@ -1,6 +1,5 @@
 /** Detection on picture files into a folder: a job whose items are pictures, and the lists that are derived from its journal. */
 import { writeNpy } from '../../arrays/npy.ts';
-import { RgiError } from '../../errors.ts';
 import { colourMap, overlay } from '../../images/colour.ts';
 import { coverage, type Image, maskToImage, shapeOf } from '../../images/image.ts';
 import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
@@ -10,7 +9,7 @@ import { jsonText } from '../../jobs/document.ts';
 import type { Job, JobEvent, Outcome, OutputSet, Planned } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { type PictureItem, pictureItems, withoutOwnOutputs } from '../../jobs/node/pictures.ts';
-import { hashOfData, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
+import { hashOfData, lastOnly, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
@@ -87,15 +86,9 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
     overwrite,
   });
   try {
-    const inputs = withoutOwnOutputs(sources, out, await folder.ownFiles(), PICTURE_KINDS);
-    if (inputs.length === 0)
-      throw new RgiError('input', `All ${sources.length} pictures named are outputs of an earlier run into ${out}.`, {
-        file: out,
-      });
-    if (inputs.length < sources.length) {
-      const message = `${sources.length - inputs.length} pictures in ${out} are outputs of this run, and are left out.`;
-      onEvent?.({ kind: 'warning', message });
-    }
+    const inputs = await withoutOwnOutputs(sources, folder, PICTURE_KINDS, (message) =>
+      onEvent?.({ kind: 'warning', message }),
+    );
     const { generator, encoder, policy, batch } = options;
     const examiner = await openExaminer({ generator, encoder, policy, batch }, runtime);
     try {
@@ -186,7 +179,8 @@ function detectJob(
   examiner: Examiner,
   folder: RunFolder<DetectRecord>,
 ): Job<Item, Member, Examined, DetectRecord> {
-  const read = new Map<string, ReturnType<typeof readForExamination>>();
+  // The pictures of one array follow each other: it is read once.
+  const read = lastOnly((file: string) => readForExamination(file, generator, policy));
   const factsOf = ({ name, item: { source, sha256 } }: Planned<Item>) => ({
     name,
     path: source.path,
@@ -202,13 +196,7 @@ function detectJob(
     even: false,
     together: true,
     alone: sources.length === 1,
-    async load({ name, item: { source, index } }) {
-      // The pictures of one array follow each other: it is read once.
-      if (!read.has(source.path)) read.clear();
-      const reading = read.get(source.path) ?? readForExamination(source.path, generator, policy);
-      read.set(source.path, reading);
-      return { name, picture: (await reading)[index] };
-    },
+    load: async ({ name, item: { source, index } }) => ({ name, picture: (await read(source.path))[index] }),
     async *run(batch, report) {
       const [{ name }] = batch;
       const what = batch.length === 1 ? name : `${name} and ${batch.length - 1} more`;

@@ -7,6 +7,7 @@ import { readBytes } from '../../images/node/decode.ts';
 import type { InputFile } from '../../images/node/inputs.ts';
 import type { Planned } from '../job.ts';
 import { type NameBook, sourceOf } from '../names.ts';
+import type { RunFolder } from './folder.ts';
 import { sha256Of } from './program.ts';
 
 export interface PictureItem<S extends InputFile> {
@@ -92,9 +93,26 @@ async function firstByte(file: string): Promise<number | undefined> {
 
 /**
  * Sources without the run's own outputs, where `--out` is or lies in the folder of the inputs: those that the journal lists, and
- * NAME.KIND in that folder where NAME is another input (written by a run that was killed before it could list them).
+ * NAME.KIND in that folder where NAME is another input (written by a run that was killed before it could list them). `tell` is told how
+ * many there are. Throws `input` where nothing else is named.
  */
-export function withoutOwnOutputs<S extends InputFile>(
+export async function withoutOwnOutputs<S extends InputFile>(
+  sources: readonly S[],
+  { folder, ownFiles }: Pick<RunFolder<unknown>, 'folder' | 'ownFiles'>,
+  kinds: readonly string[],
+  tell: (message: string) => void,
+): Promise<S[]> {
+  const inputs = inputsAmong(sources, folder, await ownFiles(), kinds);
+  const own = sources.length - inputs.length;
+  if (inputs.length === 0)
+    throw new RgiError('input', `All ${own} pictures named are outputs of an earlier run into ${folder}.`, {
+      file: folder,
+    });
+  if (own > 0) tell(`${own} pictures in ${folder} are outputs of this run, and are left out.`);
+  return inputs;
+}
+
+function inputsAmong<S extends InputFile>(
   sources: readonly S[],
   folder: string,
   listed: ReadonlySet<string>,

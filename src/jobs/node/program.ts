@@ -31,11 +31,11 @@ export function hashOfData(value: unknown): string {
   return sha256OfContent(text).slice(0, 20);
 }
 
-/** Results of one file after another, each computed once as long as the same file is asked for again and again. */
-export function lastOnly<T>(make: (file: string) => Promise<T>): (file: string) => Promise<T> {
-  let last: { readonly file: string; readonly made: Promise<T> } | undefined;
-  return (file) => {
-    if (last?.file !== file) last = { file, made: make(file) };
+/** `make`, which is not asked again as long as it is asked for the same: of sources that come one after another. */
+export function lastOnly<S, T>(make: (of: S) => Promise<T>): (of: S) => Promise<T> {
+  let last: { readonly of: S; readonly made: Promise<T> } | undefined;
+  return (of) => {
+    if (!last || last.of !== of) last = { of, made: make(of) };
     return last.made;
   };
 }

@@ -118,12 +118,9 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
     overwrite,
   });
   try {
-    const inputs = withoutOwnOutputs(sources, out, await folder.ownFiles(), PICTURE_KINDS);
-    checkInputs(inputs, sources, out);
-    if (inputs.length < sources.length) {
-      const message = `${sources.length - inputs.length} pictures in ${out} are outputs of this run, and are left out.`;
-      options.onEvent?.({ kind: 'warning', message });
-    }
+    const inputs = await withoutOwnOutputs(sources, folder, PICTURE_KINDS, (message) =>
+      options.onEvent?.({ kind: 'warning', message }),
+    );
     const job = restoreJob(settings, inputs, key, folder, runtime);
     const outcome = await runJob(job, folder, {
       resume,
@@ -135,13 +132,6 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
   } finally {
     await folder.close();
   }
-}
-
-function checkInputs(inputs: readonly Source[], sources: readonly Source[], out: string): void {
-  if (inputs.length > 0) return;
-  throw new RgiError('input', `All ${sources.length} pictures named are outputs of an earlier run into ${out}.`, {
-    file: out,
-  });
 }
 
 /** Options with their defaults, and how they are described. */
@@ -218,7 +208,8 @@ function restoreJob(
 ): Job<Item, Member, Restoration, ImageRecord> {
   const { restore, options, npy } = settings;
   const maskHash = lastOnly(sha256Of);
-  const read = new Map<string, ReturnType<typeof readSource>>();
+  // The pictures of one array follow each other: it is read once.
+  const read = lastOnly((source: Source) => readSource(source, restore.generator, settings));
   const doubted = new Set<string>();
   const shared = reuse();
   const choice = { npy, generator: options.tunedModel };
@@ -234,16 +225,13 @@ function restoreJob(
     together: !tunesWeights(restore.method),
     alone: sources.length === 1,
     async load({ name, item: { source, index } }) {
-      // The pictures of one array follow each other: it is read once.
-      if (!read.has(source.path)) read.clear();
-      const reading = read.get(source.path) ?? readSource(source, restore.generator, settings);
-      read.set(source.path, reading);
+      const stored = await read(source);
       // A mask for all pictures is doubted once.
-      for (const message of (await reading).doubts) {
+      for (const message of stored.doubts) {
         if (!doubted.has(message)) options.onEvent?.({ kind: 'warning', message });
         doubted.add(message);
       }
-      return { name, ...loadedAt(await reading, index) };
+      return { name, ...loadedAt(stored, index) };
     },
     run: (batch, report) => restoreBatch({ ...restore, reuse: shared }, batch, runtime, report),
     async write(outputs, planned, loaded, result) {
