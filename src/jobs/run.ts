@@ -98,23 +98,18 @@ async function runBatch<Item, Loaded, Result, R>(
     state.emit({ kind: 'begin' });
   }
   const before = finishedOf(state);
-  const results = job
-    .run(loaded, (share, what) =>
-      state.emit({
-        kind: 'progress',
-        done: before + Math.min(1, share) * batch.length,
-        total: state.counts.total,
-        what,
-      }),
-    )
-    [Symbol.asyncIterator]();
+  const report = (share: number, what: string) => {
+    const done = before + Math.min(1, share) * batch.length;
+    state.emit({ kind: 'progress', done, total: state.counts.total, what });
+  };
+  const results = loaded.length > 0 ? job.run(loaded, report)[Symbol.asyncIterator]() : undefined;
   try {
     for (const { planned, earlier, failure, loaded: own } of members) {
       if (failure) await fail(state, planned, failure.message);
       else if (!own) keep(state, earlier!);
       else {
         if (!job.together && options.signal?.aborted) state.stopped = true;
-        const next = state.stopped ? undefined : await results.next();
+        const next = state.stopped ? undefined : await results?.next();
         if (!next || next.done) {
           state.stopped = true;
           return;
@@ -125,7 +120,7 @@ async function runBatch<Item, Loaded, Result, R>(
       await state.save(false);
     }
   } finally {
-    await results.return?.();
+    await results?.return?.();
   }
 }
 

@@ -48,7 +48,10 @@ describe('rgi theory', () => {
     expect(refused.err).toContain(
       't already holds results (1 items): go on with --resume, take another --out, or replace what is there with --overwrite.',
     );
-    expect((await bench.rgi(`theory ${SMALL} --out @t --experiments path --resume --quiet`)).code).toBe(0);
+    expect(await bench.rgi(`theory ${SMALL} --out @t --experiments path --resume --quiet`)).toMatchObject({
+      code: 0,
+      err: '',
+    });
     const cells = theoryOf('t').cells;
     expect(cells).toHaveLength(6);
     expect(cells[0].case).toBe('kept');

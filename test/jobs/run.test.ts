@@ -173,6 +173,17 @@ describe('a resumed run', () => {
     expect(records.filter(({ kept }) => !kept).map(({ entry }) => entry.item)).toEqual(['n5', 'n6']);
   });
 
+  test('that has nothing to do runs nothing', async () => {
+    const storage = memory();
+    await ran(squares(range(2)).job, storage);
+    const run: TestJob['run'] = () => {
+      throw new Error('There is nothing to run.');
+    };
+    const { outcome, events } = await ran(squares(range(2), { run }).job, storage, { resume: true });
+    expect(outcome).toEqual({ done: 2, kept: 2, failed: 0, interrupted: false });
+    expect(events.map(({ kind }) => kind)).toEqual(['record', 'record', 'end']);
+  });
+
   test('where items are finished one by one, does the missing ones alone', async () => {
     const storage = memory();
     await ran(squares(range(4)).job, storage);

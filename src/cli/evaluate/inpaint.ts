@@ -2,13 +2,12 @@
 import { messageOf, RgiError } from '../../errors.ts';
 import { aggregate } from '../../evaluate/aggregate.ts';
 import { parseCases } from '../../evaluate/cases.ts';
-import { type EvaluationFolder, openEvaluation } from '../../evaluate/node/folder.ts';
+import { type EvaluationFolder, notOwn, openEvaluation } from '../../evaluate/node/folder.ts';
 import { evaluateInpaint, type InpaintJob, type LoadedPicture } from '../../evaluate/node/inpaint.ts';
 import { findPictures, type PictureSet } from '../../evaluate/node/layouts.ts';
 import { parseRecipes } from '../../evaluate/recipes.ts';
 import { imageAt } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
-import { liesIn } from '../../jobs/node/pictures.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../../models/node/networks.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
@@ -27,8 +26,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
   const recipes = parseRecipes(flags.methods, flags.seed);
   const cases = parseCases(flags.cases);
   const found = await findPictures(data, flags.dataLayout);
-  // Where --out lies in the data, what an earlier run wrote there is no picture of the set.
-  const set = { ...found, files: found.files.filter((file) => !liesIn(file.path, flags.out)) };
+  const set = { ...found, files: notOwn(found.files, flags.out) };
   await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   let folder: EvaluationFolder | undefined;

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { readJournal } from '../../jobs/node/journal-file.ts';
+import { liesIn } from '../../jobs/node/pictures.ts';
 import type { EvaluationKind, Results, TrialRecord } from '../record.ts';
 import { trialSchema } from '../record-schema.ts';
 import { csvOf, markdownOf } from '../tables.ts';
@@ -14,6 +15,14 @@ export const RESULTS = 'results.json';
 
 /** Version of what trials are made by: raised whenever the same settings give other scores. */
 export const TRIAL_RULES = 1;
+
+/** Where an evaluation writes pictures, maps and networks. */
+const SUBFOLDERS = ['pictures', 'maps', 'learnt'];
+
+/** Files that no evaluation into `folder` wrote: where it lies in the data, its pictures are none of the set. */
+export function notOwn<F extends { readonly path: string }>(files: readonly F[], folder: string): F[] {
+  return files.filter(({ path: file }) => !SUBFOLDERS.some((name) => liesIn(file, path.join(folder, name))));
+}
 
 export type EvaluationFolder = RunFolder<TrialRecord>;
 
@@ -41,7 +50,7 @@ export function openEvaluation(
     rules: TRIAL_RULES,
     record: trialSchema,
     derived: [RESULTS, 'results.csv', 'results.md', OLD_RECORDS],
-    subfolders: ['pictures', 'maps', 'learnt'],
+    subfolders: SUBFOLDERS,
   });
 }
 

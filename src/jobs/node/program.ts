@@ -1,13 +1,23 @@
 /** What a record must name to be trusted later: the program's version, hashes of files and of settings. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { createRequire } from 'node:module';
+import { createReadStream, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { messageOf, RgiError } from '../../errors.ts';
 
-const described = createRequire(import.meta.url)('../../../package.json') as { readonly version: string };
+/** The program's version, as in package.json: that of the nearest folder above that is this package. */
+export const VERSION = versionAbove(path.dirname(fileURLToPath(import.meta.url)));
 
-/** The program's version, as in package.json. */
-export const VERSION = described.version;
+function versionAbove(folder: string): string {
+  try {
+    const { name, version } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'));
+    if (name === 'rgi') return version;
+  } catch {
+    // None here.
+  }
+  const above = path.dirname(folder);
+  return above === folder ? 'unknown' : versionAbove(above);
+}
 
 /** SHA-256 of a file's bytes, hexadecimal. Throws `input` where it cannot be read. */
 export async function sha256Of(file: string): Promise<string> {
