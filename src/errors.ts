@@ -69,12 +69,16 @@ export type ErrorDetails =
       readonly expected: readonly (number | string)[];
       readonly received: readonly (number | string)[];
     }
+  /** A file, or what should be one. */
+  /** As it was given. */
+  /** What is wrong with it. */
   | { readonly kind: 'file'; readonly path: string; readonly reason: FileReason }
   /** An operator of a model that is not read, not run, or has no derivative; `node` is the node's name. */
   | { readonly kind: 'operator'; readonly op: string; readonly node?: string };
 
 /** The options of `Error`, and the details; without them, the operator of the location, or those of a `cause` that is an `RgiError`. */
 export interface RgiErrorOptions extends ErrorOptions {
+  /** What was wrong, as data for a program. */
   readonly details?: ErrorDetails;
 }
 
@@ -84,6 +88,7 @@ export class RgiError extends Error {
   readonly code: ErrorCode;
   /** Where it happened; empty where there is no such place. */
   readonly location: ErrorLocation;
+  /** What was wrong, as data for a program; absent where no kind fits. */
   readonly details?: ErrorDetails;
 
   constructor(code: ErrorCode, message: string, location: ErrorLocation = {}, options: RgiErrorOptions = {}) {

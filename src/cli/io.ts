@@ -36,6 +36,11 @@ export function printJson(io: Io, value: unknown): void {
   io.out(jsonText(value));
 }
 
+/** A JSON document that is already written, as text of `jsonText` or `jsonDocument`. */
+export function printWritten(io: Io, json: string): void {
+  io.out(json);
+}
+
 /** One of many JSON documents on stdout, on a line of its own. */
 export function printJsonLine(io: Io, value: unknown): void {
   io.out(jsonLine(value));

@@ -16,6 +16,7 @@ export interface LatentFacts {
   readonly from: 'metadata' | 'guess';
 }
 
+/** Values of a picture that stand for black and white; 'unknown' where neither the file nor samples tell. */
 export type ImageRange = '-1..1' | '0..1' | '0..255' | 'unknown';
 
 /** The axes of a picture output; without N it has no batch axis, without C it is grey. 'flat': [N, C * H * W], or other axes. */

@@ -70,16 +70,25 @@ export type Outputs = Readonly<Record<string, string>>;
 
 /** What the journal keeps of an item. */
 export interface Entry<R> {
+  /** Name of the job, for instance 'restore'. */
   readonly job: string;
+  /** Name of the item, unique in the run. */
   readonly item: string;
+  /** Where the item came from. */
   readonly source: string;
+  /** SHA-256 of the item's content. */
   readonly content: string;
+  /** What the item's results depend on beside its content. */
   readonly key: string;
   /** Version of the program that made it. */
   readonly program: string;
+  /** Version of the job's rules. */
   readonly rules: number;
+  /** How the item ended. */
   readonly status: Status;
+  /** The files written, with their hashes. */
   readonly outputs: Outputs;
+  /** The job's own record of the item. */
   readonly record: R;
 }
 
@@ -106,6 +115,7 @@ export interface Storage<R> {
   append(entry: Entry<R>): Promise<void>;
 }
 
+/** What a run reports while it goes on. */
 export type JobEvent<R> =
   /** Something is about to be computed. */
   | { readonly kind: 'begin' }
@@ -117,10 +127,13 @@ export type JobEvent<R> =
   | { readonly kind: 'warning'; readonly message: string }
   | ({ readonly kind: 'end' } & Outcome);
 
+/** Numbers of items by what became of them. */
 export interface Outcome {
   /** Items that are done, those of earlier runs (`kept`) included. */
   readonly done: number;
+  /** Items that an earlier run had done. */
   readonly kept: number;
+  /** Items that could not be done; the others are. */
   readonly failed: number;
   /** True where the run ended before its last item. */
   readonly interrupted: boolean;

@@ -39,11 +39,15 @@ export interface OpeningOptions {
   readonly name?: string;
 }
 
+/** A model opened as a generator. */
 export interface OpenedGenerator {
+  /** What `restoreImages`, `calibrate` and the solver take. */
   readonly generator: Generator;
   /** The model with its picture as the first output: float32 [N, C, H, W] in [-1, 1]. */
   readonly model: Model;
+  /** What `inspectModel` found. */
   readonly facts: ModelFacts;
+  /** The distribution that random latents are drawn from. */
   readonly law: LatentLaw;
   /** What was adapted or assumed, one sentence each. */
   readonly notes: readonly string[];

@@ -334,7 +334,12 @@ describe('the protocol', () => {
     expect(anogan.score).toBe(anogan.loss);
     expect((await rgi('report @made --quiet')).code).toBe(0);
     const page = readFileSync(place('made', 'report.html'), 'utf8');
-    for (const text of ['ROC of the pixels', 'Loss along the search', 'The way of the search', 'Score of f-anogan'])
+    for (const text of [
+      'ROC of the pixels',
+      'Loss along the search',
+      'Trajectories of the searches',
+      'Score of f-anogan',
+    ])
       expect(page).toContain(text);
   });
 

@@ -71,7 +71,12 @@ test('a shipped model is reachable by its name', () => {
 
 test('modules only declare, as `sideEffects: false` says; what is started as a program does more', () => {
   expect(manifest.sideEffects).toBe(false);
-  const started = ['cli/main.ts', 'runtime/node/probe-entry.ts', 'runtime/node/worker-entry.ts'];
+  const started = [
+    'cli/main.ts',
+    'models/node/trial-entry.ts',
+    'runtime/node/probe-entry.ts',
+    'runtime/node/worker-entry.ts',
+  ];
   expect(modulesWithEffects(path.join(root, 'src'))).toEqual(started);
 });
 

@@ -94,6 +94,8 @@ describe('inspectModel', () => {
       [
         {
           "message": "Det 'Det': the operator Det has no derivative rule, and the gradient must pass through it. Export the model with standard operators (PyTorch: torch.onnx.export, opset_version=17, model.eval()), or cut the graph after it with --latent.",
+          "node": "Det",
+          "operator": "Det",
         },
       ]
     `);

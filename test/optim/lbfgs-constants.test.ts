@@ -32,9 +32,9 @@ describe('a move is taken', () => {
     expect(isAccepted(0, 0, 0.99985)).toBe(false);
   });
 
-  it('where a rise by less than a thousandth of the value counts as even', () => {
-    expect(isAccepted(1000, 1000.9, 0)).toBe(true);
-    expect(isAccepted(1000, 1001.1, 0)).toBe(false);
+  it('where a rise by less than a millionth of the value counts as even', () => {
+    expect(isAccepted(1000, 1000.0009, 0)).toBe(true);
+    expect(isAccepted(1000, 1000.0011, 0)).toBe(false);
   });
 });
 

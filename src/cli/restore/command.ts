@@ -20,7 +20,7 @@ import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { inputOptions } from '../inputs.ts';
-import { type Io, say } from '../io.ts';
+import { type Io, printWritten, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { sha256Of } from '../version.ts';
 import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
@@ -112,7 +112,7 @@ async function restoreOn(
     runtime,
   ).catch(inFlags);
   reporter.clear();
-  if (flags.json) io.out(await readFile(result.manifest, 'utf8'));
+  if (flags.json) printWritten(io, await readFile(result.manifest, 'utf8'));
   return conclude(result, reporter.diverged(), flags, io);
 }
 

@@ -29,6 +29,7 @@ export interface DetectFilesOptions {
   readonly recursive?: boolean;
   /** The folder of the results; made where it is not there. */
   readonly out: string;
+  /** The generator that the policy was made for. */
   readonly generator: Generator;
   /** Of `calibrate` or `readPolicy`. */
   readonly policy: Policy;
@@ -42,14 +43,17 @@ export interface DetectFilesOptions {
   readonly overwrite?: boolean;
   /** Aborted: the pictures in hand are finished, nothing more is begun. */
   readonly signal?: AbortSignal;
+  /** Called with progress, each finished record, and warnings. */
   readonly onEvent?: (event: JobEvent<DetectRecord>) => void;
   /** How the manifest describes networks and options; decides, with the policy, whether two runs are of one kind. */
   readonly description?: Readonly<Record<string, unknown>>;
   /** Notes and further facts for the manifest; they decide nothing. */
   readonly notes?: readonly string[];
+  /** Further facts for the manifest; they decide nothing. */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
+/** What became of the pictures of a run. */
 export interface DetectFilesResult extends Outcome {
   /** Pictures of this run that are defective. */
   readonly defective: number;
@@ -65,11 +69,25 @@ const PICTURE_KINDS = ['map.npy', 'map.png', 'mask.png', 'overlay.png'];
  *
  * @throws RgiError `usage` where the folder is in use, or holds results of other settings; `input` where there are no pictures.
  * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import path from 'node:path';
+ * import { fileURLToPath } from 'node:url';
+ * import { createRuntime, detectFiles, openGenerator, openModel, readPolicy, writePicture, zeros } from 'rgi/node';
+ *
+ * const part = fileURLToPath(import.meta.resolve('rgi/models/bsd-pitting/generator.onnx'));
  * const runtime = await createRuntime();
- * const model = await openModel('part.onnx');
+ * const model = await openModel(part);
  * const generator = await openGenerator(model.graph, runtime);
- * const policy = await readPolicy('part.onnx', model);
- * const { done, defective } = await detectFiles({ files: ['new'], out: 'found', generator, policy }, runtime);
+ * const policy = await readPolicy(part, model);
+ * const folder = await mkdtemp(path.join(tmpdir(), 'rgi-'));
+ * await writePicture(path.join(folder, 'grey.png'), zeros('float32', [1, 3, 128, 128]));
+ * const out = path.join(folder, 'found');
+ * const { done, defective } = await detectFiles({ files: [folder], out, generator, policy }, runtime);
+ * console.log(done, defective); // 1 1
+ * await runtime.dispose();
+ * ```
  */
 export async function detectFiles(options: DetectFilesOptions, runtime: Runtime): Promise<DetectFilesResult> {
   const sources = await expandInputs(options.files, { recursive: options.recursive });

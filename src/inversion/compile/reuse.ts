@@ -10,6 +10,7 @@ import type { FlatnessCache } from '../mask/missing.ts';
 import type { Formulation } from '../spec/formulation.ts';
 import { type CompiledStep, compileStep } from './step.ts';
 
+/** What the runs have computed so far. Its contents are for the solver; make it with `reuse()` and pass it on. */
 export interface Reuse extends FlatnessCache {
   /** By what is minimised and the batch. */
   readonly steps: Map<string, Promise<CompiledStep>>;
@@ -17,6 +18,7 @@ export interface Reuse extends FlatnessCache {
   readonly pool: Map<number, Float32Array>;
 }
 
+/** An empty one, for `RestoreJob.reuse` and `SolverOptions.reuse`: runs that share it compile each step graph once. */
 export function reuse(): Reuse {
   return { steps: new Map(), pool: new Map() };
 }

@@ -1,5 +1,5 @@
 /** Which inputs of a graph are unknowns: others get values, and a cut makes inner values inputs. */
-import { RgiError } from '../../errors.ts';
+import { nameError, RgiError } from '../../errors.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { type Graph, producersOf, type ValueInfo } from '../../onnx/graph.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
@@ -65,7 +65,7 @@ export function cutAt(graph: Graph, names: readonly string[]): Graph {
     const input = graph.inputs.find((i) => i.name === name);
     if (input) return input;
     if (!producers.has(name))
-      throw new RgiError('usage', `The generator has no value named '${name}'. 'rgi inspect' lists the names.`);
+      throw nameError(`The generator has no value named '${name}'. 'rgi inspect' lists the names.`, 'value', name);
     return { name, type: 'float32', dims: [] };
   });
   const cut = new Set(names);

@@ -22,6 +22,7 @@ const ASKED = 50;
 
 /** How often the generator's pictures are flat, by pixel: asked once, for all pictures. */
 export interface FlatnessCache {
+  /** Share of the generator's own pictures that are flat at each pixel, [H*W], 0 to 1; absent until it is first asked for. */
   flatness?: Promise<Float32Array>;
 }
 

@@ -30,7 +30,9 @@ export async function* drive(
   } while (!signal?.aborted && (await solver.advance()));
 }
 
+/** What `runMethod` may be given. */
 export interface RunOptions extends SolverOptions {
+  /** Called after each step. */
   readonly onStep?: (report: StepReport) => void;
   /** An interrupted run's state, to resume. */
   readonly from?: SolverState;

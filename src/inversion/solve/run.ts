@@ -20,12 +20,15 @@ import { firstStarts } from '../start/first-starts.ts';
 import type { StageLoops } from './stage-loops.ts';
 import { checkTensors, initialTensors, type SolverState } from './state.ts';
 
+/** What `createSolver` and `runMethod` may be given. */
 export interface SolverOptions {
+  /** For methods whose formulation asks a second network (`criticOf`). */
   readonly critic?: Critic;
   /** Shared with other runs of the same method on the same generator. */
   readonly reuse?: Reuse;
   /** Of the images, 1 where there is no picture, [n,1,H,W]: see `missingPixels`. */
   readonly outside?: Mask;
+  /** Aborting ends `runMethod` after the current step, with `state` in its result. */
   readonly signal?: AbortSignal;
   /** Makes all planned steps of every stage, whatever becomes of a search. Default: a search ends where its stage says so, or it diverges. */
   readonly fixedSchedule?: boolean;
@@ -38,12 +41,17 @@ export interface SolverOptions {
   handOver?(stage: number, latents: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor>;
 }
 
+/** What is known after a step, for progress and curves. */
 export interface StepReport {
+  /** Number of the stage, from 0. */
   readonly stage: number;
+  /** Steps made in this stage. */
   readonly step: number;
   /** Per search: objective, L_rec and mean |M|, before the step's update (of L-BFGS: at the last point that was accepted). */
   readonly loss: Float32Array;
+  /** L_rec, per search. */
   readonly fidelity: Float32Array;
+  /** Mean |M|, per search. */
   readonly masked: Float32Array;
 }
 

@@ -22,6 +22,7 @@ import { stageLoops } from './stage-loops.ts';
 import { advance, hasEnded, latentsOf, render, stepOnce } from './stages.ts';
 import type { History, SolverState } from './state.ts';
 
+/** The result for n pictures, the best of each one's searches. */
 export interface Inversion {
   /** G(z) [n,C,H,W], not clipped. */
   readonly image: Tensor;
@@ -29,18 +30,23 @@ export interface Inversion {
   readonly mask?: Tensor;
   /** Pixels without data [n,1,H,W], where the method looks for them beforehand. */
   readonly missing?: Mask;
+  /** The z found, [n, ...dims] each, by input name. */
   readonly latents: ReadonlyMap<string, Tensor>;
   /** Tuned weights (n = 1), absent for frozen ones; the generator's own stay as they are. */
   readonly weights: ReadonlyMap<string, Tensor>;
+  /** Per image: how its search ended. */
   readonly codes: readonly ResultCode[];
   /** Per image: the last objective, and the steps made until it stopped. */
   readonly loss: readonly number[];
+  /** Per image: steps made until it stopped. */
   readonly steps: readonly number[];
+  /** Per image and step: the objective and the mean |M|. */
   readonly history: History;
   /** Where the run was interrupted: what `runMethod`'s option `from` resumes; not where it was while it chose its starts. */
   readonly state?: SolverState;
 }
 
+/** A method's run on one batch of pictures, step by step; `runMethod` drives it to the end. */
 export interface Solver {
   /**
    * Chooses starts for images [n,C,H,W] in [-1,1], or takes `latents` ([n * starts, ...dims] each). `mask` [n,1,H,W]
@@ -59,10 +65,13 @@ export interface Solver {
   searches(): Promise<Rendered>;
   /** The best search of each image as it is; the run may go on afterwards. */
   finish(): Promise<Inversion>;
+  /** The state as plain data, to be resumed later (`writeState`). */
   save(): Promise<SolverState>;
+  /** Frees its sessions; it cannot be used afterwards. */
   dispose(): Promise<void>;
 }
 
+/** Makes a solver of a method on a generator; nothing is computed before `init` or `resume`. */
 export function createSolver(
   generator: Generator,
   method: Method,

@@ -88,6 +88,7 @@ export interface Method {
   readonly needsMask: boolean;
   /** What a mask [n,1,H,W] keeps of each pixel; 1 - mask if not given (Yeh et al. weight the known pixels). */
   visibilityOf?(mask: Tensor): Tensor;
+  /** How the first latents are chosen. */
   readonly start: StartRule;
   /** In the order in which they are run. */
   readonly stages: readonly Stage[];

@@ -18,18 +18,30 @@ export { LOGISTIC_NOTE, type OpenedCritic, type OpenedGenerator };
 
 /** A generator's file, and what the file does not say. */
 export interface GeneratorFlags extends ModelBudget {
+  /** The ONNX file. */
   readonly generator: string;
+  /** The unknowns: names of inputs or inner values; default: the input that is the latent. */
   readonly latent?: readonly string[];
+  /** Distribution of the latents; default: as the file says, else normal. */
   readonly latentLaw?: LatentLaw;
+  /** Shape of one latent, where the file leaves it open. */
   readonly latentShape?: readonly number[];
   /** NAME=VALUE or NAME=FILE.npy. */
   readonly input?: readonly string[];
+  /** The output that is the picture; default: the largest picture. */
   readonly outputName?: string;
+  /** Value range of the output; default: measured. */
   readonly range?: ImageRange;
+  /** Axes of the output; default: found by their sizes. */
   readonly layout?: OpeningOptions['layout'];
+  /** [C, H, W] of flat pictures. */
   readonly shape?: readonly number[];
 }
 
+/**
+ * Opens a generator's file: reads it, tries an unknown model in a process of its own, finds latent and picture, adapts range and
+ * layout to [N, C, H, W] in [-1, 1]. Throws `RgiError` where the file is no generator, with the reason and the remedy.
+ */
 export async function openGeneratorFile(runtime: Runtime, flags: GeneratorFlags): Promise<OpenedGenerator> {
   const model = await openTriedModel(flags.generator, flags);
   return openGeneratorModel(model, runtime, await openingOptions(model.graph.inputs, flags));

@@ -50,6 +50,7 @@ export interface RestoreFilesOptions {
   readonly recursive?: boolean;
   /** The folder of the results; made where it is not there. */
   readonly out: string;
+  /** From `openGenerator`. */
   readonly generator: Generator;
   /** Default: `rgi` with its preset `fast`, with masks the same given the mask. */
   readonly method?: Method;
@@ -79,14 +80,17 @@ export interface RestoreFilesOptions {
   readonly overwrite?: boolean;
   /** Aborted: the pictures in hand are finished, nothing more is begun. */
   readonly signal?: AbortSignal;
+  /** Called with progress, each finished record, and warnings. */
   readonly onEvent?: (event: JobEvent<ImageRecord>) => void;
   /** How the manifest describes options and networks; decides, with the method, whether two runs are of one kind. */
   readonly description?: Partial<RunDescription>;
   /** Notes and further facts for the manifest; they decide nothing. */
   readonly notes?: readonly string[];
+  /** Further facts for the manifest; they decide nothing. */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
 
+/** What became of the pictures of a run. */
 export interface RestoreFilesResult extends Outcome {
   /** The manifest's path. */
   readonly manifest: string;
@@ -98,10 +102,22 @@ export interface RestoreFilesResult extends Outcome {
  *
  * @throws RgiError `usage` where the folder is in use, or holds results of other settings; `input` where there are no pictures.
  * @example
+ * ```ts
+ * import { mkdtemp } from 'node:fs/promises';
+ * import { tmpdir } from 'node:os';
+ * import path from 'node:path';
+ * import { fileURLToPath } from 'node:url';
+ * import { createRuntime, openGenerator, openModel, restoreFiles } from 'rgi/node';
+ *
+ * const named = (file: string) => fileURLToPath(import.meta.resolve(`rgi/models/fashion-trousers/${file}`));
  * const runtime = await createRuntime();
- * const { graph } = await openModel('faces.onnx');
+ * const { graph } = await openModel(named('generator.onnx'));
  * const generator = await openGenerator(graph, runtime);
- * const { done } = await restoreFiles({ files: ['photos'], out: 'restored', generator }, runtime);
+ * const out = path.join(await mkdtemp(path.join(tmpdir(), 'rgi-')), 'restored');
+ * const { done, failed } = await restoreFiles({ files: [named('pictures/00097.png')], out, generator }, runtime);
+ * console.log(done, failed); // 1 0
+ * await runtime.dispose();
+ * ```
  */
 export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtime): Promise<RestoreFilesResult> {
   const sources = await findSources(options.files, options.masks, { recursive: options.recursive });
