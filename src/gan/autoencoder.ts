@@ -12,11 +12,11 @@ import { float32, float32Data, scalar, type Tensor } from '../onnx/tensor.ts';
 import { adamCorrections } from '../optim/adam.ts';
 import { randomFrom } from '../random.ts';
 import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
+import { rateShare } from './loops/setup.ts';
 import { type AutoencoderSizes, autoencoder } from './networks/autoencoder.ts';
 import { BATCH, type Network } from './networks/layers.ts';
 import { emitSsim } from './steps/ssim.ts';
 import { applyNetwork, type Betas, compileUpdate, initialState, parametersOf, TRAIN } from './steps/update.ts';
-import { rateShare } from './trainer.ts';
 
 export type AutoencoderLoss = 'l2' | 'ssim';
 

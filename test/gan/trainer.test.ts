@@ -4,8 +4,9 @@ import { split } from '../../src/datasets/held-out.ts';
 import { readCheckpoint, writeCheckpoint } from '../../src/gan/checkpoint.ts';
 import { measureCoverage } from '../../src/gan/coverage.ts';
 import { fitBackbone } from '../../src/gan/fit-backbone.ts';
+import { rateShare } from '../../src/gan/loops/setup.ts';
 import type { RunRecord } from '../../src/gan/record.ts';
-import { createTrainer, rateShare, type Trainer, type TrainerState } from '../../src/gan/trainer.ts';
+import { createTrainer, type Trainer, type TrainerState } from '../../src/gan/trainer.ts';
 import { runtime, stripes, tinySettings } from './support.ts';
 
 const dataset = stripes(20);
