@@ -11,7 +11,7 @@ const COLUMNS = [
   'set',
   'case',
   'method',
-  'told_mask',
+  'mask_given',
   'metric',
   'statistic',
   'n',
@@ -27,7 +27,7 @@ export function csvOf(results: Pick<Results, 'results'>): string {
   const rows = results.results.flatMap((result) =>
     metricsOf([result]).map((metric) => {
       const value = result.metrics[metric]!;
-      const start = [result.set, result.case, result.method, String(result.told), metric];
+      const start = [result.set, result.case, result.method, String(result.maskGiven), metric];
       if ('pooled' in value) return [...start, 'pooled', value.n, value.pooled, '', '', '', '', ''];
       const interval = (pair: Interval | null) => pair ?? ['', ''];
       return [
@@ -123,7 +123,7 @@ function markdownTable(rows: readonly Result[]): string[] {
     ...rows.map((row) =>
       line([
         markdownText(row.method),
-        row.told ? 'yes' : 'no',
+        row.maskGiven ? 'yes' : 'no',
         row.diverged > 0 ? `${row.n} (${row.diverged} diverged)` : String(row.n),
         ...metrics.map((metric) => {
           const { value, interval } = cellOf(row.metrics[metric], metric);

@@ -308,7 +308,7 @@ describe('the protocol', () => {
     expect(readdirSync(place('ae', 'learnt'))).toHaveLength(2);
   });
 
-  test('every method of a generator by its name: maps, searches, the way of one, the page of all', async () => {
+  test('every method of a generator by its name: maps, searches, the trajectory of one, the page of all', async () => {
     const searches = ['rgi:steps=12:pool=20', 'rrgi:steps=12:pool=20', 'anogan:steps=5', 'invert:steps=5'];
     const methods = [...searches, 'rgi:paper-detect:steps=8', 'f-anogan'];
     const said = await rgi(
@@ -334,7 +334,12 @@ describe('the protocol', () => {
     expect(anogan.score).toBe(anogan.loss);
     expect((await rgi('report @made --quiet')).code).toBe(0);
     const page = readFileSync(place('made', 'report.html'), 'utf8');
-    for (const text of ['ROC of the pixels', 'Loss along the search', 'The way of the search', 'Score of f-anogan'])
+    for (const text of [
+      'ROC of the pixels',
+      'Loss along the search',
+      'Trajectories of the searches',
+      'Score of f-anogan',
+    ])
       expect(page).toContain(text);
   });
 

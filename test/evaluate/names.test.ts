@@ -16,7 +16,7 @@ const sentence = (make: () => unknown) => {
 test('a name resolves to the options of its method', () => {
   expect(parseRecipe('rgi', 7)).toEqual({
     name: 'rgi',
-    told: false,
+    maskGiven: false,
     options: { method: 'rgi', seed: 7 },
     thresholdGrey: FAST.thresholdGrey,
   });
@@ -27,7 +27,7 @@ test('a name resolves to the options of its method', () => {
     steps: 500,
   });
   expect(parseRecipe('yeh:rgi:paper-l1+mask')).toMatchObject({
-    told: true,
+    maskGiven: true,
     options: { method: 'yeh', recipe: 'rgi', preset: 'paper-l1' },
   });
   expect(parseRecipe('rgi:loss=l2:threshold=20').options).toMatchObject({ loss: 'l2', thresholdGrey: 20 });
@@ -38,7 +38,7 @@ test('a method without a mask of its own takes the threshold as what counts as f
   expect(parseRecipe('invert:threshold=40').options).not.toHaveProperty('thresholdGrey');
 });
 
-test('a wrong name is told what could be written', () => {
+test('a wrong name is answered with the names there are', () => {
   expect(sentence(() => parseRecipe('rgy'))).toMatchInlineSnapshot(
     `"The method 'rgy': there is no 'rgy'; the methods are rgi, rrgi, yeh, dgp, anogan, invert, as NAME[:PRESET][:SETTING=VALUE][+mask]."`,
   );
@@ -83,7 +83,7 @@ test('cases are regions with a fill; groups stand for several, none comes twice'
   expect(parseCases(['all'])).toHaveLength(11);
 });
 
-test('a wrong case is told what could be written', () => {
+test('a wrong case is answered with the cases there are', () => {
   expect(sentence(() => parseCases(['blok']))).toMatchInlineSnapshot(
     `"There is no case 'blok'; the cases are block, random, irregular, half, scratches, stains, dust, text, strips, celeba-block, celeba-random, cars-block, cars-random, each with :normal, :white, :deviation, :smooth, :constant for another fill, and the groups standard, fills, realistic, celeba, cars, all."`,
   );

@@ -107,7 +107,7 @@ describe('rgi detect', () => {
   });
 });
 
-test('rgi restore: what it wrote, with the way of its searches', async () => {
+test('rgi restore: what it wrote, with the trajectories of its searches', async () => {
   const place = (name: string) => path.join(root, name);
   writeFileSync(place('g.onnx'), encodeModel(tinyGenerator()));
   for (const i of [1, 2]) writeFileSync(place(`${i}.png`), await picture(i));

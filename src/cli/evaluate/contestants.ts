@@ -64,7 +64,7 @@ function contextOf(recipe: Recipe, { generator }: OpenedGenerator, networks: Net
   return {
     channels: generator.channels,
     generator: generator.graph,
-    masked: recipe.told,
+    masked: recipe.maskGiven,
     critic: networks.scores,
     logistic: networks.logistic,
     layers: networks.layers,
@@ -74,7 +74,7 @@ function contextOf(recipe: Recipe, { generator }: OpenedGenerator, networks: Net
 export function resolve(recipe: Recipe, opened: OpenedGenerator, networks: Networks): ResolvedContestant {
   try {
     const method = buildMethod(recipe.options, contextOf(recipe, opened, networks));
-    if (recipe.told && !method.needsMask) {
+    if (recipe.maskGiven && !method.needsMask) {
       throw optionError('it has no use for the true mask; leave +mask out.', {
         option: '--methods',
         problem: 'value',

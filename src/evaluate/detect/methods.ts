@@ -68,7 +68,7 @@ function parseDetector(name: string, seed: number): NamedDetector {
   if (METHOD_NAMES.some((one) => maskUseOf(one) === 'needed' && first.replace(/\+mask$/, '') === one))
     throw fail('it needs the true mask, which is what is to be found.');
   const recipe = parseRecipe(name, seed);
-  if (recipe.told) throw fail('what is to be found cannot be told; leave +mask out.');
+  if (recipe.maskGiven) throw fail('what is to be found cannot be told; leave +mask out.');
   return { name, kind: 'search', recipe };
 }
 
