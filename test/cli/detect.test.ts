@@ -132,7 +132,7 @@ describe('three commands', () => {
     const [first] = lines[1].defects;
     expect(Math.abs(first.at.y - 6.5)).toBeLessThan(3);
     expect(Math.abs(first.at.x - 7.5)).toBeLessThan(3);
-    expect(lines[2].message).toBe('33% of the picture, outside its central square, was not examined.');
+    expect(lines[2].message).toBe('33% of the picture, outside its central square, was not inspected.');
     const csv = readFileSync(file('o/scores.csv'), 'utf8').split('\n');
     expect(csv[0]).toBe('name,path,status,score,verdict,defects,marked_share,message');
     expect(csv[2]).toMatch(/^b,.*b\.png,done,[\d.]+,defective,/);
@@ -170,7 +170,7 @@ describe('three commands', () => {
     });
   });
 
-  test('a broken picture is told, the others are examined, and the exit code says so', async () => {
+  test('a broken picture is told, the others are inspected, and the exit code says so', async () => {
     writeFileSync(file('new/c.png'), 'no picture');
     const { code, err } = await rgi('detect @new --generator @part.onnx --out @o2 --quiet');
     expect({ code, err }).toEqual({
@@ -210,7 +210,7 @@ describe('three commands', () => {
     expect(time()).toBe(before);
   });
 
-  test('by tiles, larger pictures are examined whole, at their own size', async () => {
+  test('by tiles, larger pictures are inspected whole, at their own size', async () => {
     const said = await rgi('calibrate @good --generator @part.onnx --form tiles --stride 12 --name tiles --quiet');
     expect(said).toMatchObject({ code: 0, err: '' });
     await rgi('detect @new/wide.png --generator @part.onnx --policy tiles --out @o4 --quiet');

@@ -1,4 +1,4 @@
-/** `rgi detect`: opens the model and its policy, examines the pictures, says what it finds as it goes. */
+/** `rgi detect`: opens the model and its policy, inspects the pictures, says what it finds as it goes. */
 
 import { readPolicy } from '../../detect/node/policy-files.ts';
 import type { DetectRecord } from '../../detect/node/record.ts';

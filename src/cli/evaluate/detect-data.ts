@@ -123,7 +123,7 @@ function masksNote(test: readonly TestPicture[], layout: string): string[] {
 }
 
 /** Fewer unseen pictures than this set no threshold. */
-const LEAST_UNSEEN = 8;
+const MIN_UNSEEN = 8;
 
 /**
  * Which good pictures set the thresholds: those that the generator has not learnt from, if its file says so; else whole groups
@@ -137,7 +137,7 @@ function heldPositions(
   const unseen = good.flatMap(({ name, image }, i) =>
     source?.seen.has(pictureDigest(storedPicture(name, image))) ? [] : [i],
   );
-  if (held === undefined && unseen.length >= LEAST_UNSEEN && unseen.length < good.length)
+  if (held === undefined && unseen.length >= MIN_UNSEEN && unseen.length < good.length)
     return { held: new Set(unseen), notes: [] };
   const wanted = Math.min(held ?? heldOutCount(good.length), Math.floor(good.length / 2));
   const names = good.map(({ name }) => name);
