@@ -128,7 +128,7 @@ export async function calibrate(
   if (unseen.length < MIN_PICTURES) {
     throw new RgiError(
       'input',
-      `${unseen.length} good pictures that the generator has not learnt from are too few to calibrate on; ${MIN_PICTURES} are needed, ${RECOMMENDED_PICTURES} are better.`,
+      `${unseen.length} held-out good pictures are too few for calibration; at least ${MIN_PICTURES} are needed, and ${RECOMMENDED_PICTURES} are better.`,
     );
   }
   const say = hooks.onProgress ?? (() => {});
@@ -261,9 +261,7 @@ export async function calibrate(
   const { pixelAp, imageAuroc } = best.measured;
   const notes = [
     ...(used.length < RECOMMENDED_PICTURES
-      ? [
-          `Only ${used.length} good pictures were left to set thresholds on: the rate of pictures called defective by mistake is rough.`,
-        ]
+      ? [`Only ${used.length} good pictures were left to set thresholds on, so the rate of false alarms is rough.`]
       : []),
     ...(pixelAp < MIN_PIXEL_AP
       ? [

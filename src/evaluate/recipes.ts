@@ -54,12 +54,11 @@ export function parseRecipe(text: string, seed = 0): Recipe {
     );
   }
   if (maskUseOf(method) === 'needed' && !maskGiven) throw fail(`${method} needs the true mask; write ${text}+mask.`);
-  if (maskUseOf(method) === 'unused' && maskGiven)
-    throw fail(`${method} has no use for the true mask; leave +mask out.`);
+  if (maskUseOf(method) === 'unused' && maskGiven) throw fail(`${method} does not use the true mask; leave +mask out.`);
   const own: Record<string, string | number> = {};
   for (const part of rest) {
     const [option, value] = settingOf(part, fail);
-    if (own[option] !== undefined) throw fail(`'${part}' says again what is already said.`);
+    if (own[option] !== undefined) throw fail(`'${part}' repeats a setting.`);
     own[option] = value;
   }
   const understood = understoodOptions(method);
@@ -67,8 +66,7 @@ export function parseRecipe(text: string, seed = 0): Recipe {
   const masks = understood.includes('thresholdGrey');
   const options = { method, seed, ...others, ...(masks && thresholdGrey !== undefined ? { thresholdGrey } : {}) };
   const odd = Object.keys(options).find((option) => !understood.includes(option as keyof MethodOptions));
-  if (odd !== undefined)
-    throw fail(`${method} has no setting for ${odd}; it takes ${writable(understood).join(', ')}.`);
+  if (odd !== undefined) throw fail(`${method} has no setting ${odd}; it takes ${writable(understood).join(', ')}.`);
   return {
     name: text,
     maskGiven,

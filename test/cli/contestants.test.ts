@@ -23,7 +23,7 @@ test.each(METHOD_NAMES)('%s+mask', (method) => {
     needsMask = resolve(recipe, opened, networks).method.needsMask;
   } catch (error) {
     expect((error as Error).message).toBe(
-      `The method '${method}+mask': it has no use for the true mask; leave +mask out.`,
+      `The method '${method}+mask': it does not use the true mask; leave +mask out.`,
     );
     return;
   }

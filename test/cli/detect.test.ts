@@ -95,7 +95,7 @@ describe('three commands', () => {
     expect(said.form).toBe('object');
     expect(said.thresholds.image).toBeGreaterThan(said.thresholds.pixel);
     expect(said.notes).toContain(
-      'The model does not say which pictures it was trained on: if these are among them, thresholds come out too low. Give others.',
+      'The model does not record its training pictures. If these are among them, thresholds will be too low; use other pictures.',
     );
     expect(err).toContain('note: Only 20 good pictures were left');
     expect(statSync(file('part.policy.npz')).size).toBeGreaterThan(300);
@@ -166,7 +166,7 @@ describe('three commands', () => {
     await rgi('calibrate @good --generator @part.onnx --name other');
     expect(await rgi('detect @new --generator @part.onnx --out @o --resume --policy other')).toMatchObject({
       code: 2,
-      err: "error: o holds results of 'rgi detect' with other settings or networks: --resume goes on with the same settings only; take another --out, or replace what is there with --overwrite.\n",
+      err: "error: o holds results of 'rgi detect' with other settings or networks: --resume continues with the same settings only; use another --out, or replace what is there with --overwrite.\n",
     });
   });
 
@@ -184,7 +184,7 @@ describe('three commands', () => {
   test('an interrupted run exits 3 and can be resumed', async () => {
     const { code, err } = await rgi('detect @new --generator @part.onnx --out @o3', AbortSignal.abort());
     expect(code).toBe(3);
-    expect(err).toContain('The same command with --resume goes on where it stopped.');
+    expect(err).toContain('Run the same command with --resume to continue.');
     expect(JSON.parse(readFileSync(file('o3/manifest.json'), 'utf8')).complete).toBe(false);
     expect((await rgi('detect @new --generator @part.onnx --out @o3 --resume --quiet')).code).toBe(0);
   });

@@ -90,7 +90,7 @@ describe('a calibrated product', () => {
 
   test('needs some pictures that the generator has not learnt from', async () => {
     await expect(calibrate(job('object', unseen.slice(0, 5)), runtime)).rejects.toThrow(
-      '5 good pictures that the generator has not learnt from are too few to calibrate on; 8 are needed, 30 are better.',
+      '5 held-out good pictures are too few for calibration; at least 8 are needed, and 30 are better.',
     );
   });
 });
@@ -169,6 +169,6 @@ describe('policies on disk', () => {
     await writeFile(file, encodeModel(productGraph()));
     await writePolicy(file, policy);
     await writeFile(statisticsFile(file), await readFile(statisticsFile(other)));
-    await expect(readPolicy(file, await openModel(file))).rejects.toThrow(/does not go with the policy 'default'/);
+    await expect(readPolicy(file, await openModel(file))).rejects.toThrow(/does not belong to the policy 'default'/);
   });
 });

@@ -46,7 +46,7 @@ test('a wrong name is answered with the names there are', () => {
     `"The method 'dgp': dgp needs the true mask; write dgp+mask."`,
   );
   expect(sentence(() => parseRecipe('anogan+mask'))).toMatchInlineSnapshot(
-    `"The method 'anogan+mask': anogan has no use for the true mask; leave +mask out."`,
+    `"The method 'anogan+mask': anogan does not use the true mask; leave +mask out."`,
   );
   expect(sentence(() => parseRecipe('rgi:papper'))).toMatchInlineSnapshot(
     `"The method 'rgi:papper': 'papper' is no preset (fast, best, paper, paper-l1, paper-detect), no recipe (original, rgi) and no setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance)."`,
@@ -55,13 +55,13 @@ test('a wrong name is answered with the names there are', () => {
     `"The method 'rgi:steps=1.5': 'steps=1.5' is no whole number above 0."`,
   );
   expect(sentence(() => parseRecipe('invert:lambda=1'))).toMatchInlineSnapshot(
-    `"The method 'invert:lambda=1': invert has no setting for lambda; it takes huber-grey, steps, loss."`,
+    `"The method 'invert:lambda=1': invert has no setting lambda; it takes huber-grey, steps, loss."`,
   );
   expect(sentence(() => parseRecipe('rgi:loss=l3'))).toMatchInlineSnapshot(
     `"The method 'rgi:loss=l3': 'loss=l3': loss is one of l1, l2, huber."`,
   );
   expect(sentence(() => parseRecipe('rgi:paper:fast'))).toMatchInlineSnapshot(
-    `"The method 'rgi:paper:fast': 'fast' says again what is already said."`,
+    `"The method 'rgi:paper:fast': 'fast' repeats a setting."`,
   );
   expect(sentence(() => parseRecipes(['rgi', 'yeh', 'rgi']))).toMatchInlineSnapshot(
     `"The method 'rgi' is named twice."`,

@@ -117,7 +117,7 @@ test('what cannot be is said', async () => {
   `);
   const mixed = '--methods policy:tiles,rgi --generator @part.onnx --threads 1';
   expect((await rgi(`${line} ${mixed}`)).err).toMatchInlineSnapshot(`
-    "error: The method 'policy:tiles' inspects pictures by tiles, 'rgi' takes whole ones of the generator's size: evaluate them apart.
+    "error: The method 'policy:tiles' inspects pictures by tiles and 'rgi' whole pictures of the generator's size: evaluate them in separate runs.
     "
   `);
   expect((await rgi(`${line} --methods policy`)).err).toMatchInlineSnapshot(`

@@ -88,7 +88,7 @@ function reporterOf(notes: readonly string[], flags: DetectFlags, io: Io) {
 
 function conclude({ done, failed, defective, interrupted }: DetectFilesResult, flags: DetectFlags, io: Io): ExitCode {
   if (interrupted) {
-    say(io, `Interrupted; ${done} done. The same command with --resume goes on where it stopped.`);
+    say(io, `Interrupted; ${done} done. Run the same command with --resume to continue.`);
     return EXIT.interrupted;
   }
   if (!flags.quiet) say(io, `${defective} of ${done} pictures are defective; results in ${flags.out}`);

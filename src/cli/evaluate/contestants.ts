@@ -49,7 +49,7 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
     scores: discriminator !== undefined,
     logistic: discriminator?.logistic ?? false,
     described: { discriminator: await described(file), features: await described(flags.features) },
-    notes: source ? [] : ['Critic and feature terms are off: there is no discriminator (--discriminator).'],
+    notes: source ? [] : ['Critic and feature terms are off, because no discriminator is given (--discriminator).'],
   };
 }
 
@@ -75,7 +75,7 @@ export function resolve(recipe: Recipe, opened: OpenedGenerator, networks: Netwo
   try {
     const method = buildMethod(recipe.options, contextOf(recipe, opened, networks));
     if (recipe.maskGiven && !method.needsMask) {
-      throw optionError('it has no use for the true mask; leave +mask out.', {
+      throw optionError('it does not use the true mask; leave +mask out.', {
         option: '--methods',
         problem: 'value',
         received: recipe.name,

@@ -98,7 +98,7 @@ export async function pictureShape(
   if (whole === undefined) return { channels };
   throw new RgiError(
     'usage',
-    `The method '${tiles}' inspects pictures by tiles, '${whole}' takes whole ones of the generator's size: evaluate them apart.`,
+    `The method '${tiles}' inspects pictures by tiles and '${whole}' whole pictures of the generator's size: evaluate them in separate runs.`,
   );
 }
 
