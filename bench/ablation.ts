@@ -139,9 +139,14 @@ function corrupted(clean: Image, name: string, seed: number): { image: Image; ma
 }
 
 /** Medians; of the wrongly masked share of the intact pixels the mean. */
-function summary(made: readonly Restoration[], clean: Image, mask: Mask, told: boolean): Record<string, number | null> {
+function summary(
+  made: readonly Restoration[],
+  clean: Image,
+  mask: Mask,
+  maskGiven: boolean,
+): Record<string, number | null> {
   const scores = made.map((restoration, i) => ({
-    ...scoresOf(restoration, { truth: imageAt(clean, i), mask: imageAt(mask, i), told }),
+    ...scoresOf(restoration, { truth: imageAt(clean, i), mask: imageAt(mask, i), maskGiven }),
     steps: restoration.steps,
   }));
   const middle = (name: keyof (typeof scores)[number]): number | null => {
@@ -158,7 +163,7 @@ function summary(made: readonly Restoration[], clean: Image, mask: Mask, told: b
     psnr_hole: middle('psnr_hole'),
     psnr_composite: middle('psnr_composite'),
     iou: middle('mask_iou'),
-    falsely_masked: told ? null : digits(mean(intact), 4),
+    falsely_masked: maskGiven ? null : digits(mean(intact), 4),
     above35: digits(mean(scores.map(({ psnr }) => ((psnr ?? 0) > 35 ? 1 : 0)))),
     steps: middle('steps'),
   };

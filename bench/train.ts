@@ -39,7 +39,7 @@ const COUNTED_EVERY = 16;
 
 /** The first steps of each kind compile or warm up. */
 const FIRST = 2;
-const LEAST = 3;
+const MIN_RUNS = 3;
 
 export async function train(args: readonly string[]): Promise<void> {
   const busy = args.includes('--cpu-time');
@@ -52,7 +52,7 @@ export async function train(args: readonly string[]): Promise<void> {
     const before = await matmulRate(runtime, clock);
     const trainer = await trainerOf(name as Architecture, runtime);
     const times: { plain: number[]; penalised: number[] } = { plain: [], penalised: [] };
-    const enough = () => Math.min(times.plain.length, times.penalised.length) >= FIRST + LEAST;
+    const enough = () => Math.min(times.plain.length, times.penalised.length) >= FIRST + MIN_RUNS;
     for (const end = performance.now() + 1000 * seconds; performance.now() < end || !enough(); ) {
       const kind = trainer.done % TIMED_EVERY === 0 ? 'penalised' : 'plain';
       const start = clock();

@@ -1,10 +1,10 @@
 /**
- * The second half of the demo: defects are drawn on some of a generator's own samples (the photographs that it learnt from may
- * not be shipped), and all of them are examined by the policy that was shipped with it.
+ * The second half of the demo: defects are drawn on some of a generator's own samples (the photographs it was trained on may
+ * not be shipped), and all of them are inspected by the policy that was shipped with it.
  */
 
 import { findDefects } from '../src/detect/defects.ts';
-import { type Examination, openExaminer } from '../src/detect/examiner.ts';
+import { type Inspection, openInspector } from '../src/detect/inspector.ts';
 import { readPolicy } from '../src/detect/node/policy-files.ts';
 import type { Policy } from '../src/detect/policy.ts';
 import { DEFECT_KINDS, type DefectKind, drawDefects } from '../src/images/defects.ts';
@@ -19,7 +19,7 @@ import type { Runtime } from '../src/runtime/runtime.ts';
 import { licenceOf, type ShippedModel, shippedFile } from './models.ts';
 import type { Hooks } from './restoration.ts';
 
-export interface InspectedPicture extends Examination {
+export interface InspectedPicture extends Inspection {
   /** Absent: nothing was drawn on it. */
   readonly defect?: DefectKind;
   readonly input: Image;
@@ -29,7 +29,7 @@ export interface InspectedPicture extends Examination {
   readonly marked: boolean;
 }
 
-export interface Inspection extends Pick<ShippedModel, 'name' | 'licence'> {
+export interface InspectedProduct extends Pick<ShippedModel, 'name' | 'licence'> {
   readonly policy: Policy;
   readonly pictures: readonly InspectedPicture[];
   /** Of all pixels of all pictures together. */
@@ -54,7 +54,7 @@ export async function inspectSamples(
   seed: number,
   runtime: Runtime,
   { onProgress, signal }: Hooks = {},
-): Promise<Inspection | undefined> {
+): Promise<InspectedProduct | undefined> {
   const file = shippedFile(models, plan.model);
   const { generator, encoder, model } = await openProduct(runtime, { generator: file });
   const policy = await readPolicy(file, model);
@@ -63,18 +63,18 @@ export async function inspectSamples(
   const inputs = imagesOf(clean).map((image, i) => (i < plan.defective ? imageAt(drawn.image, i) : image));
   const started = performance.now();
   // All in one batch: they are few.
-  const examiner = await openExaminer({ generator, encoder, policy, batch: inputs.length, signal }, runtime);
-  let examined: Examination[];
+  const inspector = await openInspector({ generator, encoder, policy, batch: inputs.length, signal }, runtime);
+  let inspected: Inspection[];
   try {
-    examined = await examiner.examine(inputs, onProgress);
+    inspected = await inspector.inspect(inputs, onProgress);
   } catch (error) {
     if (signal?.aborted) return undefined;
     throw error;
   } finally {
-    await examiner.dispose();
+    await inspector.dispose();
   }
   const seconds = (performance.now() - started) / 1000;
-  const pictures = examined.map((one, i): InspectedPicture => {
+  const pictures = inspected.map((one, i): InspectedPicture => {
     const { mask } = findDefects(one.map, policy.thresholds.pixel, policy.leastArea);
     const own = { ...one, input: inputs[i], mask };
     if (i >= plan.defective) return { ...own, trueMask: zeros('float32', mask.dims), marked: mask.data.includes(1) };

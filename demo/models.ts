@@ -45,7 +45,7 @@ export async function openShipped(folder: string, name: string, runtime: Runtime
       image: (await readPicture(path.join(place, one), { channels, size: opened.generator })).image,
     })),
   );
-  // As `rgi restore` does it: the encoder gives one of the starts.
+  // As `rgi restore` does it: the encoder provides one of the starts.
   const generator = { ...opened.generator, encoder: encoder?.graph };
   return { ...opened, generator, name, pictures, ...licenceOf(opened.model) };
 }

@@ -2,7 +2,7 @@
 import { parseCases } from '../src/evaluate/cases.ts';
 import { scoresOf } from '../src/evaluate/inpaint/score.ts';
 import { parseRecipe } from '../src/evaluate/recipes.ts';
-import { searchWay, type WayPicture } from '../src/evaluate/way.ts';
+import { searchTrajectory, type TrajectoryPicture } from '../src/evaluate/trajectory.ts';
 import { corrupt } from '../src/images/corruptions.ts';
 import { clip, type Image, type Mask, stackImages } from '../src/images/image.ts';
 import { type Reuse, reuse } from '../src/inversion/compile/reuse.ts';
@@ -89,7 +89,7 @@ export async function restorePictures(
     const i = results.length;
     const { image: truth, name: file } = model.pictures[i];
     const { image: input, mask: trueMask } = corrupted[i];
-    const scores = scoresOf(restoration, { truth, mask: trueMask, told: false });
+    const scores = scoresOf(restoration, { truth, mask: trueMask, maskGiven: false });
     results.push({
       case: known[i].name,
       file,
@@ -111,6 +111,6 @@ export function wayOf(
   count: number,
   runtime: Runtime,
   signal?: AbortSignal,
-): Promise<WayPicture[]> {
-  return searchWay({ generator: model.generator, method, reuse, image: input }, count, runtime, signal);
+): Promise<TrajectoryPicture[]> {
+  return searchTrajectory({ generator: model.generator, method, reuse, image: input }, count, runtime, signal);
 }

@@ -5,7 +5,7 @@ import type { DefectKind } from '../src/images/defects.ts';
 import { type Image, type Mask, maskToImage } from '../src/images/image.ts';
 import { encodePng } from '../src/images/node/write.ts';
 import { float32 } from '../src/onnx/tensor.ts';
-import type { Inspection } from './inspection.ts';
+import type { InspectedProduct } from './inspection.ts';
 import type { ShippedModel } from './models.ts';
 import type { RestoredPicture } from './restoration.ts';
 
@@ -95,7 +95,12 @@ const DEFECT_TITLES: Readonly<Record<DefectKind, string>> = {
   crack: 'A crack',
 };
 
-export async function inspectionView({ policy, pictures, pixelAuroc, ...model }: Inspection): Promise<InspectionView> {
+export async function inspectionView({
+  policy,
+  pictures,
+  pixelAuroc,
+  ...model
+}: InspectedProduct): Promise<InspectionView> {
   const { thresholds, displayHigh: high, falseAlarms } = policy;
   const views = pictures.map(
     async ({ defect, marked, defective, score, input, map, mask, trueMask }): Promise<InspectedView> => ({

@@ -1,9 +1,9 @@
 /** Policies of a model: settings with members changed, statistics of other shapes, archives with bytes changed. What is taken is used. */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { anomalyMap } from '../../src/detect/evidence.ts';
 import { readPolicy, statisticsFile, writePolicy } from '../../src/detect/node/policy-files.ts';
 import { checkPolicyFits, type Policy } from '../../src/detect/policy.ts';
+import { anomalyMap } from '../../src/detect/scoring.ts';
 import { openModel } from '../../src/models/node/model-file.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { withMetadata } from '../../src/onnx/metadata.ts';

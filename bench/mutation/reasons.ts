@@ -37,13 +37,14 @@ const REASONS: Readonly<Record<string, string>> = {
   'calibrate.ts STARTS': 'a budget of searches; the study measures what it buys',
   'defects.ts bottom': 'the start of a running maximum, below every position',
   'defects.ts right': 'the start of a running maximum, below every position',
-  'evidence.ts pairs': 'a longer array of pairs ends in zeros that are not read',
+  'scoring.ts pairs': 'a longer array of pairs ends in zeros that are not read',
   'folds.ts length': 'statistics of a part that no picture is in',
   'inverter.ts BATCH_VALUES': COST,
   'good-pictures.ts SEEN': COST,
   'scale.ts MOST_GREY': UNREACHED,
-  'surround.ts SAMPLED': COST,
-  'tiles.ts LEAST': 'keeps the division defined where a single tile reaches; a thousandth of the weight of its middle',
+  'local-contrast.ts SAMPLED': COST,
+  'tiles.ts MIN_WEIGHT':
+    'keeps the division defined where a single tile reaches; a thousandth of the weight of its middle',
   'policy-schema.ts MAX_SIDE': 'what a damaged file may claim at most',
   'policy-schema.ts MAX_COUNT': 'what a damaged file may claim at most',
   ...Object.fromEntries(

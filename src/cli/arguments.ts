@@ -58,7 +58,7 @@ export function list(text: string, before: readonly string[] = []): string[] {
     .split(',')
     .map((part) => part.trim())
     .filter(Boolean);
-  if (parts.length === 0) throw new InvalidArgumentError('It is a name, or several with commas between them.');
+  if (parts.length === 0) throw new InvalidArgumentError('It must be one name, or several separated by commas.');
   return [...before, ...parts];
 }
 

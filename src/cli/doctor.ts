@@ -59,7 +59,7 @@ export async function doctor(flags: DoctorFlags, io: Io): Promise<ExitCode> {
       print(io, `  ${trial.sentence}`);
       print(
         io,
-        `  PSNR ${trial.psnr.map((value) => value.toFixed(1)).join(', ')} dB; ${(1000 * trial.secondsPerStep).toFixed(1)} ms a step of ${trial.searches} searches; ${trial.seconds.toFixed(1)} s in all`,
+        `  PSNR ${trial.psnr.map((value) => value.toFixed(1)).join(', ')} dB; ${(1000 * trial.secondsPerStep).toFixed(1)} ms per step of ${trial.searches} searches; ${trial.seconds.toFixed(1)} s in all`,
       );
     }
     if (ok) return EXIT.done;
@@ -109,13 +109,13 @@ async function invertOwnSamples(
   const gaps = times.slice(1).map((time, i) => time - times[i]);
   const medianPsnr = median(values);
   const ok = values.length === SAMPLES && medianPsnr >= NEEDED_PSNR;
-  const finding = `its own ${SAMPLES} samples were inverted to a median of ${medianPsnr.toFixed(1)} dB in ${total} steps`;
+  const finding = `inverting ${SAMPLES} of its own samples reached a median PSNR of ${medianPsnr.toFixed(1)} dB in ${total} steps`;
   const sentence =
     values.length < SAMPLES
       ? 'Interrupted before the trial ended.'
       : ok
         ? `Can be inverted: ${finding} (${NEEDED_PSNR} are needed).`
-        : `Cannot be inverted well: ${finding}, and ${NEEDED_PSNR} are needed. Check the latent's law (--latent-law) with 'rgi inspect', its gradient with 'rgi gradcheck', or allow more --steps.`;
+        : `Cannot be inverted well: ${finding}, and ${NEEDED_PSNR} dB are needed. Check the latent's distribution with 'rgi inspect' (--latent-law), its gradients with 'rgi gradcheck', or allow more --steps.`;
   return {
     ok,
     sentence,

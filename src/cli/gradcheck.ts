@@ -98,7 +98,7 @@ async function againstDifferences(
   const given = await fixedInputs(graph.inputs, flags.input ?? []);
   const latent = guessLatent(model);
   if (!latent)
-    throw new RgiError('model', 'No input of the model is a float tensor: there is nothing to differentiate by.');
+    throw new RgiError('model', 'The model has no float input, so there is nothing to differentiate with respect to.');
   const declared = graph.inputs.find((input) => input.name === latent.name)!.dims[0];
   const weights = trainableWeights(graph);
   const floats = graph.inputs.filter((input) => isFloat(input.type) && !given.has(input.name));
@@ -152,8 +152,11 @@ function tell(file: string, result: GradcheckResult, tolerance: number, flags: G
   }
   const failed = result.entries.filter((entry) => !entry.passed).length;
   if (failed > 0) {
-    say(io, `${failed} of ${result.entries.length} are beyond the tolerance of ${tolerance} (relative, in the norm).`);
+    say(
+      io,
+      `${failed} of ${result.entries.length} gradients exceed the tolerance of ${tolerance} (relative error in the norm).`,
+    );
   } else if (!flags.json) {
-    say(io, `All ${result.entries.length} within ${tolerance} (relative, in the norm).`);
+    say(io, `All ${result.entries.length} gradients are within ${tolerance} (relative error in the norm).`);
   }
 }

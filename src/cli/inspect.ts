@@ -130,7 +130,7 @@ function describe(
   if (latent) {
     row(
       'latent',
-      `'${latent.name}' [${latent.dims.join(', ')}], ${LAWS[latent.law]} (${latent.from === 'guess' ? 'guessed' : 'the file says so'})`,
+      `'${latent.name}' [${latent.dims.join(', ')}], ${LAWS[latent.law]} (${latent.from === 'guess' ? 'guessed' : "from the file's metadata"})`,
     );
   }
   if (image) {
@@ -139,7 +139,7 @@ function describe(
       image.from === 'samples'
         ? 'by its samples'
         : image.from === 'metadata'
-          ? 'the file says so'
+          ? "from the file's metadata"
           : 'by its last operator';
     row(
       'picture',
@@ -154,12 +154,12 @@ function describe(
       batch.couplesImages === undefined
         ? ''
         : batch.couplesImages
-          ? '; its images influence each other'
-          : '; its images are independent';
+          ? '; images of a batch influence each other'
+          : '; images of a batch are independent';
     row('batch', sizes + coupled);
   }
   row('parameters', `${facts.parameters.toLocaleString('en')} in ${facts.weights} weights and biases`);
-  if (facts.tiedGroups > 0) row('', `${facts.tiedGroups} weights are stored more than once; they are tuned as one`);
+  if (facts.tiedGroups > 0) row('', `${facts.tiedGroups} weights are stored more than once; copies are tuned together`);
   row('operators', ...wrapped(Object.entries(facts.operators).map(([name, n]) => `${name} ${n}`)));
   if (latent && batch) {
     const { withoutDerivative } = facts;

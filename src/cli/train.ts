@@ -141,17 +141,17 @@ export async function train(folder: string, given: TrainFlags, io: Io): Promise<
 function checkUse(flags: TrainFlags): void {
   if (!/\.onnx$/i.test(flags.out)) throw new RgiError('usage', `--out ${flags.out}: give a file name ending in .onnx.`);
   if (flags.scale !== undefined && !flags.crops && !flags.resume)
-    throw new RgiError('usage', '--scale has no use without --crops: whole pictures are made as small as --size.');
+    throw new RgiError('usage', '--scale applies to --crops only: whole pictures are reduced to --size.');
   if (flags.attribution !== undefined && flags.licence === undefined)
-    throw new RgiError('usage', '--attribution has no use without --licence.');
+    throw new RgiError('usage', '--attribution needs --licence.');
   if (flags.architecture !== 'linear') return;
   if (!flags.linearStart)
-    throw new RgiError('usage', '--no-linear-start has no use with --architecture linear: leave it out.');
+    throw new RgiError('usage', '--no-linear-start does not apply with --architecture linear; leave it out.');
   const given = OF_STEPS.find((name) => flags[name] !== undefined);
   if (given)
     throw new RgiError(
       'usage',
-      `--${given} has no use with --architecture linear, which is computed at once: leave it out.`,
+      `--${given} does not apply with --architecture linear, which has no training steps; leave it out.`,
     );
 }
 
@@ -169,7 +169,7 @@ async function trainNetwork(
   if (flags.json) printJson(io, summaryOf(result));
   else if (!flags.quiet) for (const line of linesOf(result)) say(io, line);
   if (!result.written) {
-    say(io, 'error: The models of the best measurement could not be written: make room, and train again.');
+    say(io, 'error: The best models could not be written: free some disk space, and train again.');
     return EXIT.unusable;
   }
   return result.ended === 'done' ? EXIT.done : EXIT.interrupted;
@@ -190,7 +190,10 @@ async function trainLinear(
   if (flags.json) printJson(io, { ended: 'done', ...result });
   else if (!flags.quiet) {
     const { coverage, explained, seconds, files, page } = result;
-    say(io, `Done after ${duration(seconds)}. The components hold ${(100 * explained).toFixed(1)}% of the variance.`);
+    say(
+      io,
+      `Done after ${duration(seconds)}. The components explain ${(100 * explained).toFixed(1)}% of the variance.`,
+    );
     say(io, reachedSentence(coverage));
     for (const file of files) say(io, file);
     say(io, `Samples and spectrum: ${page}`);
@@ -232,7 +235,7 @@ function optionsOf(folder: string, flags: TrainFlags): RunOptions {
 
 /** What is said of a measurement, for whoever has not read the manual. */
 function reachedSentence({ median, block }: CoveragePoint): string {
-  return `Good pictures that it has not seen are reached with ${median.toFixed(1)} dB (median), and restored with ${block.toFixed(1)} dB where their centre is hidden.`;
+  return `Held-out pictures: coverage ${median.toFixed(1)} dB (median); with the centre hidden ${block.toFixed(1)} dB.`;
 }
 
 function defined<T extends object>(values: T): Partial<T> {
@@ -250,7 +253,7 @@ function eventsTo(io: Io, flags: TrainFlags): { event: (event: RunEvent) => void
     done: () => line.clear(),
     event(event) {
       if (event.kind === 'loading') return line.show(event.done, event.total, `reading picture ${event.done}`);
-      if (event.kind === 'broken') return keep(`left out: ${event.picture.reason}`);
+      if (event.kind === 'broken') return keep(`skipped: ${event.picture.reason}`);
       if (event.kind === 'note') return keep(`note: ${event.text}`);
       if (event.kind === 'coverage') {
         const { step, median, worst, block } = event.point;
@@ -274,7 +277,7 @@ function summaryOf({ ended, record, files, written, page }: RunResult) {
 
 function linesOf({ ended, record, files, page }: RunResult): string[] {
   const best = bestOf(record.coverage);
-  const end = ended === 'done' ? 'Done' : 'Stopped; go on with --resume';
+  const end = ended === 'done' ? 'Done' : 'Stopped; continue with --resume';
   return [
     `${end} after ${duration(record.seconds)}.`,
     ...(best ? [reachedSentence(best), ...files] : ['No model was written yet.']),

@@ -30,10 +30,10 @@ export function trainingLines(metadata: Readonly<Record<string, string>>): strin
   const crops = data.kind === 'crops' ? 'crops of ' : '';
   const steps = step > 0 ? `${step} steps, ` : '';
   const worst = coverage.worst === undefined ? '' : ` (worst ${coverage.worst.toFixed(1)})`;
-  const hidden = block ? `, with ${block.median.toFixed(1)} dB where their centre is hidden` : '';
+  const hidden = block ? `; with the centre hidden ${block.median.toFixed(1)} dB` : '';
   return [
     `by ${tool}: ${settings.architecture}, ${crops}${data.pictures} pictures of '${data.folder}', ${data.held} held out; ${steps}${duration(seconds)}`,
-    `pictures held out are reached with ${coverage.median.toFixed(1)} dB${worst}${hidden}`,
+    `plain inversion reaches held-out pictures with ${coverage.median.toFixed(1)} dB${worst}${hidden}`,
   ];
 }
 

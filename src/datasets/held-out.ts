@@ -41,7 +41,7 @@ export function heldOutCount(pictures: number): number {
   return Math.min(64, Math.max(8, Math.round(pictures / 8)));
 }
 
-const FEWEST_GROUPS = 4;
+const MIN_GROUPS = 4;
 
 /**
  * Which group each picture is of, 0, 1, ... in the order of their first pictures: what stands in its name, folder included,
@@ -57,7 +57,7 @@ export function groupsOf(names: readonly string[]): number[] | undefined {
     numbers.set(key, number);
     return number;
   });
-  return numbers.size >= FEWEST_GROUPS && numbers.size <= names.length / 1.2 ? groups : undefined;
+  return numbers.size >= MIN_GROUPS && numbers.size <= names.length / 1.2 ? groups : undefined;
 }
 
 /** Positions of whole groups drawn by `seed`: as few as make `held` pictures, and never more than half of all. */

@@ -1,6 +1,6 @@
 /**
- * Calibration: from good pictures alone, how a product is to be examined. Everything is measured on pictures that the
- * generator has not learnt from, since those that it has are reached too well. Ways of examining are compared on defects drawn
+ * Calibration: from good pictures alone, how a product is to be inspected. Everything is measured on pictures that the
+ * generator has not learnt from, since those that it has are reached too well. Inspection settings are compared on defects drawn
  * on such pictures (`synthetic.ts`); thresholds are set on the pictures as they are.
  */
 
@@ -12,14 +12,14 @@ import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type Compared, comparer, firstCandidate, MIN_GAIN, searchCandidates } from './candidates.ts';
 import { imageScore } from './defects.ts';
-import { finishedMap } from './evidence.ts';
 import { crossFitted, foldsOf, type Restored, residualsOf, statisticsOf } from './folds.ts';
 import { type InversionSettings, latentLength } from './inverter.ts';
+import { localContrastOf } from './local-contrast.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
 import { openRestorer } from './restorer.ts';
 import { residualScale } from './scale.ts';
+import { finishedMap } from './scoring.ts';
 import { DEFAULT_POLICY } from './stored-policy.ts';
-import { surroundOf } from './surround.ts';
 import { withDefects } from './synthetic.ts';
 import { pixelThreshold, scoreThreshold } from './thresholds.ts';
 
@@ -63,7 +63,7 @@ export interface CalibrationHooks {
   readonly signal?: AbortSignal;
 }
 
-/** A way of examining, with the prior and the inversion that it was tried with. */
+/** Inspection settings, with the prior and the inversion that they were tried with. */
 export interface Trial extends Compared {
   /** Times the prior that goes with independent residuals. */
   readonly strength: number;
@@ -89,7 +89,7 @@ export const FALSE_ALARMS: PolicySettings['falseAlarms'] = { pixel: 0.002, image
 const MIN_PICTURES = 8;
 
 /** Below this, the threshold of pictures is a continuation more than a measurement. */
-const FEW_PICTURES = 30;
+const RECOMMENDED_PICTURES = 30;
 
 /**
  * Average precision is the mean over all thresholds of the share of marked pixels that are defective: at one half as many marked pixels
@@ -97,7 +97,7 @@ const FEW_PICTURES = 30;
  */
 const MIN_PIXEL_AP = 0.5;
 
-/** Pictures that ways of examining are compared on, and whose residuals give the scale. */
+/** Pictures that inspection settings are compared on, and whose residuals give the scale. */
 const COMPARED_ON = 24;
 const PILOTS = 8;
 /** The side of what is compared, of large pictures. */
@@ -128,7 +128,7 @@ export async function calibrate(
   if (unseen.length < MIN_PICTURES) {
     throw new RgiError(
       'input',
-      `${unseen.length} good pictures that the generator has not learnt from are too few to calibrate on; ${MIN_PICTURES} are needed, ${FEW_PICTURES} are better.`,
+      `${unseen.length} held-out good pictures are too few for calibration; at least ${MIN_PICTURES} are needed, and ${RECOMMENDED_PICTURES} are better.`,
     );
   }
   const say = hooks.onProgress ?? (() => {});
@@ -178,7 +178,7 @@ export async function calibrate(
   /** Is it better than what was tried before? */
   const tryStrength = async (strength: number): Promise<boolean> => {
     const begun = Math.min(0.75, 0.25 * tried++);
-    const about = (share: number) => say(0.9 * (begun + 0.25 * share), 'comparing ways of examining');
+    const about = (share: number) => say(0.9 * (begun + 0.25 * share), 'comparing inspection settings');
     about(0);
     const prior = strength * unit;
     const { gross } = residualScale(await restoreWith({ ...plain, prior }, pilots));
@@ -206,7 +206,7 @@ export async function calibrate(
     return true;
   };
   await climb(unit > 0 ? PRIOR_STRENGTHS : [0], tryStrength);
-  if (!best) throw new RgiError('runtime', 'No way of examining was tried.');
+  if (!best) throw new RgiError('runtime', 'No inspection settings were tried.');
   const used = evenly(
     unseen.map((_, i) => i),
     Math.max(MIN_PICTURES, Math.floor(MAX_PIXELS / pixelsOf(unseen[0]))),
@@ -225,8 +225,8 @@ export async function calibrate(
     folds: foldsOf(used.length, job.groups && used.map((i) => job.groups![i])),
   };
   const raw = crossFitted(residuals, perPixel)(residuals.unseen);
-  const width = best.candidate.surround;
-  const evidence = { blur, ...(width > 0 ? { surround: surroundOf(raw, width) } : {}), smoothing };
+  const width = best.candidate.contrastWidth;
+  const evidence = { blur, ...(width > 0 ? { surround: localContrastOf(raw, width) } : {}), smoothing };
   const maps = raw.map((map) => finishedMap(map, evidence));
   const scores = maps.map((map) => imageScore(map.data, best!.scorePixels));
   const pixel = pixelThreshold(
@@ -260,10 +260,8 @@ export async function calibrate(
   };
   const { pixelAp, imageAuroc } = best.measured;
   const notes = [
-    ...(used.length < FEW_PICTURES
-      ? [
-          `Only ${used.length} good pictures were left to set thresholds on: the rate of pictures called defective by mistake is rough.`,
-        ]
+    ...(used.length < RECOMMENDED_PICTURES
+      ? [`Only ${used.length} good pictures were left to set thresholds on, so the rate of false alarms is rough.`]
       : []),
     ...(pixelAp < MIN_PIXEL_AP
       ? [

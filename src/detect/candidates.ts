@@ -1,21 +1,21 @@
-/** Ways of examining that calibration chooses among, by how well they find drawn defects. */
+/** Inspection settings among which calibration chooses, by how well they find drawn defects. */
 import { type Image, type Mask, shapeOf } from '../images/image.ts';
 import { aupro } from '../metrics/aupro.ts';
 import { auroc, averagePrecision } from '../metrics/ranking.ts';
 import { meanOfLast } from './defects.ts';
-import { finishedMap } from './evidence.ts';
 import { crossFitted, type Restored, residualsOf } from './folds.ts';
-import { surroundOf } from './surround.ts';
+import { localContrastOf } from './local-contrast.ts';
+import { finishedMap } from './scoring.ts';
 
 /** Lengths are in pixels. */
 export interface Candidate {
-  /** Statistics of each pixel, or of all alike. */
+  /** Statistics per pixel, or pooled over all pixels. */
   readonly perPixel: boolean;
   /** Widths (sigma) by which residuals are smoothed before they are compared with good ones, and the map afterwards. */
   readonly blur: number;
   readonly smoothing: number;
-  /** Width (sigma) of the surroundings that a place is compared with; 0 for none. */
-  readonly surround: number;
+  /** Width (sigma) of the neighbourhood of the local contrast; 0: not normalised. */
+  readonly contrastWidth: number;
 }
 
 export interface Measured {
@@ -27,7 +27,7 @@ export interface Measured {
 export interface Compared {
   readonly candidate: Candidate;
   readonly measured: Measured;
-  /** Of how many pixels the mean tells good pictures from defective ones best (`imageScore`). */
+  /** The number of pixels whose mean separates good from defective pictures best (`imageScore`). */
   readonly scorePixels: number;
   /** The mean of what was measured. */
   readonly score: number;
@@ -45,7 +45,7 @@ export interface Comparison {
 
 /** Where the search begins. A texture has no fixed places: its pixels are all alike. `unit`: pixels for one of 128. */
 export function firstCandidate(form: 'object' | 'tiles', unit: number): Candidate {
-  return { perPixel: form === 'object', blur: 0.7 * unit, smoothing: 1.5 * unit, surround: 0 };
+  return { perPixel: form === 'object', blur: 0.7 * unit, smoothing: 1.5 * unit, contrastWidth: 0 };
 }
 
 /** Values of each property, tried one property after the other, the others being the best so far. */
@@ -54,13 +54,13 @@ function axes(form: 'object' | 'tiles', unit: number): Partial<Candidate>[][] {
   return [
     smoothing,
     form === 'object' ? [{ perPixel: true }, { perPixel: false }] : [],
-    [0, 8, 24].map((v) => ({ surround: v * unit })),
+    [0, 8, 24].map((v) => ({ contrastWidth: v * unit })),
     [0.7, 1.4].map((v) => ({ blur: v * unit })),
     smoothing,
   ];
 }
 
-/** A score must be higher by so much to count: less is chance, on a few dozen pictures. */
+/** Smallest gain in score that counts: less is chance, with a few dozen pictures. */
 export const MIN_GAIN = 0.015;
 
 /** From a first candidate to the best one that changes of single properties lead to, and all that were tried. */
@@ -103,9 +103,9 @@ export function comparer({ good, bad, truth, seen, folds }: Comparison): (candid
   };
   return (candidate) => {
     const raw = rawMaps(candidate);
-    const { smoothing, surround } = candidate;
-    const evidence = { smoothing, ...(surround > 0 ? { surround: surroundOf(raw[0], surround) } : {}) };
-    const [clean, defective] = raw.map((list) => list.map((map) => finishedMap(map, evidence)));
+    const { smoothing, contrastWidth } = candidate;
+    const scoring = { smoothing, ...(contrastWidth > 0 ? { surround: localContrastOf(raw[0], contrastWidth) } : {}) };
+    const [clean, defective] = raw.map((list) => list.map((map) => finishedMap(map, scoring)));
     const scores = joined(defective);
     const { scorePixels, imageAuroc } = bestScore(clean, defective);
     const measured = {

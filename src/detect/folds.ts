@@ -3,8 +3,8 @@
  * one can. The parts are the groups that names tell, or blocks of consecutive names: neighbours are often near-duplicates.
  */
 import type { Image } from '../images/image.ts';
-import { residualStatistics, smoothedResidual, standardised } from './evidence.ts';
 import type { Statistics } from './policy.ts';
+import { residualStatistics, smoothedResidual, standardised } from './scoring.ts';
 
 /** A picture and what the generator made of it, both [1,C,H,W]. */
 export interface Restored {

@@ -21,6 +21,10 @@ const surround = z
   })
   .check(z.refine(({ activity, scale }) => activity.length === scale.length));
 
+/**
+ * Members have the names under which stored policies hold them, whatever the code calls their parts: `evidence` is the scoring
+ * (`scoring.ts`), `evidence.surround` the local contrast (`local-contrast.ts`). Models that are in use carry these names.
+ */
 const settingsSchema = z.object({
   format: z.literal(1),
   form: z.enum(['object', 'tiles']),

@@ -1,12 +1,12 @@
 /**
- * A policy is what `calibrate` finds out from good pictures and `examine` uses: how pictures are inverted, what their
- * residuals are compared with, and from where on something counts as a defect. It belongs to one generator.
+ * A policy is what `calibrate` derives from good pictures and `openInspector` applies: how pictures are inverted, which statistics
+ * their residuals are compared with, and the thresholds of a defect. It belongs to one generator.
  */
 import { RgiError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import { float32Data, type Tensor } from '../onnx/tensor.ts';
 
-/** What the residuals of good pictures are like: `standardised` of `evidence.ts` says how these are used. */
+/** Statistics of the residuals of good pictures, used by `standardised` (`scoring.ts`). */
 export interface Statistics {
   /** Mean residual [1,C,H,W]; [1,C,1,1] where all pixels are alike. */
   readonly location: Image;
@@ -20,7 +20,7 @@ export interface PolicySettings {
   readonly format: 1;
   /** Whole objects at the generator's size, or tiles of a texture or large picture at its own (divided by `scale`). */
   readonly form: 'object' | 'tiles';
-  /** Tiles: pictures are made so many times smaller before they are inspected, 1 or more. Objects: 1. */
+  /** Tiles: the factor by which pictures are reduced before they are inspected, at least 1. Objects: 1. */
   readonly scale: number;
   /** Pixels from one tile to the next. */
   readonly stride: number;
@@ -35,11 +35,11 @@ export interface PolicySettings {
     /** Searches per picture, where no encoder gives the start. */
     readonly starts: number;
   };
-  /** How a residual becomes an anomaly map. */
+  /** How a residual becomes an anomaly map (`scoring.ts`). The member's name is that of stored policies. */
   readonly evidence: {
     /** Width (sigma, pixels) by which residuals are smoothed before they are compared with those of good pictures. */
     readonly blur: number;
-    /** How maps of good pictures depend on how busy their surroundings (sigma `width`) are; absent where that is left out. */
+    /** Local contrast (`local-contrast.ts`): the level of good maps by the activity around a pixel; absent where it is not used. */
     readonly surround?: {
       /** Sigma of the Gaussian window over which activity is measured, pixels. */
       readonly width: number;
@@ -55,9 +55,9 @@ export interface PolicySettings {
   readonly thresholds: { readonly pixel: number; readonly image: number };
   /** The rates that the thresholds were set for: of good pixels above, and of good pictures called defective. */
   readonly falseAlarms: { readonly pixel: number; readonly image: number };
-  /** Found regions of fewer pixels are left out. */
+  /** Marked regions of fewer pixels are dropped. */
   readonly leastArea: number;
-  /** A picture's score is the mean of so many of its oddest pixels: of a number, since pictures may be of any size. */
+  /** A picture's score is the mean of this many of its highest map values: a number and no share, since pictures may have any size. */
   readonly scorePixels: number;
   /** The value that is drawn white; 0 is black. */
   readonly displayHigh: number;
@@ -65,13 +65,13 @@ export interface PolicySettings {
   readonly calibration: {
     /** Good pictures used for calibration. */
     readonly pictures: number;
-    /** Of these, the ones that the generator has not learnt from. */
+    /** Of these, those that the generator was not trained on. */
     readonly unseen: number;
     readonly [fact: string]: unknown;
   };
 }
 
-/** A named policy with its statistics: settings, thresholds, and what residuals of good pictures are like. */
+/** A named policy with its statistics: settings, thresholds, and the statistics of good residuals. */
 export interface Policy extends PolicySettings {
   /** Letters, digits, - and _, up to 40; 'default' if none was chosen. */
   readonly name: string;

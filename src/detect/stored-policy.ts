@@ -87,7 +87,7 @@ export async function joinPolicy(
   if (!own) {
     throw new RgiError(
       'model',
-      `${labels.statistics} does not go with the policy '${name}' of ${labels.model}; calibrate again, or copy both files together.`,
+      `${labels.statistics} does not belong to the policy '${name}' of ${labels.model}; calibrate again, or copy both files together.`,
       { file: labels.statistics },
     );
   }

@@ -1,7 +1,7 @@
 /**
  * Defects drawn on good pictures: on every second one scratch, stain, pit or crack as they look (`images/defects.ts`), on the
  * others regions of no kind in particular, lighter or darker, of a colour that occurs elsewhere, or filled with another
- * place. They serve to choose among ways of examining; no threshold is set by them.
+ * place. They serve to choose among inspection settings; no threshold is set by them.
  */
 import { DEFECT_KINDS, drawDefects } from '../images/defects.ts';
 import { type Image, type Mask, shapeOf } from '../images/image.ts';

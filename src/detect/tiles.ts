@@ -28,8 +28,8 @@ export function atLeast(image: Image, tile: Size): Image {
   return padTo(image, size, { top: 0, left: 0, height, width });
 }
 
-/** Least weight, at a tile's corner: where only one tile reaches, it still counts. */
-const LEAST = 1e-3;
+/** Smallest weight, at a tile's corner: where only one tile reaches, it still counts. */
+const MIN_WEIGHT = 1e-3;
 
 /** A raised cosine: w at pixel i of `length`. */
 function window(length: number): Float64Array {
@@ -50,7 +50,7 @@ export function tileMerger(channels: number, { height, width }: Size, tile: Size
     add({ data }, { top, left }) {
       for (let y = 0; y < tile.height; y++) {
         for (let x = 0; x < tile.width; x++) {
-          const w = down[y] * across[x] + LEAST;
+          const w = down[y] * across[x] + MIN_WEIGHT;
           const at = (top + y) * width + left + x;
           weights[at] += w;
           for (let c = 0; c < channels; c++)

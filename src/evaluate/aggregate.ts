@@ -6,7 +6,7 @@ import { type Interval, type Summary, summarise } from './statistics.ts';
 /** Summaries over the pictures of each set, case and method; `seed` is that of the bootstrap. */
 export function aggregate(trials: readonly TrialRecord[], seed = 0): Result[] {
   return [...groups(trials).values()].map((group) => {
-    const [{ set, case: name, method, told }] = group;
+    const [{ set, case: name, method, maskGiven }] = group;
     const metrics: Partial<Record<MetricName, Summary>> = {};
     for (const metric of METRIC_NAMES) {
       const values = group.map((trial) => (metric === 'seconds' ? trial.seconds : trial.metrics[metric]));
@@ -14,7 +14,7 @@ export function aggregate(trials: readonly TrialRecord[], seed = 0): Result[] {
       if (summary) metrics[metric] = summary;
     }
     const diverged = group.filter((trial) => trial.code === 'diverged').length;
-    return { set, case: name, method, told, n: group.length - diverged, diverged, metrics };
+    return { set, case: name, method, maskGiven, n: group.length - diverged, diverged, metrics };
   });
 }
 
@@ -47,7 +47,7 @@ export function shownOf(
   return { value: mean ? value.mean : value.median, ...(interval ? { interval } : {}) };
 }
 
-/** Which rows are best in a metric, ties included. Methods told the true mask compete among themselves only. */
+/** Which rows are best in a metric, ties included. Methods with the true mask given compete among themselves only. */
 export function bestOf(
   rows: readonly Result[],
   metric: MetricName,
@@ -56,8 +56,8 @@ export function bestOf(
 ): Set<Result> {
   const best = new Set<Result>();
   if (better === 'neither') return best;
-  for (const told of [false, true]) {
-    const group = rows.filter((row) => row.told === told && headline(row, metric) !== undefined);
+  for (const maskGiven of [false, true]) {
+    const group = rows.filter((row) => row.maskGiven === maskGiven && headline(row, metric) !== undefined);
     if (group.length < 2) continue;
     // What is printed the same is the same.
     const shown = (row: Result) => Number(headline(row, metric)!.toFixed(digits)) * (better === 'higher' ? 1 : -1);

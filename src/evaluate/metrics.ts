@@ -63,7 +63,7 @@ export const METRICS = {
     digits: 3,
     better: 'higher',
     short: true,
-    about: 'Overlap of the found and the true mask over their union. Not given where the method was told the mask.',
+    about: 'Intersection over union of the found and the true mask. Empty where the mask was given.',
   },
   mask_dice: {
     label: 'Mask Dice',
@@ -102,7 +102,8 @@ export const METRICS = {
     digits: 3,
     better: 'higher',
     short: true,
-    about: 'Area under the per-region overlap curve to a false positive rate of 0.3 (8-connected regions), normalised.',
+    about:
+      'Area under the per-region overlap curve up to a false positive rate of 0.3 (8-connected regions), normalised.',
   },
   dice_calibrated: {
     label: 'Dice, calibrated',
@@ -116,7 +117,7 @@ export const METRICS = {
     digits: 3,
     better: 'higher',
     short: true,
-    about: 'Dice over all pixels at the best single threshold: an oracle, since it reads the truth.',
+    about: 'Dice over all pixels at the best single threshold, which is chosen on the truth.',
   },
   image_auroc: {
     label: 'Image AUROC',

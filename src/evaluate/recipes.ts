@@ -1,6 +1,6 @@
 /**
  * Methods by name, as tables and command lines write them: NAME[:PRESET or :RECIPE][:SETTING=VALUE]...[+mask]. So `rgi`,
- * `rgi:paper`, `rgi:paper:lambda=0.1`, `yeh`, `yeh+mask`, `dgp:rgi+mask`. With `+mask` the method is told what is corrupted.
+ * `rgi:paper`, `rgi:paper:lambda=0.1`, `yeh`, `yeh+mask`, `dgp:rgi+mask`. With `+mask` the method is given the true mask.
  */
 import { optionError, RgiError } from '../errors.ts';
 import { type MethodOptions, maskUseOf, understoodOptions } from '../inversion/methods/index.ts';
@@ -11,8 +11,8 @@ import { METHOD_NAMES } from '../inversion/spec/method.ts';
 export interface Recipe {
   /** As it was written: the row's label. */
   readonly name: string;
-  /** Is it told the true mask? */
-  readonly told: boolean;
+  /** Is it given the true mask? */
+  readonly maskGiven: boolean;
   readonly options: MethodOptions;
   /** Methods without a mask of their own: residual, in grey levels, above which a pixel counts as found. */
   readonly thresholdGrey: number;
@@ -43,8 +43,8 @@ const WHOLE = new Set<string>(['steps', 'starts', 'pool']);
 
 /** Reads one name; throws `usage`, saying what can be written. `seed` is that of the random starts. */
 export function parseRecipe(text: string, seed = 0): Recipe {
-  const told = text.endsWith('+mask');
-  const [name, ...rest] = (told ? text.slice(0, -'+mask'.length) : text).split(':');
+  const maskGiven = text.endsWith('+mask');
+  const [name, ...rest] = (maskGiven ? text.slice(0, -'+mask'.length) : text).split(':');
   const method = METHOD_NAMES.find((known) => known === name);
   const fail = (what: string) =>
     optionError(`The method '${text}': ${what}`, { option: '--methods', problem: 'value', received: text });
@@ -53,12 +53,12 @@ export function parseRecipe(text: string, seed = 0): Recipe {
       `there is no '${name}'; the methods are ${METHOD_NAMES.join(', ')}, as NAME[:PRESET][:SETTING=VALUE][+mask].`,
     );
   }
-  if (maskUseOf(method) === 'needed' && !told) throw fail(`${method} needs the true mask; write ${text}+mask.`);
-  if (maskUseOf(method) === 'unused' && told) throw fail(`${method} has no use for the true mask; leave +mask out.`);
+  if (maskUseOf(method) === 'needed' && !maskGiven) throw fail(`${method} needs the true mask; write ${text}+mask.`);
+  if (maskUseOf(method) === 'unused' && maskGiven) throw fail(`${method} does not use the true mask; leave +mask out.`);
   const own: Record<string, string | number> = {};
   for (const part of rest) {
     const [option, value] = settingOf(part, fail);
-    if (own[option] !== undefined) throw fail(`'${part}' says again what is already said.`);
+    if (own[option] !== undefined) throw fail(`'${part}' repeats a setting.`);
     own[option] = value;
   }
   const understood = understoodOptions(method);
@@ -66,17 +66,16 @@ export function parseRecipe(text: string, seed = 0): Recipe {
   const masks = understood.includes('thresholdGrey');
   const options = { method, seed, ...others, ...(masks && thresholdGrey !== undefined ? { thresholdGrey } : {}) };
   const odd = Object.keys(options).find((option) => !understood.includes(option as keyof MethodOptions));
-  if (odd !== undefined)
-    throw fail(`${method} has no setting for ${odd}; it takes ${writable(understood).join(', ')}.`);
+  if (odd !== undefined) throw fail(`${method} has no setting ${odd}; it takes ${writable(understood).join(', ')}.`);
   return {
     name: text,
-    told,
+    maskGiven,
     options: options as MethodOptions,
     thresholdGrey: typeof thresholdGrey === 'number' ? thresholdGrey : FAST.thresholdGrey,
   };
 }
 
-/** Reads a list; one name twice is refused, since rows of a table are told apart by it. */
+/** Reads a list; one name twice is refused, since a name identifies a row of the tables. */
 export function parseRecipes(names: readonly string[], seed = 0): Recipe[] {
   const again = names.find((name, i) => names.indexOf(name) < i);
   if (again !== undefined) throw new RgiError('usage', `The method '${again}' is named twice.`);

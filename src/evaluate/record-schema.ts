@@ -1,5 +1,6 @@
 /** What of a stored trial is believed: every field is checked. */
 import { z } from 'zod';
+import { MASK_GIVEN, readingOlder } from '../jobs/older-names.ts';
 import { METRIC_NAMES } from './metrics.ts';
 import type { TrialRecord } from './record.ts';
 
@@ -18,13 +19,13 @@ const picturesSchema = z.object({
 
 const metrics = Object.fromEntries(METRIC_NAMES.map((name) => [name, number.optional()]));
 
-export const trialSchema = z.object({
+const schema = z.object({
   kind: z.enum(['inpaint', 'detect']),
   key: z.string(),
   set: z.string(),
   case: z.string(),
   method: z.string(),
-  told: z.boolean(),
+  maskGiven: z.boolean(),
   image: z.string(),
   index: z.number().int().nonnegative(),
   code: z.string(),
@@ -40,4 +41,7 @@ export const trialSchema = z.object({
     .optional(),
   pictures: picturesSchema.optional(),
   snapshots: z.array(z.object({ step: z.number(), restored: z.string(), mask: z.string() })).optional(),
-}) as unknown as z.ZodType<TrialRecord>;
+});
+
+/** A trial; those of earlier versions say `told` for `maskGiven`. */
+export const trialSchema = readingOlder(schema, MASK_GIVEN) as z.ZodType<unknown> as z.ZodType<TrialRecord>;

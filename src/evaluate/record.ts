@@ -44,8 +44,8 @@ export interface TrialRecord {
   readonly set: string;
   readonly case: string;
   readonly method: string;
-  /** Was the method told the true mask? */
-  readonly told: boolean;
+  /** Was the method given the true mask? */
+  readonly maskGiven: boolean;
   readonly image: string;
   readonly index: number;
   /** How it ended: a `ResultCode`, 'done' where nothing is searched, 'failed' where it could not be kept. */
@@ -80,7 +80,8 @@ export interface Result {
   readonly set: string;
   readonly case: string;
   readonly method: string;
-  readonly told: boolean;
+  /** Was the method given the true mask? */
+  readonly maskGiven: boolean;
   /** Pictures scored, and those whose search diverged. */
   readonly n: number;
   readonly diverged: number;

@@ -11,7 +11,7 @@ const COLUMNS = [
   'set',
   'case',
   'method',
-  'told_mask',
+  'mask_given',
   'metric',
   'statistic',
   'n',
@@ -27,7 +27,7 @@ export function csvOf(results: Pick<Results, 'results'>): string {
   const rows = results.results.flatMap((result) =>
     metricsOf([result]).map((metric) => {
       const value = result.metrics[metric]!;
-      const start = [result.set, result.case, result.method, String(result.told), metric];
+      const start = [result.set, result.case, result.method, String(result.maskGiven), metric];
       if ('pooled' in value) return [...start, 'pooled', value.n, value.pooled, '', '', '', '', ''];
       const interval = (pair: Interval | null) => pair ?? ['', ''];
       return [
@@ -47,17 +47,17 @@ export function csvOf(results: Pick<Results, 'results'>): string {
 export function markdownOf(results: Results): string {
   const parts = [`# Evaluation: ${results.kind}`, ''];
   if (!results.complete)
-    parts.push('**Not complete: trials are missing.** The same command with `--resume` goes on.', '');
+    parts.push('**Incomplete: trials are missing.** Run the same command with `--resume` to continue.', '');
   parts.push(
-    'Each number is the median over the pictures (the mean where its name says so), with its 95 % interval (bootstrap over the',
-    'pictures) in brackets; a number alone is of all pixels or pictures together. Bold: the best of a column, methods that were told the true mask apart.',
+    'Each number is a median over the pictures, or a mean where its name says so. Brackets: 95% bootstrap interval over the pictures.',
+    'Numbers without brackets are pooled over all pixels or pictures. Bold: the best of a column; methods with the true mask given are compared separately.',
     '',
   );
   for (const [title, rows] of tablesOf(results.results))
     parts.push(`## ${markdownText(title)}`, '', ...markdownTable(rows), '');
   const used = metricsOf(results.results);
   parts.push(
-    '## What the numbers are',
+    '## Definitions',
     '',
     ...used.map((metric) => `- **${factsOf(metric).label}**: ${factsOf(metric).about}`),
     '',
@@ -66,13 +66,13 @@ export function markdownOf(results: Results): string {
     parts.push('## Notes', '', ...results.notes.map((note) => `- ${markdownText(note)}`), '');
   if (results.failed.length > 0) {
     parts.push(
-      '## Pictures that could not be used',
+      '## Unusable pictures',
       '',
       ...results.failed.map(({ file, reason }) => `- ${markdownText(file)}: ${markdownText(reason)}`),
       '',
     );
   }
-  parts.push('## To repeat it', '', fence(results.command), '');
+  parts.push('## How to repeat it', '', fence(results.command), '');
   return parts.join('\n');
 }
 
@@ -118,12 +118,12 @@ function markdownTable(rows: readonly Result[]): string[] {
     return unit === undefined ? label : `${label} (${unit})`;
   };
   return [
-    line(['Method', 'Told the mask', 'n', ...metrics.map(title)]),
+    line(['Method', 'Mask given', 'n', ...metrics.map(title)]),
     line(['---', '---', '---:', ...metrics.map(() => '---:')]),
     ...rows.map((row) =>
       line([
         markdownText(row.method),
-        row.told ? 'yes' : 'no',
+        row.maskGiven ? 'yes' : 'no',
         row.diverged > 0 ? `${row.n} (${row.diverged} diverged)` : String(row.n),
         ...metrics.map((metric) => {
           const { value, interval } = cellOf(row.metrics[metric], metric);

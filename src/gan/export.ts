@@ -36,7 +36,7 @@ export function exportNetwork(graph: Graph, role: Role, facts: ModelFacts, half 
 }
 
 /** Fewer elements than this are left in 32 bits: biases cost nothing. */
-const LEAST = 256;
+const MIN_HALF_LENGTH = 256;
 
 /** Large float32 weights in 16 bits, widened by a Cast where they are read: any runtime computes in float32. */
 function inHalf(graph: Graph): Graph {
@@ -44,7 +44,7 @@ function inHalf(graph: Graph): Graph {
   const widened = new Map<string, string>();
   const initializers = new Map<string, Tensor>();
   for (const [name, tensor] of graph.initializers) {
-    const small = tensor.type !== 'float32' || tensor.data.length < LEAST;
+    const small = tensor.type !== 'float32' || tensor.data.length < MIN_HALF_LENGTH;
     initializers.set(name, small ? tensor : castTensor(tensor, 'float16'));
     if (small) continue;
     const output = `${name}.float`;

@@ -154,7 +154,7 @@ function same(state: TrainerState, name: string, own: Tensor): Tensor {
   if (tensor && tensor.type === own.type && tensor.dims.join() === own.dims.join()) return tensor;
   throw new RgiError(
     'input',
-    `The checkpoint does not fit: '${name}' ${tensor ? `is [${tensor.dims.join(', ')}], not [${own.dims.join(', ')}]` : 'is missing'}. It is of another architecture or data set.`,
+    `The checkpoint does not fit: '${name}' ${tensor ? `is [${tensor.dims.join(', ')}], not [${own.dims.join(', ')}]` : 'is missing'}. It belongs to another architecture or data set.`,
     { tensor: name },
   );
 }

@@ -36,7 +36,7 @@ export function adaptGenerator(
     value = b.Sub(b.Mul(value, b.scalar(1 / 127.5)), b.scalar(1));
     notes.push(`The output '${image.output}' is in 0..255: it was mapped to -1..1.`);
   } else if (image.range === 'unknown') {
-    notes.push(`The range of the output '${image.output}' is not known: its values are taken as they are, for -1..1.`);
+    notes.push(`The value range of the output '${image.output}' is unknown; -1..1 is assumed.`);
   }
   const others = graph.outputs.filter((output) => output !== info);
   if (value === image.output) return { ...model, notes, graph: { ...graph, outputs: [info, ...others] } };

@@ -12,7 +12,7 @@ export interface LatentFacts {
   readonly dims: readonly number[];
   /** normal: N(0,1); uniform: U(-1,1); unit: U[0,1). */
   readonly law: 'normal' | 'uniform' | 'unit';
-  /** Whether the file says so (`rgi.latent`) or it is our guess. */
+  /** Whether it comes from the file's metadata (`rgi.latent`) or is our guess. */
   readonly from: 'metadata' | 'guess';
 }
 
@@ -36,7 +36,7 @@ export interface ImageFacts {
   readonly width: number;
   /** Values that stand for black and white. */
   readonly range: ImageRange;
-  /** What the range was found by: the file says so, the last operator bounds it, or samples showed it. */
+  /** What determined the range: the file's metadata, the bounds of the last operator, or samples. */
   readonly from: 'metadata' | 'last operator' | 'samples';
   /** The smallest and largest value seen on some samples. */
   readonly minimum: number;
@@ -64,7 +64,7 @@ export interface ModelFacts {
   readonly opset: number;
   /** The tool that wrote the file, as it names itself; may be empty. */
   readonly producer: string;
-  /** What the network is, where the file says so: 'generator', 'encoder', 'discriminator' (`rgi.role`). */
+  /** The network's role where the metadata states it: 'generator', 'encoder', 'discriminator' (`rgi.role`). */
   readonly role?: string;
   /** Nodes by operator, those inside subgraphs included; operators of other domains as `domain.Operator`. */
   readonly operators: Readonly<Record<string, number>>;

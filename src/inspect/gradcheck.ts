@@ -180,7 +180,7 @@ function withWeightsAsInputs(graph: Graph, inputs: Tensors, wrt: readonly string
     } else if (!(maker && !attribute && mayBeInner)) {
       const sentence =
         maker && !attribute
-          ? `'${name}' is no input or weight: a value that nodes make can only be checked by reference.`
+          ? `'${name}' is neither an input nor a weight. An inner value can only be checked with a reference.`
           : `The model has no input, float weight or value named '${name}'. 'rgi inspect' lists the names.`;
       throw new RgiError(
         'usage',

@@ -56,7 +56,7 @@ export async function inspectModel(
   const unsearched = { ...said, withoutDerivative: [] };
   const latent = guessLatent(model, options.latent ?? inputAmong(options.unknowns, graph));
   if (!latent) {
-    notes.push('No input is a float tensor: there is no latent to search.');
+    notes.push('The model has no float input, so it has no latent to search.');
     return { ...unsearched, refusals: [], notes };
   }
   const open = options.inputs?.has(latent.name) ? undefined : openLatent(graph, latent);
@@ -76,7 +76,7 @@ export async function inspectModel(
   const { couplesImages } = runs;
   const drawing = RANDOM.filter((operator) => said.operators[operator]);
   if (drawing.length > 0) {
-    notes.push(`The model draws random numbers (${drawing.join(', ')}): one draw is kept for a whole inversion.`);
+    notes.push(`The model draws random numbers (${drawing.join(', ')}); one draw is used for a whole inversion.`);
   }
   const feeds = probeFeeds(graph, latent, size, randomFrom(options.seed ?? 1), options.inputs);
   const notFinite = found && !found.finite && !broken;

@@ -55,5 +55,5 @@ export function matchInputs(
 
 export function lacking(what: string, reference: Tensors): RgiError {
   const names = [...reference.keys()];
-  return nameError(`The reference holds no array for ${what}; it holds ${names.join(', ')}.`, 'array', what, names);
+  return nameError(`The reference has no array for ${what}; it has ${names.join(', ')}.`, 'array', what, names);
 }

@@ -61,7 +61,7 @@ function isPicture(dims: readonly number[]): boolean {
 /** Why no output is a picture; with the shape that a flat one may have. */
 export function noPicture(latent: LatentFacts, samples: readonly Sample[], shape?: readonly number[]): string {
   if (isPicture(latent.dims)) {
-    return `The input '${latent.name}' takes pictures and no output makes any: this is a discriminator or an encoder, not a generator.`;
+    return `The input '${latent.name}' takes pictures and no output is a picture: this is a discriminator or an encoder, not a generator.`;
   }
   const [{ size, values }] = samples;
   const outputs = [...values].map(([name, { dims }]) => `'${name}' [${['N', ...dims.slice(1)].join(', ')}]`);

@@ -11,7 +11,7 @@ import { trainedHere } from './metadata.ts';
 
 /** Said where the recipes of the RGI paper leave out their critic term. */
 export const LOGISTIC_NOTE =
-  "The discriminator was trained with a logistic loss: the RGI paper's critic term, made for a Wasserstein critic, is off.";
+  "The RGI paper's critic term is off: it needs a Wasserstein critic, and this discriminator was trained with a logistic loss.";
 
 export interface OpenedCritic {
   readonly critic: Critic;

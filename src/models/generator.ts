@@ -91,7 +91,7 @@ export async function openGeneratorModel(
   if (obstacle !== undefined) await checkGradient(generator, runtime, name, options.name);
   const assumed =
     options.law === undefined && facts.latent!.from === 'guess'
-      ? ['The file does not say how its latents are distributed: N(0,1) is assumed (--latent-law).']
+      ? ['The file does not state the distribution of its latents; N(0,1) is assumed (--latent-law).']
       : [];
   const notes = [...new Set([...facts.notes, ...adapted.notes, ...assumed])];
   return { generator, model: adapted, facts, law, notes };

@@ -24,7 +24,7 @@ export function noteLists(
   failed: readonly { readonly file: string; readonly reason: string }[],
 ): Html {
   const broken = failed.map(({ file, reason }) => html`<li>${file}: ${reason}</li>`);
-  return html`${notes.length > 0 && html`<h3>Notes</h3><ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`}${broken.length > 0 && html`<h3>Pictures that could not be used</h3><ul>${broken}</ul>`}`;
+  return html`${notes.length > 0 && html`<h3>Notes</h3><ul>${notes.map((note) => html`<li>${note}</li>`)}</ul>`}${broken.length > 0 && html`<h3>Unusable pictures</h3><ul>${broken}</ul>`}`;
 }
 
 /** Something folded away under a title. */

@@ -57,8 +57,8 @@ for (const list of all('.cards[data-sorts]')) {
     list.append(...order);
   });
 }
-for (const way of all('.way')) {
-  const rows = all('.frames', way).map((list) => [...list.children]);
+for (const trajectory of all('.trajectory')) {
+  const rows = all('.frames', trajectory).map((list) => [...list.children]);
   const last = Math.max(...rows.map((row) => row.length)) - 1;
   if (last < 1) continue;
   const label = document.createElement('label');
@@ -70,8 +70,8 @@ for (const way of all('.way')) {
   const tools = document.createElement('div');
   tools.className = 'tools';
   tools.append(label, shown);
-  way.querySelector('h4').after(tools);
-  way.classList.add('live');
+  trajectory.querySelector('h4').after(tools);
+  trajectory.classList.add('live');
   const show = () => {
     const at = Number(range.value);
     for (const row of rows) row.forEach((frame, i) => frame.classList.toggle('now', i === Math.min(at, row.length - 1)));

@@ -23,13 +23,13 @@ export interface TiedGroup {
 }
 
 /** Fewer values than these, or values that mostly repeat (zeros, ones), are equal by chance. */
-const FEWEST_VALUES = 16;
+const MIN_VALUES = 16;
 
 /** Groups of float initialisers that hold the same values, bit for bit, in some order of their axes. */
 export function tiedWeights(graph: Graph): TiedGroup[] {
   const buckets = new Map<string, string[]>();
   for (const [name, tensor] of graph.initializers) {
-    if (!isFloat(tensor.type) || tensor.data.length < FEWEST_VALUES) continue;
+    if (!isFloat(tensor.type) || tensor.data.length < MIN_VALUES) continue;
     const key = fingerprint(tensor);
     if (key !== undefined) buckets.set(key, [...(buckets.get(key) ?? []), name]);
   }

@@ -63,7 +63,7 @@ function scoreChart(rows: readonly Result[], methods: readonly string[], metric:
 type History = NonNullable<TrialRecord['history']>;
 
 /** A search, by the method it was of. */
-export type Searched = Pick<TrialRecord, 'method' | 'told' | 'history'>;
+export type Searched = Pick<TrialRecord, 'method' | 'maskGiven' | 'history'>;
 
 /** Loss and masked share along the searches; `trueShare` is what is truly corrupted, where it is known. */
 export function historyCharts(trials: readonly Searched[], methods: readonly string[], trueShare?: number): Chart[] {
@@ -83,7 +83,7 @@ export function historyCharts(trials: readonly Searched[], methods: readonly str
       xLabel: 'step',
       yLabel: 'mean |M| (median over the pictures)',
       series: historySeries(
-        trials.filter((trial) => !trial.told && trial.history?.masked.some((share) => share !== 0)),
+        trials.filter((trial) => !trial.maskGiven && trial.history?.masked.some((share) => share !== 0)),
         methods,
         (history) => history.masked,
       ),

@@ -43,7 +43,7 @@ function overview({ results, notes }: ReportInput): Section {
   return {
     id: 'overview',
     title: 'Overview',
-    content: html`${content}${folded('What the numbers are', about)}${noteLists([...results.notes, ...notes], results.failed)}`,
+    content: html`${content}${folded('Definitions', about)}${noteLists([...results.notes, ...notes], results.failed)}`,
   };
 }
 

@@ -34,7 +34,7 @@ function given({ pictures, image, kind }: TrialRecord, embedded: Embedded): Html
 }
 
 function methodRow(
-  { kind, pictures, image, method, told, metrics, score, code }: TrialRecord,
+  { kind, pictures, image, method, maskGiven, metrics, score, code }: TrialRecord,
   embedded: Embedded,
 ): Html {
   const { restored, composite, mask, map } = pictures as TrialPictures;
@@ -55,8 +55,8 @@ function methodRow(
       : [thumb(composite, 'composite', `${image}, the found region filled by ${method}`, embedded)]),
     thumb(
       mask,
-      told ? 'given mask' : 'found mask',
-      `${image}: the mask that ${method} ${told ? 'was given' : 'found'}, in white`,
+      maskGiven ? 'given mask' : 'found mask',
+      `${image}: the mask that ${method} ${maskGiven ? 'was given' : 'found'}, in white`,
       embedded,
     ),
     thumb(
@@ -82,7 +82,7 @@ export function trajectories(trials: readonly TrialRecord[], embedded: Embedded)
   );
   if (images.size === 0) return undefined;
   return html`${[...images].map(
-    ([image, group]) => html`<div class="card way"><h4>${image}</h4>${group.map(
+    ([image, group]) => html`<div class="card trajectory"><h4>${image}</h4>${group.map(
       (trial) =>
         html`<div class="row"><p><span class="name">${trial.method}</span></p><ol class="frames">${trial
           .snapshots!.filter((one) => embedded.has(one.restored) && embedded.has(one.mask))

@@ -20,12 +20,14 @@ export function overviewTable(results: readonly Result[], metric: MetricName): H
   const title = ([first]: readonly Result[]) => (oneSet ? first.case : `${first.set}: ${first.case}`);
   const better = facts.better === 'neither' ? '' : `, ${facts.better} is better`;
   const pooled = results.some((result) => 'pooled' in (result.metrics[metric] ?? {}));
-  const apart = results.some((result) => result.told) ? ', methods with the true mask compared among themselves' : '';
+  const apart = results.some((result) => result.maskGiven)
+    ? ', methods with the true mask compared among themselves'
+    : '';
   const rows = methods.map((method) => {
     const own = groups.map((group) => group.find((one) => one.method === method));
-    const told = own.some((one) => one?.told ?? false);
+    const maskGiven = own.some((one) => one?.maskGiven ?? false);
     const cells = own.map((one) => cell(one?.metrics[metric], metric, one !== undefined && best.has(one)));
-    return tableRow(methodHead(method, told), cells);
+    return tableRow(methodHead(method, maskGiven), cells);
   });
   return table({
     name: 'Methods by case',
@@ -72,7 +74,11 @@ export function caseTable(
       'Pictures',
     ],
     rows: rows.map((row, i) =>
-      tableRow(methodHead(row.method, row.told), [...cells[i], ...(compared ? [difference(row)] : []), countCell(row)]),
+      tableRow(methodHead(row.method, row.maskGiven), [
+        ...cells[i],
+        ...(compared ? [difference(row)] : []),
+        countCell(row),
+      ]),
     ),
   });
 }
@@ -86,13 +92,13 @@ export function furtherTable(rows: readonly Result[]): Html | undefined {
     name: `Further scores: ${rows[0].case}`,
     about: 'Median over the pictures (the mean where the name says so), and its 95 % interval.',
     head: ['Method', ...metrics.map(titleOf)],
-    rows: rows.map((row, i) => tableRow(methodHead(row.method, row.told), cells[i])),
+    rows: rows.map((row, i) => tableRow(methodHead(row.method, row.maskGiven), cells[i])),
   });
 }
 
 /** A method's name; whether it was given the mask stands with it, since it decides what its numbers can be compared with. */
-function methodHead(method: string, told: boolean): Html {
-  return html`${method}${below(told ? 'true mask given' : undefined)}`;
+function methodHead(method: string, maskGiven: boolean): Html {
+  return html`${method}${below(maskGiven ? 'true mask given' : undefined)}`;
 }
 
 function countCell(row: Result): Html {

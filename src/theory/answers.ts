@@ -94,7 +94,7 @@ export function relativesAnswer(groups: readonly (readonly PathCell[])[], count:
 /** Does tuning the weights lower the error where the picture is intact, and are the corrupted values fitted? */
 export function tuningAnswer(cells: readonly TuningCell[]): string {
   const changes = cells
-    .filter((cell) => !cell.told)
+    .filter((cell) => !cell.maskGiven)
     .map(({ points }) => {
       const [first, last] = [points[0], points[points.length - 1]];
       return {

@@ -162,9 +162,13 @@ export function alongTuning(
 /** All charts of one gap, without and with the true mask. */
 export function tuningCharts(cells: readonly TuningCell[]): (Html | undefined)[] {
   const lines = cells.map(
-    (cell): TuningLine => ({ label: cell.told ? 'true mask given' : 'mask found', cell, style: cell.told ? 1 : 0 }),
+    (cell): TuningLine => ({
+      label: cell.maskGiven ? 'true mask given' : 'mask found',
+      cell,
+      style: cell.maskGiven ? 1 : 0,
+    }),
   );
-  const found = lines.filter(({ cell }) => !cell.told);
+  const found = lines.filter(({ cell }) => !cell.maskGiven);
   const errors = (measure: Measure) => (point: TuningPoint) => point.errors.map(measure);
   return [
     alongTuning(

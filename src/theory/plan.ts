@@ -32,7 +32,8 @@ export interface TuningPlan {
   readonly corruption: Corruption;
   readonly gap: GapKind;
   readonly level: number;
-  readonly told: boolean;
+  /** Is R-RGI given the true mask? */
+  readonly maskGiven: boolean;
   readonly count: number;
 }
 
@@ -137,14 +138,14 @@ export function planOf({ count, pictures, experiments = EXPERIMENTS }: PlanOptio
     ),
     ...TUNED_GAPS.flatMap(([gap, level]) =>
       [false, true].map(
-        (told): TuningPlan => ({
+        (maskGiven): TuningPlan => ({
           kind: 'tuning',
           experiment: 'tuning',
           case: 'block',
           corruption: CASES.block,
           gap,
           level,
-          told,
+          maskGiven,
           count: Math.max(1, Math.ceil(count / 6)),
         }),
       ),
@@ -159,7 +160,7 @@ const RELATIVES: readonly EstimatorName[] = ['squares', 'absolute', 'huber', 'tr
 /** What a cell is called in progress lines and tables. */
 export function nameOf(plan: Plan): string {
   const level = plan.level === undefined ? '' : ` ${plan.level}`;
-  const how = plan.kind === 'tuning' ? `${plan.gap}${plan.told ? ', mask given' : ''}` : plan.estimator;
+  const how = plan.kind === 'tuning' ? `${plan.gap}${plan.maskGiven ? ', mask given' : ''}` : plan.estimator;
   return `${plan.experiment}${level}, ${plan.case}, ${how}`;
 }
 

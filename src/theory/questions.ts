@@ -263,7 +263,7 @@ function tuning(cells: readonly TuningCell[]): Section {
     const key = `${cell.gap} ${cell.level}`;
     groups.set(key, [...(groups.get(key) ?? []), cell]);
   }
-  const found = cells.filter((cell) => !cell.told);
+  const found = cells.filter((cell) => !cell.maskGiven);
   const lines = found.map((cell, style): TuningLine => ({ label: gapName(cell), cell, style }));
   return screen({
     id: 'tuning',

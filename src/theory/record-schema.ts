@@ -1,5 +1,6 @@
 /** What of a stored cell is believed: every field is checked. */
 import { z } from 'zod';
+import { MASK_GIVEN, readingOlder } from '../jobs/older-names.ts';
 import { ESTIMATORS, type EstimatorName } from './estimators.ts';
 import { type Cell, EXPERIMENTS, type PathExperiment } from './record.ts';
 
@@ -43,8 +44,12 @@ const tuningSchema = z.object({
   gap: z.enum(['smooth', 'weights']),
   level: z.number(),
   gapGrey: number,
-  told: z.boolean(),
+  maskGiven: z.boolean(),
   points: z.array(z.object({ weightSteps: z.number(), errors: z.array(errorsSchema), toCorruption: z.array(number) })),
 });
 
-export const cellSchema = z.discriminatedUnion('kind', [pathSchema, tuningSchema]) as unknown as z.ZodType<Cell>;
+/** A cell; those of earlier versions say `told` for `maskGiven`. */
+export const cellSchema = readingOlder(
+  z.discriminatedUnion('kind', [pathSchema, tuningSchema]),
+  MASK_GIVEN,
+) as z.ZodType<unknown> as z.ZodType<Cell>;

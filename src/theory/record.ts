@@ -74,7 +74,7 @@ export interface TuningCell {
   /** RMS of the clean pictures to the G(z*) they were made from, grey levels: median. */
   readonly gapGrey: number;
   /** Was the true mask given? */
-  readonly told: boolean;
+  readonly maskGiven: boolean;
   readonly points: readonly TuningPoint[];
 }
 

@@ -36,7 +36,7 @@ export function csvOf({ cells }: Pick<Theory, 'cells'>): string {
 
 function rowsOf(cell: Cell): Entry[][] {
   if (cell.kind === 'tuning') {
-    const start = [cell.experiment, cell.case, 'rgi-l1', cell.gap, cell.level, cell.told, null, null];
+    const start = [cell.experiment, cell.case, 'rgi-l1', cell.gap, cell.level, cell.maskGiven, null, null];
     return cell.points.flatMap((point) =>
       point.errors.map((errors, i) => [
         ...start,

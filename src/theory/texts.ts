@@ -102,12 +102,12 @@ export function tuningTable(cells: readonly TuningCell[]): Html {
       cell.points.map((point) =>
         tableRow(cell.gap, [
           numberCell(cell.level, String(cell.level)),
-          textCell(cell.told ? 'given' : 'found'),
+          textCell(cell.maskGiven ? 'given' : 'found'),
           numberCell(point.weightSteps, String(point.weightSteps)),
           spreadCell(spreadOf(point.errors.map((e) => e.rmsOutside))),
           spreadCell(spreadOf(point.errors.map((e) => e.rmsInside))),
           spreadCell(spreadOf(point.toCorruption)),
-          cell.told ? EMPTY : spreadCell(spreadOf(point.errors.map((e) => e.mask?.misses)), true),
+          cell.maskGiven ? EMPTY : spreadCell(spreadOf(point.errors.map((e) => e.mask?.misses)), true),
         ]),
       ),
     ),

@@ -40,7 +40,7 @@ export async function tune(
     rrgi({
       preset: 'best',
       channels: generator.channels,
-      masked: plan.told,
+      masked: plan.maskGiven,
       weights: trainableWeights(generator.graph),
       weightSteps: WEIGHT_STEPS[WEIGHT_STEPS.length - 1],
       pool: setting.pool,
@@ -65,7 +65,7 @@ export async function tune(
       points[at].toCorruption.push(rmsGrey(found.image, one, truth.mask, 1) ?? 0);
     };
     try {
-      await solver.init(one, plan.told ? truth.mask : undefined);
+      await solver.init(one, plan.maskGiven ? truth.mask : undefined);
       let [stage, steps, looked] = [-1, 0, 0];
       for await (const { kind } of drive(solver, hooks.signal)) {
         if (kind === 'stage-begin') stage++;
@@ -90,7 +90,7 @@ export async function tune(
     gap: plan.gap,
     level: plan.level,
     gapGrey: distances[distances.length >> 1],
-    told: plan.told,
+    maskGiven: plan.maskGiven,
     points,
   };
 }

@@ -30,7 +30,7 @@ describe('rgi inspect', () => {
         outputs     'image' float32 [N, 3, 8, 8]
         latent      'z' [4], N(0,1) (guessed)
         picture     'image' 3 x 8 x 8 NCHW, range -1..1 (by its last operator; -0.99 to 0.99 seen)
-        batch       any size (ran at 1, 2, 3); its images are independent
+        batch       any size (ran at 1, 2, 3); images of a batch are independent
         parameters  960 in 2 weights and biases
         operators   Add 1, MatMul 1, Reshape 1, Tanh 1
         derivative  passes from 'z' to the picture

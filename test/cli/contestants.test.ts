@@ -17,13 +17,13 @@ const opened = { generator: { channels: 1, graph } } as unknown as Parameters<ty
 const networks = { contestant: {}, layers: ['image'], scores: true, logistic: false, described: {}, notes: [] };
 
 test.each(METHOD_NAMES)('%s+mask', (method) => {
-  const recipe = { name: `${method}+mask`, told: true, options: { method }, thresholdGrey: 20 };
+  const recipe = { name: `${method}+mask`, maskGiven: true, options: { method }, thresholdGrey: 20 };
   let needsMask: boolean;
   try {
     needsMask = resolve(recipe, opened, networks).method.needsMask;
   } catch (error) {
     expect((error as Error).message).toBe(
-      `The method '${method}+mask': it has no use for the true mask; leave +mask out.`,
+      `The method '${method}+mask': it does not use the true mask; leave +mask out.`,
     );
     return;
   }

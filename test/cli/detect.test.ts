@@ -95,7 +95,7 @@ describe('three commands', () => {
     expect(said.form).toBe('object');
     expect(said.thresholds.image).toBeGreaterThan(said.thresholds.pixel);
     expect(said.notes).toContain(
-      'The model does not say which pictures it was trained on: if these are among them, thresholds come out too low. Give others.',
+      'The model does not record its training pictures. If these are among them, thresholds will be too low; use other pictures.',
     );
     expect(err).toContain('note: Only 20 good pictures were left');
     expect(statSync(file('part.policy.npz')).size).toBeGreaterThan(300);
@@ -132,7 +132,7 @@ describe('three commands', () => {
     const [first] = lines[1].defects;
     expect(Math.abs(first.at.y - 6.5)).toBeLessThan(3);
     expect(Math.abs(first.at.x - 7.5)).toBeLessThan(3);
-    expect(lines[2].message).toBe('33% of the picture, outside its central square, was not examined.');
+    expect(lines[2].message).toBe('33% of the picture, outside its central square, was not inspected.');
     const csv = readFileSync(file('o/scores.csv'), 'utf8').split('\n');
     expect(csv[0]).toBe('name,path,status,score,verdict,defects,marked_share,message');
     expect(csv[2]).toMatch(/^b,.*b\.png,done,[\d.]+,defective,/);
@@ -166,11 +166,11 @@ describe('three commands', () => {
     await rgi('calibrate @good --generator @part.onnx --name other');
     expect(await rgi('detect @new --generator @part.onnx --out @o --resume --policy other')).toMatchObject({
       code: 2,
-      err: "error: o holds results of 'rgi detect' with other settings or networks: --resume goes on with the same settings only; take another --out, or replace what is there with --overwrite.\n",
+      err: "error: o holds results of 'rgi detect' with other settings or networks: --resume continues with the same settings only; use another --out, or replace what is there with --overwrite.\n",
     });
   });
 
-  test('a broken picture is told, the others are examined, and the exit code says so', async () => {
+  test('a broken picture is told, the others are inspected, and the exit code says so', async () => {
     writeFileSync(file('new/c.png'), 'no picture');
     const { code, err } = await rgi('detect @new --generator @part.onnx --out @o2 --quiet');
     expect({ code, err }).toEqual({
@@ -184,7 +184,7 @@ describe('three commands', () => {
   test('an interrupted run exits 3 and can be resumed', async () => {
     const { code, err } = await rgi('detect @new --generator @part.onnx --out @o3', AbortSignal.abort());
     expect(code).toBe(3);
-    expect(err).toContain('The same command with --resume goes on where it stopped.');
+    expect(err).toContain('Run the same command with --resume to continue.');
     expect(JSON.parse(readFileSync(file('o3/manifest.json'), 'utf8')).complete).toBe(false);
     expect((await rgi('detect @new --generator @part.onnx --out @o3 --resume --quiet')).code).toBe(0);
   });
@@ -210,7 +210,7 @@ describe('three commands', () => {
     expect(time()).toBe(before);
   });
 
-  test('by tiles, larger pictures are examined whole, at their own size', async () => {
+  test('by tiles, larger pictures are inspected whole, at their own size', async () => {
     const said = await rgi('calibrate @good --generator @part.onnx --form tiles --stride 12 --name tiles --quiet');
     expect(said).toMatchObject({ code: 0, err: '' });
     await rgi('detect @new/wide.png --generator @part.onnx --policy tiles --out @o4 --quiet');

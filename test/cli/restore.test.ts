@@ -221,7 +221,7 @@ describe('an interrupted run', () => {
     const said = await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} ${FAST} --seed 5 --resume`);
     expect(said.code).toBe(2);
     expect(said.err).toContain(
-      "holds results of 'rgi restore' with other settings or networks: --resume goes on with the same settings only; take another --out, or replace what is there with --overwrite.",
+      "holds results of 'rgi restore' with other settings or networks: --resume continues with the same settings only; use another --out, or replace what is there with --overwrite.",
     );
   });
 
@@ -288,7 +288,7 @@ describe('generators', () => {
   test("without a discriminator the paper's critic term is off, and that is said", async () => {
     await bench.rgi(`restore @a.png --generator @g.onnx --out ${results().word} --preset paper --steps 20 --pool 20`);
     expect(manifestIn(out).notes).toContain(
-      'Critic and feature terms are off: there is no discriminator (--discriminator).',
+      'Critic and feature terms are off, because no discriminator is given (--discriminator).',
     );
   });
 });

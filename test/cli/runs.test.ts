@@ -103,10 +103,10 @@ describe('R3, a second run into the same folder', () => {
     const before = text('r3/journal.jsonl');
     expect(await bench.rgi(other)).toMatchObject({
       code: 2,
-      err: `error: ${bench.file('r3')} holds results of 'rgi restore' with other settings or networks: give the same settings (--resume goes on with them), take another --out, or replace what is there with --overwrite.\n`,
+      err: `error: ${bench.file('r3')} holds results of 'rgi restore' with other settings or networks: give the same settings (--resume continues with them), use another --out, or replace what is there with --overwrite.\n`,
     });
     expect((await bench.rgi(`detect @pictures ${DETECT} --out @r3`)).err).toContain(
-      "holds results of 'rgi restore': take another --out",
+      "holds results of 'rgi restore': use another --out",
     );
     expect(text('r3/journal.jsonl')).toBe(before);
     expect((await bench.rgi(`${other} --overwrite`)).code).toBe(0);
@@ -202,7 +202,7 @@ describe('R5, what --resume believes', () => {
     const said = await bench.rgi(line);
     expect(said.code).toBe(2);
     expect(said.err).toMatch(
-      /holds results of another version \(rgi 0\.0\.1, rules 1; this is .*\): --resume does them again, or take another --out, or replace what is there with --overwrite\.\n$/,
+      /holds results of another version \(rgi 0\.0\.1, rules 1; this is .*\): --resume does them again, or use another --out, or replace what is there with --overwrite\.\n$/,
     );
   });
 });

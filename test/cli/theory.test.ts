@@ -46,7 +46,7 @@ describe('rgi theory', () => {
     const refused = await bench.rgi(`theory ${SMALL} --out @t`);
     expect(refused.code).toBe(2);
     expect(refused.err).toContain(
-      't already holds results (1 items): go on with --resume, take another --out, or replace what is there with --overwrite.',
+      't already holds results (1 items): continue with --resume, use another --out, or replace what is there with --overwrite.',
     );
     expect(await bench.rgi(`theory ${SMALL} --out @t --experiments path --resume --quiet`)).toMatchObject({
       code: 0,
@@ -63,7 +63,7 @@ describe('rgi theory', () => {
     const other = await bench.rgi(`theory ${SMALL} --out @again --experiments gap --seed 5 --resume`);
     expect(other.code).toBe(2);
     expect(other.err).toContain(
-      "again holds results of 'rgi theory' with other settings or networks: --resume goes on with the same settings only; take another --out, or replace what is there with --overwrite.",
+      "again holds results of 'rgi theory' with other settings or networks: --resume continues with the same settings only; use another --out, or replace what is there with --overwrite.",
     );
     const stopped = await bench.rgi(
       `theory ${SMALL} --out @again --experiments path,gap --resume`,

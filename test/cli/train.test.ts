@@ -43,7 +43,7 @@ it('train --architecture linear writes a generator and its encoder in seconds, a
   const argv = ['train', path.join(folder, 'good'), '--out', out, '--size', '32', '--architecture', 'linear'];
   const { code, err } = await rgi(...argv, '--latent', '3');
   expect(code).toBe(0);
-  expect(err).toMatch(/Good pictures that it has not seen are reached with \d\d\.\d dB/);
+  expect(err).toMatch(/Held-out pictures: coverage \d\d\.\d dB/);
   // The page that is named is there.
   const [, page] = err.match(/^Samples and spectrum: (.*)$/m)!;
   const text = await readFile(page, 'utf8');
@@ -62,7 +62,7 @@ it('train --architecture linear writes a generator and its encoder in seconds, a
   const without = await rgi(...search, '--encoder', 'none');
   expect(without.err).not.toContain('encoder');
   const told = await rgi('inspect', out);
-  expect(told.out).toMatch(/'z' \[3\], N\(0,1\) \(the file says so\)/);
+  expect(told.out).toMatch(/'z' \[3\], N\(0,1\) \(from the file's metadata\)/);
   expect(told.out).toMatch(/trained {5}by rgi train: linear, 12 pictures of 'good', 8 held out/);
 }, 120_000);
 
@@ -71,8 +71,8 @@ it('train: wrong uses are one sentence and exit code 2', async () => {
   const cases: [string[], RegExp][] = [
     [['train', good, '--out', 'x.pt'], /give a file name ending in \.onnx/],
     [['train', good, '--out', 'x.onnx', '--size', '48'], /one of 32, 64, 128, 256/],
-    [['train', good, '--out', 'x.onnx', '--scale', '2'], /--scale has no use without --crops/],
-    [['train', good, '--out', 'x.onnx', '--architecture', 'linear', '--steps', '9'], /--steps has no use with/],
+    [['train', good, '--out', 'x.onnx', '--scale', '2'], /--scale applies to --crops only/],
+    [['train', good, '--out', 'x.onnx', '--architecture', 'linear', '--steps', '9'], /--steps does not apply with/],
     [['train', path.join(folder, 'none'), '--out', 'x.onnx'], /is not a folder/],
     [['train', good], /required option.*--out/i],
   ];

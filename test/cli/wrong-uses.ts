@@ -101,14 +101,14 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A text file as the model',
     line: 'inspect @text.onnx',
     code: 2,
-    says: 'error: text.onnx: This is not an ONNX model, or it is cut short (cant skip wire type 4).',
+    says: 'error: text.onnx: This is not an ONNX model, or it is truncated (cant skip wire type 4).',
   },
   { title: 'An empty model', line: 'inspect @empty.onnx', code: 2, says: 'error: empty.onnx: The file is empty.' },
   {
     title: 'A model cut short',
     line: 'inspect @cut.onnx',
     code: 2,
-    says: 'error: cut.onnx: This is not an ONNX model, or it is cut short (premature EOF).',
+    says: 'error: cut.onnx: This is not an ONNX model, or it is truncated (premature EOF).',
   },
   {
     title: 'An opset too old',
@@ -324,7 +324,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'No mask for a method that needs one',
     line: 'restore @a.png --generator @g.onnx --out @o --method dgp',
     code: 2,
-    says: "error: The method 'dgp' needs to know what is corrupted: give the masks with --mask, or take --method rgi.",
+    says: "error: The method 'dgp' needs the masks of the corrupted regions: give them with --mask, or use --method rgi.",
   },
   {
     title: 'A folder with masks for some of the pictures',
@@ -333,10 +333,10 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: 'error: The folder masks has no mask for pictures/b.npy (nor for 1 more): it would be named b.png, b.mask.png or b_mask.png.',
   },
   {
-    title: 'A mask for a method that has no use for one',
+    title: 'A mask for a method that does not use one',
     line: 'restore @a.png --generator @g.onnx --out @o --method anogan --mask @mask.png',
     code: 2,
-    says: "error: The method 'anogan' has no use for --mask.",
+    says: "error: The method 'anogan' does not use --mask.",
   },
   {
     title: 'A prior without a discriminator',
@@ -348,7 +348,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A discriminator without use',
     line: 'restore @a.png --generator @g.onnx --out @o --discriminator @d.onnx',
     code: 2,
-    says: "error: The method 'rgi' has no use for a discriminator; add --critic-prior WEIGHT or --feature-weight WEIGHT, or leave --discriminator out.",
+    says: "error: The method 'rgi' does not use a discriminator; add --critic-prior WEIGHT or --feature-weight WEIGHT, or leave --discriminator out.",
   },
   {
     title: 'A feature network without use',
@@ -372,7 +372,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A tuned generator of a method that tunes none',
     line: 'restore @a.png --generator @g.onnx --out @o --save-generator',
     code: 2,
-    says: "error: The method 'rgi' tunes no weights: leave --save-generator out, or take --method rrgi.",
+    says: "error: The method 'rgi' tunes no weights: leave --save-generator out, or use --method rrgi.",
   },
   {
     title: 'A discriminator of another size',
@@ -387,10 +387,10 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: "error: d.onnx has no value 'conv9'; its activations are LeakyRelu.",
   },
   {
-    title: 'An option the method has no use for',
+    title: 'An option that the method does not use',
     line: 'restore @a.png --generator @g.onnx --out @o --method yeh --lambda 1',
     code: 2,
-    says: "error: The method 'yeh' has no use for --lambda; it takes --steps, --seed, --preset, --recipe, --importance.",
+    says: "error: The method 'yeh' does not use --lambda; it takes --steps, --seed, --preset, --recipe, --importance.",
   },
   {
     title: 'Our preset for a method of others',
@@ -408,7 +408,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'lambda and the threshold together',
     line: 'restore @a.png --generator @g.onnx --out @o --lambda 1 --threshold 10',
     code: 2,
-    says: 'error: Give --lambda or --threshold, not both: they say the same in different units.',
+    says: 'error: Give --lambda or --threshold, not both: they set the same value in different units.',
   },
   {
     title: 'A free mask with the preset fast',
@@ -450,7 +450,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'Resuming over something else',
     line: 'restore @a.png --generator @g.onnx --out @foreign --resume',
     code: 2,
-    says: 'error: foreign holds a manifest.json without a journal.jsonl, of another program or an earlier version: take another --out, or replace what is there with --overwrite.',
+    says: 'error: foreign holds a manifest.json without a journal.jsonl, of another program or an earlier version: use another --out, or replace what is there with --overwrite.',
   },
   {
     title: 'Detection with a model that is not calibrated',
@@ -480,13 +480,13 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'Too few good pictures',
     line: 'calibrate @pictures --generator @g.onnx',
     code: 2,
-    says: 'error: 3 good pictures that the generator has not learnt from are too few to calibrate on; 8 are needed, 30 are better.',
+    says: 'error: 3 held-out good pictures are too few for calibration; at least 8 are needed, and 30 are better.',
   },
   {
     title: 'A scale for a model of whole objects',
     line: 'calibrate @pictures --generator @g.onnx --scale 2',
     code: 2,
-    says: 'error: --scale goes with tiles; this model is of whole objects (--form tiles for tiles).',
+    says: 'error: --scale applies to tiles; this model is for whole objects (use --form tiles).',
   },
   {
     title: 'A policy name that cannot stand in a file',
@@ -510,7 +510,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A reference without gradients',
     line: 'gradcheck @g.onnx --reference @reference.npz',
     code: 2,
-    says: "error: The reference holds no array for a gradient ('grad_z' or 'grad_image'); it holds z.",
+    says: "error: The reference has no array for a gradient ('grad_z' or 'grad_image'); it has z.",
   },
   {
     title: 'A reference that is no archive',

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Calibration, calibrate } from '../../src/detect/calibrate.ts';
 import { findDefects } from '../../src/detect/defects.ts';
-import { openExaminer } from '../../src/detect/examiner.ts';
+import { openInspector } from '../../src/detect/inspector.ts';
 import { readPolicy, statisticsFile, writePolicy } from '../../src/detect/node/policy-files.ts';
 import { openRestorer } from '../../src/detect/restorer.ts';
 import { parsePolicy, policyNames } from '../../src/detect/stored-policy.ts';
@@ -55,13 +55,13 @@ describe('a calibrated product', () => {
   test('has thresholds that new good pictures keep, about as often as was asked for', async () => {
     const { policy } = calibration;
     const fresh = await goodPictures(runtime, 40, 2);
-    const examiner = await openExaminer({ generator, policy }, runtime);
-    const good = await examiner.examine(fresh);
+    const inspector = await openInspector({ generator, policy }, runtime);
+    const good = await inspector.inspect(fresh);
     const above = good.flatMap(({ map }) => [...map.data]).filter((v) => v > policy.thresholds.pixel).length;
     expect(above / (40 * SIDE * SIDE)).toBeLessThan(0.04);
     expect(good.filter((one) => one.defective).length).toBeLessThan(14);
-    const bad = await examiner.examine(fresh.slice(0, 10).map(withSquare));
-    await examiner.dispose();
+    const bad = await inspector.inspect(fresh.slice(0, 10).map(withSquare));
+    await inspector.dispose();
     expect(bad.filter((one) => one.defective).length).toBe(10);
     for (const { map } of bad) {
       const [first] = findDefects(map, policy.thresholds.pixel, policy.leastArea).defects;
@@ -90,7 +90,7 @@ describe('a calibrated product', () => {
 
   test('needs some pictures that the generator has not learnt from', async () => {
     await expect(calibrate(job('object', unseen.slice(0, 5)), runtime)).rejects.toThrow(
-      '5 good pictures that the generator has not learnt from are too few to calibrate on; 8 are needed, 30 are better.',
+      '5 held-out good pictures are too few for calibration; at least 8 are needed, and 30 are better.',
     );
   });
 });
@@ -169,6 +169,6 @@ describe('policies on disk', () => {
     await writeFile(file, encodeModel(productGraph()));
     await writePolicy(file, policy);
     await writeFile(statisticsFile(file), await readFile(statisticsFile(other)));
-    await expect(readPolicy(file, await openModel(file))).rejects.toThrow(/does not go with the policy 'default'/);
+    await expect(readPolicy(file, await openModel(file))).rejects.toThrow(/does not belong to the policy 'default'/);
   });
 });

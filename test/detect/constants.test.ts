@@ -2,12 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { type Candidate, comparer, MIN_GAIN, searchCandidates } from '../../src/detect/candidates.ts';
 import { findDefects } from '../../src/detect/defects.ts';
-import { residualStatistics, standardised } from '../../src/detect/evidence.ts';
 import { foldsOf, statisticsOf } from '../../src/detect/folds.ts';
+import { localContrastOf } from '../../src/detect/local-contrast.ts';
 import { checkPolicyFits, type Policy } from '../../src/detect/policy.ts';
 import { residualScale } from '../../src/detect/scale.ts';
+import { residualStatistics, standardised } from '../../src/detect/scoring.ts';
 import { policySearch } from '../../src/detect/search.ts';
-import { surroundOf } from '../../src/detect/surround.ts';
 import { scoreThreshold } from '../../src/detect/thresholds.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
@@ -69,13 +69,13 @@ it('pictures are compared in four parts', () => {
 describe('surroundings', () => {
   it('are told apart in twelve classes of equal size', () => {
     const map = picture(48, (y, x) => 0.1 + (48 * y + x) / 48);
-    const { activity } = surroundOf([map], 1);
+    const { activity } = localContrastOf([map], 1);
     expect(activity.length).toBe(12);
     expect([...activity].sort((a, b) => a - b)).toEqual(activity);
   });
 
   it('never scale a map up by more than twenty', () => {
-    expect(surroundOf([constant(0, 16)], 2).scale).toEqual([0.05]);
+    expect(localContrastOf([constant(0, 16)], 2).scale).toEqual([0.05]);
   });
 });
 
@@ -107,7 +107,7 @@ it("beyond the largest score, thresholds are those of Gumbel's law of the same m
 });
 
 describe('the search for a candidate', () => {
-  const first: Candidate = { perPixel: false, blur: 0.7, smoothing: 1.5, surround: 0 };
+  const first: Candidate = { perPixel: false, blur: 0.7, smoothing: 1.5, contrastWidth: 0 };
   const bestBlur = (gain: number) =>
     searchCandidates(first, 'tiles', 1, (candidate) => ({
       candidate,
@@ -138,7 +138,7 @@ it('a score is the mean of two pixels in a hundred where one alone tells picture
       seen: [],
       folds: foldsOf(20),
     });
-    return measure({ perPixel: false, blur: 0, smoothing: 0, surround: 0 }).scorePixels;
+    return measure({ perPixel: false, blur: 0, smoothing: 0, contrastWidth: 0 }).scorePixels;
   };
   expect([scorePixels(3), scorePixels(6)]).toEqual([1, 2]);
 });

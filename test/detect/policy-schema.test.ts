@@ -1,4 +1,4 @@
-/** Settings of a policy that a file may claim, and that would hang or exhaust what examines by them. */
+/** Settings of a policy that a file may claim, and that would hang or exhaust what inspects by them. */
 import { expect, it } from 'vitest';
 import { statisticsFrom } from '../../src/detect/policy.ts';
 import { parseSettings } from '../../src/detect/policy-schema.ts';

@@ -252,7 +252,7 @@ describe('the protocol', () => {
   test('pooled and per defect, with a threshold of good pictures; a resumed run computes nothing twice', async () => {
     const said = await rgi(`${line} --methods gaussian,pca:4 --out @plain`);
     expect(said).toMatchObject({ code: 0, out: '' });
-    expect(said.err).toContain('note: 1 defective pictures have no mask: they count for the image score alone.');
+    expect(said.err).toContain('note: 1 defective pictures have no mask; they are used for image scores only.');
     const { results, settings } = resultsOf('plain');
     expect(settings).toMatchObject({ learnt: 30, held: 10, tested: 11 });
     expect(results.map(({ case: name, method, n }) => [name, method, n])).toEqual([
@@ -308,7 +308,7 @@ describe('the protocol', () => {
     expect(readdirSync(place('ae', 'learnt'))).toHaveLength(2);
   });
 
-  test('every method of a generator by its name: maps, searches, the way of one, the page of all', async () => {
+  test('every method of a generator by its name: maps, searches, the trajectory of one, the page of all', async () => {
     const searches = ['rgi:steps=12:pool=20', 'rrgi:steps=12:pool=20', 'anogan:steps=5', 'invert:steps=5'];
     const methods = [...searches, 'rgi:paper-detect:steps=8', 'f-anogan'];
     const said = await rgi(
@@ -358,7 +358,7 @@ describe('the protocol', () => {
       "
     `);
     expect(await refused('--methods dgp')).toMatchInlineSnapshot(`
-      "error: The method 'dgp': it needs the true mask, which is what is to be found.
+      "error: The method 'dgp': it needs the true mask, which is not known in detection.
       "
     `);
     expect(await refused('--methods f-anogan --generator @alone.onnx')).toMatchInlineSnapshot(`
@@ -380,7 +380,7 @@ describe('the protocol', () => {
       "
     `);
     expect(await refused('--methods yeh+mask --generator @g.onnx')).toMatchInlineSnapshot(`
-      "error: The method 'yeh+mask': what is to be found cannot be told; leave +mask out.
+      "error: The method 'yeh+mask': the mask is what detection looks for and cannot be given; leave +mask out.
       "
     `);
     expect((await rgi('evaluate detect @part/test --out @never')).err.replaceAll(root, 'ROOT')).toMatchInlineSnapshot(`

@@ -32,15 +32,15 @@ describe('scores', () => {
     expect(psnrInside(image, truth, float32(new Float32Array(SIDE * SIDE), truth.dims))).toBeNull();
   });
 
-  test('a perfect restoration has the highest PSNR that is recorded; a mask that was told has no score', () => {
+  test('a perfect restoration has the highest PSNR that is recorded; a mask that was given has no score', () => {
     const perfect = { restored: truth, composite: truth, mask };
-    expect(scoresOf(perfect, { truth, mask, told: false })).toMatchObject({
+    expect(scoresOf(perfect, { truth, mask, maskGiven: false })).toMatchObject({
       psnr: 150,
       ssim: 1,
       mask_iou: 1,
       mask_dice: 1,
     });
-    expect(scoresOf(perfect, { truth, mask, told: true })).toMatchObject({
+    expect(scoresOf(perfect, { truth, mask, maskGiven: true })).toMatchObject({
       psnr: 150,
       mask_iou: null,
       mask_dice: null,
@@ -107,19 +107,26 @@ test('on its own pictures the default beats plain inversion; tables, records and
   expect(results.map(({ case: name, method, n }) => [name, method, n])).toEqual(
     ['block', 'random'].flatMap((name) => METHODS.split(',').map((method) => [name, method, 3])),
   );
-  const [rgiBlock, toldBlock, invertBlock] = results;
+  const [rgiBlock, givenBlock, invertBlock] = results;
   const psnr = (i: number) => (results[i].metrics.psnr as { median: number }).median;
   expect(psnr(0)).toBeGreaterThan(psnr(2) + 3);
   expect(rgiBlock.metrics.mask_iou).toBeDefined();
-  expect(toldBlock).toMatchObject({ told: true });
-  expect(toldBlock.metrics.mask_iou).toBeUndefined();
+  expect(givenBlock).toMatchObject({ maskGiven: true });
+  expect(givenBlock.metrics.mask_iou).toBeUndefined();
   expect(invertBlock.metrics.seconds).toMatchObject({ n: 3 });
   expect(settings).toMatchObject({ pictures: 3, seed: 0 });
 
   const records = recordsOf('full');
   expect(records).toHaveLength(18);
   const [first, second] = records;
-  expect(first).toMatchObject({ kind: 'inpaint', set: 'clean', case: 'block', image: 'p0.npy', index: 0, told: false });
+  expect(first).toMatchObject({
+    kind: 'inpaint',
+    set: 'clean',
+    case: 'block',
+    image: 'p0.npy',
+    index: 0,
+    maskGiven: false,
+  });
   for (const picture of Object.values(first.pictures!))
     expect(existsSync(path.join(file('full'), picture)), picture).toBe(true);
   // Four of the planned steps, and the last of a picture that stops before.

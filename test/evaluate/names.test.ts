@@ -16,7 +16,7 @@ const sentence = (make: () => unknown) => {
 test('a name resolves to the options of its method', () => {
   expect(parseRecipe('rgi', 7)).toEqual({
     name: 'rgi',
-    told: false,
+    maskGiven: false,
     options: { method: 'rgi', seed: 7 },
     thresholdGrey: FAST.thresholdGrey,
   });
@@ -27,7 +27,7 @@ test('a name resolves to the options of its method', () => {
     steps: 500,
   });
   expect(parseRecipe('yeh:rgi:paper-l1+mask')).toMatchObject({
-    told: true,
+    maskGiven: true,
     options: { method: 'yeh', recipe: 'rgi', preset: 'paper-l1' },
   });
   expect(parseRecipe('rgi:loss=l2:threshold=20').options).toMatchObject({ loss: 'l2', thresholdGrey: 20 });
@@ -38,7 +38,7 @@ test('a method without a mask of its own takes the threshold as what counts as f
   expect(parseRecipe('invert:threshold=40').options).not.toHaveProperty('thresholdGrey');
 });
 
-test('a wrong name is told what could be written', () => {
+test('a wrong name is answered with the names there are', () => {
   expect(sentence(() => parseRecipe('rgy'))).toMatchInlineSnapshot(
     `"The method 'rgy': there is no 'rgy'; the methods are rgi, rrgi, yeh, dgp, anogan, invert, as NAME[:PRESET][:SETTING=VALUE][+mask]."`,
   );
@@ -46,7 +46,7 @@ test('a wrong name is told what could be written', () => {
     `"The method 'dgp': dgp needs the true mask; write dgp+mask."`,
   );
   expect(sentence(() => parseRecipe('anogan+mask'))).toMatchInlineSnapshot(
-    `"The method 'anogan+mask': anogan has no use for the true mask; leave +mask out."`,
+    `"The method 'anogan+mask': anogan does not use the true mask; leave +mask out."`,
   );
   expect(sentence(() => parseRecipe('rgi:papper'))).toMatchInlineSnapshot(
     `"The method 'rgi:papper': 'papper' is no preset (fast, best, paper, paper-l1, paper-detect), no recipe (original, rgi) and no setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance)."`,
@@ -55,13 +55,13 @@ test('a wrong name is told what could be written', () => {
     `"The method 'rgi:steps=1.5': 'steps=1.5' is no whole number above 0."`,
   );
   expect(sentence(() => parseRecipe('invert:lambda=1'))).toMatchInlineSnapshot(
-    `"The method 'invert:lambda=1': invert has no setting for lambda; it takes huber-grey, steps, loss."`,
+    `"The method 'invert:lambda=1': invert has no setting lambda; it takes huber-grey, steps, loss."`,
   );
   expect(sentence(() => parseRecipe('rgi:loss=l3'))).toMatchInlineSnapshot(
     `"The method 'rgi:loss=l3': 'loss=l3': loss is one of l1, l2, huber."`,
   );
   expect(sentence(() => parseRecipe('rgi:paper:fast'))).toMatchInlineSnapshot(
-    `"The method 'rgi:paper:fast': 'fast' says again what is already said."`,
+    `"The method 'rgi:paper:fast': 'fast' repeats a setting."`,
   );
   expect(sentence(() => parseRecipes(['rgi', 'yeh', 'rgi']))).toMatchInlineSnapshot(
     `"The method 'rgi' is named twice."`,
@@ -83,7 +83,7 @@ test('cases are regions with a fill; groups stand for several, none comes twice'
   expect(parseCases(['all'])).toHaveLength(11);
 });
 
-test('a wrong case is told what could be written', () => {
+test('a wrong case is answered with the cases there are', () => {
   expect(sentence(() => parseCases(['blok']))).toMatchInlineSnapshot(
     `"There is no case 'blok'; the cases are block, random, irregular, half, scratches, stains, dust, text, strips, celeba-block, celeba-random, cars-block, cars-random, each with :normal, :white, :deviation, :smooth, :constant for another fill, and the groups standard, fills, realistic, celeba, cars, all."`,
   );

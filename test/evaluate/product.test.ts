@@ -101,7 +101,7 @@ test('its maps are those of rgi detect, its threshold is the policy’s', async 
   expect(settings).toMatchObject({ held: 10, learnt: 10 });
 });
 
-test('pictures larger than the generator’s are examined by tiles', async () => {
+test('pictures larger than the generator’s are inspected by tiles', async () => {
   const line = 'evaluate detect @set --generator @part.onnx --threads 1 --size 24 --methods policy:tiles --out @tiles';
   expect(await rgi(`${line} --quiet`)).toEqual({ code: 0, err: '' });
   const { results, settings } = JSON.parse(readFileSync(file('tiles/results.json'), 'utf8')) as Results;
@@ -117,7 +117,7 @@ test('what cannot be is said', async () => {
   `);
   const mixed = '--methods policy:tiles,rgi --generator @part.onnx --threads 1';
   expect((await rgi(`${line} ${mixed}`)).err).toMatchInlineSnapshot(`
-    "error: The method 'policy:tiles' examines pictures by tiles, 'rgi' takes whole ones of the generator's size: evaluate them apart.
+    "error: The method 'policy:tiles' inspects pictures by tiles and 'rgi' whole pictures of the generator's size: evaluate them in separate runs.
     "
   `);
   expect((await rgi(`${line} --methods policy`)).err).toMatchInlineSnapshot(`

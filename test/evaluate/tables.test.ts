@@ -10,7 +10,7 @@ const trial = (method: string, index: number, psnr: number | null, more: Partial
   set: 'faces',
   case: 'block',
   method,
-  told: method.endsWith('+mask'),
+  maskGiven: method.endsWith('+mask'),
   image: `${index}.png`,
   index,
   code: 'step-limit',
@@ -65,7 +65,7 @@ test('CSV has a row per metric; commas, quotes and formulas in names do no harm'
     results([trial('rgi', 0, 20), trial('rgi', 1, 22, { seconds: 2 })].map((t) => ({ ...t, set: '=a,"b' }))),
   );
   expect(text).toBe(
-    'set,case,method,told_mask,metric,statistic,n,mean,mean_low,mean_high,median,median_low,median_high\n' +
+    'set,case,method,mask_given,metric,statistic,n,mean,mean_low,mean_high,median,median_low,median_high\n' +
       `"'=a,""b",block,rgi,false,psnr,per picture,2,21,20,22,21,20,22\n` +
       `"'=a,""b",block,rgi,false,seconds,per picture,2,1.5,1,2,1.5,1,2\n`,
   );

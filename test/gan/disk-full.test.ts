@@ -63,7 +63,7 @@ it('a full disk is said and survived; what could be written before stays, and no
   expect(record.events.length).toBeGreaterThan(0);
   for (const said of record.events)
     expect(said).toMatch(
-      /^.*model.* cannot be written \(ENOSPC: no space left on device, write\)\. The training goes on; what was last written stays\.$/,
+      /^.*model.* cannot be written \(ENOSPC: no space left on device, write\)\. Training continues; the last complete files remain\.$/,
     );
   const written = await readdir(path.join(folder, 'model.training'));
   expect(written).toContain('checkpoint.npz');

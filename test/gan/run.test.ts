@@ -142,7 +142,9 @@ describe('a run on files', () => {
   it('losses that are not finite: back to the last checkpoint, half the rate, and said so', async () => {
     const { ended, record } = await trainFolder(optionsOf('failing'), failingAt(3));
     expect(ended).toBe('done');
-    expect(record.events).toEqual(['The losses were not finite at step 5: back to step 3, at 0.5 of the rate.']);
+    expect(record.events).toEqual([
+      'The losses were not finite at step 5; training returned to step 3 with 0.5 times the rate.',
+    ]);
     expect(record.coverage.at(-1)!.step).toBe(6);
   }, 180_000);
 
@@ -152,15 +154,15 @@ describe('a run on files', () => {
     const options = { ...optionsOf('other'), folder: pictures };
     await trainFolder({ ...options, minutes: 1e-9 }, runtime);
     await expect(trainFolder(options, runtime)).rejects.toThrow(
-      /model\.training holds an unfinished run \(step 0 of 6\): go on with --resume, or delete the folder\.$/,
+      /model\.training holds an unfinished run \(step 0 of 6\): continue with --resume, or delete the folder\.$/,
     );
     const longer = { ...options, resume: true, settings: { ...options.settings, steps: 9 } };
     await expect(trainFolder(longer, runtime)).rejects.toThrow(
-      'The run to be resumed has steps 6, not 9: leave that out, or start anew without --resume.',
+      'The run to be resumed has steps = 6, not 9. Leave that option out, or start a new run without --resume.',
     );
     await writePicture(path.join(pictures, '3.png'), batchOf(stripes(30), [29]));
     await expect(trainFolder({ ...options, resume: true }, runtime)).rejects.toThrow(
-      /^The run to be resumed is of other pictures than those in .*changing: 16 and 4 of 'changing'/,
+      /^The run to be resumed was trained on other pictures than those in .*changing: 16 and 4 of 'changing'/,
     );
   }, 180_000);
 

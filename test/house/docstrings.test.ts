@@ -46,7 +46,9 @@ describe('examples', () => {
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
   test('are there for the main exports, and pass the type checker', () => {
-    expect(examples.map(({ name }) => name)).toEqual(expect.arrayContaining(['psnr', 'restoreImages', 'openExaminer']));
+    expect(examples.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['psnr', 'restoreImages', 'openInspector']),
+    );
     compile('-p', project);
   });
 

@@ -186,7 +186,7 @@ describe.skipIf(!hasShared)(withShared('by reference'), () => {
     expect((await checkByReference(graph, runtime, { reference: wrong })).passed).toBe(false);
     const lacking = new Map([...reference].filter(([key]) => key === 'z' || key === 'grad_z'));
     await expect(checkByReference(graph, runtime, { reference: lacking })).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[RgiError: The reference holds no array for the cotangent 'g'; it holds z, grad_z.]`,
+      `[RgiError: The reference has no array for the cotangent 'g'; it has z, grad_z.]`,
     );
   });
 

@@ -116,7 +116,7 @@ describe('inspectModel', () => {
     expect(failed.notes[0]).toMatch(/^The model could not be run: .*Add/);
     const draws = await inspect(generator((b, x) => b.Add(x, b.node('RandomNormalLike', [x])[0])));
     expect(draws.notes).toEqual([
-      'The model draws random numbers (RandomNormalLike): one draw is kept for a whole inversion.',
+      'The model draws random numbers (RandomNormalLike); one draw is used for a whole inversion.',
     ]);
     const none = readModel(
       handmade({
@@ -125,7 +125,7 @@ describe('inspectModel', () => {
       }),
     );
     expect((await inspectModel(none, evaluate)).notes).toEqual([
-      'No input is a float tensor: there is no latent to search.',
+      'The model has no float input, so it has no latent to search.',
     ]);
   });
 
@@ -150,7 +150,7 @@ describe('inspectModel', () => {
     expect(facts.batch?.couplesImages).toBe(true);
     expect(facts.notes).toMatchInlineSnapshot(`
       [
-        "The input 'image' takes pictures and no output makes any: this is a discriminator or an encoder, not a generator.",
+        "The input 'image' takes pictures and no output is a picture: this is a discriminator or an encoder, not a generator.",
       ]
     `);
   });

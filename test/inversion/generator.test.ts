@@ -84,7 +84,7 @@ test('a cut that leaves the image dependent on z is refused', async () => {
     [{ name: 'image', type: 'float32', dims: ['N', 3, 2, 2] }],
   );
   await expect(openGenerator(graph, runtime, { latents: ['w'] })).rejects.toThrow(
-    "Cutting at 'w' leaves the image dependent on 'z': name it as an unknown too (--latent), or give its value (--input).",
+    "Cutting at 'w' leaves the image dependent on 'z': add it to --latent, or give its value (--input).",
   );
   expect(cutPoints(graph, 'image')).toEqual(['Concat']);
 });

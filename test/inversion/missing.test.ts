@@ -137,7 +137,7 @@ describe('missing pixels', () => {
     expect(float32Data(resumed.image)).toEqual(float32Data(whole.image));
     const last = { ...state, stage: method.stages.length - 1 };
     await expect(runMethod(smooth, method, runtime, images, undefined, { from: last })).rejects.toThrow(
-      'The saved state is of another run: it holds no mask.',
+      'The saved state belongs to another run: it holds no mask.',
     );
   });
 });

@@ -172,15 +172,15 @@ describe('a saved run goes on with the same numbers', () => {
     await solver.dispose();
     const other = createSolver(generator, method, runtime);
     await expect(other.resume(state, rows(images, [0, 1]))).rejects.toThrow(
-      'The saved state is of another run: it holds 3 searches, and this one would have 2 in its stage 1.',
+      'The saved state belongs to another run: it holds 3 searches, and this one would have 2 in its stage 1.',
     );
     const maskless = createSolver(generator, yeh({ recipe: 'rgi', preset: 'paper', masked: false }), runtime);
     await expect(maskless.resume(state, images)).rejects.toThrow(
-      "The saved state is of another run: it holds 'rgi.mask', which this run has not.",
+      "The saved state belongs to another run: it holds 'rgi.mask', which this run has not.",
     );
     const tensors = new Map([...state.tensors].filter(([name]) => name !== STEP.mask));
     await expect(other.resume({ ...state, tensors }, images)).rejects.toThrow(
-      "The saved state is of another run: 'rgi.mask' must be [3, 3, 8, 8] and is missing.",
+      "The saved state belongs to another run: 'rgi.mask' must be [3, 3, 8, 8] and is missing.",
     );
     await other.dispose();
     expect(() => readState(new Uint8Array(30))).toThrow('This is not an .npz archive');
@@ -199,7 +199,7 @@ describe('a stage that cannot be searched as it says is refused', () => {
   ])('L-BFGS beside other unknowns (%s)', async (_, change, beside) => {
     const changed = alone({ ...compete, formulation: { ...lbfgs, ...change } });
     await expect(runMethod(generator, changed, runtime, rows(images, [0]))).rejects.toThrow(
-      `L-BFGS does not go with ${beside}: take Adam for the formulation.`,
+      `L-BFGS cannot be combined with ${beside}: use Adam in this formulation.`,
     );
   });
 
@@ -377,7 +377,7 @@ describe('R-RGI', () => {
       "The stage 'z, M and theta' of rrgi tunes the generator's weights, which belong to one image and one search: invert one image at a time (restoreImages does).",
     );
     expect(() => rrgi({ ...options, preset: 'paper', starts: 4 })).toThrow(
-      "The preset 'paper' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'best'.",
+      "The preset 'paper' of rrgi tunes one set of weights from its first step, and supports one start only: leave out the starts, or use the preset 'best'.",
     );
   });
 

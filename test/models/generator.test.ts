@@ -16,7 +16,7 @@ import { sharedPath } from '../support/shared.ts';
 const runtime = nodeRuntime();
 const SIDE = 8;
 const LATENT: ValueInfo = { name: 'z', type: 'float32', dims: ['N', 4] };
-const LAW = 'The file does not say how its latents are distributed: N(0,1) is assumed (--latent-law).';
+const LAW = 'The file does not state the distribution of its latents; N(0,1) is assumed (--latent-law).';
 
 interface Made {
   readonly inputs?: readonly ValueInfo[];

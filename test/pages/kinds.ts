@@ -94,14 +94,14 @@ function pathCell(
   return { kind: 'path', key, experiment, case: name, estimator, points, ...(level === undefined ? {} : { level }) };
 }
 
-function tuningCell(told: boolean): TuningCell {
+function tuningCell(maskGiven: boolean): TuningCell {
   const points = [0, 10, 100].map((weightSteps) => ({
     weightSteps,
     errors: errorsAt(64 / (1 + weightSteps), true),
     toCorruption: [80, 70 - weightSteps / 10, 75],
   }));
   const common = { kind: 'tuning', experiment: 'tuning', case: 'block', gap: 'smooth', level: 8, gapGrey: 8 } as const;
-  return { ...common, key: String(told), told, points };
+  return { ...common, key: String(maskGiven), maskGiven, points };
 }
 
 /** Every experiment, each with three pictures. */

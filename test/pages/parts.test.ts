@@ -41,7 +41,7 @@ describe('components', () => {
   test('notes and unusable files are lists, a command is text', () => {
     expect(noteLists([], []).html).toBe('');
     expect(noteLists(['n'], [{ file: '<f>', reason: 'It is empty.' }]).html).toBe(
-      '<h3>Notes</h3><ul><li>n</li></ul><h3>Pictures that could not be used</h3><ul><li>&lt;f&gt;: It is empty.</li></ul>',
+      '<h3>Notes</h3><ul><li>n</li></ul><h3>Unusable pictures</h3><ul><li>&lt;f&gt;: It is empty.</li></ul>',
     );
     expect(command('a > b').html).toBe('<div class="command"><pre>a &gt; b</pre></div>');
   });

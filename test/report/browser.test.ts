@@ -58,7 +58,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       const heads = [...page.querySelectorAll('table.sortable')][0];
       const methods = () => [...heads.tBodies[0].rows].map((row) => row.cells[0].firstChild.textContent);
       const cards = () => [...first('.cards').children].map((card) => card.querySelector('h4').textContent);
-      const frames = () => [...first('.way').querySelectorAll('.frames li')].filter((li) => li.offsetWidth > 0).map((li) => li.textContent);
+      const frames = () => [...first('.trajectory').querySelectorAll('.frames li')].filter((li) => li.offsetWidth > 0).map((li) => li.textContent);
       const result = { width: page.documentElement.scrollWidth, before: methods(), steps: frames() };
       const button = heads.querySelectorAll('th button')[1];
       button.click(); button.click();

@@ -25,7 +25,7 @@ export function madeTrials(images: readonly string[] = ['a.png', 'b.png', HOSTIL
           set: 'faces',
           case: name,
           method,
-          told: method.endsWith('+mask'),
+          maskGiven: method.endsWith('+mask'),
           image,
           index,
           code: 'step-limit',

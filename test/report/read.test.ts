@@ -196,3 +196,20 @@ test('records and results with members of another kind are no part of the page',
   await expect(readReport(damaged, { limit: 24e6 })).rejects.toThrow(`${file} is no evaluation of this version`);
   rmSync(damaged, { recursive: true });
 });
+
+test('an evaluation of an earlier version, which says told for maskGiven, makes the same page', async () => {
+  const old = mkdtempSync(path.join(tmpdir(), 'rgi-report-older-'));
+  try {
+    for (const name of ['results.json', 'records.jsonl']) {
+      const text = readFileSync(path.join(folder, name), 'utf8');
+      expect(text).toContain('"maskGiven":true');
+      writeFileSync(path.join(old, name), text.replaceAll('"maskGiven":', '"told":'));
+    }
+    const now = await readReport(folder, { limit: 24e6 });
+    const then = await readReport(old, { limit: 24e6 });
+    expect(then.results).toEqual(now.results);
+    expect(then.trials).toEqual(now.trials);
+  } finally {
+    rmSync(old, { recursive: true, force: true });
+  }
+});

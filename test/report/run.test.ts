@@ -64,7 +64,7 @@ describe('rgi detect', () => {
       const found = { score, defective: score > 4.2, defects, markedShare: 0.01, seconds: 1, files };
       lines.push({ name: `p${i}`, path: input, sha256, status: 'done', ...found });
     }
-    // One whose bytes are not those that were examined, and one that could not be read.
+    // One whose bytes are not those that were inspected, and one that could not be read.
     writeFileSync(lines[2].path, await picture(99));
     const failed = { name: 'x', path: HOSTILE, status: 'failed', message: 'It is <empty>.' };
     const text = [...lines, failed].map((line) => `${JSON.stringify(line)}\n`).join('');
@@ -84,7 +84,7 @@ describe('rgi detect', () => {
     expect(report.facts[0]).toEqual(['What', '2 of 3 pictures are defective']);
     expect(report.failed).toEqual([{ file: HOSTILE, reason: 'It is <empty>.' }]);
     expect(report.charts[0]).toMatchObject({ reference: { y: 4.2 } });
-    // Inputs lie anywhere: one is shown only if its bytes are those that were examined.
+    // Inputs lie anywhere: one is shown only if its bytes are those that were inspected.
     expect(report.embedded.has(lines[0].path)).toBe(true);
     expect(report.embedded.has(lines[2].path)).toBe(false);
     expect(report.embedded.has('p2.overlay.png')).toBe(true);
@@ -107,7 +107,7 @@ describe('rgi detect', () => {
   });
 });
 
-test('rgi restore: what it wrote, with the way of its searches', async () => {
+test('rgi restore: what it wrote, with the trajectories of its searches', async () => {
   const place = (name: string) => path.join(root, name);
   writeFileSync(place('g.onnx'), encodeModel(tinyGenerator()));
   for (const i of [1, 2]) writeFileSync(place(`${i}.png`), await picture(i));

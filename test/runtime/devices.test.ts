@@ -80,7 +80,7 @@ describe('messages', () => {
   test('no CUDA libraries', () => {
     const error = 'OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library';
     expect(reasonOf('cuda', error)).toBe(
-      'The CUDA libraries of ONNX Runtime, or CUDA and cuDNN themselves, are not installed (see README, "GPU").',
+      'The CUDA libraries of ONNX Runtime, or CUDA and cuDNN themselves, are not installed (see docs/devices.md, "CUDA").',
     );
   });
 

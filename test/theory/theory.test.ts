@@ -9,6 +9,7 @@ import { runCell } from '../../src/theory/experiment.ts';
 import { errorsOf, findInvariance, generateImages, latentError } from '../../src/theory/measure.ts';
 import { PATH, type PathPlan, planOf, WEIGHT_STEPS } from '../../src/theory/plan.ts';
 import type { Errors, PathCell, Point, TuningCell } from '../../src/theory/record.ts';
+import { cellSchema } from '../../src/theory/record-schema.ts';
 import type { Setting } from '../../src/theory/setting.ts';
 import { lowestOf, spreadOf, standingOf } from '../../src/theory/summary.ts';
 import { linearGenerator, linearSetting, SIDE } from './support.ts';
@@ -103,7 +104,7 @@ test('R-RGI is looked at after every planned number of steps, and follows pertur
       corruption: { region: { kind: 'block', share: 0.1 } },
       gap: 'weights',
       level: 0.3,
-      told: true,
+      maskGiven: true,
       count: 1,
     },
     'key',
@@ -187,4 +188,21 @@ test('G of any number of latents, from a generator of a fixed batch too', async 
   float32Data(made).forEach((v, i) => {
     expect(v).toBeCloseTo(clean.data[i], 5);
   });
+});
+
+test('a stored cell says maskGiven; one of an earlier version says told', () => {
+  const cell = {
+    kind: 'tuning',
+    key: 'k',
+    experiment: 'tuning',
+    case: 'block',
+    gap: 'smooth',
+    level: 4,
+    gapGrey: 4,
+    points: [],
+  };
+  expect(cellSchema.parse({ ...cell, maskGiven: true })).toEqual({ ...cell, maskGiven: true });
+  expect(cellSchema.parse({ ...cell, told: true })).toEqual({ ...cell, maskGiven: true });
+  expect(cellSchema.safeParse({ ...cell, told: 'yes' }).success).toBe(false);
+  expect(cellSchema.safeParse(cell).success).toBe(false);
 });

@@ -74,7 +74,7 @@ function correlate(b: GraphBuilder, value: Value, rank: number, w: Value, group:
  * With fewer positions per weight than this, mirroring a weight that changes at every step costs more than a ConvTranspose
  * loses (512 to 512 channels, 3x3, 16x16: 43 to 58 ms with the mirroring, 23 to 31 ms without).
  */
-const FEW_POSITIONS = 512;
+const MIN_MIRRORED_POSITIONS = 512;
 
 interface BackOptions {
   readonly wDims: readonly number[];
@@ -91,7 +91,7 @@ interface BackOptions {
 function correlateBack(b: GraphBuilder, g: Value, w: Value, options: BackOptions): Value {
   const { window, frozen, wDims, group, positions } = options;
   const { kernel, strides, dilations, begins, ends } = window;
-  if (strides.every((stride) => stride === 1) && (frozen || positions > FEW_POSITIONS)) {
+  if (strides.every((stride) => stride === 1) && (frozen || positions > MIN_MIRRORED_POSITIONS)) {
     const mirrored = (pads: readonly number[]) => pads.map((pad, i) => dilations[i] * (kernel[i] - 1) - pad);
     const back = { ...window, begins: mirrored(begins), ends: mirrored(ends) };
     return correlate(b, g, wDims.length, flipped(b, w, options), group, back);

@@ -7,7 +7,7 @@ import { runsOf, scatterRuns } from './index-map.ts';
 import { addSlices, zerosOf } from './scatter.ts';
 
 /** Up to so many runs of consecutive indices, slices and pads are used rather than a scatter. */
-const FEW_RUNS = 4;
+const MAX_RUNS = 4;
 
 export const indexing = {
   Gather: { gradient: gatherGradient },
@@ -67,7 +67,7 @@ function gatherGradient(c: RuleContext): Cotangents {
   const known = constant(1);
   const map = known && numbersOf(known).map((index) => normalAxis(index, size));
   const runs = map && runsOf(map);
-  if (runs && runs.length <= FEW_RUNS) return [scatterRuns(b, g, picked, axis, runs, size)];
+  if (runs && runs.length <= MAX_RUNS) return [scatterRuns(b, g, picked, axis, runs, size)];
 
   const flat = b.Reshape(g, [sizeOf(before), count, sizeOf(after)]);
   const column = map ? b.constant(tensorOf('int64', map, [1, count, 1])) : b.Reshape(node.inputs[1], [1, count, 1]);

@@ -33,7 +33,7 @@ export interface CalibrateFlags extends EncoderFlags, RuntimeFlags {
 
 const EXAMPLES = `
 Pictures that the model was trained on set no thresholds. 'rgi train' holds some
-back, so the folder of the training can be given. How pictures are scored is
+out, so the training folder can be used here. How pictures are scored is
 chosen by defects drawn on good pictures; the thresholds come from the good
 pictures as they are. No defective picture is needed.
 
@@ -71,14 +71,14 @@ export function addCalibrateOptions(command: Command): Command {
     )
     .option('--stride <pixels>', 'tiles: distance from one to the next (default: half a tile)', count)
     .option('--limit <count>', 'most pictures that set thresholds', count)
-    .option('--steps <count>', 'steps of each inversion (default: chosen)', count)
-    .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)")
+    .option('--steps <count>', 'steps of each inversion (default: automatic)', count)
+    .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
     .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
     .optionsGroup('Generator:');
   addGeneratorOptions(command);
   command.optionsGroup('Running:');
   addRuntimeOptions(command)
-    .option('--json', 'print the policy and what was compared as one JSON document')
+    .option('--json', 'print the policy and all candidates as one JSON document')
     .option('-q, --quiet', 'print nothing but errors');
   return addText(command, EXAMPLES);
 }
@@ -134,7 +134,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
         files,
       });
     if (!flags.quiet) {
-      for (const { reason } of good.broken) say(io, `left out: ${reason}`);
+      for (const { reason } of good.broken) say(io, `skipped: ${reason}`);
       for (const note of notes) say(io, `note: ${note}`);
       if (!flags.json) for (const line of linesOf(calibration, files)) say(io, line);
     }
@@ -155,7 +155,7 @@ function formOf({ source }: ProductModel, flags: CalibrateFlags): { form: 'objec
   const form = flags.form ?? (source?.kind === 'crops' ? 'tiles' : 'object');
   if (form === 'object' && (flags.scale !== undefined || flags.stride !== undefined)) {
     const flag = flags.scale !== undefined ? '--scale' : '--stride';
-    throw new RgiError('usage', `${flag} goes with tiles; this model is of whole objects (--form tiles for tiles).`);
+    throw new RgiError('usage', `${flag} applies to tiles; this model is for whole objects (use --form tiles).`);
   }
   return { form, scale: flags.scale ?? (form === 'tiles' ? (source?.scale ?? 1) : 1) };
 }
@@ -165,10 +165,10 @@ function notesOf({ source, encoder }: ProductModel, learnt: number): string[] {
     ...(source
       ? []
       : [
-          'The model does not say which pictures it was trained on: if these are among them, thresholds come out too low. Give others.',
+          'The model does not record its training pictures. If these are among them, thresholds will be too low; use other pictures.',
         ]),
-    ...(learnt > 0 ? [`${learnt} pictures that the model was trained on set no thresholds.`] : []),
-    ...(encoder ? [] : ['There is no encoder (--encoder): the search begins at random latents, which takes longer.']),
+    ...(learnt > 0 ? [`${learnt} training pictures of the model were not used to set thresholds.`] : []),
+    ...(encoder ? [] : ['Without an encoder (--encoder) the search starts from random latents, which takes longer.']),
   ];
 }
 

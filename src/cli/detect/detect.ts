@@ -1,4 +1,4 @@
-/** `rgi detect`: opens the model and its policy, examines the pictures, says what it finds as it goes. */
+/** `rgi detect`: opens the model and its policy, inspects the pictures, says what it finds as it goes. */
 
 import { readPolicy } from '../../detect/node/policy-files.ts';
 import type { DetectRecord } from '../../detect/node/record.ts';
@@ -88,7 +88,7 @@ function reporterOf(notes: readonly string[], flags: DetectFlags, io: Io) {
 
 function conclude({ done, failed, defective, interrupted }: DetectFilesResult, flags: DetectFlags, io: Io): ExitCode {
   if (interrupted) {
-    say(io, `Interrupted; ${done} done. The same command with --resume goes on where it stopped.`);
+    say(io, `Interrupted; ${done} done. Run the same command with --resume to continue.`);
     return EXIT.interrupted;
   }
   if (!flags.quiet) say(io, `${defective} of ${done} pictures are defective; results in ${flags.out}`);

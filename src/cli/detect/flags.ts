@@ -44,7 +44,7 @@ export function addDetectOptions(command: Command): Command {
     .requiredOption('-g, --generator <file>', 'a calibrated generator of good pictures (ONNX)')
     .requiredOption('-o, --out <folder>', 'folder of the results')
     .option('--policy <name>', "the policy to use, by the name given to 'rgi calibrate'", DEFAULT_POLICY)
-    .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)")
+    .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
     .option(...RECURSIVE)
     .optionsGroup('Generator:');
   addGeneratorOptions(command);

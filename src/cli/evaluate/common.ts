@@ -155,7 +155,7 @@ export function reporter(
         say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
         return EXIT.interrupted;
       }
-      if (!quiet) say(io, `Tables in ${path.join(out, 'results.md')}; 'rgi report ${out}' makes a page of them.`);
+      if (!quiet) say(io, `Tables in ${path.join(out, 'results.md')}; 'rgi report ${out}' makes a page of it.`);
       const diverged = results.some((result) => result.diverged > 0);
       return failed.length > 0 || diverged ? EXIT.partly : EXIT.done;
     },

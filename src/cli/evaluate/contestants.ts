@@ -49,7 +49,7 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
     scores: discriminator !== undefined,
     logistic: discriminator?.logistic ?? false,
     described: { discriminator: await described(file), features: await described(flags.features) },
-    notes: source ? [] : ['Critic and feature terms are off: there is no discriminator (--discriminator).'],
+    notes: source ? [] : ['Critic and feature terms are off, because no discriminator is given (--discriminator).'],
   };
 }
 
@@ -64,7 +64,7 @@ function contextOf(recipe: Recipe, { generator }: OpenedGenerator, networks: Net
   return {
     channels: generator.channels,
     generator: generator.graph,
-    masked: recipe.told,
+    masked: recipe.maskGiven,
     critic: networks.scores,
     logistic: networks.logistic,
     layers: networks.layers,
@@ -74,8 +74,8 @@ function contextOf(recipe: Recipe, { generator }: OpenedGenerator, networks: Net
 export function resolve(recipe: Recipe, opened: OpenedGenerator, networks: Networks): ResolvedContestant {
   try {
     const method = buildMethod(recipe.options, contextOf(recipe, opened, networks));
-    if (recipe.told && !method.needsMask) {
-      throw optionError('it has no use for the true mask; leave +mask out.', {
+    if (recipe.maskGiven && !method.needsMask) {
+      throw optionError('it does not use the true mask; leave +mask out.', {
         option: '--methods',
         problem: 'value',
         received: recipe.name,

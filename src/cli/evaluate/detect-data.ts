@@ -116,14 +116,14 @@ function masksNote(test: readonly TestPicture[], layout: string): string[] {
   const without = defective.filter((picture) => picture.truth === undefined).length;
   if (without === 0) return [];
   if (without < defective.length)
-    return [`${without} defective pictures have no mask: they count for the image score alone.`];
+    return [`${without} defective pictures have no mask; they are used for image scores only.`];
   return [
-    `No defective picture has a mask, so that whole pictures alone are scored. Masks are looked for as follows. ${layout}`,
+    `No defective picture has a mask, so only image scores are computed. Masks are expected as follows. ${layout}`,
   ];
 }
 
 /** Fewer unseen pictures than this set no threshold. */
-const LEAST_UNSEEN = 8;
+const MIN_UNSEEN = 8;
 
 /**
  * Which good pictures set the thresholds: those that the generator has not learnt from, if its file says so; else whole groups
@@ -137,7 +137,7 @@ function heldPositions(
   const unseen = good.flatMap(({ name, image }, i) =>
     source?.seen.has(pictureDigest(storedPicture(name, image))) ? [] : [i],
   );
-  if (held === undefined && unseen.length >= LEAST_UNSEEN && unseen.length < good.length)
+  if (held === undefined && unseen.length >= MIN_UNSEEN && unseen.length < good.length)
     return { held: new Set(unseen), notes: [] };
   const wanted = Math.min(held ?? heldOutCount(good.length), Math.floor(good.length / 2));
   const names = good.map(({ name }) => name);
@@ -147,7 +147,7 @@ function heldPositions(
   const notes =
     known > 0
       ? [
-          `The generator has learnt from ${known} of the ${positions.length} pictures that set the thresholds: its own are too low.`,
+          `The generator was trained on ${known} of the ${positions.length} pictures that set the thresholds, so its thresholds are too low.`,
         ]
       : [];
   return { held: new Set(positions), notes };

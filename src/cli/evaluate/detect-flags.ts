@@ -35,15 +35,15 @@ Methods of a calibrated generator, with its thresholds, as in 'rgi detect':
   policy       or policy:NAME
 
 Examples:
-  rgi evaluate detect bottle/ --out floors
+  rgi evaluate detect bottle/ --out baselines
   rgi evaluate detect bottle/ --generator bottle.onnx --out table \\
       --methods gaussian,pca:64,autoencoder,rgi,rrgi,anogan,f-anogan,invert
   rgi report table
 
 The threshold of 'Dice, calibrated' is set on good training pictures held out
 from learning (--held): their pixels exceed it at the rate --false-alarm. They
-are those that the generator has not learnt from, if its file says so; else
-whole groups or blocks of consecutive names, since neighbours are alike.
+are those that the generator was not trained on, if its file records them; else
+whole groups or blocks of consecutive names, because neighbours are similar.
 
 Files written to --out: results.json, results.csv, results.md, journal.jsonl,
 maps/ (float, smoothed), learnt/, pictures/.
@@ -71,9 +71,9 @@ export function addDetectOptions(command: Command): Command {
           0.01,
         )
         .option('--held <count>', 'good pictures held out, to set the threshold (default: an eighth, 8 to 64)', count)
-        .option('--learn <count>', 'most good pictures to learn from, evenly taken (default: all)', count)
+        .option('--learn <count>', 'train on at most this many good pictures, evenly spaced (default: all)', count)
         .option('--count <count>', 'most test pictures of each kind', count)
-        .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)"),
+        .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)"),
     data: (data) =>
       data
         .option(

@@ -78,7 +78,7 @@ function needsGenerator({ kind }: NamedDetector): boolean {
 }
 
 /**
- * What pictures must be: of the generator's size, unless a policy examines tiles of larger ones. Throws `usage` where both are
+ * What pictures must be: of the generator's size, unless a policy inspects tiles of larger ones. Throws `usage` where both are
  * asked for.
  */
 export async function pictureShape(
@@ -98,7 +98,7 @@ export async function pictureShape(
   if (whole === undefined) return { channels };
   throw new RgiError(
     'usage',
-    `The method '${tiles}' examines pictures by tiles, '${whole}' takes whole ones of the generator's size: evaluate them apart.`,
+    `The method '${tiles}' inspects pictures by tiles and '${whole}' whole pictures of the generator's size: evaluate them in separate runs.`,
   );
 }
 

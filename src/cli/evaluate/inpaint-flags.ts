@@ -71,7 +71,7 @@ export function addInpaintOptions(command: Command): Command {
           list,
         )
         .option('--count <count>', 'most pictures to use', count, 100)
-        .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)"),
+        .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)"),
     data: (data) => data.addOption(choice('--data-layout <name>', 'layout of the data', LAYOUTS, 'auto')),
   });
   return addText(command, EXAMPLES);

@@ -121,7 +121,10 @@ async function load(
         grey: flags.grey,
       });
       if (picture.image.dims[0] !== 1)
-        throw new RgiError('input', `It holds ${picture.image.dims[0]} pictures; one each is read.`);
+        throw new RgiError(
+          'input',
+          `The array holds ${picture.image.dims[0]} pictures; only one per file is supported.`,
+        );
       pictures.push({ name: file.name, image: imageAt(picture.image, 0), sha256: await sha256Of(file.path) });
     } catch (error) {
       if (!(error instanceof RgiError)) throw error;

@@ -53,7 +53,7 @@ async function restoreOn(
   const notes = [
     ...opened.notes,
     ...critic.notes,
-    ...(encoder ? [`The encoder ${path.basename(encoder.file)} gives one of the starts.`] : []),
+    ...(encoder ? [`The encoder ${path.basename(encoder.file)} provides one of the starts.`] : []),
   ];
   const thresholdGrey = flags.threshold ?? FAST.thresholdGrey;
   const reporter = reporterOf(notes, flags, io);
@@ -128,7 +128,7 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
     const masked = `${(100 * record.maskedShare!).toFixed(1)}% masked`;
     if (record.domain === 'outside')
       tell(
-        `warning: ${record.name} is hardly a picture of the kind this generator makes: what was kept of it differs by ${record.misfitGrey!.toFixed(0)} grey levels (RMS), ${masked}.`,
+        `warning: ${record.name} is probably outside the generator's domain: the unmasked part differs by ${record.misfitGrey!.toFixed(0)} grey levels (RMS), and ${masked}.`,
       );
     tell(`${record.name}: ${masked}, loss ${record.loss?.toPrecision(4)}, ${record.seconds!.toFixed(1)} s`);
   };
@@ -157,7 +157,7 @@ function conclude(
   io: Io,
 ): ExitCode {
   if (interrupted) {
-    say(io, `Interrupted; ${done} done. The same command with --resume goes on where it stopped.`);
+    say(io, `Interrupted; ${done} done. Run the same command with --resume to continue.`);
     return EXIT.interrupted;
   }
   if (!flags.quiet) say(io, `${done} of ${done + failed} restored into ${path.dirname(manifest)}`);
@@ -209,10 +209,7 @@ async function criticFor(
   const f =
     flags.features === undefined ? undefined : await openCriticFile(runtime, flags.features, opened.generator, flags);
   if (flags.featureLayers && !d && !f) {
-    throw new RgiError(
-      'usage',
-      '--feature-layers names layers of a network: give it with --features or --discriminator.',
-    );
+    throw new RgiError('usage', '--feature-layers needs a network: give one with --features or --discriminator.');
   }
   const source = f ?? d;
   const unknown = source && flags.featureLayers?.find((layer) => !source.values.has(layer));
@@ -223,7 +220,9 @@ async function criticFor(
   const notes = [
     ...(companion ? [`The discriminator is the generator's companion, ${path.basename(companion)}.`] : []),
     ...(leavesCriticOut(options, { ...all, logistic: d?.logistic }) ? [LOGISTIC_NOTE] : []),
-    ...(useful && !d && !f ? ['Critic and feature terms are off: there is no discriminator (--discriminator).'] : []),
+    ...(useful && !d && !f
+      ? ['Critic and feature terms are off, because no discriminator is given (--discriminator).']
+      : []),
   ];
   return {
     ...(source ? { critic: { score: (d ?? source).critic.score, features: source.critic.features } } : {}),
@@ -269,26 +268,26 @@ function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, c
     return taken.length > 0 ? `; add ${taken.map((term) => `${flagOf(term)} WEIGHT`).join(' or ')}, or ` : ': ';
   };
   if (method.needsMask && flags.mask === undefined) {
-    throw fail(`${name} needs to know what is corrupted: give the masks with --mask, or take --method rgi.`);
+    throw fail(`${name} needs the masks of the corrupted regions: give them with --mask, or use --method rgi.`);
   }
-  if (flags.mask !== undefined && !method.needsMask) throw fail(`${name} has no use for --mask.`);
+  if (flags.mask !== undefined && !method.needsMask) throw fail(`${name} does not use --mask.`);
   if (flags.mask !== undefined && flags.threshold !== undefined) {
-    throw fail('With --mask the mask is known: --threshold has no use.');
+    throw fail('--threshold does not apply with --mask, because the mask is known. Leave one of them out.');
   }
   if (usesScore(method) && critics.discriminator === undefined) {
     throw fail('--critic-prior needs a discriminator: give it with --discriminator.');
   }
   if (flags.discriminator !== undefined && flags.discriminator !== 'none' && !critics.useful) {
     throw fail(
-      `${name} has no use for a discriminator${unless(['criticPrior', 'featureWeight'])}leave --discriminator out.`,
+      `${name} does not use a discriminator${unless(['criticPrior', 'featureWeight'])}leave --discriminator out.`,
     );
   }
   if (flags.encoder !== undefined && flags.encoder !== 'none' && !takesEncoder(method))
-    throw fail(`${name} begins with one start, which is drawn: leave --encoder out.`);
+    throw fail(`${name} uses a single random start: leave --encoder out.`);
   if (flags.features !== undefined && !usesFeatures(method))
     throw fail(`${name} compares no features${unless(['featureWeight'])}leave --features out.`);
   if (flags.saveGenerator && !tunesWeights(method))
-    throw fail(`${name} tunes no weights: leave --save-generator out, or take --method rrgi.`);
+    throw fail(`${name} tunes no weights: leave --save-generator out, or use --method rrgi.`);
 }
 
 /** One of several starts that compete may be an encoder's. */

@@ -204,7 +204,7 @@ function addMethodOptions(command: Command): void {
     .option('--steps <count>', 'steps of optimisation', count)
     .option('--starts <count>', 'searches per picture; the best is kept', count)
     .option('--pool <count>', 'random latents that the starts are chosen from', count)
-    .option('--encoder <file>', "network that gives a start; 'none' for none (default: the companion)")
+    .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
     .option('--latent-rate <rate>', 'learning rate of the latent; fast, best: longest move of a step', rate)
     .option('--mask-rate <rate>', 'learning rate of a free mask', rate)
     .option('--weight-rate <rate>', 'learning rate of the weights (rrgi)', rate)
@@ -257,7 +257,7 @@ const METHOD_KEYS = [
 export function methodOptionsOf(flags: MethodFlags): MethodOptions {
   const { method = flags.preset === 'best' ? 'rrgi' : 'rgi' } = flags;
   if (flags.lambda !== undefined && flags.threshold !== undefined) {
-    throw optionError('Give --lambda or --threshold, not both: they say the same in different units.', {
+    throw optionError('Give --lambda or --threshold, not both: they set the same value in different units.', {
       option: '--lambda',
       problem: 'conflict',
       received: flags.lambda,
@@ -268,7 +268,7 @@ export function methodOptionsOf(flags: MethodFlags): MethodOptions {
   const odd = given.find((key) => !understood.includes(key));
   if (odd) {
     const flagNames = understood.filter((key) => key !== 'method').map(flagOf);
-    throw optionError(`The method '${method}' has no use for ${flagOf(odd)}; it takes ${flagNames.join(', ')}.`, {
+    throw optionError(`The method '${method}' does not use ${flagOf(odd)}; it takes ${flagNames.join(', ')}.`, {
       option: flagOf(odd),
       problem: 'unused',
       allowed: flagNames,

@@ -1,4 +1,4 @@
-/** A picture to be examined: brought to the working size as in training, and its map brought back to the picture's own size. */
+/** A picture to be inspected: brought to the working size as in training, and its map brought back to the picture's own size. */
 import { workingSize } from '../../datasets/working-size.ts';
 import { type Image, type Size, shapeOf } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
@@ -7,15 +7,15 @@ import type { Generator } from '../../inversion/generator/generator.ts';
 import type { PolicySettings } from '../policy.ts';
 
 export interface WorkingPicture {
-  /** [1,C,H,W] at the size that is examined. */
+  /** [1,C,H,W] at the size that is inspected. */
   readonly working: Image;
   /** The picture as it is, for overlays: [1,C,H,W]. */
   readonly original: Image;
-  /** The part of the original that is examined. */
+  /** The part of the original that is inspected. */
   readonly placement: Placement;
 }
 
-export async function readForExamination(
+export async function readForInspection(
   file: string,
   generator: Generator,
   { form, scale }: Pick<PolicySettings, 'form' | 'scale'>,
@@ -56,7 +56,7 @@ function sizeOf({ height, width }: Size): Size {
   return { height, width };
 }
 
-/** A map of the working size at the picture's own; 0 where nothing was examined. */
+/** A map of the working size at the picture's own; 0 where nothing was inspected. */
 export function mapAtOwnSize(map: Image, { original, placement }: WorkingPicture): Image {
   const { height, width } = shapeOf(original);
   const { crop } = placement;
@@ -73,8 +73,8 @@ export function mapAtOwnSize(map: Image, { original, placement }: WorkingPicture
   };
 }
 
-/** The share of a picture that is not examined: what 'cover' cuts off. */
-export function unexaminedShare({ original, placement }: WorkingPicture): number {
+/** The share of a picture that is not inspected: what 'cover' cuts off. */
+export function uninspectedShare({ original, placement }: WorkingPicture): number {
   const { height, width } = shapeOf(original);
   return 1 - (placement.crop.height * placement.crop.width) / (height * width);
 }

@@ -19,7 +19,7 @@ export const detectRecordSchema = z.object({
   status: z.enum(['done', 'failed']),
   /** The sentence of a failure, or what a user should know. */
   message: z.string().optional(),
-  /** `imageScore` at the size that is examined; `defective` is whether it is above the image threshold. */
+  /** `imageScore` at the size that is inspected; `defective` is whether it is above the image threshold. */
   score: z.number().optional(),
   defective: z.boolean().optional(),
   /** Regions above the pixel threshold, the oddest first, in pixels of the picture. */

@@ -16,9 +16,9 @@ import type { Graph } from '../../onnx/graph.ts';
 import { float32 } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { findDefects } from '../defects.ts';
-import { EXAMINE_RULES, type Examination, type Examiner, openExaminer } from '../examiner.ts';
+import { INSPECTION_RULES, type Inspection, type Inspector, openInspector } from '../inspector.ts';
 import { type Policy, settingsOf } from '../policy.ts';
-import { mapAtOwnSize, readForExamination, unexaminedShare, type WorkingPicture } from './pictures.ts';
+import { mapAtOwnSize, readForInspection, uninspectedShare, type WorkingPicture } from './pictures.ts';
 import { DERIVED, type DetectRecord, detectRecordSchema, resultLines, scoresCsv } from './record.ts';
 
 /** What `detectFiles` is asked. */
@@ -63,7 +63,7 @@ export interface DetectFilesResult extends Outcome {
 const PICTURE_KINDS = ['map.npy', 'map.png', 'mask.png', 'overlay.png'];
 
 /**
- * Examines pictures by a policy: for each NAME its anomaly map, mask and overlay at its own size, and of all `scores.csv`,
+ * Inspects pictures by a policy: for each NAME its anomaly map, mask and overlay at its own size, and of all `scores.csv`,
  * `results.jsonl`, `manifest.json` and `journal.jsonl`. A picture that cannot be read or written is reported (`onEvent`) and does not stop
  * the others; one that is named alone throws.
  *
@@ -97,7 +97,7 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
   const folder = await openRunFolder(out, {
     kind: 'detect',
     key,
-    rules: EXAMINE_RULES,
+    rules: INSPECTION_RULES,
     record: detectRecordSchema,
     derived: Object.values(DERIVED),
     resume,
@@ -108,10 +108,10 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
       onEvent?.({ kind: 'warning', message }),
     );
     const { generator, encoder, policy, batch } = options;
-    const examiner = await openExaminer({ generator, encoder, policy, batch }, runtime);
+    const inspector = await openInspector({ generator, encoder, policy, batch }, runtime);
     try {
       let defective = 0;
-      const outcome = await runJob(detectJob(inputs, key, options, examiner, folder), folder, {
+      const outcome = await runJob(detectJob(inputs, key, options, inspector, folder), folder, {
         resume,
         signal: options.signal,
         onEvent(event) {
@@ -122,7 +122,7 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
       });
       return { ...outcome, defective };
     } finally {
-      await examiner.dispose();
+      await inspector.dispose();
     }
   } finally {
     await folder.close();
@@ -185,8 +185,8 @@ interface Member {
   readonly picture: WorkingPicture;
 }
 
-/** An examination, and the seconds it took. */
-interface Examined extends Examination {
+/** An inspection, and the seconds it took. */
+interface Inspected extends Inspection {
   readonly seconds: number;
 }
 
@@ -194,11 +194,11 @@ function detectJob(
   sources: readonly InputFile[],
   key: string,
   { generator, policy }: DetectFilesOptions,
-  examiner: Examiner,
+  inspector: Inspector,
   folder: RunFolder<DetectRecord>,
-): Job<Item, Member, Examined, DetectRecord> {
+): Job<Item, Member, Inspected, DetectRecord> {
   // The pictures of one array follow each other: it is read once.
-  const read = lastOnly((file: string) => readForExamination(file, generator, policy));
+  const read = lastOnly((file: string) => readForInspection(file, generator, policy));
   const factsOf = ({ name, item: { source, sha256 } }: Planned<Item>) => ({
     name,
     path: source.path,
@@ -207,9 +207,9 @@ function detectJob(
   return {
     kind: 'detect',
     key,
-    rules: EXAMINE_RULES,
+    rules: INSPECTION_RULES,
     items: () => pictureItems(sources, folder.names()),
-    batch: examiner.batch,
+    batch: inspector.batch,
     // The search is compiled for a full batch, whatever it holds.
     even: false,
     together: true,
@@ -219,16 +219,16 @@ function detectJob(
       const [{ name }] = batch;
       const what = batch.length === 1 ? name : `${name} and ${batch.length - 1} more`;
       const started = performance.now();
-      const examined = await examiner.examine(
+      const inspected = await inspector.inspect(
         batch.map(({ picture }) => picture.working),
         (share) => report(share, what),
       );
       const seconds = rounded((performance.now() - started) / 1000 / batch.length);
-      for (const one of examined) yield { ...one, seconds };
+      for (const one of inspected) yield { ...one, seconds };
     },
-    async write(outputs, planned, { picture }, examined) {
-      const found = await putExamination(outputs, planned.name, picture, examined, policy);
-      const { seconds } = examined;
+    async write(outputs, planned, { picture }, inspected) {
+      const found = await putInspection(outputs, planned.name, picture, inspected, policy);
+      const { seconds } = inspected;
       return {
         status: 'done',
         record: { ...factsOf(planned), status: 'done', ...found, files: outputs.names(), seconds },
@@ -238,11 +238,11 @@ function detectJob(
   };
 }
 
-async function putExamination(
+async function putInspection(
   outputs: OutputSet,
   name: string,
   picture: WorkingPicture,
-  { map: working, score, defective }: Examination,
+  { map: working, score, defective }: Inspection,
   policy: Policy,
 ): Promise<Partial<DetectRecord>> {
   const map = mapAtOwnSize(working, picture);
@@ -258,7 +258,7 @@ async function putExamination(
   await put('mask.png', await encodePng(maskToImage(mask)));
   const channels = picture.original.dims[1];
   if (channels === 1 || channels === 3) await put('overlay.png', await encodePng(overlay(picture.original, mask)));
-  const outside = unexaminedShare(picture);
+  const outside = uninspectedShare(picture);
   return {
     score: rounded(score),
     defective,
@@ -267,7 +267,7 @@ async function putExamination(
     width,
     height,
     ...(outside > 0
-      ? { message: `${(100 * outside).toFixed(0)}% of the picture, outside its central square, was not examined.` }
+      ? { message: `${(100 * outside).toFixed(0)}% of the picture, outside its central square, was not inspected.` }
       : {}),
   };
 }

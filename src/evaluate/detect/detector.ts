@@ -3,7 +3,7 @@ import { type Image, imageAt, shapeOf } from '../../images/image.ts';
 import { gaussianBlur } from '../../images/resize.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
 import { float32 } from '../../onnx/tensor.ts';
-import type { WayPicture } from '../way.ts';
+import type { TrajectoryPicture } from '../trajectory.ts';
 
 /** What a detector makes of pictures. */
 export interface Found {
@@ -27,7 +27,7 @@ export interface Detector {
   /** Undefined if it was aborted. */
   find(images: Image, signal?: AbortSignal): Promise<Found | undefined>;
   /** How the search for one picture [1,C,H,W] goes, in about `count` pictures; absent where nothing is searched. */
-  way?(image: Image, count: number, signal?: AbortSignal): Promise<readonly WayPicture[]>;
+  trajectory?(image: Image, count: number, signal?: AbortSignal): Promise<readonly TrajectoryPicture[]>;
   dispose(): Promise<void>;
 }
 

@@ -66,9 +66,9 @@ function parseDetector(name: string, seed: number): NamedDetector {
       `there is no '${first}'; the methods are ${[...OWN, ...METHOD_NAMES.filter((one) => maskUseOf(one) !== 'needed')].join(', ')}.`,
     );
   if (METHOD_NAMES.some((one) => maskUseOf(one) === 'needed' && first.replace(/\+mask$/, '') === one))
-    throw fail('it needs the true mask, which is what is to be found.');
+    throw fail('it needs the true mask, which is not known in detection.');
   const recipe = parseRecipe(name, seed);
-  if (recipe.told) throw fail('what is to be found cannot be told; leave +mask out.');
+  if (recipe.maskGiven) throw fail('the mask is what detection looks for and cannot be given; leave +mask out.');
   return { name, kind: 'search', recipe };
 }
 

@@ -40,7 +40,7 @@ export function resultsOf(scored: ScoredSet): Result[] {
       set,
       case: name,
       method,
-      told: false,
+      maskGiven: false,
       metrics: { ...pooled.metrics, ...summary.metrics },
       ...(pooled.curves.length > 0 ? { curves: pooled.curves } : {}),
     };

@@ -6,7 +6,7 @@ import type { Generator } from '../../inversion/generator/generator.ts';
 import { restoreImages } from '../../inversion/solve/restore.ts';
 import type { Method } from '../../inversion/spec/method.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { searchWay } from '../way.ts';
+import { searchTrajectory } from '../trajectory.ts';
 import type { Detector, Search } from './detector.ts';
 
 export interface SearchJob {
@@ -41,7 +41,7 @@ export function searchDetector({ scoredBy, ...job }: SearchJob, runtime: Runtime
         ...(scoredBy === 'loss' ? { scores: made.map((one) => one.search.loss) } : {}),
       };
     },
-    way: (image, count, signal) => searchWay({ ...shared, image }, count, runtime, signal),
+    trajectory: (image, count, signal) => searchTrajectory({ ...shared, image }, count, runtime, signal),
     dispose: async () => {},
   };
 }

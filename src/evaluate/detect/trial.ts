@@ -45,7 +45,7 @@ export function detectRecord(
     set,
     case: defect,
     method,
-    told: false,
+    maskGiven: false,
     image: name,
     index,
     code: search?.code ?? 'done',

@@ -13,14 +13,14 @@ export interface Known {
   readonly truth: Image;
   /** [1,1,H,W], 1 = corrupted. */
   readonly mask: Mask;
-  /** Was the method told the mask? Then there is no score of finding it. */
-  readonly told: boolean;
+  /** Was the method given the mask? Then there is no score of finding it. */
+  readonly maskGiven: boolean;
 }
 
-/** Null where a score has no meaning: SSIM of tiny pictures, the mask where it was told, the hole where there is none. */
+/** Null where a score has no meaning: SSIM of tiny pictures, the mask where it was given, the hole where there is none. */
 export function scoresOf(
   restoration: Pick<Restoration, 'restored' | 'composite' | 'mask'>,
-  { truth, mask, told }: Known,
+  { truth, mask, maskGiven }: Known,
 ): Partial<Record<MetricName, number | null>> {
   const { restored, composite } = restoration;
   const small = Math.min(...truth.dims.slice(-2)) < SSIM_SIDE;
@@ -32,9 +32,9 @@ export function scoresOf(
     ssim_composite: similarity(composite),
     psnr_hole: psnrInside(restored, truth, mask),
     psnr_minmax: limited(psnrMinMaxScaled(restored, truth)),
-    mask_iou: told ? null : iou(mask.data, restoration.mask.data),
-    mask_dice: told ? null : dice(mask.data, restoration.mask.data),
-    masked_share: told ? null : coverage(restoration.mask.data),
+    mask_iou: maskGiven ? null : iou(mask.data, restoration.mask.data),
+    mask_dice: maskGiven ? null : dice(mask.data, restoration.mask.data),
+    masked_share: maskGiven ? null : coverage(restoration.mask.data),
     true_share: coverage(mask.data),
   };
 }

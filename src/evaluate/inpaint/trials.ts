@@ -10,7 +10,7 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { Case } from '../cases.ts';
 import type { MetricName } from '../metrics.ts';
 import type { Recipe } from '../recipes.ts';
-import { searchWay, type WayPicture } from '../way.ts';
+import { searchTrajectory, type TrajectoryPicture } from '../trajectory.ts';
 import { scoresOf } from './score.ts';
 
 export interface Contestant {
@@ -64,7 +64,7 @@ export async function runTrials(
   for await (const restoration of restoreImages(job, runtime, hooks)) {
     const i = trials.length;
     const [truth, trueMask] = [imageAt(images, i), imageAt(mask, i)];
-    const known = { truth, mask: trueMask, told: contestant.recipe.told };
+    const known = { truth, mask: trueMask, maskGiven: contestant.recipe.maskGiven };
     trials.push({
       truth,
       input: imageAt(image, i),
@@ -76,14 +76,14 @@ export async function runTrials(
   return trials.length === images.dims[0] ? trials : undefined;
 }
 
-/** How the search for the batch's one picture goes (see `searchWay`). */
-export function trialWay(
+/** How the search for the batch's one picture goes (see `searchTrajectory`). */
+export function trialTrajectory(
   { generator, contestant, case: setting, images, first, seed }: TrialBatch,
   count: number,
   runtime: Runtime,
   signal?: AbortSignal,
-): Promise<WayPicture[]> {
+): Promise<TrajectoryPicture[]> {
   const { method, critic, reuse } = contestant;
   const { image, mask } = corrupt(images, setting.corruption, seed, first);
-  return searchWay({ generator, method, critic, reuse, image, mask }, count, runtime, signal);
+  return searchTrajectory({ generator, method, critic, reuse, image, mask }, count, runtime, signal);
 }

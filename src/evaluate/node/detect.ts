@@ -24,7 +24,7 @@ import {
   storeThreshold,
 } from './detect-files.ts';
 import { type EvaluationFolder, jobKind, slug, stemOf, TRIAL_RULES } from './folder.ts';
-import { putWay } from './way-files.ts';
+import { putTrajectory } from './trajectory-files.ts';
 
 export interface LearnContext {
   readonly learnt: Learnt;
@@ -56,7 +56,7 @@ export interface DetectJob {
   /** Share of the pixels of good pictures that may exceed the threshold. */
   readonly falseAlarm: number;
   readonly seed: number;
-  /** So many pictures of each kind are kept as PNG, and of so many the way of the search. */
+  /** How many pictures of each kind are written as PNG, and of how many the trajectory of the search. */
   readonly keep: number;
   readonly snapshots: number;
   readonly snapshotSteps: number;
@@ -77,7 +77,7 @@ export interface DetectOutcome {
   readonly complete: boolean;
 }
 
-/** A trial that could not be kept (a full disk) is told and left out; the others are done. */
+/** A trial that could not be written (a full disk) is reported as a warning and left out; the others are done. */
 export async function evaluateDetect(
   job: DetectJob,
   folder: EvaluationFolder,
@@ -197,7 +197,7 @@ async function calibrated(
 interface Member {
   readonly picture: TestPicture;
   readonly index: number;
-  readonly wanted: { readonly pictures: boolean; readonly way: boolean };
+  readonly wanted: { readonly pictures: boolean; readonly trajectory: boolean };
 }
 
 /** What a detector found on a member of a batch: the i-th of what it found. */
@@ -226,7 +226,11 @@ function candidateJob(run: CandidateRun): Job<Member, Member, Result, TrialRecor
   const kept = ranksOf(job.test);
   const memberOf = (picture: TestPicture, index: number): Member => {
     const pictures = kept[index] < job.keep && drawable(picture.image);
-    return { picture, index, wanted: { pictures, way: pictures && candidate.walks && kept[index] < job.snapshots } };
+    return {
+      picture,
+      index,
+      wanted: { pictures, trajectory: pictures && candidate.walks && kept[index] < job.snapshots },
+    };
   };
   return {
     kind: jobKind('detect'),
@@ -265,8 +269,8 @@ function candidateJob(run: CandidateRun): Job<Member, Member, Result, TrialRecor
       // One scale per method and set, never per picture: good parts stay dark. The threshold lies at a third.
       const shown = { method, stem, image, truth, restored, found: mask, map, white: 3 * threshold };
       const pictures = wanted.pictures ? await putDetectPictures(outputs, shown) : undefined;
-      const way = wanted.way ? await detector.way?.(image, job.snapshotSteps) : undefined;
-      const snapshots = way && (await putWay(outputs, `pictures/${slug(method)}/${stem}`, way));
+      const trajectory = wanted.trajectory ? await detector.trajectory?.(image, job.snapshotSteps) : undefined;
+      const snapshots = trajectory && (await putTrajectory(outputs, `pictures/${slug(method)}/${stem}`, trajectory));
       maps.set(planned.name, map);
       const record = {
         ...detectRecord({ set: job.set, method, key: planned.name, picture, index, mask, map, seconds }, found, i),
@@ -281,7 +285,7 @@ function candidateJob(run: CandidateRun): Job<Member, Member, Result, TrialRecor
       set: job.set,
       case: picture.defect,
       method,
-      told: false,
+      maskGiven: false,
       image: picture.name,
       index,
       code: 'failed',
@@ -290,7 +294,7 @@ function candidateJob(run: CandidateRun): Job<Member, Member, Result, TrialRecor
       seconds: 0,
     }),
     suffices: (record, { item: { wanted } }) =>
-      (!wanted.pictures || record.pictures !== undefined) && (!wanted.way || record.snapshots !== undefined),
+      (!wanted.pictures || record.pictures !== undefined) && (!wanted.trajectory || record.snapshots !== undefined),
   };
 }
 

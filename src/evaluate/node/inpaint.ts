@@ -10,10 +10,10 @@ import { hashOfData } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Case } from '../cases.ts';
-import { type Contestant, runTrials, type Trial, type TrialBatch, trialWay } from '../inpaint/trials.ts';
+import { type Contestant, runTrials, type Trial, type TrialBatch, trialTrajectory } from '../inpaint/trials.ts';
 import { type TrialPictures, type TrialRecord, thinned } from '../record.ts';
 import { type EvaluationFolder, jobKind, slug, stemOf, TRIAL_RULES } from './folder.ts';
-import { putWay } from './way-files.ts';
+import { putTrajectory } from './trajectory-files.ts';
 
 /** Residual, in units of [-1,1], that is drawn white. */
 const RESIDUAL_WHITE = 1;
@@ -42,7 +42,7 @@ export interface InpaintJob {
   readonly batch?: number;
   /** So many pictures of each case are kept as PNG. */
   readonly keep: number;
-  /** Of so many the way of the search is kept, too. */
+  /** Of this many pictures the trajectory of the search is written as well. */
   readonly snapshots: number;
   readonly snapshotSteps: number;
 }
@@ -62,7 +62,7 @@ export interface InpaintOutcome {
   readonly complete: boolean;
 }
 
-/** A trial that could not be kept (a full disk) is told and left out; the others are done. */
+/** A trial that could not be written (a full disk) is reported as a warning and left out; the others are done. */
 export async function evaluateInpaint(
   job: InpaintJob,
   folder: EvaluationFolder,
@@ -129,7 +129,7 @@ function groupJob(
     set: job.set,
     case: setting.name,
     method: recipe.name,
-    told: recipe.told,
+    maskGiven: recipe.maskGiven,
     image: item.picture.name,
     index: item.index,
   });
@@ -173,10 +173,10 @@ function groupJob(
       const pictures = shown(member) ? await putPictures(outputs, setting.name, recipe.name, stem, trial) : undefined;
       const isFollowed = shown(member) && index < job.snapshots;
       const snapshots = isFollowed
-        ? await putWay(
+        ? await putTrajectory(
             outputs,
             place,
-            await trialWay({ ...batchOf([member]), images: trial.truth }, job.snapshotSteps, runtime),
+            await trialTrajectory({ ...batchOf([member]), images: trial.truth }, job.snapshotSteps, runtime),
           )
         : undefined;
       const record = {

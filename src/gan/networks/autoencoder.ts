@@ -17,7 +17,7 @@ export interface AutoencoderSizes {
 /** Sides are halved while the shorter one stays at least this long. */
 const MIN_SIDE = 8;
 /** Feature maps: so many at full size, doubled at every halving up to the most. */
-const [FIRST, MOST] = [8, 64];
+const [FIRST, MAX_MAPS] = [8, 64];
 
 /** The sizes from the picture's down to the smallest, where the code is made. */
 export function autoencoderLevels({ height, width }: Pick<AutoencoderSizes, 'height' | 'width'>): [number, number][] {
@@ -33,7 +33,7 @@ export function autoencoderLevels({ height, width }: Pick<AutoencoderSizes, 'hei
 export function autoencoder(sizes: AutoencoderSizes, random: Random): Network {
   const { channels, height, width, latent } = sizes;
   const levels = autoencoderLevels(sizes);
-  const maps = (level: number) => Math.min(MOST, FIRST * 2 ** level);
+  const maps = (level: number) => Math.min(MAX_MAPS, FIRST * 2 ** level);
   const last = levels.length - 1;
   const [h, w] = levels[last];
   const flat = maps(last) * h * w;

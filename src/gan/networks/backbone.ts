@@ -10,10 +10,10 @@ import type { LinearModel } from './linear.ts';
 import type { Backbone, BackboneSettings, Sizes } from './sizes.ts';
 
 /** Above this size the components are those of smaller pictures: what they cannot draw is the network's. */
-const MOST = 64;
+const MAX_SIZE = 64;
 
 export function backboneSize(size: number): number {
-  return Math.min(size, MOST);
+  return Math.min(size, MAX_SIZE);
 }
 
 /** `latent` is the length of z: where there are fewer components, the others begin without effect. */

@@ -61,7 +61,7 @@ export async function trainingLoop({
       await write();
       return true;
     } catch (error) {
-      note(`${messageOf(error)} The training goes on; what was last written stays.`);
+      note(`${messageOf(error)} Training continues; the last complete files remain.`);
       return false;
     }
   };
@@ -70,9 +70,12 @@ export async function trainingLoop({
   const rollBack = async (): Promise<void> => {
     const rollbacks = trainer.rollbacks + 1;
     if (rollbacks > MAX_ROLLBACKS)
-      throw new RgiError('runtime', `The losses became infinite ${MAX_ROLLBACKS} times: lower --rate and start anew.`);
+      throw new RgiError(
+        'runtime',
+        `The losses became infinite ${MAX_ROLLBACKS} times: lower --rate and start a new run.`,
+      );
     note(
-      `The losses were not finite at step ${trainer.done}: back to step ${sound.step}, at ${0.5 ** rollbacks} of the rate.`,
+      `The losses were not finite at step ${trainer.done}; training returned to step ${sound.step} with ${0.5 ** rollbacks} times the rate.`,
     );
     sound = { ...sound, rollbacks };
     log.backTo(sound.step);

@@ -58,7 +58,7 @@ async function trainLocked(options: RunOptions, files: RunFiles, runtime: Runtim
   }
 }
 
-/** The run to go on with; an unfinished one is not overwritten by accident. */
+/** The run to resume; an unfinished one is not overwritten by accident. */
 async function checkpointFor(options: RunOptions, files: RunFiles): Promise<Checkpoint | undefined> {
   if (options.resume) return storedCheckpoint(files.checkpoint);
   await refuseUnfinished(files);
@@ -71,7 +71,7 @@ export async function refuseUnfinished({ checkpoint, folder }: RunFiles): Promis
   if (found && found.state.step < found.record.settings.steps)
     throw new RgiError(
       'usage',
-      `${folder} holds an unfinished run (step ${found.state.step} of ${found.record.settings.steps}): go on with --resume, or delete the folder.`,
+      `${folder} holds an unfinished run (step ${found.state.step} of ${found.record.settings.steps}): continue with --resume, or delete the folder.`,
       { file: folder },
     );
 }
@@ -84,7 +84,7 @@ function checkOptions({ settings = {}, data, held }: RunOptions, record: RunReco
     if (value === undefined || JSON.stringify(value) === JSON.stringify(had[name])) continue;
     throw new RgiError(
       'usage',
-      `The run to be resumed has ${name} ${JSON.stringify(had[name])}, not ${JSON.stringify(value)}: leave that out, or start anew without --resume.`,
+      `The run to be resumed has ${name} = ${JSON.stringify(had[name])}, not ${JSON.stringify(value)}. Leave that option out, or start a new run without --resume.`,
     );
   }
 }
@@ -93,6 +93,6 @@ function checkPictures(before: DataFacts, now: DataFacts, folder: string): void 
   if (JSON.stringify({ ...before, broken: 0 }) === JSON.stringify({ ...now, broken: 0 })) return;
   throw new RgiError(
     'usage',
-    `The run to be resumed is of other pictures than those in ${folder}: ${before.pictures} and ${before.held} of '${before.folder}', now ${now.pictures} and ${now.held} of '${now.folder}', some of which differ. Start anew.`,
+    `The run to be resumed was trained on other pictures than those in ${folder}: ${before.pictures} and ${before.held} of '${before.folder}', now ${now.pictures} and ${now.held} of '${now.folder}', some of which differ. Start a new run.`,
   );
 }

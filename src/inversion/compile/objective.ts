@@ -80,7 +80,8 @@ function noiseOf(
   visibility?: Value,
 ): Value {
   const at = loss.findIndex((term) => term.kind !== 'feature');
-  if (at < 0) throw new RgiError('usage', 'The prior of the latents is weighed against a pixel loss: add one.');
+  if (at < 0)
+    throw new RgiError('usage', 'The latent prior is weighted relative to a pixel loss, and there is none: add one.');
   const perValue = scaled(b, fidelities[at], (loss[at].kind === 'l1' ? 0.5 : 1) / (channels * height * width));
   // Of a fully masked picture it is 0: nothing moves the latents.
   return visibility === undefined

@@ -68,7 +68,7 @@ export async function compileStep(
   for (const name of wrt) {
     const gradient = gradients.get(name);
     if (gradient === undefined)
-      throw new RgiError('model', `The loss does not depend on '${name}': nothing can be learnt about it.`, {
+      throw new RgiError('model', `The loss does not depend on '${name}', so it cannot be optimised.`, {
         tensor: name,
       });
     emitUpdate(b, primal, formulation, { inputs, outputs }, name, gradient);
@@ -119,7 +119,10 @@ function checkOptimiser({ optimiser, mask, weightGroups, latentBound }: Formulat
     ...(latentBound !== undefined ? ['bounded latents'] : []),
   ];
   if (beside.length > 0)
-    throw new RgiError('usage', `L-BFGS does not go with ${beside.join(' and ')}: take Adam for the formulation.`);
+    throw new RgiError(
+      'usage',
+      `L-BFGS cannot be combined with ${beside.join(' and ')}: use Adam in this formulation.`,
+    );
 }
 
 function renderGraph(primal: StaticGraph, objective: Objective, weights: readonly string[]): Graph {

@@ -81,7 +81,7 @@ export function cutAt(graph: Graph, names: readonly string[]): Graph {
   if (decisive) {
     throw new RgiError(
       'usage',
-      `Cutting at ${names.map((n) => `'${n}'`).join(', ')} leaves the image dependent on '${decisive.name}': name it as an unknown too (--latent), or give its value (--input).`,
+      `Cutting at ${names.map((n) => `'${n}'`).join(', ')} leaves the image dependent on '${decisive.name}': add it to --latent, or give its value (--input).`,
     );
   }
   return open.length === 0 ? pruned : withStandIns(pruned, open, names[0]);
@@ -119,7 +119,7 @@ export function latentDims(input: ValueInfo): number[] {
     if (typeof dim === 'number') return dim;
     throw new RgiError(
       'usage',
-      `The generator's input '${input.name}' has an open dimension '${dim}' beside the batch: fix it when exporting, or give the input's value (--input).`,
+      `The generator's input '${input.name}' has a dynamic dimension '${dim}' besides the batch: fix it in the export, or give the input's value (--input).`,
     );
   });
 }

@@ -37,7 +37,7 @@ export function rrgi(options: RrgiOptions): Method {
   const { preset = 'best' } = options;
   if (!isOwnPreset(preset) && (options.starts ?? 1) > 1) {
     throw optionError(
-      `The preset '${preset}' of rrgi tunes one set of weights from its first step, for one search: leave out the starts, or take the preset 'best'.`,
+      `The preset '${preset}' of rrgi tunes one set of weights from its first step, and supports one start only: leave out the starts, or use the preset 'best'.`,
       { option: 'starts', problem: 'conflict', received: options.starts },
     );
   }

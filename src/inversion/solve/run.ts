@@ -139,7 +139,7 @@ export async function resumed(
   const visibility = state.visibility ?? known.visibility;
   const form = method.stages[state.stage]?.formulation.mask;
   if (form?.form === 'given' && !method.needsMask && !state.visibility)
-    throw new RgiError('input', 'The saved state is of another run: it holds no mask.');
+    throw new RgiError('input', 'The saved state belongs to another run: it holds no mask.');
   if (visibility && form && readsVisibility(form)) checkMask(images, visibility);
   checkSearches(method, state, images.dims[0]);
   const entered = await enter(context, { images, visibility }, state.stage, (compiled) => {
@@ -154,7 +154,7 @@ function checkSearches({ stages }: Method, { stage, codes, history }: SolverStat
   if (searches > 0 && codes.length === searches && history.loss.length === images) return;
   throw new RgiError(
     'input',
-    `The saved state is of another run: it holds ${codes.length} searches, and this one would have ${searches} in its stage ${stage + 1}.`,
+    `The saved state belongs to another run: it holds ${codes.length} searches, and this one would have ${searches} in its stage ${stage + 1}.`,
   );
 }
 

@@ -15,7 +15,7 @@ export interface History {
   readonly masked: readonly (readonly number[])[];
 }
 
-/** Everything needed to go on with the same images, method and networks. */
+/** Everything needed to resume with the same images, method and networks. */
 export interface SolverState {
   /** Number of the stage, from 0. */
   readonly stage: number;
@@ -81,7 +81,7 @@ export function checkTensors(compiled: CompiledStep, state: SolverState): void {
   const expected = initialTensors(compiled, state.tensors);
   const odd = [...state.tensors.keys()].find((name) => !expected.has(name));
   if (odd) {
-    throw new RgiError('input', `The saved state is of another run: it holds '${odd}', which this run has not.`, {
+    throw new RgiError('input', `The saved state belongs to another run: it holds '${odd}', which this run has not.`, {
       tensor: odd,
     });
   }
@@ -90,7 +90,7 @@ export function checkTensors(compiled: CompiledStep, state: SolverState): void {
     if (found?.dims.join() === dims.join()) continue;
     throw new RgiError(
       'input',
-      `The saved state is of another run: '${name}' must be [${dims.join(', ')}] and is ${found ? `[${found.dims.join(', ')}]` : 'missing'}.`,
+      `The saved state belongs to another run: '${name}' must be [${dims.join(', ')}] and is ${found ? `[${found.dims.join(', ')}]` : 'missing'}.`,
       { tensor: name },
     );
   }

@@ -6,7 +6,7 @@ export type ResultCode = 'converged' | 'step-limit' | 'diverged' | 'interrupted'
 /** The sentence for each code. */
 export const RESULT_SENTENCES: Readonly<Record<ResultCode, string>> = {
   converged: 'The loss stopped falling.',
-  'step-limit': 'All planned steps were made.',
+  'step-limit': 'The step limit was reached.',
   diverged: 'The loss became infinite or NaN: lower the learning rate, or check that the picture is in [-1,1].',
   interrupted: 'Stopped before the end; the state can be saved and resumed.',
 };

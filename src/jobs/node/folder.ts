@@ -154,7 +154,7 @@ async function checkMixing<R>(
   const refuse = (what: string, remedy: string) => {
     throw new RgiError('usage', `${folder} ${what}: ${remedy}.`, { file: folder });
   };
-  const others = 'take another --out, or replace what is there with --overwrite';
+  const others = 'use another --out, or replace what is there with --overwrite';
   const [job] = journal.otherJobs;
   if (job !== undefined) refuse(`holds results of 'rgi ${job}'`, others);
   const heads = [...journal.heads()];
@@ -164,15 +164,15 @@ async function checkMixing<R>(
         refuse(`holds a ${file} without a ${JOURNAL}, of another program or an earlier version`, others);
   }
   if (guarded && heads.length > 0 && !resume)
-    refuse(`already holds results (${heads.length} items)`, `go on with --resume, ${others}`);
+    refuse(`already holds results (${heads.length} items)`, `continue with --resume, ${others}`);
   if (key === undefined) return;
   const different = heads.filter((head) => head.key !== key);
   if (different.length > 0)
     refuse(
       `holds results of 'rgi ${kind}' with other settings or networks`,
       resume
-        ? `--resume goes on with the same settings only; ${others}`
-        : `give the same settings (--resume goes on with them), ${others}`,
+        ? `--resume continues with the same settings only; ${others}`
+        : `give the same settings (--resume continues with them), ${others}`,
     );
   const foreign = heads.find((head) => head.program !== VERSION || head.rules !== rules);
   if (foreign && !resume)

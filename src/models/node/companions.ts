@@ -10,15 +10,12 @@ export async function companionOf(role: CompanionRole, model: Model, file: strin
   const companions = namedCompanions(model);
   if (companions === 'invalid') {
     const text = model.metadata.get('rgi.companions')!;
-    throw new RgiError(
-      'model',
-      `${file}: its metadata 'rgi.companions' is not what it should be: ${text.slice(0, 80)}.`,
-    );
+    throw new RgiError('model', `${file}: its metadata 'rgi.companions' is invalid: ${text.slice(0, 80)}.`);
   }
   const named = companions[role];
   if (!named) return undefined;
   if (path.basename(named.file) !== named.file) {
-    throw new RgiError('model', `${file}: the ${role} it names, '${named.file}', is not in its own folder.`);
+    throw new RgiError('model', `${file}: its ${role} '${named.file}' must be a file of the same folder.`);
   }
   const beside = path.join(path.dirname(file), named.file);
   let hash: string;

@@ -81,7 +81,7 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
       charts: [scoreChart(done, policy.thresholds.image)],
       notes,
       failed: results.flatMap((one) =>
-        one.status === 'failed' ? [{ file: one.path, reason: one.message ?? 'It could not be examined.' }] : [],
+        one.status === 'failed' ? [{ file: one.path, reason: one.message ?? 'It could not be inspected.' }] : [],
       ),
       settings: [
         ['Policy', policy],

@@ -5,11 +5,41 @@ import { RgiError } from '../../errors.ts';
 import { RESULTS, readTrials } from '../../evaluate/node/folder.ts';
 import type { Results, TrialRecord } from '../../evaluate/record.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
+import { MASK_GIVEN, readingOlder } from '../../jobs/older-names.ts';
 import { type ReportInput, titleOf } from '../page.ts';
 import { type EmbeddedFiles, embed, type PictureUse } from './embed.ts';
 import { jsonOf } from './json.ts';
 
 const interval = z.tuple([z.number(), z.number()]).nullish();
+
+/** Those of earlier versions say `told` for `maskGiven`. */
+const resultSchema = readingOlder(
+  z.looseObject({
+    set: z.string(),
+    case: z.string(),
+    method: z.string(),
+    maskGiven: z.boolean(),
+    n: z.number(),
+    diverged: z.number(),
+    metrics: z.record(
+      z.string(),
+      z.union([
+        z.object({ n: z.number(), pooled: z.number() }),
+        z.looseObject({
+          n: z.number(),
+          mean: z.number(),
+          median: z.number(),
+          meanInterval: interval,
+          medianInterval: interval,
+        }),
+      ]),
+    ),
+    curves: z
+      .array(z.object({ kind: z.enum(['roc', 'pro']), x: z.array(z.number()), y: z.array(z.number()) }))
+      .optional(),
+  }),
+  MASK_GIVEN,
+);
 
 const schema = z.looseObject({
   format: z.literal(1),
@@ -22,32 +52,7 @@ const schema = z.looseObject({
   methods: z.record(z.string(), z.unknown()),
   notes: z.array(z.string()),
   failed: z.array(z.object({ file: z.string(), reason: z.string() })),
-  results: z.array(
-    z.looseObject({
-      set: z.string(),
-      case: z.string(),
-      method: z.string(),
-      told: z.boolean(),
-      n: z.number(),
-      diverged: z.number(),
-      metrics: z.record(
-        z.string(),
-        z.union([
-          z.object({ n: z.number(), pooled: z.number() }),
-          z.looseObject({
-            n: z.number(),
-            mean: z.number(),
-            median: z.number(),
-            meanInterval: interval,
-            medianInterval: interval,
-          }),
-        ]),
-      ),
-      curves: z
-        .array(z.object({ kind: z.enum(['roc', 'pro']), x: z.array(z.number()), y: z.array(z.number()) }))
-        .optional(),
-    }),
-  ),
+  results: z.array(resultSchema),
   trials: z.array(z.string()),
 });
 

@@ -46,7 +46,7 @@ export function restorationRun(name: string, manifest: Manifest): Run {
   const { images, options, method, generator, versions, device, notes, complete } = manifest;
   const done = images.filter((one) => one.status === 'done');
   const label = options.method ?? 'method';
-  const isTold = options.masked === true;
+  const maskGiven = options.masked === true;
   const histories = done.flatMap(({ history }) => (history ? [history] : []));
   const numbers = (values: readonly (number | null)[]) => values.map((value) => value ?? Number.NaN);
   return {
@@ -74,11 +74,11 @@ export function restorationRun(name: string, manifest: Manifest): Run {
         { key: 'steps', label: 'Steps', digits: 0 },
         { key: 'seconds', label: 'Seconds', digits: 1 },
       ],
-      pictures: done.map((picture) => pictureOf(picture, isTold)),
+      pictures: done.map((picture) => pictureOf(picture, maskGiven)),
       charts: historyCharts(
         histories.map(({ step, loss, masked }) => ({
           method: label,
-          told: isTold,
+          maskGiven,
           history: { step, loss: numbers(loss), masked: numbers(masked) },
         })),
         [label],
@@ -112,7 +112,7 @@ function percentOf(share: number | undefined): string | undefined {
 
 function pictureOf(
   { name, path, message, code, loss, steps, seconds, maskedShare, files = [] }: Picture,
-  isTold: boolean,
+  maskGiven: boolean,
 ): RunPicture {
   const file = (kind: string) => files.find((one) => one === `${name}.${kind}`) ?? '';
   return {
@@ -132,7 +132,7 @@ function pictureOf(
       {
         file: file('mask.png'),
         caption: 'mask',
-        alt: `${name}: the mask that was ${isTold ? 'given' : 'found'}, in white`,
+        alt: `${name}: the mask that was ${maskGiven ? 'given' : 'found'}, in white`,
       },
       {
         file: file('residual.png'),

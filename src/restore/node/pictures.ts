@@ -88,8 +88,8 @@ export async function readSource(
   const notes: string[] = [...doubts];
   const { height: h, width: w, channels: c } = picture.source;
   if (h !== height || w !== width)
-    notes.push(`Stored as ${w} x ${h} pixels, brought to ${width} x ${height} by '${fit}'.`);
-  if (c !== channels) notes.push(`Stored with ${c} channels, made ${channels}.`);
+    notes.push(`Resized from ${w} x ${h} to ${width} x ${height} pixels (--fit ${fit}).`);
+  if (c !== channels) notes.push(`Converted from ${c} channels to ${channels}.`);
   return { picture, masks, notes, doubts };
 }
 

@@ -128,7 +128,7 @@ export function reasonOf(device: Device, error: string): string {
     return 'WebGPU finds no graphics adapter (on Linux it needs a GPU with a Vulkan driver, libvulkan.so.1).';
   }
   if (device === 'cuda' && /shared library|load library|cannot open shared object/i.test(text)) {
-    return 'The CUDA libraries of ONNX Runtime, or CUDA and cuDNN themselves, are not installed (see README, "GPU").';
+    return 'The CUDA libraries of ONNX Runtime, or CUDA and cuDNN themselves, are not installed (see docs/devices.md, "CUDA").';
   }
   if (device === 'cuda' && /no CUDA-capable device|CUDA driver version|CUDA failure/i.test(text)) {
     return `CUDA finds no usable GPU or driver (${text}).`;

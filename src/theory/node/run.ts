@@ -78,8 +78,10 @@ export async function runTheory(job: TheoryJob, runtime: Runtime, hooks: TheoryH
   }
 }
 
+/** The plan's `maskGiven` is hashed under its old name, so that the cells of earlier runs keep their keys. */
 function cellKey({ description }: TheoryJob, plan: Plan): string {
-  return hashOfData([description, plan]);
+  const hashed = Object.entries(plan).map(([name, value]) => [name === 'maskGiven' ? 'told' : name, value]);
+  return hashOfData([description, Object.fromEntries(hashed)]);
 }
 
 /** Cells in the order of the plans, and then those that other experiments left in the folder. */

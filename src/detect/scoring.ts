@@ -1,17 +1,17 @@
 /**
- * From residuals to an anomaly map. Residuals of good pictures differ from place to place (an edge that is never quite
- * where it was, a flat face) and their channels go together: a residual counts by how unlike theirs it is. With the
- * residual r smoothed, its mean m and covariance S over good pictures, the map is Mahalanobis' distance
+ * Anomaly scoring: from residuals to an anomaly map. Residuals of good pictures vary from pixel to pixel (large at an edge whose
+ * position varies, small on a flat face), and their channels are correlated. A smoothed residual r is therefore scored by its
+ * Mahalanobis distance to good residuals, of mean m and covariance S:
  *     sqrt((r - m)' S^-1 (r - m) / C),
  * which is about 1 where a picture is good.
  */
 import { type Image, shapeOf } from '../images/image.ts';
 import { gaussianBlur } from '../images/resize.ts';
 import { float32, zeros } from '../onnx/tensor.ts';
+import { normaliseContrast } from './local-contrast.ts';
 import type { PolicySettings, Statistics } from './policy.ts';
-import { againstSurround } from './surround.ts';
 
-export type EvidenceSettings = PolicySettings['evidence'];
+export type ScoringSettings = PolicySettings['evidence'];
 
 /** x - G(z), smoothed: [1,C,H,W]. */
 export function smoothedResidual(image: Image, restored: Image, blur: number): Image {
@@ -20,17 +20,17 @@ export function smoothedResidual(image: Image, restored: Image, blur: number): I
 }
 
 /** The anomaly map [1,1,H,W] of one picture. */
-export function anomalyMap(image: Image, restored: Image, statistics: Statistics, settings: EvidenceSettings): Image {
+export function anomalyMap(image: Image, restored: Image, statistics: Statistics, settings: ScoringSettings): Image {
   const residual = smoothedResidual(image, restored, settings.blur);
   return finishedMap(standardised(residual, statistics), settings);
 }
 
-/** A raw map in the light of its surroundings, smoothed. */
+/** A raw map, normalised by its local contrast where the policy says so, and smoothed. */
 export function finishedMap(
   raw: Image,
-  { surround, smoothing }: Pick<EvidenceSettings, 'surround' | 'smoothing'>,
+  { surround, smoothing }: Pick<ScoringSettings, 'surround' | 'smoothing'>,
 ): Image {
-  return gaussianBlur(surround ? againstSurround(raw, surround) : raw, smoothing);
+  return gaussianBlur(surround ? normaliseContrast(raw, surround) : raw, smoothing);
 }
 
 /** |W (r - m)| / sqrt(C) per pixel, W being lower triangular: [1,1,H,W]. */
@@ -56,16 +56,16 @@ export function standardised(residual: Image, { location, whitening }: Statistic
   return map;
 }
 
-/** Least deviation of a residual that is believed: one grey level, the rounding of 8 bits and more. */
+/** Lower bound of a residual's standard deviation: one grey level, more than the rounding to 8 bits. */
 const MIN_DEVIATION = 1 / 127.5;
 
-/** Share of the mean covariance of all pixels in each pixel's own, and the width over which neighbours' are averaged. */
+/** Weight of the pooled covariance in each pixel's own, and the sigma over which covariances of neighbours are averaged. */
 const SHRINKAGE = 0.1;
 const NEIGHBOURS = 1.5;
 
 /**
- * Mean and covariance of residuals (each [1,C,H,W]). Per pixel, few pictures give unsure covariances: they are averaged over
- * neighbouring pixels and drawn a little towards that of all pixels.
+ * Mean and covariance of residuals (each [1,C,H,W]). Covariances per pixel are poorly estimated from few pictures: they are averaged
+ * over neighbouring pixels and shrunk towards the covariance pooled over all pixels.
  */
 export function residualStatistics(residuals: readonly Image[], perPixel: boolean): Statistics {
   const { channels, height, width } = shapeOf(residuals[0]);
@@ -112,7 +112,7 @@ export function residualStatistics(residuals: readonly Image[], perPixel: boolea
   return { location, whitening };
 }
 
-/** The inverse of Cholesky's factor of a covariance given by its lower triangle, with the least deviation added. */
+/** The inverse of Cholesky's factor of a covariance given by its lower triangle, with `MIN_DEVIATION` squared added to the diagonal. */
 function whiteningOf(covariance: ArrayLike<number>, n: number): Float32Array {
   const at = (i: number, j: number) => (i * (i + 1)) / 2 + j;
   const factor = new Float64Array(covariance.length);

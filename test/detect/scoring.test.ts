@@ -1,9 +1,9 @@
 /** What residuals count for: white noise of known covariance, thresholds of known laws, regions drawn by hand. */
 import { describe, expect, test } from 'vitest';
 import { findDefects } from '../../src/detect/defects.ts';
-import { anomalyMap, residualStatistics, standardised } from '../../src/detect/evidence.ts';
 import { crossFitted, foldsOf } from '../../src/detect/folds.ts';
-import { againstSurround, surroundOf } from '../../src/detect/surround.ts';
+import { localContrastOf, normaliseContrast } from '../../src/detect/local-contrast.ts';
+import { anomalyMap, residualStatistics, standardised } from '../../src/detect/scoring.ts';
 import { pixelThreshold, scoreThreshold } from '../../src/detect/thresholds.ts';
 import type { Image } from '../../src/images/image.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
@@ -108,26 +108,26 @@ describe('surroundings', () => {
   const busy = (p: number) => p > 48 * 32;
 
   test('make calm and busy places alike, wherever they are', () => {
-    const surround = surroundOf(maps(6, 1), 3);
+    const contrast = localContrastOf(maps(6, 1), 3);
     const turned = maps(6, 2).map((map) => ({ ...map, data: map.data.slice().reverse() }));
-    const made = turned.map((map) => againstSurround(map, surround));
+    const made = turned.map((map) => normaliseContrast(map, contrast));
     expect(meanSquare(made, calm)).toBeCloseTo(1, 0);
     expect(meanSquare(made, busy)).toBeCloseTo(1, 0);
   });
 
   test('let what is odd in a calm place count for more than the same in a busy one', () => {
-    const surround = surroundOf(maps(6, 1), 3);
+    const contrast = localContrastOf(maps(6, 1), 3);
     const [map] = maps(1, 5);
     const at = { calm: 48 * 8 + 24, busy: 48 * 40 + 24 };
     map.data[at.calm] = map.data[at.busy] = 3;
-    const { data } = againstSurround(map, surround);
+    const { data } = normaliseContrast(map, contrast);
     expect(data[at.calm]).toBeGreaterThan(3 * data[at.busy]);
   });
 
   test('busier than any good one are not taken for oddness of every pixel', () => {
-    const surround = surroundOf(maps(6, 1), 3);
+    const contrast = localContrastOf(maps(6, 1), 3);
     const louder = maps(1, 3).map((map) => ({ ...map, data: map.data.map((v) => 10 * v) }));
-    const made = louder.map((map) => againstSurround(map, surround));
+    const made = louder.map((map) => normaliseContrast(map, contrast));
     expect(meanSquare(made, busy)).toBeLessThan(2);
   });
 });

@@ -1,25 +1,26 @@
 /**
- * Some places are harder to restore than others: where there are many edges at places of their own, residuals are large all
- * around. So a raw map is divided by what good pictures show where its surroundings are as busy: with the activity
- *     s = sqrt(blur of the squared map over a wide neighbourhood),
- * the scale f(s) is the root mean square of good maps at such places, as a table over quantiles of s, linear between them.
+ * Local contrast normalisation of anomaly maps. Where a picture has many edges that vary from one product to the next, residuals are
+ * large in the whole neighbourhood. A raw map is therefore divided by the level that good pictures have at the same local activity
+ *     s = sqrt(blur of the squared map over a wide neighbourhood).
+ * The level f(s) is the root mean square of good maps at activity s, as a table over quantiles of s, interpolated linearly.
  */
 import { quantile } from '../arrays/sort.ts';
 import type { Image } from '../images/image.ts';
 import { gaussianBlur } from '../images/resize.ts';
 import type { PolicySettings } from './policy.ts';
 
-export type Surround = NonNullable<PolicySettings['evidence']['surround']>;
+/** Scale by activity, as stored in a policy. */
+export type LocalContrast = NonNullable<PolicySettings['evidence']['surround']>;
 
 const CLASSES = 12;
-/** Places that the borders of the classes are found on. */
+/** Pixels that the borders of the classes are estimated from. */
 const SAMPLED = 2 ** 20;
 
-/** No place is so calm that a map's value of a twentieth of the usual counts. */
+/** Lower bound of the scale, so that in a calm neighbourhood a twentieth of the usual value does not count as an anomaly. */
 const MIN_SCALE = 0.05;
 
-/** The table of good maps [1,1,H,W]; `width` is the neighbourhood's sigma in pixels. */
-export function surroundOf(maps: readonly Image[], width: number): Surround {
+/** The table, estimated from good maps [1,1,H,W]; `width` is the neighbourhood's sigma in pixels. */
+export function localContrastOf(maps: readonly Image[], width: number): LocalContrast {
   const activities = maps.map((map) => activityOf(map, width));
   const every = Math.ceil(activities.reduce((sum, one) => sum + one.length, 0) / SAMPLED);
   const sorted = Float32Array.from(activities.flatMap((one) => [...one.filter((_, p) => p % every === 0)])).sort();
@@ -42,21 +43,21 @@ export function surroundOf(maps: readonly Image[], width: number): Surround {
   };
 }
 
-/** The map divided by the scale of its places. */
-export function againstSurround(map: Image, surround: Surround): Image {
-  const activity = activityOf(map, surround.width);
-  return { ...map, data: map.data.map((v, p) => v / scaleAt(surround, activity[p])) };
+/** The map [1,1,H,W] divided by the scale at each pixel's activity. */
+export function normaliseContrast(map: Image, contrast: LocalContrast): Image {
+  const activity = activityOf(map, contrast.width);
+  return { ...map, data: map.data.map((v, p) => v / scaleAt(contrast, activity[p])) };
 }
 
 function activityOf(map: Image, width: number): Float32Array {
   return gaussianBlur({ ...map, data: map.data.map((v) => v * v) }, width).data.map(Math.sqrt);
 }
 
-function scaleAt({ activity, scale }: Surround, s: number): number {
+function scaleAt({ activity, scale }: LocalContrast, s: number): number {
   const last = activity.length - 1;
   const above = activity.findIndex((a) => a >= s);
   if (above === 0) return scale[0];
-  // Busier than any class: as much busier, as much larger residuals are expected.
+  // Beyond the last class the scale is extrapolated in proportion to the activity.
   if (above < 0) return (scale[last] * s) / Math.max(activity[last], 1e-6);
   const share = (s - activity[above - 1]) / Math.max(activity[above] - activity[above - 1], 1e-9);
   return scale[above - 1] + share * (scale[above] - scale[above - 1]);

@@ -1,4 +1,4 @@
-/** The way of one search: what it had made, and masked, after some of its steps. */
+/** The trajectory of one search: its G(z) and its mask after some of the steps. */
 import { binaryMask, clip, type Image, imageAt, type Mask } from '../images/image.ts';
 import type { Reuse } from '../inversion/compile/reuse.ts';
 import type { Critic } from '../inversion/generator/critic.ts';
@@ -10,7 +10,7 @@ import type { Method } from '../inversion/spec/method.ts';
 import { zeros } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
-export interface WayJob {
+export interface TrajectoryJob {
   readonly generator: Generator;
   readonly method: Method;
   readonly critic?: Critic;
@@ -21,7 +21,7 @@ export interface WayJob {
   readonly mask?: Mask;
 }
 
-export interface WayPicture {
+export interface TrajectoryPicture {
   /** Steps made. */
   readonly step: number;
   readonly restored: Image;
@@ -32,12 +32,12 @@ export interface WayPicture {
  * G(z) and the mask after about `count` steps, the last among them, denser at the start, where most happens. The search is
  * run for this alone, with its own settings. Empty if aborted.
  */
-export async function searchWay(
-  { generator, method, critic, reuse, image, mask }: WayJob,
+export async function searchTrajectory(
+  { generator, method, critic, reuse, image, mask }: TrajectoryJob,
   count: number,
   runtime: Runtime,
   signal?: AbortSignal,
-): Promise<WayPicture[]> {
+): Promise<TrajectoryPicture[]> {
   const given = method.needsMask ? mask : undefined;
   const total = plannedSteps(method);
   // Squares of evenly spaced shares.
@@ -45,7 +45,7 @@ export async function searchWay(
     Array.from({ length: count }, (_, i) => Math.max(1, Math.round(total * ((i + 1) / count) ** 2))),
   );
   const solver = createSolver(generator, method, runtime, { critic, reuse, signal });
-  const taken: WayPicture[] = [];
+  const taken: TrajectoryPicture[] = [];
   const take = async (step: number) => {
     const inversion = await solver.finish();
     const soft = inversion.mask ?? given ?? zeros('float32', [1, 1, ...image.dims.slice(2)]);
