@@ -162,7 +162,7 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
     progress.clear();
     if (flags.json) printJson(io, made);
     if (!made.complete) {
-      say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
+      say(io, 'Interrupted. Run the same command with --resume to continue.');
       return EXIT.interrupted;
     }
     if (!quiet) say(io, path.join(flags.out, 'theory.html'));

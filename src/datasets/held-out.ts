@@ -155,7 +155,7 @@ export function contentsOf(pictures: readonly StoredPicture[]): number[] {
 export function copiesSentence(contents: readonly unknown[]): string | undefined {
   const distinct = new Set(contents).size;
   if (distinct === contents.length) return undefined;
-  return `${contents.length} pictures are only ${distinct} different ones; copies stay together, so that none is measured on that was learnt from.`;
+  return `${contents.length} pictures are only ${distinct} different ones; copies stay together, so that no training picture is used for measuring.`;
 }
 
 /**

@@ -35,12 +35,12 @@ export interface CalibrationJob {
   readonly law?: LatentLaw;
   /** 'object': whole pictures at the generator's size. 'tiles': overlapping tiles of pictures of any size. */
   readonly form: PolicySettings['form'];
-  /** Tiles: pictures were made so many times smaller before they came here. Default 1. */
+  /** Tiles: the factor by which pictures were reduced before. Default 1. */
   readonly scale?: number;
   /** Pixels from tile to tile; default half a tile. */
   readonly stride?: number;
   /**
-   * Good pictures [1,C,H,W] that the generator has not learnt from, in the order of their names: of its size for the form
+   * Good pictures [1,C,H,W] that the generator was not trained on, in the order of their names: of its size for the form
    * 'object', of any for 'tiles'.
    */
   readonly unseen: readonly Image[];
@@ -181,8 +181,8 @@ export async function calibrate(
     const about = (share: number) => say(0.9 * (begun + 0.25 * share), 'comparing inspection settings');
     about(0);
     const prior = strength * unit;
-    const { gross } = residualScale(await restoreWith({ ...plain, prior }, pilots));
-    const inversion = { thresholdGrey: gross, prior, steps, starts: STARTS };
+    const { outlierGrey } = residualScale(await restoreWith({ ...plain, prior }, pilots));
+    const inversion = { thresholdGrey: outlierGrey, prior, steps, starts: STARTS };
     const good = await restoreWith(inversion, sample, (share) => about(0.1 + 0.4 * share));
     const bad = await restoreWith(
       inversion,

@@ -51,7 +51,7 @@ export function foldsOf(count: number, groups?: readonly number[]): number[] {
 const MAX_RATIO = 4;
 
 /**
- * Statistics per pixel need many pictures: those that the generator has learnt from serve, too, their residuals enlarged to the
+ * Statistics per pixel need many pictures: those that the generator was trained on serve, too, their residuals enlarged to the
  * size that those of the others have on average. Of all pixels alike, the unseen pictures are enough.
  */
 export function statisticsOf({ unseen, seen }: Pick<Residuals, 'unseen' | 'seen'>, perPixel: boolean): Statistics {

@@ -65,8 +65,9 @@ export function parseRecipe(text: string, seed = 0): Recipe {
   const { thresholdGrey, ...others } = own;
   const masks = understood.includes('thresholdGrey');
   const options = { method, seed, ...others, ...(masks && thresholdGrey !== undefined ? { thresholdGrey } : {}) };
-  const odd = Object.keys(options).find((option) => !understood.includes(option as keyof MethodOptions));
-  if (odd !== undefined) throw fail(`${method} has no setting ${odd}; it takes ${writable(understood).join(', ')}.`);
+  const unknown = Object.keys(options).find((option) => !understood.includes(option as keyof MethodOptions));
+  if (unknown !== undefined)
+    throw fail(`${method} has no setting ${unknown}; it takes ${writable(understood).join(', ')}.`);
   return {
     name: text,
     maskGiven,

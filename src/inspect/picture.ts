@@ -86,7 +86,7 @@ function hasBatchAxis(output: string, samples: readonly Sample[]): boolean {
 }
 
 const MAX_CHANNELS = 4;
-/** A picture without a batch or channel axis is not more than so many times as long as wide: [N, 18, 512] is no picture. */
+/** A picture without a batch or channel axis has at most this ratio of length to width: [N, 18, 512] is no picture. */
 const MAX_ASPECT = 4;
 
 function layoutOf(dims: readonly number[], batched: boolean): ImageLayout | undefined {

@@ -21,7 +21,7 @@ export function openLatent(graph: Graph, latent: LatentFacts): string | undefine
   return `the size of its latent '${latent.name}' [${dims.join(', ')}] is open ('${open}'): give it, as in --latent-shape ${example.join(',')}.`;
 }
 
-/** Float inputs beside the latent that nobody has spoken of: searched, or fixed? */
+/** Float inputs besides the latent that are neither searched nor given a value. */
 export function furtherInputs(graph: Graph, latent: LatentFacts, { inputs, unknowns }: Intention): string | undefined {
   if (unknowns !== undefined) return undefined;
   const further = graph.inputs.filter(
@@ -78,7 +78,7 @@ export function noPicture(latent: LatentFacts, samples: readonly Sample[], shape
 /** Fewer values are hardly a picture. */
 const MIN_VALUES = 64;
 
-/** [C, H, W] of a square picture of so many values, colour before grey where both are possible. */
+/** [C, H, W] of a square picture with this many values, colour before grey where both are possible. */
 function shapeOf(values: number): [number, number, number] | undefined {
   if (values < MIN_VALUES) return undefined;
   for (const channels of [3, 1, 4, 2]) {

@@ -63,7 +63,7 @@ export interface PathCell {
   readonly points: readonly Point[];
 }
 
-/** R-RGI on one kind of gap: the errors of every picture after so many steps of the weights. */
+/** R-RGI on one kind of gap: the errors of every picture against the number of steps of the weights. */
 export interface TuningCell {
   readonly kind: 'tuning';
   readonly key: string;

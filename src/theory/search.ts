@@ -1,5 +1,5 @@
 /**
- * Follows the minimiser along a path of thresholds (of lambda) towards 0, as graduated non-convexity does: each search goes on
+ * Follows the minimiser along a path of thresholds (of lambda) towards 0, as graduated non-convexity does: each search continues
  * from where it was at the threshold before. Beside the searches that begin at robustly chosen starts runs one that begins
  * at the truth z*, anew at each threshold: where it ends lower, the others sit in a local minimum; where it ends higher,
  * it is the objective whose minimum is not at the truth.

@@ -204,7 +204,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A class label without a value',
     line: 'restore @a.png --generator @conditional.onnx --out @o',
     code: 2,
-    says: "error: conditional.onnx: its input 'label' is int64 and no latent; give its value with --input label=VALUE or label=FILE.npy.",
+    says: "error: conditional.onnx: its input 'label' is int64 and cannot be a latent; give its value with --input label=VALUE or label=FILE.npy.",
   },
   {
     title: 'A value for an input that is not there',

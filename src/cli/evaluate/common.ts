@@ -152,7 +152,7 @@ export function reporter(
       await save(final);
       if (json) printJson(io, final);
       if (!complete) {
-        say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
+        say(io, 'Interrupted. Run the same command with --resume to continue.');
         return EXIT.interrupted;
       }
       if (!quiet) say(io, `Tables in ${path.join(out, 'results.md')}; 'rgi report ${out}' makes a page of it.`);

@@ -265,11 +265,11 @@ export function methodOptionsOf(flags: MethodFlags): MethodOptions {
   }
   const given = METHOD_KEYS.filter((key) => flags[key] !== undefined);
   const understood = understoodOptions(method);
-  const odd = given.find((key) => !understood.includes(key));
-  if (odd) {
+  const unused = given.find((key) => !understood.includes(key));
+  if (unused) {
     const flagNames = understood.filter((key) => key !== 'method').map(flagOf);
-    throw optionError(`The method '${method}' does not use ${flagOf(odd)}; it takes ${flagNames.join(', ')}.`, {
-      option: flagOf(odd),
+    throw optionError(`The method '${method}' does not use ${flagOf(unused)}; it takes ${flagNames.join(', ')}.`, {
+      option: flagOf(unused),
       problem: 'unused',
       allowed: flagNames,
     });

@@ -1,4 +1,4 @@
-/** A folder of good pictures as calibration wants them: at the working size, those that the generator has learnt from apart. */
+/** A folder of good pictures as calibration wants them: at the working size, those that the generator was trained on apart. */
 import { z } from 'zod';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
 import { contentsOf, groupsOf, joined } from '../../datasets/held-out.ts';
@@ -44,7 +44,7 @@ export interface GoodPictures {
   readonly unseen: readonly Image[];
   /** The group of each of these, where names tell groups. */
   readonly groups?: readonly number[];
-  /** Some that the generator has learnt from. */
+  /** Some that the generator was trained on. */
   readonly seen: readonly Image[];
   /** How many the generator has learnt from. */
   readonly learnt: number;

@@ -40,7 +40,7 @@ export interface InpaintJob {
   readonly contestants: readonly ResolvedContestant[];
   readonly seed: number;
   readonly batch?: number;
-  /** So many pictures of each case are kept as PNG. */
+  /** How many pictures of each case are written as PNG. */
   readonly keep: number;
   /** Of this many pictures the trajectory of the search is written as well. */
   readonly snapshots: number;

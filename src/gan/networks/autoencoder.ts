@@ -16,7 +16,7 @@ export interface AutoencoderSizes {
 
 /** Sides are halved while the shorter one stays at least this long. */
 const MIN_SIDE = 8;
-/** Feature maps: so many at full size, doubled at every halving up to the most. */
+/** Number of feature maps at full size, doubled at every halving of the size, and its maximum. */
 const [FIRST, MAX_MAPS] = [8, 64];
 
 /** The sizes from the picture's down to the smallest, where the code is made. */

@@ -71,7 +71,7 @@ export async function storedCheckpoint(file: string): Promise<Checkpoint | undef
  */
 export interface SourceFacts {
   readonly kind: 'object' | 'crops';
-  /** Pictures were first made so many times smaller. */
+  /** Factor by which pictures were reduced first. */
   readonly scale: number;
   readonly seen: string;
 }

@@ -14,7 +14,7 @@ export const METHOD_NAMES = ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan', 'invert'] as
 /** The methods by name. */
 export type MethodName = (typeof METHOD_NAMES)[number];
 
-/** Does a method exist with the true mask only, with and without it, or has it no use for one? */
+/** Does a method exist with the true mask only, with and without it, or does it not use one? */
 export type MaskUse = 'needed' | 'optional' | 'unused';
 
 /** What one image's search looks like so far. */
