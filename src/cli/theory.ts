@@ -83,7 +83,7 @@ export function addTheoryOptions(command: Command): Command {
     .option('--pool <count>', 'random latents that the starts are chosen from', count, 1000)
     .option('--seed <number>', 'seed of all random numbers', seed, 0)
     .option('--resume', 'continue an interrupted run of the same settings')
-    .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
     .optionsGroup('Generator:');
   addGeneratorOptions(command);
   command.optionsGroup('Running:');

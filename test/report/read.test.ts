@@ -178,7 +178,7 @@ test('records and results with members of another kind are no part of the page',
   const report = await readReport(damaged, { limit: 24e6 });
   expect(report.trials).toEqual(trials.slice(broken.length));
   expect(report.notes).toContain(
-    '5 trials of results.json are not in records.jsonl: their pictures and curves are missing.',
+    "5 trials of results.json are not in the folder's journal: their pictures and curves are missing.",
   );
   const file = path.join(damaged, 'results.json');
   for (const change of [
@@ -187,7 +187,7 @@ test('records and results with members of another kind are no part of the page',
   ]) {
     write({ ...results, results: [{ ...results.results[0], ...change }] });
     await expect(readReport(damaged, { limit: 24e6 })).rejects.toThrow(
-      `${file} is no evaluation of this version: make it anew with 'rgi evaluate'.`,
+      `${file} is not an evaluation of this version; make it again with 'rgi evaluate'.`,
     );
   }
   // Nested deeper than anything we write.

@@ -173,7 +173,7 @@ export function addRestoreOptions(command: Command): Command {
     .optionsGroup('Running:');
   addRuntimeOptions(command)
     .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)
-    .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
     .option('--npy', 'write the float arrays too')
     .option('--save-generator', 'write the generator as tuned to each picture (rrgi, dgp)')
     .option('--json', 'print the manifest on stdout');

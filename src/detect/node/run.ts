@@ -38,7 +38,7 @@ export interface DetectFilesOptions {
   readonly batch?: number;
   /** Go on with an earlier run of the same settings: what its journal and the files' hashes confirm is not done again. */
   readonly resume?: boolean;
-  /** Remove what an earlier run wrote, and begin anew. */
+  /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
   /** Aborted: the pictures in hand are finished, nothing more is begun. */
   readonly signal?: AbortSignal;

@@ -29,7 +29,7 @@ export interface RunFolderOptions<R> {
   readonly subfolders?: readonly string[];
   /** Go on with what is there: items are skipped that the journal confirms. */
   readonly resume?: boolean;
-  /** Remove what an earlier run wrote, and begin anew. */
+  /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
 }
 

@@ -27,7 +27,7 @@ export interface TheoryJob {
   readonly theory: (cells: readonly Cell[], complete: boolean) => Theory;
   /** Take over the cells of earlier runs of the same description; without it, a folder that holds any is refused. */
   readonly resume?: boolean;
-  /** Remove what an earlier run wrote, and begin anew. */
+  /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
 }
 
