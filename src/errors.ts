@@ -44,7 +44,7 @@ export type FileReason =
  * known is absent. Values are those that the user gave, not normalised.
  */
 export type ErrorDetails =
-  /** An option that is unknown, missing, given in vain, or has a wrong value; `option` is its name as it was written. */
+  /** An option that is unknown, missing, given without effect, or has a wrong value; `option` is its name as it was written. */
   | {
       readonly kind: 'option';
       readonly option: string;

@@ -1,6 +1,6 @@
 /**
  * Calibration: from good pictures alone, how a product is to be inspected. Everything is measured on pictures that the
- * generator has not learnt from, since those that it has are reached too well. Inspection settings are compared on defects drawn
+ * generator was not trained on, because it reproduces its training pictures too well. Inspection settings are compared on defects drawn
  * on such pictures (`synthetic.ts`); thresholds are set on the pictures as they are.
  */
 
@@ -46,7 +46,7 @@ export interface CalibrationJob {
   readonly unseen: readonly Image[];
   /** The group of each of these, where near-duplicates are known to go together. */
   readonly groups?: readonly number[];
-  /** Some that it has learnt from, for statistics per pixel. Default none. */
+  /** Some of its training pictures, for statistics per pixel. Default none. */
   readonly seen?: readonly Image[];
   /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. Default `FALSE_ALARMS`. */
   readonly falseAlarms?: PolicySettings['falseAlarms'];

@@ -12,7 +12,7 @@ export interface Restored {
   readonly restored: Image;
 }
 
-/** Residuals of good pictures of a generator: of those it has not learnt from, and of some that it has. */
+/** Residuals of good pictures of a generator: of held-out ones, and of some that it was trained on. */
 export interface Residuals {
   readonly unseen: readonly Image[];
   readonly seen: readonly Image[];

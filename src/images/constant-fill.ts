@@ -1,6 +1,6 @@
 /**
  * Missing data that is not marked: dead lines of a sensor, saturated dust, letters and bars that were drawn over a picture are filled
- * with one value (in 8 bits) up to a sharp border. A camera hardly gives that: in neighbouring pixels of a photograph there is noise, and
+ * with one value (in 8 bits) up to a sharp border. A camera rarely produces that: in neighbouring pixels of a photograph there is noise, and
  * what is saturated mostly fades in from its surroundings.
  */
 import { connectedComponents } from '../arrays/components.ts';

@@ -151,7 +151,7 @@ function rangeOfValues(minimum: number, maximum: number): ImageRange {
 
 const BOUNDS = { '-1..1': [-1, 1], '0..1': [0, 1], '0..255': [0, 255] } as const;
 
-/** Values seen may lie beyond the range by this share of its width before it is doubted: guessed, or said. */
+/** Values seen may lie beyond the range by this share of its width before the range, guessed or stated, is doubted. */
 const OVERSHOOT = { samples: 0.05, said: 0.5 };
 /** Less than this share of the range was seen: it may be another range. */
 const MIN_SPAN = 0.1;

@@ -75,7 +75,7 @@ export function noPicture(latent: LatentFacts, samples: readonly Sample[], shape
   return `No output looks like a batch of pictures ([N, C, H, W] or [N, H, W, C] with 1 to 4 channels); ${are} ${outputs.join(', ')}.${remedy}`;
 }
 
-/** Fewer values are hardly a picture. */
+/** Smallest number of values of a picture. */
 const MIN_VALUES = 64;
 
 /** [C, H, W] of a square picture with this many values, colour before grey where both are possible. */

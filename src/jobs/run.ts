@@ -6,7 +6,7 @@ import type { Entry, Job, JobEvent, Outcome, Planned, Status, Storage } from './
 export interface RunOptions<R> {
   /** Skip items whose key, version, content and files an earlier entry confirms. */
   readonly resume?: boolean;
-  /** Aborted: what is in hand is finished (see `Job.together`), nothing more is begun. */
+  /** Aborted: the current batch is finished (see `Job.together`), and no other is started. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JobEvent<R>) => void;
   /** Writes what is derived from the journal; called now and then, and at the end. */

@@ -88,7 +88,7 @@ export async function* followPath(problem: PathProblem, runtime: Runtime, hooks:
   }
 }
 
-/** The search at one threshold. Adam begins anew at each: moments of the one before are of other gradients. */
+/** The search at one threshold. Adam restarts at each: the moments of the previous one belong to other gradients. */
 function stageOf({ generator, estimator, steps }: PathProblem, grey: number, searches: number): Stage {
   const lambda = estimator.lambda(grey, generator.channels);
   return {

@@ -40,7 +40,7 @@ export interface DetectFilesOptions {
   readonly resume?: boolean;
   /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
-  /** Aborted: the pictures in hand are finished, nothing more is begun. */
+  /** Aborted: the current pictures are finished, and no others are started. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JobEvent<DetectRecord>) => void;
   /** How the manifest describes networks and options; decides, with the policy, whether two runs are of one kind. */

@@ -53,7 +53,7 @@ export interface InpaintHooks {
   readonly onGroup?: (records: readonly TrialRecord[], about: string) => Promise<void>;
   /** A trial that could not be kept: its picture, and why. */
   readonly onFailure?: (file: string, reason: string) => void;
-  /** Aborted: the batch in hand is finished, nothing more is begun. */
+  /** Aborted: the current batch is finished, and no other is started. */
   readonly signal?: AbortSignal;
 }
 

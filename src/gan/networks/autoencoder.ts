@@ -1,6 +1,6 @@
 /**
  * A convolutional autoencoder, the plain baseline of anomaly detection (Bergmann et al. 2019): strided convolutions down to
- * 8 pixels or so, a short code, nearest upsampling back. What it has not learnt to draw, it leaves out.
+ * 8 pixels or so, a short code, nearest upsampling back. It cannot reproduce what is absent from its training pictures.
  */
 import type { Value } from '../../onnx/builder.ts';
 import type { Random } from '../../random.ts';

@@ -66,7 +66,7 @@ export async function storedCheckpoint(file: string): Promise<Checkpoint | undef
 }
 
 /**
- * How the pictures were cut, and which were learnt from: eight hexadecimal digits of the SHA-256 of each one's bytes. What is
+ * How the pictures were cut, and which were used for training: eight hexadecimal digits of the SHA-256 of each one's bytes. What is
  * measured on those is too good, so that `rgi calibrate` leaves them out.
  */
 export interface SourceFacts {

@@ -126,12 +126,12 @@ export function cosineDecay(progress: number): number {
 
 /**
  * The share of L_rec by which the objective has to fall, in the last steps of so many, for the search to go on: of more steps than L-BFGS
- * tries a direction in vain.
+ * tries a failing direction.
  */
 const MIN_FALL = 2e-3;
 const COMPARED = 6;
 
-/** 'converged' where the objective has hardly fallen for some steps. */
+/** 'converged' where the objective has not fallen by the required share for some steps. */
 export function converged({ step, loss, fidelity }: Progress): ResultCode | undefined {
   if (step <= COMPARED) return undefined;
   // Not of the objective: that is all lambda*||M||_1 where the kept pixels fit exactly.

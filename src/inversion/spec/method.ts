@@ -58,12 +58,12 @@ export function isAdaptive(method: Method): boolean {
   return method.stages.some((stage) => stage.lambdaOfThreshold !== undefined);
 }
 
-/** Does it change the generator's weights? */
+/** Does the stage change the generator's weights? */
 export function stageTunesWeights({ formulation }: Stage): boolean {
   return formulation.weightGroups.flat().length > 0;
 }
 
-/** Does the method, for each picture anew? */
+/** Does the method tune the generator's weights, separately for each picture? */
 export function tunesWeights(method: Method): boolean {
   return method.stages.some(stageTunesWeights);
 }

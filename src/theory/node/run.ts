@@ -21,7 +21,7 @@ export interface TheoryJob {
   readonly plans: readonly Plan[];
   /** What all cells share (`prepareSetting`). */
   readonly setting: Setting;
-  /** All that the numbers depend on beside a cell's own plan, as data. */
+  /** Everything that the numbers depend on besides a cell's own plan, as data. */
   readonly description: unknown;
   /** The document of these cells. */
   readonly theory: (cells: readonly Cell[], complete: boolean) => Theory;
@@ -39,7 +39,7 @@ export interface TheoryHooks {
   readonly onCell?: (cell: Cell, what: string) => void;
   /** What could not be written and ends nothing. */
   readonly onWarning?: (message: string) => void;
-  /** Aborted: the cell in hand is given up, the others are kept. */
+  /** Aborted: the current cell is discarded, finished ones are kept. */
   readonly signal?: AbortSignal;
 }
 
