@@ -9,7 +9,7 @@ export type ErrorCode =
   | 'input' // a picture, mask or array that cannot be used
   | 'model' // an ONNX file that cannot be read or is not what was asked for
   | 'unsupported-operator' // no derivative (or no lowering) for an operator on a differentiated path
-  | 'device' // a device that cannot be had
+  | 'device' // a device that is not available
   | 'runtime' // ONNX Runtime refused or failed
   | 'check'; // a check ran and failed (gradcheck, doctor)
 

@@ -102,7 +102,7 @@ function settingOf(part: string, fail: (what: string) => RgiError): [string, str
     return [option, text];
   }
   throw fail(
-    `'${part}' is no preset (${PRESETS.join(', ')}), no recipe (original, rgi) and no setting (${[...Object.keys(NUMBERS), ...Object.keys(WORDS)].join(', ')}).`,
+    `'${part}' is not a preset (${PRESETS.join(', ')}), a recipe (original, rgi) or a setting (${[...Object.keys(NUMBERS), ...Object.keys(WORDS)].join(', ')}).`,
   );
 }
 

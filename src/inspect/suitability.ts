@@ -48,7 +48,7 @@ export function picturesToPictures(
     unknowns !== undefined || latent.from === 'metadata' || LATENT_NAMES.slice(0, -1).some((p) => p.test(name));
   if (named || !(isPicture(dims) || sizeOf(dims) === channels * height * width)) return [];
   return [
-    `its input '${name}' [${dims.join(', ')}] is a picture, as is its output '${output}': a network from pictures to pictures is no generator. If a part of it is one, such as an autoencoder's decoder, name the value that the part begins with (--latent; 'rgi inspect' lists them); if '${name}' is a latent, say so with --latent ${name}.`,
+    `its input '${name}' [${dims.join(', ')}] is a picture, as is its output '${output}': a network from pictures to pictures is not a generator. If a part of it is one, such as an autoencoder's decoder, name the value that the part begins with (--latent; 'rgi inspect' lists them); if '${name}' is a latent, say so with --latent ${name}.`,
   ];
 }
 

@@ -91,7 +91,7 @@ describe('a limit', () => {
     const all = await loadFolder(folder, { size: 8 });
     expect(all.dataset.pictures).toHaveLength(8);
     expect(all.notes.map((note) => note.replaceAll(folder, 'F'))).toEqual([
-      'F: 1 file is no picture and was passed over (1 .txt).',
+      'F: 1 file is not a picture and was skipped (1 .txt).',
     ]);
   });
 

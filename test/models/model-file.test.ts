@@ -81,7 +81,7 @@ describe('weights beside the model', () => {
         "link.bin": "model: FOLDER/g.onnx: The model refers to weights in 'link.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "negative offset": "model: FOLDER/g.onnx: The file of its weights, 'w.bin', has 20 bytes; the model expects 16 from byte -4 on. Copy it again, whole.",
         "none.bin": "model: FOLDER/g.onnx: The file of its weights, 'none.bin', does not exist.",
-        "offset is no number": "model: FOLDER/g.onnx: The offset of its weights in 'w.bin' is no whole number: the model is damaged.",
+        "offset is no number": "model: FOLDER/g.onnx: The offset of its weights in 'w.bin' is not a whole number: the model is damaged.",
         "too short": "model: FOLDER/g.onnx: The file of its weights, 'w.bin', has 20 bytes; the model expects 16 from byte 8 on. Copy it again, whole.",
         "weights": "model: FOLDER/g.onnx: The file of its weights, 'weights', is a folder, not a file.",
         "weights/../../secret.bin": "model: FOLDER/g.onnx: The model refers to weights in 'weights/../../secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",

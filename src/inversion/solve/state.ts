@@ -126,7 +126,7 @@ export function writeState(state: SolverState): Uint8Array {
 export function readState(bytes: Uint8Array): SolverState {
   const arrays = readNpz(bytes);
   const facts = arrays.get('facts.json');
-  if (!facts) throw new RgiError('input', 'This .npz file is no saved state of an inversion.');
+  if (!facts) throw new RgiError('input', 'This .npz file is not a saved state of an inversion.');
   const { stage, step, minLambda, codes } = factsFrom(facts);
   const lists = (prefix: string): number[][] => {
     const found: number[][] = [];

@@ -64,7 +64,7 @@ function externalBeside(file: string): ExternalData {
       if (!Number.isSafeInteger(offset)) {
         throw new RgiError(
           'model',
-          `The offset of its weights in '${location}' is no whole number: the model is damaged.`,
+          `The offset of its weights in '${location}' is not a whole number: the model is damaged.`,
         );
       }
       if (!(offset >= 0 && wanted >= 0 && offset + wanted <= size)) {
@@ -115,7 +115,7 @@ function resolveInside(folder: string, location: string): string {
 const REASONS: Readonly<Partial<Record<FileReason, string>>> = {
   missing: 'does not exist',
   folder: 'is a folder, not a file',
-  'not-regular': 'is no regular file (a device, a pipe or a socket)',
+  'not-regular': 'is not a regular file (a device, a pipe or a socket)',
   denied: 'may not be read (permission denied)',
 };
 
