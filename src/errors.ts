@@ -9,7 +9,7 @@ export type ErrorCode =
   | 'input' // a picture, mask or array that cannot be used
   | 'model' // an ONNX file that cannot be read or is not what was asked for
   | 'unsupported-operator' // no derivative (or no lowering) for an operator on a differentiated path
-  | 'device' // a device that cannot be had
+  | 'device' // a device that is not available
   | 'runtime' // ONNX Runtime refused or failed
   | 'check'; // a check ran and failed (gradcheck, doctor)
 
@@ -44,7 +44,7 @@ export type FileReason =
  * known is absent. Values are those that the user gave, not normalised.
  */
 export type ErrorDetails =
-  /** An option that is unknown, missing, given in vain, or has a wrong value; `option` is its name as it was written. */
+  /** An option that is unknown, missing, given without effect, or has a wrong value; `option` is its name as it was written. */
   | {
       readonly kind: 'option';
       readonly option: string;

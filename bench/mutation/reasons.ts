@@ -30,7 +30,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'calibrate.ts COMPARED_ON': COST,
   'calibrate.ts PILOTS': COST,
   'calibrate.ts LARGEST_SIDE': COST,
-  'calibrate.ts MOST_PIXELS': COST,
+  'calibrate.ts MAX_PIXELS': COST,
   'calibrate.ts TOGETHER': COST,
   'calibrate.ts STEPS.started': 'a budget of steps; the study measures what it buys',
   'calibrate.ts STEPS.drawn': 'a budget of steps; the study measures what it buys',
@@ -41,7 +41,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'folds.ts length': 'statistics of a part that no picture is in',
   'inverter.ts BATCH_VALUES': COST,
   'good-pictures.ts SEEN': COST,
-  'scale.ts MOST_GREY': UNREACHED,
+  'scale.ts MAX_GREY': UNREACHED,
   'local-contrast.ts SAMPLED': COST,
   'tiles.ts MIN_WEIGHT':
     'keeps the division defined where a single tile reaches; a thousandth of the weight of its middle',

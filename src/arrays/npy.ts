@@ -86,7 +86,7 @@ export function writeNpy(tensor: Tensor): Uint8Array {
   return bytes;
 }
 
-/** Arrays of an archive come to at most so many bytes, unless a reader says otherwise. */
+/** Largest total size of an archive's arrays in bytes, by default. */
 const MAX_ARCHIVE_BYTES = 2 ** 31 - 1;
 
 /** Reads every array of an `.npz` archive; throws `input` where they come to more than `limit` bytes. */

@@ -17,7 +17,7 @@ const END_64 = 0x06064b50;
 const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
 
-/** An archive's comment has at most so many bytes, and stands behind the record of its end. */
+/** Largest size of an archive's comment in bytes; it follows the end record. */
 const MAX_COMMENT = 2 ** 16;
 
 /** Bytes that are inflated at a time; deflate makes at most about 1032 of one. */

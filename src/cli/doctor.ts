@@ -22,7 +22,7 @@ export interface DoctorFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeF
 
 const SAMPLES = 4;
 
-/** What the median sample must reach, dB: far above any wrong gradient, below what a sound one gives. */
+/** What the median sample must reach, dB: far above any wrong gradient, below what a correct one gives. */
 export const NEEDED_PSNR = 30;
 
 interface Trial {

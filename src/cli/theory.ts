@@ -83,7 +83,7 @@ export function addTheoryOptions(command: Command): Command {
     .option('--pool <count>', 'random latents that the starts are chosen from', count, 1000)
     .option('--seed <number>', 'seed of all random numbers', seed, 0)
     .option('--resume', 'continue an interrupted run of the same settings')
-    .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
     .optionsGroup('Generator:');
   addGeneratorOptions(command);
   command.optionsGroup('Running:');
@@ -162,7 +162,7 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
     progress.clear();
     if (flags.json) printJson(io, made);
     if (!made.complete) {
-      say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
+      say(io, 'Interrupted. Run the same command with --resume to continue.');
       return EXIT.interrupted;
     }
     if (!quiet) say(io, path.join(flags.out, 'theory.html'));

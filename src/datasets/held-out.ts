@@ -1,6 +1,6 @@
 /**
  * Which pictures are held out for measuring or calibrating. Neighbours in a folder are often near-duplicates (frames of one
- * film, crops of one photograph): single pictures drawn at random would each have a twin among those learnt from, and what
+ * film, crops of one photograph): single pictures drawn at random would each have a near copy among the training pictures, and what
  * is measured on them would be too good. So whole groups are held out where the names tell groups (films, photographs, boards),
  * else a few blocks of consecutive names.
  */
@@ -8,7 +8,7 @@ import { RgiError } from '../errors.ts';
 import { randomFrom } from '../random.ts';
 import { type Dataset, mixed, type StoredPicture } from './dataset.ts';
 
-/** Few, so that few held pictures have a neighbour that is learnt from; several, so that they are of all kinds. */
+/** Few, so that few held-out pictures have a neighbour among the training pictures; several, so that they are of all kinds. */
 const BLOCKS = 4;
 
 /**
@@ -155,7 +155,7 @@ export function contentsOf(pictures: readonly StoredPicture[]): number[] {
 export function copiesSentence(contents: readonly unknown[]): string | undefined {
   const distinct = new Set(contents).size;
   if (distinct === contents.length) return undefined;
-  return `${contents.length} pictures are only ${distinct} different ones; copies stay together, so that none is measured on that was learnt from.`;
+  return `${contents.length} pictures are only ${distinct} different ones; copies stay together, so that no training picture is used for measuring.`;
 }
 
 /**

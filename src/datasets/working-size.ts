@@ -1,7 +1,7 @@
 /** The size at which crops of a picture are taken. */
 import type { Size } from '../images/image.ts';
 
-/** So many times smaller, but no smaller than a crop of `least`; a picture smaller than that is enlarged to it. */
+/** Reduced by a factor, but no smaller than a crop of `least`; a picture smaller than that is enlarged to it. */
 export function workingSize(own: Size, least: Size, scale: number): Size {
   const factor = Math.max(1 / scale, least.height / own.height, least.width / own.width);
   return {

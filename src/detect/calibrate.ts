@@ -1,6 +1,6 @@
 /**
  * Calibration: from good pictures alone, how a product is to be inspected. Everything is measured on pictures that the
- * generator has not learnt from, since those that it has are reached too well. Inspection settings are compared on defects drawn
+ * generator was not trained on, because it reproduces its training pictures too well. Inspection settings are compared on defects drawn
  * on such pictures (`synthetic.ts`); thresholds are set on the pictures as they are.
  */
 
@@ -35,18 +35,18 @@ export interface CalibrationJob {
   readonly law?: LatentLaw;
   /** 'object': whole pictures at the generator's size. 'tiles': overlapping tiles of pictures of any size. */
   readonly form: PolicySettings['form'];
-  /** Tiles: pictures were made so many times smaller before they came here. Default 1. */
+  /** Tiles: the factor by which pictures were reduced before. Default 1. */
   readonly scale?: number;
   /** Pixels from tile to tile; default half a tile. */
   readonly stride?: number;
   /**
-   * Good pictures [1,C,H,W] that the generator has not learnt from, in the order of their names: of its size for the form
+   * Good pictures [1,C,H,W] that the generator was not trained on, in the order of their names: of its size for the form
    * 'object', of any for 'tiles'.
    */
   readonly unseen: readonly Image[];
   /** The group of each of these, where near-duplicates are known to go together. */
   readonly groups?: readonly number[];
-  /** Some that it has learnt from, for statistics per pixel. Default none. */
+  /** Some of its training pictures, for statistics per pixel. Default none. */
   readonly seen?: readonly Image[];
   /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. Default `FALSE_ALARMS`. */
   readonly falseAlarms?: PolicySettings['falseAlarms'];
@@ -181,8 +181,8 @@ export async function calibrate(
     const about = (share: number) => say(0.9 * (begun + 0.25 * share), 'comparing inspection settings');
     about(0);
     const prior = strength * unit;
-    const { gross } = residualScale(await restoreWith({ ...plain, prior }, pilots));
-    const inversion = { thresholdGrey: gross, prior, steps, starts: STARTS };
+    const { outlierGrey } = residualScale(await restoreWith({ ...plain, prior }, pilots));
+    const inversion = { thresholdGrey: outlierGrey, prior, steps, starts: STARTS };
     const good = await restoreWith(inversion, sample, (share) => about(0.1 + 0.4 * share));
     const bad = await restoreWith(
       inversion,

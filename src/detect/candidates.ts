@@ -38,7 +38,7 @@ export interface Comparison {
   readonly good: readonly Restored[];
   readonly bad: readonly Restored[];
   readonly truth: readonly Mask[];
-  /** Pictures that the generator has learnt from, for statistics per pixel. */
+  /** Pictures that the generator was trained on, for statistics per pixel. */
   readonly seen: readonly Restored[];
   readonly folds: readonly number[];
 }

@@ -13,7 +13,7 @@ export interface Defect extends Box {
   readonly at: { readonly y: number; readonly x: number };
 }
 
-/** How odd a picture is: the mean of its `count` oddest pixels. */
+/** A picture's anomaly score: the mean of the `count` highest values of its map. */
 export function imageScore(map: Float32Array, count: number): number {
   if (count === 1) return map.reduce((most, v) => (v > most ? v : most), Number.NEGATIVE_INFINITY);
   return meanOfLast(map.slice().sort(), count);
@@ -28,7 +28,7 @@ export function meanOfLast(sorted: Float32Array, count: number): number {
 const HOLES = 4;
 
 /**
- * The regions (8-connected) of a map [1,1,H,W] above `threshold` of at least `leastArea` pixels, oddest first.
+ * The regions (8-connected) of a map [1,1,H,W] above `threshold` of at least `leastArea` pixels, highest peak first.
  *
  * @example
  * ```ts

@@ -12,7 +12,7 @@ export interface Restored {
   readonly restored: Image;
 }
 
-/** Residuals of good pictures of a generator: of those it has not learnt from, and of some that it has. */
+/** Residuals of good pictures of a generator: of held-out ones, and of some that it was trained on. */
 export interface Residuals {
   readonly unseen: readonly Image[];
   readonly seen: readonly Image[];
@@ -51,7 +51,7 @@ export function foldsOf(count: number, groups?: readonly number[]): number[] {
 const MAX_RATIO = 4;
 
 /**
- * Statistics per pixel need many pictures: those that the generator has learnt from serve, too, their residuals enlarged to the
+ * Statistics per pixel need many pictures: those that the generator was trained on serve, too, their residuals enlarged to the
  * size that those of the others have on average. Of all pixels alike, the unseen pictures are enough.
  */
 export function statisticsOf({ unseen, seen }: Pick<Residuals, 'unseen' | 'seen'>, perPixel: boolean): Statistics {

@@ -1,10 +1,10 @@
-/** What of a model file is believed to be a policy's settings. */
+/** The schema of a policy's settings in a model file. */
 import * as z from 'zod/mini';
 import type { PolicySettings } from './policy.ts';
 
-/** Pixels: no picture is wider, and widths of smoothing are believed up to here (a kernel is eight times as long). */
+/** Largest length in pixels: no picture is wider. Widths of smoothing have the same limit, since a kernel is eight times as long. */
 const MAX_SIDE = 2 ** 14;
-/** Steps, searches and factors: more than anybody means. */
+/** Largest number of steps, searches and factors, above any sensible value. */
 const MAX_COUNT = 1e6;
 
 const share = z.number().check(z.gt(0), z.lt(1));

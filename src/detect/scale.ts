@@ -12,7 +12,7 @@ export interface ResidualScale {
   /** Mean |r|, in units of [-1,1]. */
   readonly absolute: number;
   /** The residual (mean |r| of a pixel's channels), in grey levels, that one pixel in a hundred exceeds. */
-  readonly gross: number;
+  readonly outlierGrey: number;
 }
 
 export function residualScale(pictures: readonly Restored[]): ResidualScale {
@@ -26,6 +26,6 @@ export function residualScale(pictures: readonly Restored[]): ResidualScale {
   });
   const all = Float32Array.from(perPixel.flatMap((sizes) => [...sizes])).sort();
   const absolute = all.reduce((sum, v) => sum + v, 0) / all.length;
-  const gross = Math.min(MAX_GREY, Math.max(MIN_GREY, 127.5 * quantile(all, 1 - MASKED)));
-  return { absolute, gross };
+  const outlierGrey = Math.min(MAX_GREY, Math.max(MIN_GREY, 127.5 * quantile(all, 1 - MASKED)));
+  return { absolute, outlierGrey };
 }

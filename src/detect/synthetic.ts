@@ -22,7 +22,7 @@ const SHAPES: readonly Region[] = [
 /** A change below this, in units of [-1,1], is none: eight grey levels. */
 const VISIBLE = 8 / 127.5;
 
-/** Masks are drawn by hand around a defect: so many pixels more (at 128 pixels) than those that changed. */
+/** Annotators draw masks around a defect: the margin in pixels, for pictures of size 128, beyond the pixels that changed. */
 const MARGIN = 1.5;
 
 /** One or two defects on each picture [1,C,H,W], with their masks; picture i depends on (seed, i) alone. */

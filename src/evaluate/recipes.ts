@@ -65,8 +65,9 @@ export function parseRecipe(text: string, seed = 0): Recipe {
   const { thresholdGrey, ...others } = own;
   const masks = understood.includes('thresholdGrey');
   const options = { method, seed, ...others, ...(masks && thresholdGrey !== undefined ? { thresholdGrey } : {}) };
-  const odd = Object.keys(options).find((option) => !understood.includes(option as keyof MethodOptions));
-  if (odd !== undefined) throw fail(`${method} has no setting ${odd}; it takes ${writable(understood).join(', ')}.`);
+  const unknown = Object.keys(options).find((option) => !understood.includes(option as keyof MethodOptions));
+  if (unknown !== undefined)
+    throw fail(`${method} has no setting ${unknown}; it takes ${writable(understood).join(', ')}.`);
   return {
     name: text,
     maskGiven,
@@ -101,7 +102,7 @@ function settingOf(part: string, fail: (what: string) => RgiError): [string, str
     return [option, text];
   }
   throw fail(
-    `'${part}' is no preset (${PRESETS.join(', ')}), no recipe (original, rgi) and no setting (${[...Object.keys(NUMBERS), ...Object.keys(WORDS)].join(', ')}).`,
+    `'${part}' is not a preset (${PRESETS.join(', ')}), a recipe (original, rgi) or a setting (${[...Object.keys(NUMBERS), ...Object.keys(WORDS)].join(', ')}).`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** What of a stored trial is believed: every field is checked. */
+/** The schema of stored trials: every field is checked. */
 import { z } from 'zod';
 import { MASK_GIVEN, readingOlder } from '../jobs/older-names.ts';
 import { METRIC_NAMES } from './metrics.ts';

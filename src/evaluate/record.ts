@@ -7,7 +7,7 @@ import type { Summary } from './statistics.ts';
 
 export type EvaluationKind = 'inpaint' | 'detect';
 
-/** At most so many steps of a search, evenly taken. */
+/** The history of a search at a limited number of evenly spaced steps. */
 export interface ThinHistory {
   readonly step: readonly number[];
   readonly loss: readonly number[];
@@ -111,7 +111,7 @@ export interface Results {
 
 const HISTORY_POINTS = 120;
 
-/** A search's history with at most `points` of its steps, evenly taken, first and last among them; six digits are kept. */
+/** A search's history with at most `points` of its steps, evenly spaced, first and last included, in six digits. */
 export function thinned(
   history: { readonly loss: readonly number[]; readonly masked: readonly number[] },
   points = HISTORY_POINTS,

@@ -7,7 +7,7 @@ import { backboneOf, backboneSize, shrunk } from './networks/backbone.ts';
 import { fitLinear } from './networks/linear.ts';
 import type { Backbone } from './networks/sizes.ts';
 
-/** Pictures from which the backbone's components are learnt. */
+/** Number of pictures from which the backbone's components are computed. */
 const COMPONENT_PICTURES = 4000;
 
 /** The linear generator of the dataset's pictures, and the variance per value that it leaves out. */

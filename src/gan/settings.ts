@@ -1,4 +1,4 @@
-/** What a training run is told, as plain data; and the defaults, chosen by measuring (see each). */
+/** The settings of a training run, as plain data; and the defaults, chosen by measuring (see each). */
 import { RgiError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { AUGMENT, type AugmentSettings } from './augment.ts';

@@ -1,15 +1,15 @@
 /**
- * Missing data that nobody has told: dead lines of a sensor, saturated dust, letters and bars that were drawn over a picture are filled
- * with one value (in 8 bits) up to a sharp border. A camera hardly gives that: in neighbouring pixels of a photograph there is noise, and
+ * Missing data that is not marked: dead lines of a sensor, saturated dust, letters and bars that were drawn over a picture are filled
+ * with one value (in 8 bits) up to a sharp border. A camera rarely produces that: in neighbouring pixels of a photograph there is noise, and
  * what is saturated mostly fades in from its surroundings.
  */
 import { connectedComponents } from '../arrays/components.ts';
 import { type Image, type Mask, shapeOf } from './image.ts';
 
-/** A region of so many pixels of one colour is no coincidence; once there is one, smaller regions of its colour are of it. */
+/** Size from which a region of one colour is no coincidence; once there is one, smaller regions of its colour belong to it. */
 const MIN_PIXELS = 16;
 
-/** A border is sharp where at least half of the neighbours beyond it differ by so many grey levels (mean over the channels): docs/figures.md. */
+/** A border is sharp where at least half of the neighbours beyond it differ by this many grey levels (mean over the channels): docs/figures.md. */
 const SHARP_GREY = 10;
 const SHARP_SHARE = 0.5;
 
@@ -24,7 +24,7 @@ export function constantFills(image: Image, outside?: Mask): number[][] {
   const { height, width } = shapeOf(image);
   const colours = coloursOf(image);
   const isInside = (p: number) => !outside || outside.data[p] < 0.5;
-  /** Of the pixels for which `mask` is 1, those in regions of so many pixels with a sharp border. */
+  /** Of the pixels for which `mask` is 1, those in regions of at least this many pixels with a sharp border. */
   const bordered = (mask: Uint8Array, least: number): number[] => {
     const isSame = (p: number, q: number) => colours[p] === colours[q];
     const { labels, sizes } = connectedComponents(mask, height, width, 8, isSame);

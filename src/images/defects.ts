@@ -23,13 +23,13 @@ const DRAWN: Readonly<Record<DefectKind, (height: number, width: number, random:
 /** All kinds of synthetic defects. */
 export const DEFECT_KINDS = Object.keys(DRAWN) as readonly DefectKind[];
 
-/** A pixel belongs to the defect where it changed by so much (mean over the channels): eight grey levels. */
+/** Change (mean over the channels) from which a pixel belongs to the defect: eight grey levels. */
 const VISIBLE = 8 / 127.5;
 
 /** Holes of so few pixels, where lit and dark parts of a relief cancel, belong to the defect. */
 const HOLE = 4;
 
-/** A defect that is hardly visible where it fell (a dark pit on a dark ground) is drawn anew, so many times. */
+/** A defect that is hardly visible where it fell (a dark pit on a dark ground) is drawn again, up to this many times. */
 const TRIES = 12;
 
 /**

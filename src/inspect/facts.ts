@@ -54,7 +54,7 @@ export interface BatchFacts {
   readonly couplesImages?: boolean;
 }
 
-/** What `inspectModel` finds out. */
+/** The result of `inspectModel`. */
 export interface ModelFacts {
   /** The graph's inputs, those with an initialiser left out. */
   readonly inputs: readonly ValueInfo[];

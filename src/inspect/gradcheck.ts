@@ -56,7 +56,7 @@ export interface DifferenceOptions {
   readonly wrt?: readonly string[];
   /** Name of the output y of L = <g, y>; default: the graph's first. */
   readonly output?: string;
-  /** Random directions per tensor, beside the gradient's own. Default 3. */
+  /** Random directions per tensor, besides the gradient's own. Default 3. */
   readonly directions?: number;
   /** Of g and the random directions; default 1. */
   readonly seed?: number;
@@ -109,7 +109,7 @@ export async function checkByDifferences(
 export interface ReferenceOptions {
   /** Arrays by key: the inputs (see `matchInputs`), `y`, `g`, and recorded gradients. Floats of any width. */
   readonly reference: Tensors;
-  /** Recorded gradient keys by tensor (weights, inputs, values between), beside the inputs' own `grad_z`, `grad_image` or `grad_NAME`. */
+  /** Recorded gradient keys by tensor (weights, inputs, values between), besides the inputs' own `grad_z`, `grad_image` or `grad_NAME`. */
   readonly wrt?: ReadonlyMap<string, string>;
   /** Values of further inputs; those not given are looked up in the reference by name. */
   readonly inputs?: Tensors;

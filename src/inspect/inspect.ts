@@ -13,7 +13,7 @@ import { furtherInputs, noPicture, openLatent, picturesToPictures } from './suit
 import { usualForm } from './usual-form.ts';
 import { brokenWeight } from './weights.ts';
 
-/** What `inspectModel` is told beside the model. */
+/** Options of `inspectModel` besides the model. */
 export interface InspectOptions {
   /** Values of inputs other than the latent. */
   readonly inputs?: ReadonlyMap<string, Tensor>;

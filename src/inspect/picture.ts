@@ -86,7 +86,7 @@ function hasBatchAxis(output: string, samples: readonly Sample[]): boolean {
 }
 
 const MAX_CHANNELS = 4;
-/** A picture without a batch or channel axis is not more than so many times as long as wide: [N, 18, 512] is no picture. */
+/** A picture without a batch or channel axis has at most this ratio of length to width: [N, 18, 512] is no picture. */
 const MAX_ASPECT = 4;
 
 function layoutOf(dims: readonly number[], batched: boolean): ImageLayout | undefined {
@@ -151,7 +151,7 @@ function rangeOfValues(minimum: number, maximum: number): ImageRange {
 
 const BOUNDS = { '-1..1': [-1, 1], '0..1': [0, 1], '0..255': [0, 255] } as const;
 
-/** Values seen may lie beyond the range by this share of its width before it is doubted: guessed, or said. */
+/** Values seen may lie beyond the range by this share of its width before the range, guessed or stated, is doubted. */
 const OVERSHOOT = { samples: 0.05, said: 0.5 };
 /** Less than this share of the range was seen: it may be another range. */
 const MIN_SPAN = 0.1;

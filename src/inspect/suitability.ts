@@ -21,7 +21,7 @@ export function openLatent(graph: Graph, latent: LatentFacts): string | undefine
   return `the size of its latent '${latent.name}' [${dims.join(', ')}] is open ('${open}'): give it, as in --latent-shape ${example.join(',')}.`;
 }
 
-/** Float inputs beside the latent that nobody has spoken of: searched, or fixed? */
+/** Float inputs besides the latent that are neither searched nor given a value. */
 export function furtherInputs(graph: Graph, latent: LatentFacts, { inputs, unknowns }: Intention): string | undefined {
   if (unknowns !== undefined) return undefined;
   const further = graph.inputs.filter(
@@ -48,7 +48,7 @@ export function picturesToPictures(
     unknowns !== undefined || latent.from === 'metadata' || LATENT_NAMES.slice(0, -1).some((p) => p.test(name));
   if (named || !(isPicture(dims) || sizeOf(dims) === channels * height * width)) return [];
   return [
-    `its input '${name}' [${dims.join(', ')}] is a picture, as is its output '${output}': a network from pictures to pictures is no generator. If a part of it is one, such as an autoencoder's decoder, name the value that the part begins with (--latent; 'rgi inspect' lists them); if '${name}' is a latent, say so with --latent ${name}.`,
+    `its input '${name}' [${dims.join(', ')}] is a picture, as is its output '${output}': a network from pictures to pictures is not a generator. If a part of it is one, such as an autoencoder's decoder, name the value that the part begins with (--latent; 'rgi inspect' lists them); if '${name}' is a latent, say so with --latent ${name}.`,
   ];
 }
 
@@ -75,10 +75,10 @@ export function noPicture(latent: LatentFacts, samples: readonly Sample[], shape
   return `No output looks like a batch of pictures ([N, C, H, W] or [N, H, W, C] with 1 to 4 channels); ${are} ${outputs.join(', ')}.${remedy}`;
 }
 
-/** Fewer values are hardly a picture. */
+/** Smallest number of values of a picture. */
 const MIN_VALUES = 64;
 
-/** [C, H, W] of a square picture of so many values, colour before grey where both are possible. */
+/** [C, H, W] of a square picture with this many values, colour before grey where both are possible. */
 function shapeOf(values: number): [number, number, number] | undefined {
   if (values < MIN_VALUES) return undefined;
   for (const channels of [3, 1, 4, 2]) {

@@ -6,14 +6,14 @@ import type { Entry, Job, JobEvent, Outcome, Planned, Status, Storage } from './
 export interface RunOptions<R> {
   /** Skip items whose key, version, content and files an earlier entry confirms. */
   readonly resume?: boolean;
-  /** Aborted: what is in hand is finished (see `Job.together`), nothing more is begun. */
+  /** Aborted: the current batch is finished (see `Job.together`), and no other is started. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JobEvent<R>) => void;
   /** Writes what is derived from the journal; called now and then, and at the end. */
   readonly save?: (complete: boolean) => Promise<void>;
 }
 
-/** Between two calls of `save` at least so long, and so many times what the last one took. */
+/** Smallest interval between two calls of `save`, absolute and as a multiple of the time that the last one took. */
 const MIN_SAVE_MS = 5000;
 const MIN_SAVE_RATIO = 10;
 
@@ -78,7 +78,7 @@ export async function runJob<Item, Loaded, Result, R>(
   return outcome;
 }
 
-/** A member of a batch on its way: not to be done, not to be had, or loaded. */
+/** A member of a batch: done by an earlier run, failed to load, or loaded. */
 interface Member<Item, Loaded, R> {
   readonly planned: Planned<Item>;
   readonly earlier?: Entry<R>;

@@ -29,9 +29,9 @@ export interface OpeningOptions {
   readonly inputs?: ReadonlyMap<string, Tensor>;
   /** Name of the output that is the picture; default: the largest that looks like one. */
   readonly output?: string;
-  /** The picture's value range; default: found out. */
+  /** The picture's value range; default: detected. */
   readonly range?: ImageRange;
-  /** The picture's axes; default: found out. */
+  /** The picture's axes; default: detected. */
   readonly layout?: 'NCHW' | 'NHWC';
   /** [C, H, W] of a picture whose output has other axes, such as [N, C * H * W]. */
   readonly shape?: readonly number[];

@@ -11,12 +11,12 @@ export function checkInputs(
   name: string,
 ): void {
   const open = inputs.filter((input) => !fixed.has(input.name) && !latents?.includes(input.name));
-  const odd = open.find((input) => input.type !== 'float32' || input.dims.length === 0);
-  if (!odd) return;
-  const kind = odd.type === 'float32' ? 'a single number' : odd.type;
+  const other = open.find((input) => input.type !== 'float32' || input.dims.length === 0);
+  if (!other) return;
+  const kind = other.type === 'float32' ? 'a single number' : other.type;
   throw new RgiError(
     'usage',
-    `${name}: its input '${odd.name}' is ${kind} and no latent; give its value with --input ${odd.name}=VALUE or ${odd.name}=FILE.npy.`,
+    `${name}: its input '${other.name}' is ${kind} and cannot be a latent; give its value with --input ${other.name}=VALUE or ${other.name}=FILE.npy.`,
     { file: name },
   );
 }

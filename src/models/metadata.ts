@@ -1,4 +1,4 @@
-/** What a model file says of itself under `rgi.*`. Only what can be checked is believed. */
+/** What a model file says of itself under `rgi.*`, checked. */
 import { z } from 'zod';
 import type { Model } from '../onnx/graph.ts';
 

@@ -58,7 +58,7 @@ export class GraphBuilder {
   private readonly shared = new Map<string, Value>();
   private prefix = '';
 
-  /** Starts empty, or as a copy of `graph` that goes on growing. */
+  /** Starts empty, or as a copy of `graph` to which nodes are added. */
   constructor(graph?: Graph) {
     if (!graph) return;
     this.nodes.push(...graph.nodes);

@@ -45,7 +45,7 @@ export function encodeModel(
   return toBinary(ModelProtoSchema, model);
 }
 
-/** Domains other than the standard one: a runtime that knows them must be told that they are used. */
+/** Domains other than the standard one: a model must declare those that it uses. */
 function domainsOf(graph: Graph, domains: Set<string> = new Set()): Set<string> {
   for (const node of graph.nodes) {
     if (node.domain) domains.add(node.domain);
@@ -114,7 +114,7 @@ function encodeTensor(tensor: Tensor, name: string): TensorProto {
   });
 }
 
-/** Outputs without dimensions are written without a shape: whether they are scalars, the runtime finds out itself. */
+/** Outputs without dimensions are written without a shape: whether they are scalars, the runtime infers itself. */
 function encodeValueInfo(info: ValueInfo, withShape: boolean): ValueInfoProto {
   if (info.undeclared === 'type') return create(ValueInfoProtoSchema, { name: info.name });
   return create(ValueInfoProtoSchema, {

@@ -20,7 +20,7 @@ export const NEWEST_OPSET = 22;
 
 /**
  * Reads an ONNX model from its bytes. `external` fetches weights stored beside the file.
- * Throws `RgiError('model')` for anything that is not a sound ONNX model of opset 9 to 22.
+ * Throws `RgiError('model')` for anything that is not a valid ONNX model of opset 9 to 22.
  */
 export function readModel(bytes: Uint8Array, external?: ExternalData): Model {
   const proto = parse(bytes);

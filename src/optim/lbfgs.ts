@@ -11,7 +11,7 @@ const ARMIJO = 1e-4;
 const EVEN = 1e-6;
 /** What is left of a move that was too long. */
 const SHRINK = [0.1, 0.5] as const;
-/** So many moves along a direction in vain, and the curvature that it was made from is forgotten. */
+/** After this many failed moves along a direction, the curvature pairs that it was made from are discarded. */
 const MAX_TRIALS = 3;
 /** Cosine between a move and the change of the gradient below which the pair says nothing about the curvature. */
 const MIN_CURVATURE = 1e-8;
@@ -49,7 +49,7 @@ export function lbfgsTrial({ at, direction, rate }: LbfgsState): Float32Array {
  * The state after `value` and `gradient` at `lbfgsTrial(state)`; a point whose gradient is not finite is no better than one
  * whose value is not, and a search that begins at one ends there (its value is NaN). `longest`: root mean square over the
  * coordinates of the longest move; `memory`: pairs that are kept. `renewed`: value and gradient at the same point of the function that
- * the search goes on with, where that is another.
+ * the search continues with, where that is another.
  */
 export function lbfgsNext(
   state: LbfgsState,

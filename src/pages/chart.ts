@@ -53,7 +53,7 @@ const HEIGHT = 264;
 /** Around text, so that it can be read above a line. */
 const HALO = { fill: 'var(--text)', stroke: 'var(--paper)', strokeWidth: 4 };
 
-/** Up to so many points of a line each get a mark; of more, four do. */
+/** Up to this many points of a line each get a mark; of more, four do. */
 const MAX_MARKED = 12;
 
 /** Rows of the table of values, at most. */

@@ -28,7 +28,7 @@ export interface Runtime {
   readonly version: string;
   /**
    * Opens a model given as the bytes of an ONNX file. Throws `RgiError('runtime')` where ONNX Runtime refuses it,
-   * `RgiError('device')` where the device cannot be had.
+   * `RgiError('device')` where the device is not available.
    */
   session(model: Uint8Array, options?: SessionOptions): Promise<Session>;
   /**

@@ -31,7 +31,7 @@ export interface Line {
   readonly style: number;
   /** Of the lowest minimum known, instead of the search's. */
   readonly lowest?: boolean;
-  /** Only so many of the pictures, the first. */
+  /** Only this many of the pictures, the first ones. */
   readonly first?: number;
   readonly band?: boolean;
 }

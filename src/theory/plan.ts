@@ -16,7 +16,7 @@ export interface PathPlan {
   readonly corruption: Corruption;
   readonly estimator: EstimatorName;
   readonly level?: number;
-  /** A smooth field of so many grey levels is added to the clean pictures. */
+  /** RMS, in grey levels, of the smooth field that is added to the clean pictures. */
   readonly gap?: number;
   /** The folder of given pictures, in place of G(z*). */
   readonly pictures?: string;

@@ -1,4 +1,4 @@
-/** What of a stored cell is believed: every field is checked. */
+/** The schema of stored cells: every field is checked. */
 import { z } from 'zod';
 import { MASK_GIVEN, readingOlder } from '../jobs/older-names.ts';
 import { ESTIMATORS, type EstimatorName } from './estimators.ts';

@@ -3,7 +3,7 @@ import type { EstimatorName } from './estimators.ts';
 
 /**
  * path: the theorems, along thresholds towards 0. fraction, weak, gap, pictures: where their assumptions break (too much
- * corrupted; corruption that hardly differs from G(z*); clean pictures off the manifold). relatives: other M-estimators.
+ * corrupted; corruption that differs little from G(z*); clean pictures off the manifold). relatives: other M-estimators.
  */
 export type PathExperiment = 'path' | 'fraction' | 'weak' | 'gap' | 'pictures' | 'relatives';
 
@@ -38,7 +38,7 @@ export interface Errors {
 
 export interface MaskErrors {
   readonly iou: number;
-  /** Share of the sound pixels that are masked, of the corrupted that are not. */
+  /** Share of the intact pixels that are masked, and of the corrupted ones that are not. */
   readonly falsePositives: number;
   readonly misses: number;
   readonly distance: number;
@@ -63,7 +63,7 @@ export interface PathCell {
   readonly points: readonly Point[];
 }
 
-/** R-RGI on one kind of gap: the errors of every picture after so many steps of the weights. */
+/** R-RGI on one kind of gap: the errors of every picture against the number of steps of the weights. */
 export interface TuningCell {
   readonly kind: 'tuning';
   readonly key: string;

@@ -1,5 +1,5 @@
 /**
- * Follows the minimiser along a path of thresholds (of lambda) towards 0, as graduated non-convexity does: each search goes on
+ * Follows the minimiser along a path of thresholds (of lambda) towards 0, as graduated non-convexity does: each search continues
  * from where it was at the threshold before. Beside the searches that begin at robustly chosen starts runs one that begins
  * at the truth z*, anew at each threshold: where it ends lower, the others sit in a local minimum; where it ends higher,
  * it is the objective whose minimum is not at the truth.
@@ -88,7 +88,7 @@ export async function* followPath(problem: PathProblem, runtime: Runtime, hooks:
   }
 }
 
-/** The search at one threshold. Adam begins anew at each: moments of the one before are of other gradients. */
+/** The search at one threshold. Adam restarts at each: the moments of the previous one belong to other gradients. */
 function stageOf({ generator, estimator, steps }: PathProblem, grey: number, searches: number): Stage {
   const lambda = estimator.lambda(grey, generator.channels);
   return {

@@ -165,7 +165,9 @@ describe('rgi doctor', () => {
     writeFileSync(bench.file('wild.onnx'), encodeModel(wild()));
     const said = await bench.rgi('doctor --generator @wild.onnx --steps 10');
     expect(said.code).toBe(1);
-    expect(said.err).toMatch(/^error: Cannot be inverted well: .* Check the latent's law \(--latent-law\)/);
+    expect(said.err).toMatch(
+      /^error: Cannot be inverted well: .* Check the latent's distribution with 'rgi inspect' \(--latent-law\)/,
+    );
   });
 });
 

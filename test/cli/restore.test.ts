@@ -204,7 +204,7 @@ describe('an interrupted run', () => {
     interruption.abort();
     const said = await running;
     expect(said.code).toBe(3);
-    expect(said.err).toMatch(/Interrupted; [12] done\. The same command with --resume goes on where it stopped\.\n$/);
+    expect(said.err).toMatch(/Interrupted; [12] done\. Run the same command with --resume to continue\.\n$/);
     const first = manifestIn(out);
     expect(first.complete).toBe(false);
     const again = await bench.rgi(`${line} --resume`);

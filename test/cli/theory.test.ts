@@ -76,7 +76,7 @@ describe('rgi theory', () => {
   test('interrupted, it writes what is done, says how to go on, and exits with 3', async () => {
     const said = await bench.rgi(`theory ${SMALL} --out @stopped`, AbortSignal.abort());
     expect(said.code).toBe(3);
-    expect(said.err).toContain('Interrupted; the same command with --resume goes on where it stopped.');
+    expect(said.err).toContain('Interrupted. Run the same command with --resume to continue.');
     expect(theoryOf('stopped')).toMatchObject({ complete: false, cells: [] });
     expect(readFileSync(bench.file('stopped/theory.html'), 'utf8')).toContain('Not complete');
   });

@@ -58,7 +58,7 @@ it('train --architecture linear writes a generator and its encoder in seconds, a
   const search = ['restore', picture, '--generator', out, '--fit', 'stretch', '--steps', '8', '--out', restored];
   const found = await rgi(...search);
   expect(found.code).toBe(0);
-  expect(found.err).toContain('note: The encoder linear.encoder.onnx gives one of the starts.');
+  expect(found.err).toContain('note: The encoder linear.encoder.onnx provides one of the starts.');
   const without = await rgi(...search, '--encoder', 'none');
   expect(without.err).not.toContain('encoder');
   const told = await rgi('inspect', out);

@@ -156,7 +156,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A network from pictures to pictures',
     line: 'restore @a.png --generator @denoiser.onnx --out @o',
     code: 2,
-    says: "error: denoiser.onnx: its input 'photo' [3, 8, 8] is a picture, as is its output 'image': a network from pictures to pictures is no generator. If a part of it is one, such as an autoencoder's decoder, name the value that the part begins with (--latent; 'rgi inspect' lists them); if 'photo' is a latent, say so with --latent photo.",
+    says: "error: denoiser.onnx: its input 'photo' [3, 8, 8] is a picture, as is its output 'image': a network from pictures to pictures is not a generator. If a part of it is one, such as an autoencoder's decoder, name the value that the part begins with (--latent; 'rgi inspect' lists them); if 'photo' is a latent, say so with --latent photo.",
   },
   {
     title: 'Rounding on the way to the picture',
@@ -204,7 +204,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A class label without a value',
     line: 'restore @a.png --generator @conditional.onnx --out @o',
     code: 2,
-    says: "error: conditional.onnx: its input 'label' is int64 and no latent; give its value with --input label=VALUE or label=FILE.npy.",
+    says: "error: conditional.onnx: its input 'label' is int64 and cannot be a latent; give its value with --input label=VALUE or label=FILE.npy.",
   },
   {
     title: 'A value for an input that is not there',
@@ -429,10 +429,10 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: "error: Option '--seed <number>' argument 'one' is invalid. It is a whole number from 0 to 4294967295. See 'rgi restore --help'.",
   },
   {
-    title: 'A device that cannot be had here',
+    title: 'A device that is not available here',
     line: `restore @a.png --generator @g.onnx --out @o --device ${DEVICE}`,
     code: 2,
-    says: `error: The device '${DEVICE}' cannot be had: onnxruntime-node for ${process.platform}-${process.arch} is built without it (it needs ${process.platform === 'win32' ? 'macOS' : 'Windows'}). Available here: cpu.`,
+    says: `error: The device '${DEVICE}' is not available: onnxruntime-node for ${process.platform}-${process.arch} is built without it (it needs ${process.platform === 'win32' ? 'macOS' : 'Windows'}). Available here: cpu.`,
   },
   {
     title: 'The results into a file',
@@ -528,7 +528,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A setting of a method mistyped',
     line: 'evaluate inpaint @pictures --generator @g.onnx --out @o --methods rgi:lamda=0.1',
     code: 2,
-    says: "error: The method 'rgi:lamda=0.1': 'lamda=0.1' is no preset (fast, best, paper, paper-l1, paper-detect), no recipe (original, rgi) and no setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance).",
+    says: "error: The method 'rgi:lamda=0.1': 'lamda=0.1' is not a preset (fast, best, paper, paper-l1, paper-detect), a recipe (original, rgi) or a setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance).",
   },
   {
     title: 'A corruption mistyped',

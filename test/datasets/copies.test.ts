@@ -23,7 +23,7 @@ describe('equal pictures', () => {
     expect(contentsOf([picture('a', 1), { ...picture('b', 1), height: 2, width: 1 }])).toEqual([0, 1]);
     expect(copiesSentence([0, 1])).toBeUndefined();
     expect(copiesSentence([0, 1, 0])).toBe(
-      '3 pictures are only 2 different ones; copies stay together, so that none is measured on that was learnt from.',
+      '3 pictures are only 2 different ones; copies stay together, so that no training picture is used for measuring.',
     );
   });
 
@@ -91,7 +91,7 @@ describe('a limit', () => {
     const all = await loadFolder(folder, { size: 8 });
     expect(all.dataset.pictures).toHaveLength(8);
     expect(all.notes.map((note) => note.replaceAll(folder, 'F'))).toEqual([
-      'F: 1 file is no picture and was passed over (1 .txt).',
+      'F: 1 file is not a picture and was skipped (1 .txt).',
     ]);
   });
 

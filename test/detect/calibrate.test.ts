@@ -88,7 +88,7 @@ describe('a calibrated product', () => {
     expect(warning !== undefined).toBe(calibration.chosen.measured.pixelAp < 0.5);
   });
 
-  test('needs some pictures that the generator has not learnt from', async () => {
+  test('needs some pictures that the generator was not trained on', async () => {
     await expect(calibrate(job('object', unseen.slice(0, 5)), runtime)).rejects.toThrow(
       '5 held-out good pictures are too few for calibration; at least 8 are needed, and 30 are better.',
     );

@@ -42,7 +42,7 @@ describe('residuals', () => {
     }
   });
 
-  it('of pictures learnt from are enlarged to the size of the others, by four at most', () => {
+  it('of training pictures are enlarged to the size of the others, by four at most', () => {
     const pair = (size: number) => [1, -1].map((sign) => constant(sign * size));
     const deviation = (seen: number) =>
       1 / statisticsOf({ unseen: pair(1), seen: pair(seen) }, true).whitening.data[12];
@@ -56,9 +56,9 @@ describe('residuals', () => {
       return residualScale([{ image, restored: float32(new Float32Array(values.length), image.dims) }]);
     };
     const ramp = Float32Array.from({ length: 10_001 }, (_, i) => i / 10_000);
-    expect(scaleOf(ramp).gross).toBeCloseTo(0.99 * 127.5, 3);
-    expect(scaleOf([0, 0, 0]).gross).toBe(4);
-    expect(scaleOf([2, 2, 2]).gross).toBe(255);
+    expect(scaleOf(ramp).outlierGrey).toBeCloseTo(0.99 * 127.5, 3);
+    expect(scaleOf([0, 0, 0]).outlierGrey).toBe(4);
+    expect(scaleOf([2, 2, 2]).outlierGrey).toBe(255);
   });
 });
 

@@ -97,7 +97,7 @@ test('its maps are those of rgi detect, its threshold is the policy’s', async 
   const square = results.find((result) => result.case === 'square' && result.method === 'policy')!;
   expect(square.metrics.pixel_auroc).toMatchObject({ n: 2 });
   expect((square.metrics.dice_calibrated as { pooled: number }).pooled).toBeGreaterThan(0.5);
-  // The ten that the generator has not learnt from set the other method's threshold.
+  // The ten that the generator was not trained on set the other method's threshold.
   expect(settings).toMatchObject({ held: 10, learnt: 10 });
 });
 

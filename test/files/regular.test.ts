@@ -58,14 +58,14 @@ describe('only regular files are opened', () => {
   test.runIf(posix)('a pipe, a device and a socket are refused at once, as whatever they are given', async () => {
     const server = createServer().listen(at('socket.png'));
     await new Promise((done) => server.once('listening', done));
-    const words = 'is no regular file (a device, a pipe or a socket); give a file.';
+    const words = 'is not a regular file (a device, a pipe or a socket); give a file.';
     for (const name of ['pipe.png', 'socket.png'])
       expect(await refusal(readPicture(at(name)))).toEqual({ message: `${name} ${words}`, reason: 'not-regular' });
     expect(await refusal(readPicture('/dev/zero'))).toEqual({ message: `/dev/zero ${words}`, reason: 'not-regular' });
     const picture = { path: 'p', image: { type: 'float32', dims: [1, 1, 1, 1], data: new Float32Array(1) } } as never;
     expect((await refusal(readMask(at('pipe.png'), picture))).reason).toBe('not-regular');
     expect(await refusal(openModel(at('pipe.png')))).toEqual({
-      message: 'pipe.png: The file is no regular file (a device, a pipe or a socket).',
+      message: 'pipe.png: The file is not a regular file (a device, a pipe or a socket).',
       reason: 'not-regular',
     });
     server.close();

@@ -44,7 +44,7 @@ describe('a folder of pictures', () => {
     expect(await expanded('mixed')).toEqual({
       files: ['mixed/a.png -> a', 'mixed/b.JPE -> b', 'mixed/c.pgm -> c'],
       notes: [
-        'mixed: 4 files are no pictures and were passed over (2 .csv, 1 without an extension, 1 .txt).',
+        'mixed: 4 files are not pictures and were skipped (2 .csv, 1 without an extension, 1 .txt).',
         'mixed: 2 more pictures are in folders in it, which are searched with --recursive only.',
       ],
     });
@@ -60,8 +60,8 @@ describe('a folder of pictures', () => {
         'mixed/deeper/still/d.ppm -> d',
       ],
       notes: [
-        'mixed: 5 files are no pictures and were passed over (2 .csv, 1 without an extension, 1 .json, 1 .txt).',
-        'mixed/found holds the results of a run and was passed over.',
+        'mixed: 5 files are not pictures and were skipped (2 .csv, 1 without an extension, 1 .json, 1 .txt).',
+        'mixed/found holds the results of a run and was skipped.',
       ],
     });
   });
@@ -78,7 +78,7 @@ describe('a folder of pictures', () => {
 
   test('without pictures says what it holds instead', async () => {
     await expect(expanded('bare')).rejects.toThrow(
-      /bare holds no pictures, nor do the folders in it\. .*bare: 1 file is no picture and was passed over \(1 \.md\)\.$/,
+      /bare holds no pictures, nor do the folders in it\. .*bare: 1 file is not a picture and was skipped \(1 \.md\)\.$/,
     );
   });
 

@@ -72,5 +72,7 @@ test.each([
   ['a given mask', { masked: true, thresholdGrey: 60 }],
 ])('%s is refused', async (_, options) => {
   const method = rgi({ preset: 'fast', channels: 1, steps: 8, starts: 1, ...options });
-  expect(() => fixedScheduleSearch(generator, method, runtime)).toThrow(/takes no mask and measures no threshold/);
+  expect(() => fixedScheduleSearch(generator, method, runtime)).toThrow(
+    /supports neither a given mask nor a measured threshold/,
+  );
 });

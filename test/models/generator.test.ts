@@ -271,7 +271,7 @@ describe('what is no generator', () => {
       ),
     );
     await expect(openGeneratorBytes(bytes, runtime)).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[RgiError: The model: its input 'x' [3, 8, 8] is a picture, as is its output 'Tanh': a network from pictures to pictures is no generator. If a part of it is one, such as an autoencoder's decoder, name the value that the part begins with (--latent; 'rgi inspect' lists them); if 'x' is a latent, say so with --latent x.]`,
+      `[RgiError: The model: its input 'x' [3, 8, 8] is a picture, as is its output 'Tanh': a network from pictures to pictures is not a generator. If a part of it is one, such as an autoencoder's decoder, name the value that the part begins with (--latent; 'rgi inspect' lists them); if 'x' is a latent, say so with --latent x.]`,
     );
     const { generator } = await openGeneratorBytes(bytes, runtime, { latents: ['MatMul'] });
     expect(generator.latents).toEqual([{ name: 'MatMul', dims: [4] }]);

@@ -71,20 +71,20 @@ describe('weights beside the model', () => {
     refusals['length is not the tensor'] = await refusal(modelWith('w.bin', { length: '8' }));
     expect(refusals).toMatchInlineSnapshot(`
       {
-        "": "model: FOLDER/g.onnx: The model wants weights from '', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
-        "../secret.bin": "model: FOLDER/g.onnx: The model wants weights from '../secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
-        "..\\secret.bin": "model: FOLDER/g.onnx: The model wants weights from '..\\secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
-        "/etc/passwd": "model: FOLDER/g.onnx: The model wants weights from '/etc/passwd', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
-        "C:\\w.bin": "model: FOLDER/g.onnx: The model wants weights from 'C:\\w.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "": "model: FOLDER/g.onnx: The model refers to weights in '', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "../secret.bin": "model: FOLDER/g.onnx: The model refers to weights in '../secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "..\\secret.bin": "model: FOLDER/g.onnx: The model refers to weights in '..\\secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "/etc/passwd": "model: FOLDER/g.onnx: The model refers to weights in '/etc/passwd', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "C:\\w.bin": "model: FOLDER/g.onnx: The model refers to weights in 'C:\\w.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
         "huge length": "model: FOLDER/g.onnx: Initialiser 'w' of shape [4] needs 16 bytes of float32 but the file holds 99999999999999: the model is damaged.",
         "length is not the tensor": "model: FOLDER/g.onnx: Initialiser 'w' of shape [4] needs 16 bytes of float32 but the file holds 8: the model is damaged.",
-        "link.bin": "model: FOLDER/g.onnx: The model wants weights from 'link.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
-        "negative offset": "model: FOLDER/g.onnx: The file of its weights, 'w.bin', has 20 bytes; the model wants 16 from byte -4 on. Copy it again, whole.",
+        "link.bin": "model: FOLDER/g.onnx: The model refers to weights in 'link.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "negative offset": "model: FOLDER/g.onnx: The file of its weights, 'w.bin', has 20 bytes; the model expects 16 from byte -4 on. Copy it again, whole.",
         "none.bin": "model: FOLDER/g.onnx: The file of its weights, 'none.bin', does not exist.",
-        "offset is no number": "model: FOLDER/g.onnx: The offset of its weights in 'w.bin' is no whole number: the model is damaged.",
-        "too short": "model: FOLDER/g.onnx: The file of its weights, 'w.bin', has 20 bytes; the model wants 16 from byte 8 on. Copy it again, whole.",
+        "offset is no number": "model: FOLDER/g.onnx: The offset of its weights in 'w.bin' is not a whole number: the model is damaged.",
+        "too short": "model: FOLDER/g.onnx: The file of its weights, 'w.bin', has 20 bytes; the model expects 16 from byte 8 on. Copy it again, whole.",
         "weights": "model: FOLDER/g.onnx: The file of its weights, 'weights', is a folder, not a file.",
-        "weights/../../secret.bin": "model: FOLDER/g.onnx: The model wants weights from 'weights/../../secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
+        "weights/../../secret.bin": "model: FOLDER/g.onnx: The model refers to weights in 'weights/../../secret.bin', outside its own folder; that is refused. Put the file beside the model and save it with that location.",
       }
     `);
   });

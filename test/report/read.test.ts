@@ -149,10 +149,10 @@ test('a folder without an evaluation, or with a foreign one, is refused', async 
     err: `error: ${empty} holds neither results.json nor manifest.json: name what 'rgi evaluate', 'rgi detect' or 'rgi restore' wrote (its --out).\n`,
   });
   writeFileSync(path.join(empty, 'results.json'), '{"format":1}');
-  expect((await rgi('report', empty)).err).toContain('is no evaluation of this version');
+  expect((await rgi('report', empty)).err).toContain('is not an evaluation of this version');
   writeFileSync(path.join(empty, 'manifest.json'), '{"format":2}');
   expect((await rgi('report', empty)).err).toContain(
-    "is no manifest of 'rgi detect' or 'rgi restore' of this version.",
+    "is not a manifest of 'rgi detect' or 'rgi restore' of this version.",
   );
 });
 
@@ -187,13 +187,13 @@ test('records and results with members of another kind are no part of the page',
   ]) {
     write({ ...results, results: [{ ...results.results[0], ...change }] });
     await expect(readReport(damaged, { limit: 24e6 })).rejects.toThrow(
-      `${file} is no evaluation of this version: make it anew with 'rgi evaluate'.`,
+      `${file} is not an evaluation of this version; make it again with 'rgi evaluate'.`,
     );
   }
   // Nested deeper than anything we write.
   const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
   writeFileSync(file, JSON.stringify({ ...results, settings: { deep: 0 } }).replace('"deep":0', `"deep":${deep}`));
-  await expect(readReport(damaged, { limit: 24e6 })).rejects.toThrow(`${file} is no evaluation of this version`);
+  await expect(readReport(damaged, { limit: 24e6 })).rejects.toThrow(`${file} is not an evaluation of this version`);
   rmSync(damaged, { recursive: true });
 });
 

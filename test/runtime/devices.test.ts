@@ -44,7 +44,7 @@ describe('refusal', () => {
       const available = devices.filter((status) => status.available).map((status) => status.device);
       await expect(createRuntime({ device })).rejects.toMatchObject({
         code: 'device',
-        message: `The device '${device}' cannot be had: ${reason} Available here: ${available.join(', ')}.`,
+        message: `The device '${device}' is not available: ${reason} Available here: ${available.join(', ')}.`,
       });
     },
   );

@@ -6,7 +6,7 @@ import { constantNumbers, normalAxis } from './axes.ts';
 import { runsOf, scatterRuns } from './index-map.ts';
 import { addSlices, zerosOf } from './scatter.ts';
 
-/** Up to so many runs of consecutive indices, slices and pads are used rather than a scatter. */
+/** Up to this many runs of consecutive indices, slices and pads are used rather than a scatter. */
 const MAX_RUNS = 4;
 
 export const indexing = {

@@ -52,7 +52,7 @@ export function addDetectOptions(command: Command): Command {
   addRuntimeOptions(command)
     .option('--batch <count>', 'most pictures or tiles inverted together (default: chosen)', count)
     .option('--resume', 'continue an interrupted run of the same settings')
-    .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
     .option('--json', 'print one JSON line per picture on stdout')
     .option('-q, --quiet', 'print nothing but errors');
   return addText(command, EXAMPLES);

@@ -74,7 +74,7 @@ export function addEvaluateOptions(command: Command, texts: OptionTexts): Comman
     .option('--snapshots <count>', 'of these, how many with the course of their search', some, 1)
     .option('--snapshot-steps <count>', 'pictures along the course of a search', count, 12)
     .option('--resume', 'continue from the results in --out')
-    .option('--overwrite', 'remove what an earlier evaluation wrote to --out, and begin anew')
+    .option('--overwrite', 'remove what an earlier evaluation wrote to --out, and start again')
     .option('--json', 'print results.json on stdout')
     .option('-q, --quiet', 'print nothing but errors');
 }
@@ -152,7 +152,7 @@ export function reporter(
       await save(final);
       if (json) printJson(io, final);
       if (!complete) {
-        say(io, 'Interrupted; the same command with --resume goes on where it stopped.');
+        say(io, 'Interrupted. Run the same command with --resume to continue.');
         return EXIT.interrupted;
       }
       if (!quiet) say(io, `Tables in ${path.join(out, 'results.md')}; 'rgi report ${out}' makes a page of it.`);

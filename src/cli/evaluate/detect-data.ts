@@ -126,7 +126,7 @@ function masksNote(test: readonly TestPicture[], layout: string): string[] {
 const MIN_UNSEEN = 8;
 
 /**
- * Which good pictures set the thresholds: those that the generator has not learnt from, if its file says so; else whole groups
+ * Which good pictures set the thresholds: those that the generator was not trained on, if its file says so; else whole groups
  * or blocks of names, by the rule of `rgi train`.
  */
 function heldPositions(

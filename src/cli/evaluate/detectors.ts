@@ -151,7 +151,7 @@ export async function candidateOf(
   }
 }
 
-/** The network that an earlier run learnt, or a new one, kept for a later run. */
+/** The network that an earlier run trained, or a new one, stored for a later run. */
 async function learnAutoencoder(
   good: Image,
   settings: AutoencoderSettings,

@@ -173,7 +173,7 @@ export function addRestoreOptions(command: Command): Command {
     .optionsGroup('Running:');
   addRuntimeOptions(command)
     .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)
-    .option('--overwrite', 'remove what an earlier run wrote to --out, and begin anew')
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
     .option('--npy', 'write the float arrays too')
     .option('--save-generator', 'write the generator as tuned to each picture (rrgi, dgp)')
     .option('--json', 'print the manifest on stdout');
@@ -265,11 +265,11 @@ export function methodOptionsOf(flags: MethodFlags): MethodOptions {
   }
   const given = METHOD_KEYS.filter((key) => flags[key] !== undefined);
   const understood = understoodOptions(method);
-  const odd = given.find((key) => !understood.includes(key));
-  if (odd) {
+  const unused = given.find((key) => !understood.includes(key));
+  if (unused) {
     const flagNames = understood.filter((key) => key !== 'method').map(flagOf);
-    throw optionError(`The method '${method}' does not use ${flagOf(odd)}; it takes ${flagNames.join(', ')}.`, {
-      option: flagOf(odd),
+    throw optionError(`The method '${method}' does not use ${flagOf(unused)}; it takes ${flagNames.join(', ')}.`, {
+      option: flagOf(unused),
       problem: 'unused',
       allowed: flagNames,
     });

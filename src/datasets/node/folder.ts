@@ -46,7 +46,7 @@ export interface LoadedFolder {
   readonly notes: readonly string[];
 }
 
-/** Pictures of which the channels are learnt. */
+/** Number of pictures from which the number of channels is determined. */
 const LOOKED_AT = 8;
 
 /** Reads the pictures of `folder`; throws `input` where there are none that can be used. */

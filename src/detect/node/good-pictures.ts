@@ -1,4 +1,4 @@
-/** A folder of good pictures as calibration wants them: at the working size, those that the generator has learnt from apart. */
+/** A folder of good pictures as calibration wants them: at the working size, those that the generator was trained on apart. */
 import { z } from 'zod';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
 import { contentsOf, groupsOf, joined } from '../../datasets/held-out.ts';
@@ -14,7 +14,7 @@ import { float32 } from '../../onnx/tensor.ts';
 export interface TrainingSource {
   readonly kind: 'object' | 'crops';
   readonly scale: number;
-  /** Digests of the pictures it has learnt from. */
+  /** Digests of its training pictures. */
   readonly seen: ReadonlySet<string>;
 }
 
@@ -24,7 +24,7 @@ const trainingSchema = z.looseObject({
 
 /**
  * What `rgi train` has noted in a model (`rgi.training`): whole pictures or crops, their scale, and the digests of the
- * pictures learnt from. Undefined for a model of another tool.
+ * training pictures. Undefined for a model of another tool.
  */
 export function trainingSource({ metadata }: Pick<Model, 'metadata'>): TrainingSource | undefined {
   try {
@@ -44,9 +44,9 @@ export interface GoodPictures {
   readonly unseen: readonly Image[];
   /** The group of each of these, where names tell groups. */
   readonly groups?: readonly number[];
-  /** Some that the generator has learnt from. */
+  /** Some that the generator was trained on. */
   readonly seen: readonly Image[];
-  /** How many the generator has learnt from. */
+  /** Number of pictures that the generator was trained on. */
   readonly learnt: number;
   readonly broken: readonly BrokenPicture[];
   /** What was passed over, one sentence each. */
@@ -61,7 +61,7 @@ export interface GoodPicturesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Pictures learnt from that are taken for statistics. */
+/** Number of training pictures that are used for statistics. */
 const SEEN = 96;
 
 /** Reads `folder` as training does: the same cuts, the same bytes. */

@@ -22,7 +22,7 @@ export const detectRecordSchema = z.object({
   /** `imageScore` at the size that is inspected; `defective` is whether it is above the image threshold. */
   score: z.number().optional(),
   defective: z.boolean().optional(),
-  /** Regions above the pixel threshold, the oddest first, in pixels of the picture. */
+  /** Regions above the pixel threshold, the highest peak first, in pixels of the picture. */
   defects: z.array(defectSchema).optional(),
   /** Share of the picture's pixels in those regions. */
   markedShare: z.number().optional(),

@@ -39,9 +39,9 @@ export interface DetectFilesOptions {
   readonly batch?: number;
   /** Go on with an earlier run of the same settings: what its journal and the files' hashes confirm is not done again. */
   readonly resume?: boolean;
-  /** Remove what an earlier run wrote, and begin anew. */
+  /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
-  /** Aborted: the pictures in hand are finished, nothing more is begun. */
+  /** Aborted: the current pictures are finished, and no others are started. */
   readonly signal?: AbortSignal;
   /** Called with progress, each finished record, and warnings. */
   readonly onEvent?: (event: JobEvent<DetectRecord>) => void;

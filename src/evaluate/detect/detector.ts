@@ -31,7 +31,7 @@ export interface Detector {
   dispose(): Promise<void>;
 }
 
-/** Maps are smoothed by so many pixels (at 128 pixels; in proportion at other sizes) before anything is read off them. */
+/** Sigma, in pixels of a picture of size 128 and in proportion at other sizes, by which maps are smoothed before they are scored. */
 export const SMOOTHING = 1.5;
 
 /** The maps of a detector as they are read: smoothed, unless it brings its own threshold. */

@@ -6,7 +6,7 @@ import { float32, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Detector } from './detector.ts';
 
-/** Least standard deviation that is believed: two grey levels, the noise of 8 bits and of a camera. */
+/** Lower bound of a standard deviation: two grey levels, the noise of 8 bits and of a camera. */
 const MIN_DEVIATION = 2 / 127.5;
 
 /**

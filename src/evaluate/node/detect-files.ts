@@ -1,4 +1,4 @@
-/** The files of a detection protocol: networks learnt, thresholds, maps, and the pictures that are kept of a trial. */
+/** The files of a detection protocol: trained networks, thresholds, maps, and the stored pictures of a trial. */
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
 import { MAX_FILE_BYTES, readRegular, readTextIfThere } from '../../files/node/regular.ts';
@@ -10,7 +10,7 @@ import { float32, float32Data } from '../../onnx/tensor.ts';
 import type { TrialPictures } from '../record.ts';
 import { slug } from './folder.ts';
 
-/** What a candidate has learnt, kept for a run that is resumed. */
+/** A candidate's trained network, stored for a resumed run. */
 export interface Learnt {
   load(): Promise<Uint8Array | undefined>;
   store(bytes: Uint8Array): Promise<void>;

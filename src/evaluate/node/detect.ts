@@ -1,6 +1,6 @@
 /**
  * The protocol of detection on files: each detector learns from good pictures, gets one threshold from other good pictures,
- * and is then scored on the test part. Maps and networks learnt are kept, so that a resumed run computes none twice.
+ * and is then scored on the test part. Maps and trained networks are stored, so that a resumed run computes none twice.
  */
 import path from 'node:path';
 import { writeNpy } from '../../arrays/npy.ts';
@@ -67,7 +67,7 @@ export interface DetectHooks {
   readonly onGroup?: (results: readonly GroupResult[], records: readonly TrialRecord[], about: string) => Promise<void>;
   /** A trial that could not be kept: its picture, and why. */
   readonly onFailure?: (file: string, reason: string) => void;
-  /** Aborted: the batch in hand is finished, nothing more is begun. */
+  /** Aborted: the current batch is finished, and no other is started. */
   readonly signal?: AbortSignal;
 }
 

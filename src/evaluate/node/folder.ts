@@ -29,7 +29,7 @@ export type EvaluationFolder = RunFolder<TrialRecord>;
 export interface EvaluationFolderOptions {
   /** Take over the trials that are there, of whatever methods and cases. */
   readonly resume?: boolean;
-  /** Remove what an earlier evaluation wrote, and begin anew. */
+  /** Remove what an earlier evaluation wrote, and start again. */
   readonly overwrite?: boolean;
 }
 

@@ -40,7 +40,7 @@ export interface InpaintJob {
   readonly contestants: readonly ResolvedContestant[];
   readonly seed: number;
   readonly batch?: number;
-  /** So many pictures of each case are kept as PNG. */
+  /** How many pictures of each case are written as PNG. */
   readonly keep: number;
   /** Of this many pictures the trajectory of the search is written as well. */
   readonly snapshots: number;
@@ -53,7 +53,7 @@ export interface InpaintHooks {
   readonly onGroup?: (records: readonly TrialRecord[], about: string) => Promise<void>;
   /** A trial that could not be kept: its picture, and why. */
   readonly onFailure?: (file: string, reason: string) => void;
-  /** Aborted: the batch in hand is finished, nothing more is begun. */
+  /** Aborted: the current batch is finished, and no other is started. */
   readonly signal?: AbortSignal;
 }
 

@@ -95,7 +95,7 @@ function checkKind(path: string, stats: { isFile(): boolean; isDirectory(): bool
 }
 
 function notRegular(path: string): RgiError {
-  return fileError(path, 'not-regular', `${path} is no regular file (a device, a pipe or a socket); give a file.`);
+  return fileError(path, 'not-regular', `${path} is not a regular file (a device, a pipe or a socket); give a file.`);
 }
 
 function tooLarge(path: string, size: number, limit: number): RgiError {

@@ -1,6 +1,6 @@
 /**
  * A convolutional autoencoder, the plain baseline of anomaly detection (Bergmann et al. 2019): strided convolutions down to
- * 8 pixels or so, a short code, nearest upsampling back. What it has not learnt to draw, it leaves out.
+ * 8 pixels or so, a short code, nearest upsampling back. It cannot reproduce what is absent from its training pictures.
  */
 import type { Value } from '../../onnx/builder.ts';
 import type { Random } from '../../random.ts';
@@ -16,7 +16,7 @@ export interface AutoencoderSizes {
 
 /** Sides are halved while the shorter one stays at least this long. */
 const MIN_SIDE = 8;
-/** Feature maps: so many at full size, doubled at every halving up to the most. */
+/** Number of feature maps at full size, doubled at every halving of the size, and its maximum. */
 const [FIRST, MAX_MAPS] = [8, 64];
 
 /** The sizes from the picture's down to the smallest, where the code is made. */

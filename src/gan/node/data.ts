@@ -23,7 +23,7 @@ const SIZE = 64;
 /** Measured on at most; what is held out beyond them serves calibration. */
 const MEASURED = 32;
 
-/** What is told of each picture that cannot be used; the others are. Throws `input` where none can. */
+/** Called for each picture that cannot be used; the others are used. Throws `input` where none can. */
 export async function readRunData(
   folder: string,
   given: Partial<FolderOptions>,

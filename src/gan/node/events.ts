@@ -1,4 +1,4 @@
-/** What a run tells while it goes on. */
+/** What a training run reports while it works. */
 import type { BrokenPicture } from '../../datasets/node/folder.ts';
 import type { CoveragePoint } from '../record.ts';
 import type { StepLosses } from '../trainer.ts';

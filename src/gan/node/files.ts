@@ -66,12 +66,12 @@ export async function storedCheckpoint(file: string): Promise<Checkpoint | undef
 }
 
 /**
- * How the pictures were cut, and which were learnt from: eight hexadecimal digits of the SHA-256 of each one's bytes. What is
+ * How the pictures were cut, and which were used for training: eight hexadecimal digits of the SHA-256 of each one's bytes. What is
  * measured on those is too good, so that `rgi calibrate` leaves them out.
  */
 export interface SourceFacts {
   readonly kind: 'object' | 'crops';
-  /** Pictures were first made so many times smaller. */
+  /** Factor by which pictures were reduced first. */
   readonly scale: number;
   readonly seen: string;
 }

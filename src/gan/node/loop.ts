@@ -22,7 +22,7 @@ export interface Running {
   readonly trainer: Trainer;
   readonly data: RunData;
   readonly files: RunFiles;
-  /** What the run had told when it was stopped. */
+  /** The events reported before the run was stopped. */
   readonly before?: RunRecord;
   readonly tell: Tell;
 }
@@ -55,7 +55,7 @@ export async function trainingLoop({
     log.event(text);
     tell({ kind: 'note', text });
   };
-  /** A full disk, say, is told and survived. */
+  /** Reports a failed write, on a full disk for instance; training continues. */
   const survive = async (write: () => Promise<unknown>): Promise<boolean> => {
     try {
       await write();

@@ -70,7 +70,7 @@ export async function readPicture(file: string, options: ReadOptions = {}): Prom
 export interface MaskOptions {
   /** Larger masks are refused; default 100 million pixels. */
   readonly pixelLimit?: number;
-  /** A label image: every value but 0 is masked. Without it, this is found out (see `binary`). */
+  /** A label image: every value but 0 is masked. Default: detected (see `binary`). */
   readonly labels?: boolean;
   /** Called with what is doubtful about the mask (its polarity, that it is empty or full, its values): one sentence each. */
   readonly onDoubt?: (sentence: string) => void;

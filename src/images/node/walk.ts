@@ -102,8 +102,8 @@ export function passedOver(folder: string, { others, results }: Pick<TreeContent
     ...(count === 0
       ? []
       : [
-          `${folder}: ${count === 1 ? '1 file is no picture and was' : `${count} files are no pictures and were`} passed over (${kinds.join(', ')}).`,
+          `${folder}: ${count === 1 ? '1 file is not a picture and was' : `${count} files are not pictures and were`} skipped (${kinds.join(', ')}).`,
         ]),
-    ...results.map((place) => `${place} holds the results of a run and was passed over.`),
+    ...results.map((place) => `${place} holds the results of a run and was skipped.`),
   ];
 }

@@ -8,7 +8,7 @@
  *
  * so that no weight depends on the picture: v and b are measured on the kept residuals at each point of the search, and a picture that the
  * generator can make exactly ends without a prior. As v changes with z, the sum is no function whose gradient is known; with v fixed it is
- * one. So a line search by L-BFGS compares points by the weight of the last accepted one, and goes on by the new one's: a fixed point is
+ * one. So a line search by L-BFGS compares points by the weight of the last accepted one, and continues with the new one's: a fixed point is
  * where it was (iteratively reweighted least squares). But what a generator cannot make is no independent noise: it is wrong in whole
  * patches. A picture counts as `MEASUREMENTS` independent values, whatever its size; both terms are scaled accordingly.
  *
@@ -27,7 +27,7 @@ const MEASUREMENTS = 128;
 
 /** A picture that is masked almost wholly would leave all to the prior, which would mask the more. */
 const MAX_HIDDEN = 1;
-/** Latents count as so many hidden pixels at most for each of the picture: as much as its prior before there is a mask. */
+/** Largest number of hidden pixels, per pixel of the picture, that the latents count as: as much as its prior before there is a mask. */
 const MAX_OPEN = 1 / 4;
 
 /** -log p(z) per image but for its weight, [N]. */

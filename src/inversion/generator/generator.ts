@@ -52,7 +52,7 @@ export interface Generator {
   draw(count: number, random: Random): Promise<Map<string, Tensor>>;
 }
 
-/** What `openGenerator` is told beside the graph; every field has a default. */
+/** Options of `openGenerator` besides the graph; every field has a default. */
 export interface GeneratorOptions {
   /** Names of the unknowns; default: the float inputs that are not fixed. */
   readonly latents?: readonly string[];

@@ -30,11 +30,11 @@ export function withFixedInputs(
       `The generator has no output '${wanted}'; it has ${graph.outputs.map((o) => `'${o.name}'`).join(', ')}.`,
     );
   const inputs = graph.inputs.filter((input) => !fixed.has(input.name));
-  const odd = inputs.find((input) => input.type !== 'float32');
-  if (odd)
+  const other = inputs.find((input) => input.type !== 'float32');
+  if (other)
     throw new RgiError(
       'usage',
-      `The generator's input '${odd.name}' is ${odd.type}: give it a value with --input ${odd.name}=VALUE or a .npy file.`,
+      `The generator's input '${other.name}' is ${other.type}: give it a value with --input ${other.name}=VALUE or a .npy file.`,
     );
   const anchor = sized ?? inputs.find((input) => typeof input.dims[0] === 'string')?.name;
   const perImage = graph.inputs.filter(

@@ -17,7 +17,7 @@ export const LAW_MOMENTS: Readonly<Record<LatentLaw, Moments>> = {
   unit: { mean: scalar(0.5), deviation: scalar(Math.sqrt(1 / 12)) },
 };
 
-/** Mean and deviation of each number over the rows of `values`; one that hardly varies gets a tenth of the usual deviation. */
+/** Mean and deviation of each number over the rows of `values`; the deviation is at least a tenth of the usual one. */
 export function momentsOf(values: Tensor): Moments {
   const [count, ...dims] = values.dims;
   const size = sizeOf(dims);

@@ -1,5 +1,5 @@
 /**
- * The mask that is reported where a picture's own residuals set the threshold. While the search goes on, M leaves out what is
+ * The mask that is reported where a picture's own residuals set the threshold. During the search, M leaves out what is
  * thin or faint (it is soft, and coherent): so the search is safe. Once it has ended, the residuals themselves say what is
  * corrupted, as edges are found (hysteresis: Canny 1986): what is surely an outlier, and what is connected to it and no inlier. How much
  * it takes depends on the place: corruption comes together, so that a single outlier is more likely a detail that the
@@ -32,7 +32,7 @@ const MIN_GREY = 20;
 const SURE = 2;
 
 /**
- * The outlier threshold is so many times as large where the share of outliers by it in the neighbourhood is smaller than this.
+ * Factor of the outlier threshold where the share of outliers by it in the neighbourhood is smaller than this.
  * A line of one pixel's width fills a seventh of it.
  */
 const ALONE = 1.5;
@@ -40,10 +40,10 @@ const TOGETHER = 0.13;
 /** Half of the range is sure anywhere: stains would be lost on pictures far from the generator. */
 const MAX_SURE_GREY = 128;
 
-/** A pixel's neighbours are those of a square of so many pixels to each side. */
+/** A pixel's neighbourhood is the square of this many pixels to each side. */
 const NEIGHBOURHOOD = 3;
 const SQUARE = 2 * NEIGHBOURHOOD + 1;
-/** Of independent corruption of every second pixel, one pixel in two hundred thousand has so many corrupted neighbours. */
+/** Of independent corruption of every second pixel, one pixel in two hundred thousand has this many corrupted neighbours. */
 const SURROUNDED = 0.8;
 
 export interface FoundMask {
@@ -67,15 +67,15 @@ export function foundMask(residual: Image, outlierGrey: number, missing?: Mask):
   const [least, sure] = [leastOf(outlierGrey), sureOf(outlierGrey)];
   const inside = sharesOf(visibilityOf(zeros('float32', seen.dims)));
   const valley = isIndependent(seen, sure, missing) ? valleyOf(seen, least, sure) : undefined;
-  const gross =
+  const outliers =
     valley === undefined
       ? connectedOnes(seen, outlierGrey, missing ? sharesOf(visibilityOf(missing)) : inside)
       : binaryMask(seen, valley);
   const surely = float32(
-    seen.data.map((r, i) => gross.data[i] * squaredMask(r, least)),
+    seen.data.map((r, i) => outliers.data[i] * squaredMask(r, least)),
     seen.dims,
   );
-  const known = unionOf(gross, missing);
+  const known = unionOf(outliers, missing);
   const around = float32(surroundedShares(known, inside), seen.dims);
   return {
     mask: unionOf(known, binaryMask(around, 0)),

@@ -5,7 +5,7 @@
 import type { Mask } from '../../images/image.ts';
 import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 
-/** A residual of so many medians of the inliers is an outlier: five medians are 3.4 standard deviations of a normal law. */
+/** A residual above this many medians of the inliers is an outlier: five medians are 3.4 standard deviations of a normal law. */
 const MEDIANS = 5;
 
 /** No inlier is further off: a quarter of the range. Where more than half looks corrupted, the fixed point takes in the corruption. */
@@ -13,7 +13,7 @@ const MAX_GREY = 64;
 
 const ROUNDS = 10;
 
-/** A misfit of so many grey levels is none of pictures that a generator was made for: 18 dB. */
+/** Misfit in grey levels above which a picture is outside the generator's domain: 18 dB. */
 const OUTSIDE_GREY = 32;
 
 /** A picture of which less is kept was not restored but made up. */

@@ -9,7 +9,7 @@ import { float32 } from '../../onnx/tensor.ts';
 /** The share of the picture's own scale of residuals in the scales that its colours and its brightness are measured by. */
 const SHRINKAGE = 0.1;
 
-/** So much of a residual in brightness does not count as far as it is between the brightnesses that were made for the pixel's neighbours. */
+/** Share of a residual in brightness that is discounted where it lies between the brightnesses generated for the pixel's neighbours. */
 const FORGIVEN = 0.5;
 
 /**
@@ -25,8 +25,8 @@ const FORGIVEN = 0.5;
 export function normalisedResidual(x: Image, y: Image, outlierGrey: number, missing?: Mask): Image {
   const { channels } = shapeOf(x);
   const [light, made] = [brightnessOf(x), brightnessOf(y)];
-  const odd = unforgiven(light, made);
-  if (channels === 1) return odd;
+  const normalised = unforgiven(light, made);
+  if (channels === 1) return normalised;
   const plain = residualMap(x, y);
   const squared = plain.data.map((_, p) => (light.data[p] - made.data[p]) ** 2);
   let [any, mean] = [0, 0];
@@ -40,7 +40,7 @@ export function normalisedResidual(x: Image, y: Image, outlierGrey: number, miss
   const h = Math.min(1, gainOf(channels * mean));
   const g = Math.max(1, gainOf(((any - mean) * channels) / (channels - 1)));
   return float32(
-    plain.data.map((r, p) => Math.sqrt(h * odd.data[p] ** 2 + g * Math.max(0, r ** 2 - squared[p]))),
+    plain.data.map((r, p) => Math.sqrt(h * normalised.data[p] ** 2 + g * Math.max(0, r ** 2 - squared[p]))),
     plain.dims,
   );
 }

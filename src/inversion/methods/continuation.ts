@@ -1,6 +1,6 @@
 /**
- * Our default way to the minimum: the exact mask, graduated non-convexity (lambda starts large, where nothing is masked,
- * and is lowered to its target), several starts of which the best goes on, and at the end the found mask held fixed.
+ * Our default continuation to the minimum: the exact mask, graduated non-convexity (lambda starts large, where nothing is masked,
+ * and is lowered to its target), several starts of which the best continues, and at the end the found mask held fixed.
  */
 import {
   type Formulation,
@@ -50,7 +50,7 @@ const HIDDEN = 4;
  */
 const SHARES = { falling: 2 / 7, refine: 3 / 7 } as const;
 
-/** The share of lambda's way in which several starts compete: by then it shows which is the best (docs/figures.md). */
+/** The share of lambda's path in which several starts compete: after it, the best one is clear (docs/figures.md). */
 const CONTEST = 1 / 4;
 
 /** 10 pairs lose 3.5 dB where the truth is known and a hole has to be filled, 30 gain 2.7 there; elsewhere it is even (of a former, longer search). */
@@ -126,12 +126,12 @@ export function cosineDecay(progress: number): number {
 
 /**
  * The share of L_rec by which the objective has to fall, in the last steps of so many, for the search to go on: of more steps than L-BFGS
- * tries a direction in vain.
+ * tries a failing direction.
  */
 const MIN_FALL = 2e-3;
 const COMPARED = 6;
 
-/** 'converged' where the objective has hardly fallen for some steps. */
+/** 'converged' where the objective has not fallen by the required share for some steps. */
 export function converged({ step, loss, fidelity }: Progress): ResultCode | undefined {
   if (step <= COMPARED) return undefined;
   // Not of the objective: that is all lambda*||M||_1 where the kept pixels fit exactly.

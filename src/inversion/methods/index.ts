@@ -1,4 +1,4 @@
-/** From options to a method. Options a method has no use for are refused, never ignored. */
+/** From options to a method. Options that a method does not use are refused, never ignored. */
 import { nameError, optionError, type RgiError } from '../../errors.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
@@ -175,7 +175,7 @@ export function understoodOptions(method: MethodName): readonly (keyof MethodOpt
   return [...ALWAYS, ...METHODS[method].options];
 }
 
-/** Throws `usage` for an option the method has no use for, or a combination that cannot be. */
+/** Throws `usage` for an option that the method does not use, or an invalid combination. */
 export function buildMethod(options: MethodOptions, context: MethodContext): Method {
   const { method } = options;
   const understood = understoodOptions(method);

@@ -7,7 +7,7 @@ import { PAPER, PAPER_RATES, paperStart } from './presets.ts';
 export interface InvertOptions {
   /** The pixel loss; default squared error. */
   readonly loss?: PixelTerm;
-  /** Terms of L_rec beside `loss`, each with its weight. */
+  /** Terms of L_rec besides `loss`, each with its weight. */
   readonly extraLoss?: readonly LossTerm[];
   /** Is the true mask given? The loss is then that of the known pixels; default false. */
   readonly masked?: boolean;

@@ -38,7 +38,7 @@ export interface RgiOptions {
   readonly masked?: boolean;
   /** The pixel loss; default squared error ('fast') or the preset's. */
   readonly loss?: PixelTerm;
-  /** Terms of L_rec beside `loss`, each with its weight: features; with a free mask also pixel losses. */
+  /** Terms of L_rec besides `loss`, each with its weight: features; with a free mask also pixel losses. */
   readonly extraLoss?: readonly LossTerm[];
   /** Are losses and ||M||_1 summed over an image, or averaged? Default 'sum'. */
   readonly reduction?: Reduction;

@@ -21,11 +21,11 @@ export interface FixedScheduleSearch {
 export function fixedScheduleSearch(generator: Generator, method: Method, runtime: Runtime): FixedScheduleSearch {
   const { stages, needsMask } = method;
   if (stages.some(({ starts }) => starts !== 1))
-    throw new RgiError('usage', 'A fixed-schedule search needs stages of one start each.');
+    throw new RgiError('usage', 'A fixed-schedule search needs stages with one start each.');
   if (needsMask || looksForMissing(method) || stages.some((stage) => stage.lambdaOfThreshold || stage.freezesMask))
     throw new RgiError(
       'usage',
-      'A fixed-schedule search takes no mask and measures no threshold: give the method a threshold.',
+      "A fixed-schedule search supports neither a given mask nor a measured threshold: set the method's threshold.",
     );
   const solver = createSolver(generator, method, runtime, { fixedSchedule: true, reusesLoops: true });
   return {

@@ -84,7 +84,7 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number, isReweighted: boo
         if (rates[i] === 0) return search;
         const { value, gradient, course, renewed } = found(i, search.priorWeight);
         const next = lbfgsNext(search, value, gradient, { longest: rates[i], memory }, renewed);
-        // A point that was tried in vain is no part of the search's course.
+        // A rejected trial point is no part of the search's history.
         return next.at === search.at ? { ...search, ...next } : { ...next, ...course };
       });
       return new Map([

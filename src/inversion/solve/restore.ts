@@ -59,7 +59,7 @@ export interface RestoreJob {
   readonly thresholdGrey?: number;
   /** How the composite joins G(z) and the picture: gradients matched ('poisson'), a soft rim, or none. */
   readonly blend?: 'poisson' | 'feather' | 'none';
-  /** The composite fills the mask grown by so many pixels, since rims are half corrupted. */
+  /** Pixels by which the composite grows the mask before it is filled, since border pixels are partly corrupted. */
   readonly grow?: number;
 }
 
@@ -106,7 +106,7 @@ export interface RestoreHooks {
 /** Where a method without a mask finds pixels by default. */
 const FOUND_GREY = 32;
 
-/** Searches that share one graph by default: enough to be worth opening it, and of so many pixels together at most, for memory. */
+/** Default number of searches that share one graph, enough to be worth compiling it; and the largest number of their pixels, for memory. */
 const SEARCHES = 32;
 const PIXELS = 16 * 128 ** 2;
 

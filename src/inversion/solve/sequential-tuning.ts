@@ -30,7 +30,7 @@ function splitStages(method: Method): { readonly batched: Stage[]; readonly sequ
   const at = method.stages.findIndex(stageTunesWeights);
   if (at < 1) return undefined;
   const { freezesMask, warmStart, lambdaOfThreshold } = method.stages[at];
-  // Latents and masks are handed on, and nothing else.
+  // Only latents and masks are passed on.
   if (warmStart || lambdaOfThreshold || !(method.needsMask || freezesMask)) return undefined;
   return { batched: method.stages.slice(0, at), sequential: method.stages.slice(at) };
 }

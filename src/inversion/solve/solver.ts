@@ -53,7 +53,7 @@ export interface Solver {
    * (1 = corrupted) is for methods that need it.
    */
   init(images: Tensor, mask?: Tensor, latents?: ReadonlyMap<string, Tensor>): Promise<void>;
-  /** Goes on from a saved state with the same images, mask and margins, instead of `init`. Throws `input` for another run's state. */
+  /** Continues from a saved state with the same images, mask and margins, instead of `init`. Throws `input` for another run's state. */
   resume(state: SolverState, images: Tensor, mask?: Tensor): Promise<void>;
   /** One step of the current stage. */
   step(): Promise<StepReport>;
@@ -117,7 +117,7 @@ async function finish(context: RunContext, run: Run): Promise<Inversion> {
   };
 }
 
-/** How a search has ended: what has stopped in a stage goes on in the next. */
+/** How a search has ended: an image that has stopped in one stage continues in the next. */
 function codeOf({ method }: RunContext, { stage, step, codes }: Run, search: number): ResultCode {
   if (stage + 1 < method.stages.length) return 'interrupted';
   return codes[search] ?? (step >= method.stages[stage].steps ? 'step-limit' : 'interrupted');

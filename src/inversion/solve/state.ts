@@ -79,11 +79,15 @@ export function initialTensors(
 /** Throws `input` where `state` cannot be one of this step. */
 export function checkTensors(compiled: CompiledStep, state: SolverState): void {
   const expected = initialTensors(compiled, state.tensors);
-  const odd = [...state.tensors.keys()].find((name) => !expected.has(name));
-  if (odd) {
-    throw new RgiError('input', `The saved state belongs to another run: it holds '${odd}', which this run has not.`, {
-      tensor: odd,
-    });
+  const unknown = [...state.tensors.keys()].find((name) => !expected.has(name));
+  if (unknown) {
+    throw new RgiError(
+      'input',
+      `The saved state belongs to another run: it holds '${unknown}', which this run has not.`,
+      {
+        tensor: unknown,
+      },
+    );
   }
   for (const [name, { dims }] of expected) {
     const found = state.tensors.get(name);
@@ -122,7 +126,7 @@ export function writeState(state: SolverState): Uint8Array {
 export function readState(bytes: Uint8Array): SolverState {
   const arrays = readNpz(bytes);
   const facts = arrays.get('facts.json');
-  if (!facts) throw new RgiError('input', 'This .npz file is no saved state of an inversion.');
+  if (!facts) throw new RgiError('input', 'This .npz file is not a saved state of an inversion.');
   const { stage, step, minLambda, codes } = factsFrom(facts);
   const lists = (prefix: string): number[][] => {
     const found: number[][] = [];

@@ -14,7 +14,7 @@ export const METHOD_NAMES = ['rgi', 'rrgi', 'yeh', 'dgp', 'anogan', 'invert'] as
 /** The methods by name. */
 export type MethodName = (typeof METHOD_NAMES)[number];
 
-/** Does a method exist with the true mask only, with and without it, or has it no use for one? */
+/** Does a method exist with the true mask only, with and without it, or does it not use one? */
 export type MaskUse = 'needed' | 'optional' | 'unused';
 
 /** What one image's search looks like so far. */
@@ -58,12 +58,12 @@ export function isAdaptive(method: Method): boolean {
   return method.stages.some((stage) => stage.lambdaOfThreshold !== undefined);
 }
 
-/** Does it change the generator's weights? */
+/** Does the stage change the generator's weights? */
 export function stageTunesWeights({ formulation }: Stage): boolean {
   return formulation.weightGroups.flat().length > 0;
 }
 
-/** Does the method, for each picture anew? */
+/** Does the method tune the generator's weights, separately for each picture? */
 export function tunesWeights(method: Method): boolean {
   return method.stages.some(stageTunesWeights);
 }

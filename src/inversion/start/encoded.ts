@@ -1,5 +1,5 @@
 /**
- * A start from an encoder, for pictures that are corrupted where nobody has said: what the generator cannot explain of a
+ * A start from an encoder, for pictures with unknown corruption: what the generator cannot explain of a
  * picture is replaced by what it makes in its place, and the picture is encoded again (expectation-maximisation for missing
  * values: Dempster, Laird and Rubin 1977; for a linear generator it is the least-squares fit of the rest).
  */

@@ -4,7 +4,7 @@
  */
 import type { Reuse } from '../compile/reuse.ts';
 
-/** The robust distance, which has only to tell good starts from bad ones, looks at so many pixels at most. */
+/** Largest number of pixels that the robust distance compares; it only has to separate good starts from bad ones. */
 export const MAX_COMPARED = 1024;
 
 /** Fewer known pixels among those that were kept are too few to compare. */
@@ -13,7 +13,7 @@ const MIN_COMPARED = MAX_COMPARED / 4;
 /** Images of more bytes than this are not kept whole. */
 const MAX_POOL_BYTES = 2 ** 28;
 
-/** `pixels`, or every k-th of them: k is odd, so that it does not keep in step with the rows. */
+/** `pixels`, or every k-th of them: k is odd, so that the picked pixels do not form columns. */
 export function everyKth(pixels: Int32Array): Int32Array {
   if (pixels.length <= MAX_COMPARED) return pixels;
   const stride = Math.ceil(pixels.length / MAX_COMPARED) | 1;

@@ -1,5 +1,5 @@
 /**
- * The folder of a run: locked for one process, swept of what a killed one left, its journal open. What may be gone on with, added to or
+ * The folder of a run: locked for one process, swept of what a killed one left, its journal open. What may be resumed, added to or
  * refused is decided here.
  */
 import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
@@ -29,7 +29,7 @@ export interface RunFolderOptions<R> {
   readonly subfolders?: readonly string[];
   /** Go on with what is there: items are skipped that the journal confirms. */
   readonly resume?: boolean;
-  /** Remove what an earlier run wrote, and begin anew. */
+  /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
 }
 

@@ -93,7 +93,7 @@ async function firstByte(file: string): Promise<number | undefined> {
 
 /**
  * Sources without the run's own outputs, where `--out` is or lies in the folder of the inputs: those that the journal lists, and
- * NAME.KIND in that folder where NAME is another input (written by a run that was killed before it could list them). `tell` is told how
+ * NAME.KIND in that folder where NAME is another input (written by a run that was killed before it could list them). `tell` is given how
  * many there are. Throws `input` where nothing else is named.
  */
 export async function withoutOwnOutputs<S extends InputFile>(

@@ -1,4 +1,4 @@
-/** Signals that ask a program to end: what is in hand is finished first. */
+/** Signals that ask a program to end; the current work is finished first. */
 
 /** Ctrl-C, the request of a system that shuts down, and the end of a terminal session. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -27,7 +27,7 @@ export async function companionOf(role: CompanionRole, model: Model, file: strin
   if (named.sha256 !== undefined && named.sha256.toLowerCase() !== hash) {
     throw new RgiError(
       'model',
-      `${beside} is not the ${role} that ${file} was trained with (other SHA-256); name one with --${role}, or 'none'.`,
+      `${beside} is not the ${role} that ${file} was trained with (its SHA-256 differs); give another with --${role}, or 'none'.`,
     );
   }
   return beside;

@@ -64,13 +64,13 @@ function externalBeside(file: string): ExternalData {
       if (!Number.isSafeInteger(offset)) {
         throw new RgiError(
           'model',
-          `The offset of its weights in '${location}' is no whole number: the model is damaged.`,
+          `The offset of its weights in '${location}' is not a whole number: the model is damaged.`,
         );
       }
       if (!(offset >= 0 && wanted >= 0 && offset + wanted <= size)) {
         throw new RgiError(
           'model',
-          `The file of its weights, '${location}', has ${size} bytes; the model wants ${wanted} from byte ${offset} on. Copy it again, whole.`,
+          `The file of its weights, '${location}', has ${size} bytes; the model expects ${wanted} from byte ${offset} on. Copy it again, whole.`,
         );
       }
       const bytes = new Uint8Array(wanted);
@@ -94,7 +94,7 @@ function resolveInside(folder: string, location: string): string {
   const outside = () =>
     new RgiError(
       'model',
-      `The model wants weights from '${location}', outside its own folder; that is refused. Put the file beside the model and save it with that location.`,
+      `The model refers to weights in '${location}', outside its own folder; that is refused. Put the file beside the model and save it with that location.`,
     );
   const isOutside = (from: string, to: string) => {
     const relative = path.relative(from, to);
@@ -115,7 +115,7 @@ function resolveInside(folder: string, location: string): string {
 const REASONS: Readonly<Partial<Record<FileReason, string>>> = {
   missing: 'does not exist',
   folder: 'is a folder, not a file',
-  'not-regular': 'is no regular file (a device, a pipe or a socket)',
+  'not-regular': 'is not a regular file (a device, a pipe or a socket)',
   denied: 'may not be read (permission denied)',
 };
 

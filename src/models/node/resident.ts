@@ -20,7 +20,7 @@ export function watchMemory(pid: number, megabytes: number, exceed: () => void):
   };
 }
 
-/** Undefined where it cannot be told: the process has ended, or the platform has no `ps`. */
+/** Undefined where it is unknown: the process has ended, or the platform has no `ps`. */
 async function residentMegabytes(pid: number): Promise<number | undefined> {
   const text =
     process.platform === 'linux'

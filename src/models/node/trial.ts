@@ -32,7 +32,7 @@ export interface TrialFlags extends ModelBudget {
 export const MODEL_SECONDS = 120;
 const MAX_DEFAULT_MEMORY = 8192;
 
-/** What the process of a trial is told, as JSON. */
+/** What the process of a trial is given, as JSON. */
 export interface TrialOrder {
   readonly file: string;
   readonly latentShape?: readonly number[];

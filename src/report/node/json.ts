@@ -1,4 +1,4 @@
-/** JSON that a run left behind, or that somebody put in its place. */
+/** JSON files of a run, which may have been edited or replaced. */
 
 /** What we write nests less than ten deep; what nests without end is read by no recursion. */
 const MAX_DEPTH = 64;

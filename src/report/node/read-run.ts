@@ -27,7 +27,9 @@ export async function readRun(folder: string, { title, limit }: ReadOptions): Pr
       ? restorationRun(name, restored.data)
       : undefined;
   if (!run) {
-    throw new RgiError('input', `${file} is no manifest of 'rgi detect' or 'rgi restore' of this version.`, { file });
+    throw new RgiError('input', `${file} is not a manifest of 'rgi detect' or 'rgi restore' of this version.`, {
+      file,
+    });
   }
   const { embedded, notes } = await embed(folder, run.uses, limit);
   return { ...run.report, title: title ?? run.report.title, notes: [...run.report.notes, ...notes], embedded };

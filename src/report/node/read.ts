@@ -102,7 +102,7 @@ async function readResults(file: string): Promise<Results> {
   }
   const parsed = schema.safeParse(jsonOf(text));
   if (!parsed.success) {
-    throw new RgiError('input', `${file} is no evaluation of this version: make it anew with 'rgi evaluate'.`, {
+    throw new RgiError('input', `${file} is not an evaluation of this version; make it again with 'rgi evaluate'.`, {
       file,
     });
   }

@@ -74,11 +74,11 @@ export interface RestoreFilesOptions {
   readonly npy?: boolean;
   /** A model of the generator, to be written as it was tuned to each picture (methods that tune weights). */
   readonly tunedModel?: Model;
-  /** Go on with an earlier run of the same settings: what its journal and the files' hashes confirm is not done again. */
+  /** Resume an earlier run of the same settings: what its journal and the files' hashes confirm is not done again. */
   readonly resume?: boolean;
-  /** Remove what an earlier run wrote, and begin anew. */
+  /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
-  /** Aborted: the pictures in hand are finished, nothing more is begun. */
+  /** Aborted: the current pictures are finished, and no others are started. */
   readonly signal?: AbortSignal;
   /** Called with progress, each finished record, and warnings. */
   readonly onEvent?: (event: JobEvent<ImageRecord>) => void;
@@ -242,7 +242,7 @@ function restoreJob(
     alone: sources.length === 1,
     async load({ name, item: { source, index } }) {
       const stored = await read(source);
-      // A mask for all pictures is doubted once.
+      // Doubts about a mask for all pictures are reported once.
       for (const message of stored.doubts) {
         if (!doubted.has(message)) options.onEvent?.({ kind: 'warning', message });
         doubted.add(message);

@@ -15,7 +15,7 @@ export interface DeviceStatus {
   readonly device: Device;
   /** Did a trial convolution run on it? */
   readonly available: boolean;
-  /** One sentence: what was tried and ran, or why it cannot be had. */
+  /** One sentence: what was tried and ran, or why it is not available. */
   readonly reason: string;
 }
 
@@ -62,7 +62,7 @@ export function probeDevice(device: Device): Promise<DeviceStatus> {
   return status;
 }
 
-/** Throws `RgiError('usage')` for a word that names no device, `RgiError('device')` for one that cannot be had. */
+/** Throws `RgiError('usage')` for a word that names no device, `RgiError('device')` for one that is not available. */
 export async function requireDevice(name: string): Promise<Device> {
   const device = DEVICES.find((known) => known === name);
   if (!device)
@@ -72,7 +72,7 @@ export async function requireDevice(name: string): Promise<Device> {
   const others = (await probeDevices()).filter((other) => other.available).map((other) => other.device);
   throw new RgiError(
     'device',
-    `The device '${device}' cannot be had: ${status.reason} Available here: ${others.join(', ') || 'none'}.`,
+    `The device '${device}' is not available: ${status.reason} Available here: ${others.join(', ') || 'none'}.`,
   );
 }
 
@@ -146,7 +146,7 @@ export function deviceRefusal(device: Device, error: unknown): RgiError | undefi
   if (device === 'cpu' || !REFUSAL.test(message)) return undefined;
   return new RgiError(
     'device',
-    `The device '${device}' cannot be had: ${reasonOf(device, message)}`,
+    `The device '${device}' is not available: ${reasonOf(device, message)}`,
     {},
     { cause: error },
   );

@@ -21,7 +21,7 @@ export interface RuntimeOptions {
 
 /**
  * A runtime on the device asked for. Another device is never taken instead: throws `RgiError('device')` with the reason
- * where it cannot be had (single operators that the device lacks are run on the CPU by ONNX Runtime), `RgiError('usage')`
+ * where it is not available (single operators that the device lacks are run on the CPU by ONNX Runtime), `RgiError('usage')`
  * for a device that does not exist or a bad number of threads.
  */
 export async function createRuntime(options: RuntimeOptions = {}): Promise<Runtime> {

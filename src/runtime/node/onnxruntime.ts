@@ -35,7 +35,7 @@ export interface NodeRuntimeOptions {
 
 /**
  * A runtime whose `run` and `step` block the caller's event loop while they compute (`workerRuntime` does not).
- * The device is not probed here (`createRuntime` does): one that cannot be had is refused when the first session opens.
+ * The device is not probed here (`createRuntime` does): one that is not available is refused when the first session opens.
  */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const { device = 'cpu', threads } = options;

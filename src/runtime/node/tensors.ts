@@ -30,7 +30,7 @@ export function fromOrt(tensors: OrtTensors): Map<string, Tensor> {
 function oneFromOrt(name: string, tensor: Ort.Tensor): Tensor {
   // Sequences and maps have no dims, strings come as a plain array.
   if (!tensor.dims || !ArrayBuffer.isView(tensor.data)) {
-    throw new RgiError('runtime', `The graph's output '${name}' is no tensor of numbers.`, { tensor: name });
+    throw new RgiError('runtime', `The graph's output '${name}' is not a tensor of numbers.`, { tensor: name });
   }
   let data = tensor.data as Float32Array | Uint16Array;
   if (tensor.type === 'float16' && !(data instanceof Uint16Array)) {

@@ -21,13 +21,13 @@ export interface TheoryJob {
   readonly plans: readonly Plan[];
   /** What all cells share (`prepareSetting`). */
   readonly setting: Setting;
-  /** All that the numbers depend on beside a cell's own plan, as data. */
+  /** Everything that the numbers depend on besides a cell's own plan, as data. */
   readonly description: unknown;
   /** The document of these cells. */
   readonly theory: (cells: readonly Cell[], complete: boolean) => Theory;
   /** Take over the cells of earlier runs of the same description; without it, a folder that holds any is refused. */
   readonly resume?: boolean;
-  /** Remove what an earlier run wrote, and begin anew. */
+  /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface TheoryHooks {
   readonly onCell?: (cell: Cell, what: string) => void;
   /** What could not be written and ends nothing. */
   readonly onWarning?: (message: string) => void;
-  /** Aborted: the cell in hand is given up, the others are kept. */
+  /** Aborted: the current cell is discarded, finished ones are kept. */
   readonly signal?: AbortSignal;
 }
 
