@@ -55,6 +55,7 @@ export {
 } from './inversion/generator/generator.ts';
 export { withWeightChanges } from './inversion/generator/weight-changes.ts';
 export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
+export type { ContinuationSchedule } from './inversion/methods/continuation.ts';
 export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';
 export { buildMethod, type MethodContext, type MethodOptions } from './inversion/methods/index.ts';
 export { type InvertOptions, invert } from './inversion/methods/invert.ts';
