@@ -6,6 +6,7 @@
 export { readNpy, readNpz, writeNpy, writeNpz } from './arrays/npy.ts';
 export { differentiate, missingRules } from './autodiff/differentiate.ts';
 export { type Calibration, type CalibrationJob, calibrate, FALSE_ALARMS } from './detect/calibrate.ts';
+export type { CalibrationSearch } from './detect/calibration-setup.ts';
 export { type Defect, findDefects } from './detect/defects.ts';
 export { type Examination, type Examiner, type ExaminerOptions, openExaminer } from './detect/examiner.ts';
 export type { Policy, PolicySettings, Statistics } from './detect/policy.ts';
