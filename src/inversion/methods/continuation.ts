@@ -52,6 +52,7 @@ export interface ContinuationSchedule {
   readonly memory: number;
   /** Share of L_rec by which the objective has to fall within `fallSteps` steps for the search to go on. */
   readonly minFall: number;
+  /** Steps that `minFall` is counted over; more than L-BFGS tries a direction in vain. */
   readonly fallSteps: number;
 }
 
@@ -69,7 +70,6 @@ export const SCHEDULE: ContinuationSchedule = {
   // 10 pairs lose 3.5 dB where the truth is known and a hole has to be filled, 30 gain 2.7 there; elsewhere it is even (of a
   // former, longer search).
   memory: 20,
-  // Of more steps than L-BFGS tries a direction in vain.
   minFall: 2e-3,
   fallSteps: 6,
 };
