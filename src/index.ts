@@ -6,6 +6,7 @@
 export { readNpy, readNpz, writeNpy, writeNpz } from './arrays/npy.ts';
 export { differentiate, missingRules } from './autodiff/differentiate.ts';
 export { type Calibration, type CalibrationJob, calibrate, FALSE_ALARMS } from './detect/calibrate.ts';
+export type { CalibrationSearch } from './detect/calibration-setup.ts';
 export { type Defect, findDefects } from './detect/defects.ts';
 export { type Inspection, type Inspector, type InspectorOptions, openInspector } from './detect/inspector.ts';
 export type { Policy, PolicySettings, Statistics } from './detect/policy.ts';
@@ -55,6 +56,7 @@ export {
 } from './inversion/generator/generator.ts';
 export { withWeightChanges } from './inversion/generator/weight-changes.ts';
 export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
+export type { ContinuationSchedule } from './inversion/methods/continuation.ts';
 export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';
 export { buildMethod, type MethodContext, type MethodOptions } from './inversion/methods/index.ts';
 export { type InvertOptions, invert } from './inversion/methods/invert.ts';

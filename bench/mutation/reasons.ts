@@ -11,30 +11,30 @@ const LOOK = 'how drawn defects look; the study compares what follows from it, n
 const CONVERGED = 'rounds of an iteration that has converged before';
 const UNREACHED = 'a bound that no value reaches';
 
-const REASONS: Readonly<Record<string, string>> = {
+export const REASONS: Readonly<Record<string, string>> = {
   'lbfgs.ts rate': 'times a direction that is zero: the first point is the start itself',
   'noise.ts ROUNDS': CONVERGED,
-  'starts.ts POOL_BATCH': COST,
-  'starts.ts LOOKED_AT': COST,
-  'starts.ts stride': 'which pixels of a large picture are compared: any odd stride serves',
+  'generator.ts POOL_BATCH': COST,
+  'pool.ts MAX_COMPARED': COST,
+  'pool.ts stride': 'which pixels of a large picture are compared: any odd stride serves',
   'found-mask.ts SQUARE': 'half of 1 is no window of whole pixels',
   'found-mask.ts isGross': 'a truth value',
-  'odd-residual.ts gainOf': 'the weight where no pixel at all is an inlier',
+  'normalised-residual.ts gainOf': 'the weight where no pixel at all is an inlier',
   'independent.ts isSeen': 'between 0 and 1, the values of a mask',
   'independent.ts counts': 'a longer histogram ends in empty bins',
   'candidates.ts blur': GRID,
   'candidates.ts smoothing': GRID,
   'candidates.ts score': 'the divisor of a mean that is only compared',
   'candidates.ts SCORE_SHARES': GRID,
-  'calibrate.ts PRIOR_STRENGTHS': GRID,
-  'calibrate.ts COMPARED_ON': COST,
-  'calibrate.ts PILOTS': COST,
-  'calibrate.ts LARGEST_SIDE': COST,
+  'calibration-setup.ts CALIBRATION_SEARCH.priorStrengths': GRID,
+  'calibration-setup.ts CALIBRATION_SEARCH.comparedOn': COST,
+  'selection.ts MAX_PILOTS': COST,
+  'selection.ts MAX_SIDE': COST,
   'calibrate.ts MAX_PIXELS': COST,
-  'calibrate.ts TOGETHER': COST,
+  'calibrate.ts MAX_TOGETHER': COST,
   'calibrate.ts STEPS.started': 'a budget of steps; the study measures what it buys',
   'calibrate.ts STEPS.drawn': 'a budget of steps; the study measures what it buys',
-  'calibrate.ts STARTS': 'a budget of searches; the study measures what it buys',
+  'calibration-setup.ts CALIBRATION_SEARCH.starts': 'a budget of searches; the study measures what it buys',
   'defects.ts bottom': 'the start of a running maximum, below every position',
   'defects.ts right': 'the start of a running maximum, below every position',
   'scoring.ts pairs': 'a longer array of pairs ends in zeros that are not read',
@@ -47,12 +47,12 @@ const REASONS: Readonly<Record<string, string>> = {
     'keeps the division defined where a single tile reaches; a thousandth of the weight of its middle',
   'policy-schema.ts MAX_SIDE': 'what a damaged file may claim at most',
   'policy-schema.ts MAX_COUNT': 'what a damaged file may claim at most',
-  ...Object.fromEntries(
-    ['count', 'radius', 'opacity', 'size', 'coloured', 'wanted'].flatMap((label) => [
-      [`synthetic.ts ${label}`, LOOK],
-      [`synthetic.ts SHAPES.${label}`, LOOK],
-    ]),
-  ),
+  'synthetic.ts SHAPES.count': LOOK,
+  'synthetic.ts SHAPES.radius': LOOK,
+  'synthetic.ts opacity': LOOK,
+  'synthetic.ts size': LOOK,
+  'synthetic.ts coloured': LOOK,
+  'synthetic.ts wanted': LOOK,
 };
 
 /** Why a change of the constant `label` of `file` may go unnoticed; undefined where it may not. */

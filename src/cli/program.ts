@@ -52,7 +52,7 @@ export async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   }
 }
 
-function build(io: Io, complaints: string[], done: (code: ExitCode) => void): Command {
+function build(io: Io, complaints: string[], done: Done): Command {
   const text = (examples: string) => fitted(examples, helpWidth(io.columns));
   const program = new Command('rgi')
     .description('Finds what is corrupted in a picture, and restores it: no mask is needed.')
@@ -88,6 +88,32 @@ function build(io: Io, complaints: string[], done: (code: ExitCode) => void): Co
     async (folder: string, flags: TrainFlags) => done(await train(folder, flags, io)),
   );
 
+  addModelCommands(add, text, io, done);
+
+  addEvaluations(add('evaluate', 'compare methods on a data set, and write tables'), io, done);
+
+  addTheoryOptions(add('theory', 'test the theorems of RGI by experiment')).action(async (flags: TheoryFlags) =>
+    done(await theoryCommand(flags, io)),
+  );
+
+  add('report', 'make one self-contained page of the results of a run')
+    .argument('<folder>', "the --out of 'rgi evaluate', 'rgi detect' or 'rgi restore'")
+    .option('-o, --out <file>', 'the page (default: report.html in the folder)')
+    .option('--title <text>', 'title of the page')
+    .option('--limit <megabytes>', 'largest total size of the pictures in it', numberIn({ from: 0 }), 24)
+    .option('--json', 'print the file and its size as one JSON document')
+    .option('-q, --quiet', 'print nothing but errors')
+    .addHelpText('after', () => text(REPORT_EXAMPLES))
+    .action(async (folder: string, flags: ReportFlags) => done(await reportCommand(folder, flags, io)));
+
+  return program;
+}
+
+type Add = (name: string, description: string) => Command;
+type Done = (code: ExitCode) => void;
+
+/** What is asked about a model or about this machine: inspect, gradcheck, doctor. */
+function addModelCommands(add: Add, text: (examples: string) => string, io: Io, done: Done): void {
   addRuntimeOptions(
     addGeneratorOptions(add('inspect', 'show what a model is, and what would fail').argument('<model>', 'an ONNX file'))
       .option('--samples <file>', 'write a sheet of random samples (PNG)')
@@ -135,8 +161,9 @@ function build(io: Io, complaints: string[], done: (code: ExitCode) => void): Co
     .option('--json', 'print one JSON document')
     .addHelpText('after', () => text(DOCTOR_EXAMPLES))
     .action(async (flags: DoctorFlags) => done(await doctor(flags, io)));
+}
 
-  const evaluate = add('evaluate', 'compare methods on a data set, and write tables');
+function addEvaluations(evaluate: Command, io: Io, done: Done): void {
   addInpaintOptions(
     evaluate.command('inpaint').description('restore corrupted pictures whose clean form is known'),
   ).action(async (data: string, flags: InpaintFlags) => done(await evaluateInpaintCommand(data, flags, io)));
@@ -144,22 +171,6 @@ function build(io: Io, complaints: string[], done: (code: ExitCode) => void): Co
   addDetectOptions(
     evaluate.command('detect').description('find annotated defects after learning from good pictures'),
   ).action(async (data: string, flags: DetectFlags) => done(await evaluateDetectCommand(data, flags, io)));
-
-  addTheoryOptions(add('theory', 'test the theorems of RGI by experiment')).action(async (flags: TheoryFlags) =>
-    done(await theoryCommand(flags, io)),
-  );
-
-  add('report', 'make one self-contained page of the results of a run')
-    .argument('<folder>', "the --out of 'rgi evaluate', 'rgi detect' or 'rgi restore'")
-    .option('-o, --out <file>', 'the page (default: report.html in the folder)')
-    .option('--title <text>', 'title of the page')
-    .option('--limit <megabytes>', 'largest total size of the pictures in it', numberIn({ from: 0 }), 24)
-    .option('--json', 'print the file and its size as one JSON document')
-    .option('-q, --quiet', 'print nothing but errors')
-    .addHelpText('after', () => text(REPORT_EXAMPLES))
-    .action(async (folder: string, flags: ReportFlags) => done(await reportCommand(folder, flags, io)));
-
-  return program;
 }
 
 const REPORT_EXAMPLES = `

@@ -4,23 +4,27 @@
  * on such pictures (`synthetic.ts`); thresholds are set on the pictures as they are.
  */
 
-import { evenly, squares } from '../datasets/sampling.ts';
-import { RgiError } from '../errors.ts';
+import { evenly } from '../datasets/sampling.ts';
 import { type Image, shapeOf } from '../images/image.ts';
 import type { Generator, LatentLaw } from '../inversion/generator/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type Compared, comparer, firstCandidate, MIN_GAIN, searchCandidates } from './candidates.ts';
+import {
+  CALIBRATION_SEARCH,
+  type CalibrationSearch,
+  type CalibrationSetup,
+  checkPictureCount,
+  groupsOf,
+  priorLengthOf,
+  restoringWith,
+} from './calibration-setup.ts';
 import { imageScore } from './defects.ts';
-import { crossFitted, foldsOf, type Restored, residualsOf, statisticsOf } from './folds.ts';
-import { type InversionSettings, latentLength } from './inverter.ts';
+import { crossFitted, foldsOf, type Residuals, residualsOf, statisticsOf } from './folds.ts';
 import { localContrastOf } from './local-contrast.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
-import { openRestorer } from './restorer.ts';
-import { residualScale } from './scale.ts';
 import { finishedMap } from './scoring.ts';
+import { selectSettings, type Trial } from './selection.ts';
 import { DEFAULT_POLICY } from './stored-policy.ts';
-import { withDefects } from './synthetic.ts';
 import { pixelThreshold, scoreThreshold } from './thresholds.ts';
 
 /** What `calibrate` is given: a generator, good pictures, and the rates of false alarms to aim at. */
@@ -52,6 +56,8 @@ export interface CalibrationJob {
   readonly falseAlarms?: PolicySettings['falseAlarms'];
   /** Steps of each search; default 50 with an encoder, 400 without. */
   readonly steps?: number;
+  /** What is tried, and on how much; in place of single defaults (`CalibrationSearch`). */
+  readonly search?: Partial<CalibrationSearch>;
   /** Whole number: the same seed and pictures give the same policy. Default 0. */
   readonly seed?: number;
   /** Goes into the policy: where the pictures are from. Default nothing. */
@@ -61,13 +67,6 @@ export interface CalibrationJob {
 export interface CalibrationHooks {
   readonly onProgress?: (share: number, what: string) => void;
   readonly signal?: AbortSignal;
-}
-
-/** Inspection settings, with the prior and the inversion that they were tried with. */
-export interface Trial extends Compared {
-  /** Times the prior that goes with independent residuals. */
-  readonly strength: number;
-  readonly inversion: InversionSettings;
 }
 
 /** What `calibrate` gives. */
@@ -97,19 +96,12 @@ const RECOMMENDED_PICTURES = 30;
  */
 const MIN_PIXEL_AP = 0.5;
 
-/** Pictures that inspection settings are compared on, and whose residuals give the scale. */
-const COMPARED_ON = 24;
-const PILOTS = 8;
-/** The side of what is compared, of large pictures. */
-const LARGEST_SIDE = 192;
-
-/** Pixels of all good pictures together that thresholds are set on, and pictures restored at a time. */
+/** Pixels of all good pictures together that thresholds are set on, and pictures restored at a time: for memory. */
 const MAX_PIXELS = 2 ** 24;
-const TOGETHER = 32;
+const MAX_TOGETHER = 32;
 
-/** With an encoder's start few steps are enough; without, more, and several starts. */
+/** Default of `steps`: with an encoder's start few are enough; without, more. */
 const STEPS = { started: 50, drawn: 400 } as const;
-const STARTS = 4;
 
 /**
  * Makes a policy from good pictures alone. Settings are chosen by how well synthetic defects, drawn on good pictures,
@@ -122,119 +114,67 @@ export async function calibrate(
   runtime: Runtime,
   hooks: CalibrationHooks = {},
 ): Promise<Calibration> {
-  const { unseen, generator, encoder, form, name = DEFAULT_POLICY, law = 'normal', scale = 1, seed = 0 } = job;
-  const { falseAlarms = FALSE_ALARMS } = job;
-  checkPolicyName(name);
-  if (unseen.length < MIN_PICTURES) {
-    throw new RgiError(
-      'input',
-      `${unseen.length} held-out good pictures are too few for calibration; at least ${MIN_PICTURES} are needed, and ${RECOMMENDED_PICTURES} are better.`,
-    );
-  }
-  const say = hooks.onProgress ?? (() => {});
-  const stride = job.stride ?? Math.max(1, generator.height >> 1);
-  const steps = job.steps ?? (encoder ? STEPS.started : STEPS.drawn);
-  const restoreWith = async (
-    settings: PolicySettings['inversion'],
-    images: readonly Image[],
-    onDone?: (share: number) => void,
-  ): Promise<Restored[]> => {
-    const options = { generator, encoder, form, stride, settings, signal: hooks.signal };
-    const restorer = await openRestorer(options, runtime);
-    try {
-      const restored = await restorer.restore(images, onDone);
-      return images.map((image, i) => ({ image, restored: restored[i] }));
-    } finally {
-      await restorer.dispose();
-    }
-  };
-
-  const chosen = evenly(
-    unseen.map((_, i) => i),
-    COMPARED_ON,
-  );
-  const largest = form === 'tiles' ? LARGEST_SIDE : undefined;
-  const sample = squares(
-    chosen.map((i) => unseen[i]),
-    largest,
-    seed,
-  );
-  const seen = form === 'object' ? (job.seen ?? []) : [];
-  const pilots = evenly(sample, PILOTS);
-  const plain = { thresholdGrey: UNMASKED_GREY, steps, starts: STARTS };
-  say(0, 'residuals of good pictures');
-  const { absolute } = residualScale(await restoreWith({ ...plain, prior: 0 }, pilots));
-  // sum|r|/b + |z|^2/2 with residuals of mean size b, times b: mean(z^2)/2 weighs b times the length of z.
-  const unit = law === 'normal' ? absolute * latentLength(generator) : 0;
-
-  const drawn = withDefects(sample, seed);
-  const truth = drawn.map((one) => one.mask);
-  const side = Math.min(shapeOf(sample[0]).height, shapeOf(sample[0]).width);
-  const pixels = form === 'object' ? Math.max(1, side / 128) : 1;
-  const folds = foldsOf(chosen.length, job.groups && chosen.map((i) => job.groups![i]));
-  const compared: Trial[] = [];
-  let best: Trial | undefined;
-  let tried = 0;
-  /** Is it better than what was tried before? */
-  const tryStrength = async (strength: number): Promise<boolean> => {
-    const begun = Math.min(0.75, 0.25 * tried++);
-    const about = (share: number) => say(0.9 * (begun + 0.25 * share), 'comparing inspection settings');
-    about(0);
-    const prior = strength * unit;
-    const { outlierGrey } = residualScale(await restoreWith({ ...plain, prior }, pilots));
-    const inversion = { thresholdGrey: outlierGrey, prior, steps, starts: STARTS };
-    const good = await restoreWith(inversion, sample, (share) => about(0.1 + 0.4 * share));
-    const bad = await restoreWith(
-      inversion,
-      drawn.map((one) => one.image),
-      (share) => about(0.5 + 0.4 * share),
-    );
-    const known = await restoreWith(inversion, evenly(seen, COMPARED_ON));
-    const measure = comparer({ good, bad, truth, seen: known, folds });
-    const keep = (one: Compared): Trial => ({ ...one, strength, inversion });
-    if (!best) {
-      const found = searchCandidates(firstCandidate(form, pixels), form, pixels, measure);
-      compared.push(...found.tried.map(keep));
-      best = keep(found.best);
-      return true;
-    }
-    // What was best with another prior is so with this one, or nearly.
-    const other = keep(measure(best.candidate));
-    compared.push(other);
-    if (other.score <= best.score + MIN_GAIN) return false;
-    best = other;
-    return true;
-  };
-  await climb(unit > 0 ? PRIOR_STRENGTHS : [0], tryStrength);
-  if (!best) throw new RgiError('runtime', 'No inspection settings were tried.');
+  checkPolicyName(job.name ?? DEFAULT_POLICY);
+  checkPictureCount(job.unseen.length, MIN_PICTURES, RECOMMENDED_PICTURES);
+  const stride = job.stride ?? Math.max(1, job.generator.height >> 1);
+  const setup = setupOf(job, stride, runtime, hooks);
+  const { best, compared } = await selectSettings(setup);
   const used = evenly(
-    unseen.map((_, i) => i),
-    Math.max(MIN_PICTURES, Math.floor(MAX_PIXELS / pixelsOf(unseen[0]))),
+    [...setup.unseen.keys()],
+    Math.max(MIN_PICTURES, Math.floor(MAX_PIXELS / pixelsOf(setup.unseen[0]))),
   );
-  const { perPixel, blur, smoothing } = best.candidate;
-  // A part at a time: of large pictures only the residuals are kept.
-  const own: Image[] = [];
-  for (let from = 0; from < used.length; from += TOGETHER) {
-    const part = used.slice(from, from + TOGETHER).map((i) => unseen[i]);
-    own.push(...residualsOf(await restoreWith(best.inversion, part), blur));
-    say(0.9 + (0.1 * own.length) / used.length, 'thresholds');
-  }
-  const residuals = {
-    unseen: own,
-    seen: perPixel ? residualsOf(await restoreWith(best.inversion, seen), blur) : [],
-    folds: foldsOf(used.length, job.groups && used.map((i) => job.groups![i])),
+  const residuals = await residualsWith(setup, best, used);
+  const policy = policyOf(job, stride, best, residuals);
+  return {
+    policy,
+    compared: [...compared].sort((a, b) => b.score - a.score),
+    chosen: best,
+    notes: notesOf(used.length, best),
   };
+}
+
+function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: CalibrationHooks): CalibrationSetup {
+  const { generator, encoder, form, law = 'normal' } = job;
+  return {
+    ...CALIBRATION_SEARCH,
+    ...job.search,
+    form,
+    unseen: job.unseen,
+    seen: form === 'object' ? (job.seen ?? []) : [],
+    groups: job.groups,
+    steps: job.steps ?? (encoder ? STEPS.started : STEPS.drawn),
+    seed: job.seed ?? 0,
+    priorLength: priorLengthOf(generator, law),
+    restore: restoringWith({ generator, encoder, form, stride, signal: hooks.signal }, runtime),
+    report: hooks.onProgress ?? (() => {}),
+  };
+}
+
+/** Residuals of the good pictures `used`, without anything drawn on them, by the settings that were selected. */
+async function residualsWith(setup: CalibrationSetup, best: Trial, used: readonly number[]): Promise<Residuals> {
+  const { perPixel, blur } = best.candidate;
+  // A part at a time: of large pictures only the residuals are kept.
+  const unseen: Image[] = [];
+  for (let from = 0; from < used.length; from += MAX_TOGETHER) {
+    const part = used.slice(from, from + MAX_TOGETHER).map((i) => setup.unseen[i]);
+    unseen.push(...residualsOf(await setup.restore(best.inversion, part), blur));
+    setup.report(0.9 + (0.1 * unseen.length) / used.length, 'thresholds');
+  }
+  const seen = perPixel ? residualsOf(await setup.restore(best.inversion, setup.seen), blur) : [];
+  return { unseen, seen, folds: foldsOf(used.length, groupsOf(setup, used)) };
+}
+
+/** The policy by these residuals; for the thresholds, each picture is compared with statistics of the others only. */
+function policyOf(job: CalibrationJob, stride: number, best: Trial, residuals: Residuals): Policy {
+  const { name = DEFAULT_POLICY, form, scale = 1, seed = 0, falseAlarms = FALSE_ALARMS } = job;
+  const { perPixel, blur, smoothing, contrastWidth: width } = best.candidate;
   const raw = crossFitted(residuals, perPixel)(residuals.unseen);
-  const width = best.candidate.contrastWidth;
   const evidence = { blur, ...(width > 0 ? { surround: localContrastOf(raw, width) } : {}), smoothing };
-  const maps = raw.map((map) => finishedMap(map, evidence));
-  const scores = maps.map((map) => imageScore(map.data, best!.scorePixels));
-  const pixel = pixelThreshold(
-    maps.map((map) => map.data),
-    falseAlarms.pixel,
-  );
+  const maps = raw.map((map) => finishedMap(map, evidence).data);
+  const pixel = pixelThreshold(maps, falseAlarms.pixel);
+  const scores = maps.map((map) => imageScore(map, best.scorePixels));
   const image = scoreThreshold(scores, falseAlarms.image);
-  const policy: Policy = {
+  return {
     format: 1,
     name,
     form,
@@ -249,8 +189,8 @@ export async function calibrate(
     scorePixels: best.scorePixels,
     displayHigh: Math.max(3 * pixel, 1.5 * image),
     calibration: {
-      pictures: unseen.length,
-      unseen: used.length,
+      pictures: job.unseen.length,
+      unseen: residuals.unseen.length,
       seed,
       perPixel,
       priorStrength: best.strength,
@@ -258,35 +198,17 @@ export async function calibrate(
       ...job.facts,
     },
   };
-  const { pixelAp, imageAuroc } = best.measured;
-  const notes = [
-    ...(used.length < RECOMMENDED_PICTURES
-      ? [`Only ${used.length} good pictures were left to set thresholds on, so the rate of false alarms is rough.`]
-      : []),
-    ...(pixelAp < MIN_PIXEL_AP
-      ? [
-          `The defects drawn on good pictures were hardly found (pixel AP ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}): below an AP of ${MIN_PIXEL_AP} more marked pixels are wrong than right. Expect real defects to be missed; train on more pictures, or by tiles (rgi train --crops).`,
-        ]
-      : []),
-  ];
-  return { policy, compared: compared.sort((a, b) => b.score - a.score), chosen: best, notes };
 }
 
-/** A residual that no pixel of a picture has: nothing is masked. */
-const UNMASKED_GREY = 255;
-
-/** Times the prior that goes with the residuals being independent, which they are not: larger ones draw less detail. */
-const PRIOR_STRENGTHS = [1, 5, 25, 0.2];
-
-/** The first value, then larger ones while they are better; if the second is not, the last one, which is smaller. */
-async function climb(values: readonly number[], isBetter: (value: number) => Promise<boolean>): Promise<void> {
-  const smallest = values[values.length - 1];
-  for (const [i, value] of values.slice(0, -1).entries()) {
-    if (await isBetter(value)) continue;
-    if (i === 1) await isBetter(smallest);
-    return;
-  }
-  if (values.length === 1) await isBetter(values[0]);
+function notesOf(used: number, { measured: { pixelAp, imageAuroc } }: Trial): string[] {
+  const notes: string[] = [];
+  if (used < RECOMMENDED_PICTURES)
+    notes.push(`Only ${used} good pictures were left to set thresholds on, so the rate of false alarms is rough.`);
+  if (pixelAp < MIN_PIXEL_AP)
+    notes.push(
+      `The defects drawn on good pictures were hardly found (pixel AP ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}): below an AP of ${MIN_PIXEL_AP} more marked pixels are wrong than right. Expect real defects to be missed; train on more pictures, or by tiles (rgi train --crops).`,
+    );
+  return notes;
 }
 
 /** Smaller than the smoothing's own footprint nothing is resolved. */

@@ -3,7 +3,7 @@
  * others regions of no kind in particular, lighter or darker, of a colour that occurs elsewhere, or filled with another
  * place. They serve to choose among inspection settings; no threshold is set by them.
  */
-import { DEFECT_KINDS, drawDefects } from '../images/defects.ts';
+import { DEFECT_KINDS, drawDefects, VISIBLE_GREY } from '../images/defects.ts';
 import { type Image, type Mask, shapeOf } from '../images/image.ts';
 import { dilate } from '../images/morphology.ts';
 import { drawRegion, type Region } from '../images/regions.ts';
@@ -18,9 +18,6 @@ const SHAPES: readonly Region[] = [
   { kind: 'stains', count: 1, radius: [0.06, 0.15] },
   { kind: 'dust', count: 2 },
 ];
-
-/** A change below this, in units of [-1,1], is none: eight grey levels. */
-const VISIBLE = 8 / 127.5;
 
 /** Annotators draw masks around a defect: the margin in pixels, for pictures of size 128, beyond the pixels that changed. */
 const MARGIN = 1.5;
@@ -65,7 +62,7 @@ function drawDefect(image: Image, other: Image, random: Random): { image: Image;
     for (let p = 0; p < plane; p++) {
       const i = c * plane + p;
       const value = Math.min(1, Math.max(-1, data[i] + opacity * soft[p] * (fill(c, p) - data[i])));
-      if (Math.abs(value - data[i]) > VISIBLE && soft[p] > 0.3) changed[p] = 1;
+      if (Math.abs(value - data[i]) > VISIBLE_GREY / 127.5 && soft[p] > 0.3) changed[p] = 1;
       data[i] = value;
     }
   }

@@ -23,20 +23,27 @@ const DRAWN: Readonly<Record<DefectKind, (height: number, width: number, random:
 /** All kinds of synthetic defects. */
 export const DEFECT_KINDS = Object.keys(DRAWN) as readonly DefectKind[];
 
-/** Change (mean over the channels) from which a pixel belongs to the defect: eight grey levels. */
-const VISIBLE = 8 / 127.5;
+/** Default of what counts as visible, in grey levels: the change, a mean over the channels. */
+export const VISIBLE_GREY = 8;
 
 /** Holes of so few pixels, where lit and dark parts of a relief cancel, belong to the defect. */
-const HOLE = 4;
+const MAX_HOLE = 4;
 
 /** A defect that is hardly visible where it fell (a dark pit on a dark ground) is drawn again, up to this many times. */
-const TRIES = 12;
+const MAX_TRIES = 12;
 
 /**
  * Draws one defect on every image [N,C,H,W]: image i gets `kinds[(first + i) % kinds.length]`, and depends on
- * (seed, first + i) alone. Pixels stay in [-1,1]. The mask is 1 where the defect is visible: changed by eight grey levels.
+ * (seed, first + i) alone. Pixels stay in [-1,1]. The mask is 1 where the defect is visible: changed by `visibleGrey` grey levels or
+ * more, default 8.
  */
-export function drawDefects(image: Image, kinds = DEFECT_KINDS, seed = 0, first = 0): Corrupted {
+export function drawDefects(
+  image: Image,
+  kinds = DEFECT_KINDS,
+  seed = 0,
+  first = 0,
+  { visibleGrey = VISIBLE_GREY }: { readonly visibleGrey?: number } = {},
+): Corrupted {
   const { count, height, width } = shapeOf(image);
   const out = { ...image, data: image.data.slice() };
   const mask = zeros('float32', [count, 1, height, width]);
@@ -44,19 +51,19 @@ export function drawDefects(image: Image, kinds = DEFECT_KINDS, seed = 0, first 
     const kind = kinds[(first + n) % kinds.length];
     const random = streamOf(seed, first + n, 3 + DEFECT_KINDS.indexOf(kind));
     const draw = DRAWN[kind];
-    let best = applied(one, draw(height, width, random));
-    for (let k = 1; k < TRIES && best.share < 0.5; k++) {
-      const other = applied(one, draw(height, width, random));
+    let best = applied(one, draw(height, width, random), visibleGrey / 127.5);
+    for (let k = 1; k < MAX_TRIES && best.share < 0.5; k++) {
+      const other = applied(one, draw(height, width, random), visibleGrey / 127.5);
       if (other.share > best.share) best = other;
     }
     out.data.set(best.data, n * best.data.length);
     mask.data.set(best.mask, n * best.mask.length);
   });
-  return { image: out, mask: fillHoles(mask, HOLE) };
+  return { image: out, mask: fillHoles(mask, MAX_HOLE) };
 }
 
-/** The picture under a layer; `share` is how much of what the layer covers can be seen. */
-function applied(image: Image, { cover, tone, blend, relief }: Layer) {
+/** The picture under a layer, and where it changed by `visibleChange` in units of [-1,1]; `share` is how much of what the layer covers can be seen. */
+function applied(image: Image, { cover, tone, blend, relief }: Layer, visibleChange: number) {
   const { channels, height, width } = shapeOf(image);
   const plane = height * width;
   const data = image.data.slice();
@@ -75,7 +82,7 @@ function applied(image: Image, { cover, tone, blend, relief }: Layer) {
       data[at] = 2 * Math.min(1, Math.max(0, after)) - 1;
       change += Math.abs(data[at] - image.data[at]) / channels;
     }
-    mask[i] = change >= VISIBLE ? 1 : 0;
+    mask[i] = change >= visibleChange ? 1 : 0;
     if (cover[i] >= 0.5) {
       covered++;
       visible += mask[i];

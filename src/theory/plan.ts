@@ -68,90 +68,107 @@ export interface PlanOptions {
 
 /** All cells, in the order in which they are run. */
 export function planOf({ count, pictures, experiments = EXPERIMENTS }: PlanOptions): Plan[] {
-  const few = Math.max(1, Math.ceil(count / 3));
-  const path = (part: Omit<PathPlan, 'kind' | 'fromTruth'> & { fromTruth?: boolean }): PathPlan => ({
-    kind: 'path',
-    fromTruth: true,
-    ...part,
-  });
   const all: Plan[] = [
-    ...Object.entries(CASES).flatMap(([name, corruption]) =>
-      (['rgi-l2', 'rgi-l1'] as const).map((estimator) =>
-        path({ experiment: 'path', case: name, corruption, estimator, count }),
-      ),
-    ),
-    ...FRACTIONS.map((level) =>
-      path({
-        experiment: 'fraction',
-        case: 'random',
-        corruption: { region: { kind: 'random', share: level } },
-        estimator: 'rgi-l1',
-        level,
-        count: few,
-      }),
-    ),
-    ...DEVIATIONS.map((level) =>
-      path({
-        experiment: 'weak',
-        case: 'block',
-        corruption: { ...CASES.block, fill: { kind: 'deviation', mean: 0, deviation: level / 127.5 } },
-        estimator: 'rgi-l1',
-        level,
-        count: few,
-      }),
-    ),
-    ...GAPS.map((level) =>
-      path({
-        experiment: 'gap',
-        case: 'random',
-        corruption: CASES.random,
-        estimator: 'rgi-l1',
-        level,
-        gap: level,
-        count: few,
-      }),
-    ),
-    ...(pictures
-      ? (['block', 'random'] as const).map((name) =>
-          path({
-            experiment: 'pictures',
-            case: name,
-            corruption: CASES[name],
-            estimator: 'rgi-l1',
-            pictures: pictures.folder,
-            count: pictures.count,
-            fromTruth: false,
-          }),
-        )
-      : []),
-    ...(['block', 'random'] as const).flatMap((name) =>
-      RELATIVES.map((estimator) =>
-        path({
-          experiment: 'relatives',
-          case: name,
-          corruption: CASES[name],
-          estimator,
-          count: Math.max(1, Math.ceil(count / 2)),
-          fromTruth: false,
-        }),
-      ),
-    ),
-    ...TUNED_GAPS.flatMap(([gap, level]) =>
-      [false, true].map(
-        (maskGiven): TuningPlan => ({
-          kind: 'tuning',
-          experiment: 'tuning',
-          case: 'block',
-          corruption: CASES.block,
-          gap,
-          level,
-          maskGiven,
-          count: Math.max(1, Math.ceil(count / 6)),
-        }),
-      ),
-    ),
+    ...theoremCells(count),
+    ...assumptionCells(partOf(count, 3)),
+    ...(pictures ? pictureCells(pictures) : []),
+    ...relativeCells(partOf(count, 2)),
+    ...tuningCells(partOf(count, 6)),
   ];
   return all.filter((plan) => experiments.includes(plan.experiment));
+}
+
+function partOf(count: number, divisor: number): number {
+  return Math.max(1, Math.ceil(count / divisor));
+}
+
+/** The theorems as they are: lambda towards 0, nothing broken. */
+function theoremCells(count: number): PathPlan[] {
+  return Object.entries(CASES).flatMap(([name, corruption]) =>
+    (['rgi-l2', 'rgi-l1'] as const).map((estimator) => ({
+      kind: 'path' as const,
+      fromTruth: true,
+      experiment: 'path' as const,
+      case: name,
+      corruption,
+      estimator,
+      count,
+    })),
+  );
+}
+
+/** One assumption at a time, broken by more and more: the corrupted share, how far corrupted values are off, the generator's gap. */
+function assumptionCells(count: number): PathPlan[] {
+  const common = { kind: 'path', fromTruth: true, estimator: 'rgi-l1', count } as const;
+  return [
+    ...FRACTIONS.map((level) => ({
+      ...common,
+      experiment: 'fraction' as const,
+      case: 'random',
+      corruption: { region: { kind: 'random' as const, share: level } },
+      level,
+    })),
+    ...DEVIATIONS.map((level) => ({
+      ...common,
+      experiment: 'weak' as const,
+      case: 'block',
+      corruption: { ...CASES.block, fill: { kind: 'deviation' as const, mean: 0, deviation: level / 127.5 } },
+      level,
+    })),
+    ...GAPS.map((level) => ({
+      ...common,
+      experiment: 'gap' as const,
+      case: 'random',
+      corruption: CASES.random,
+      level,
+      gap: level,
+    })),
+  ];
+}
+
+function pictureCells({ folder, count }: NonNullable<PlanOptions['pictures']>): PathPlan[] {
+  return (['block', 'random'] as const).map((name) => ({
+    kind: 'path',
+    experiment: 'pictures',
+    case: name,
+    corruption: CASES[name],
+    estimator: 'rgi-l1',
+    pictures: folder,
+    count,
+    fromTruth: false,
+  }));
+}
+
+/** Other M-estimators on the corruptions of the theorems. */
+function relativeCells(count: number): PathPlan[] {
+  return (['block', 'random'] as const).flatMap((name) =>
+    RELATIVES.map((estimator) => ({
+      kind: 'path' as const,
+      experiment: 'relatives' as const,
+      case: name,
+      corruption: CASES[name],
+      estimator,
+      count,
+      fromTruth: false,
+    })),
+  );
+}
+
+function tuningCells(count: number): TuningPlan[] {
+  return TUNED_GAPS.flatMap(([gap, level]) =>
+    [false, true].map(
+      (maskGiven): TuningPlan => ({
+        kind: 'tuning',
+        experiment: 'tuning',
+        case: 'block',
+        corruption: CASES.block,
+        gap,
+        level,
+        maskGiven,
+        count,
+      }),
+    ),
+  );
 }
 
 /** RGI with squares and with absolute values are on the path of the theorems already, on the same pictures and more. */

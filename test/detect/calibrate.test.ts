@@ -88,7 +88,17 @@ describe('a calibrated product', () => {
     expect(warning !== undefined).toBe(calibration.chosen.measured.pixelAp < 0.5);
   });
 
-  test('needs some pictures that the generator was not trained on', async () => {
+  test('tries the strengths of the prior, the starts and the share of masked pixels that it is given', async () => {
+    const search = { priorStrengths: [3, 2], starts: 1, comparedOn: 8, maskedShare: 0.1 };
+    const { policy, compared } = await calibrate({ ...job('object', unseen), search }, runtime);
+    const { thresholdGrey, starts } = policy.inversion;
+    expect(new Set(compared.map(({ strength }) => strength))).toEqual(new Set([3]));
+    expect(starts).toBe(1);
+    expect(policy.calibration.priorStrength).toBe(3);
+    expect(thresholdGrey).toBeLessThan(calibration.policy.inversion.thresholdGrey);
+  });
+
+  test('needs some pictures that the generator has not learnt from', async () => {
     await expect(calibrate(job('object', unseen.slice(0, 5)), runtime)).rejects.toThrow(
       '5 held-out good pictures are too few for calibration; at least 8 are needed, and 30 are better.',
     );

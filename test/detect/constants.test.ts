@@ -1,5 +1,6 @@
 /** The constants of detection by what they mean, on small maps and residuals whose answers are known in closed form. */
 import { describe, expect, it } from 'vitest';
+import { CALIBRATION_SEARCH } from '../../src/detect/calibration-setup.ts';
 import { type Candidate, comparer, MIN_GAIN, searchCandidates } from '../../src/detect/candidates.ts';
 import { findDefects } from '../../src/detect/defects.ts';
 import { foldsOf, statisticsOf } from '../../src/detect/folds.ts';
@@ -53,7 +54,8 @@ describe('residuals', () => {
   it('one pixel in a hundred of good pictures may be masked, from 4 to 255 grey levels', () => {
     const scaleOf = (values: ArrayLike<number>) => {
       const image = float32(values, [1, 1, 1, values.length]);
-      return residualScale([{ image, restored: float32(new Float32Array(values.length), image.dims) }]);
+      const restored = float32(new Float32Array(values.length), image.dims);
+      return residualScale([{ image, restored }], CALIBRATION_SEARCH.maskedShare);
     };
     const ramp = Float32Array.from({ length: 10_001 }, (_, i) => i / 10_000);
     expect(scaleOf(ramp).outlierGrey).toBeCloseTo(0.99 * 127.5, 3);

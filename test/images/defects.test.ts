@@ -73,3 +73,14 @@ test('the picture that was given stays as it is', () => {
   drawDefects(clean, ['stain'], 1);
   expect(clean.data.every((v) => v === Math.fround(0.1))).toBe(true);
 });
+
+test('marks what changed by eight grey levels, or by as many as are asked for', () => {
+  const grey = float32(new Float32Array(64 * 64), [1, 1, 64, 64]);
+  const areaAt = (visibleGrey?: number) => {
+    const { image, mask } = drawDefects(grey, ['stain'], 7, 0, { visibleGrey });
+    return { image, area: mask.data.reduce((sum, m) => sum + m, 0) };
+  };
+  const [usual, eight, strict] = [areaAt(), areaAt(8), areaAt(30)];
+  expect(usual).toEqual(eight);
+  expect(strict.area).toBeLessThan(usual.area);
+});

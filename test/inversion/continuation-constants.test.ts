@@ -2,6 +2,8 @@
 import { expect, it } from 'vitest';
 import { converged, cosineDecay, geometric, robustStart } from '../../src/inversion/methods/continuation.ts';
 import { buildMethod } from '../../src/inversion/methods/index.ts';
+import { rgi } from '../../src/inversion/methods/rgi.ts';
+import { rrgi } from '../../src/inversion/methods/rrgi.ts';
 import { tinyGenerator } from '../support/tiny.ts';
 
 it('a search has converged where six steps have not lowered the objective by two thousandths of the misfit', () => {
@@ -43,4 +45,27 @@ it('of 140 steps lambda falls in 40, the first ten of several starts; 60 refine,
   expect(greyOf(stages[1].controls(10).lambda)).toBeCloseTo(Math.sqrt(64 * 32), 6);
   expect(greyOf(stages[2].controls(0).lambda)).toBeCloseTo(32, 6);
   expect(stages[2].formulation.optimiser).toEqual({ kind: 'lbfgs', memory: 20 });
+});
+
+it('the schedule can be changed in part', () => {
+  const { stages } = rgi({ channels: 3, schedule: { falling: 1 / 2, contest: 1 / 2, memory: 5, hiddenWeight: 1 } });
+  expect(stages.map(({ name, steps }) => [name, steps])).toEqual([
+    ['compete', 35],
+    ['descend', 35],
+    ['refine', 60],
+    ['settle', 10],
+  ]);
+  expect(stages[2].formulation.optimiser).toEqual({ kind: 'lbfgs', memory: 5 });
+  expect(stages[2].formulation.priors).toEqual([{ kind: 'latent', weight: 1, ofHidden: true }]);
+  // Two steps without a fall are enough.
+  const slow = rgi({ channels: 3, schedule: { fallSteps: 2 } }).stages[2];
+  expect(slow.terminate?.({ step: 3, loss: [1, 1, 1], fidelity: 1 })).toBe('converged');
+});
+
+it('z moves at a rate of 0.01 while the weights are tuned, or at another one', () => {
+  const rateOf = (tuningLatentRate?: number) =>
+    rrgi({ channels: 3, weights: ['w'], tuningLatentRate })
+      .stages.at(-1)
+      ?.controls(0).latentRate;
+  expect([rateOf(), rateOf(0.03)]).toEqual([0.01, 0.03]);
 });

@@ -13,7 +13,7 @@ const LATENTS = 64;
 const runtime = nodeRuntime({ threads: 1 });
 
 /** The weighted energy of z = 1 with this noise, of a picture of which so many pixels are hidden and kept. */
-async function energyOf(side: number, hidden: number, kept: number): Promise<number> {
+async function energyOf(side: number, hidden: number, kept: number, measurements?: number): Promise<number> {
   const generator = {
     latents: [{ name: 'z', dims: [LATENTS] }],
     moments: new Map([['z', LAW_MOMENTS.normal]]),
@@ -24,7 +24,7 @@ async function energyOf(side: number, hidden: number, kept: number): Promise<num
   const b = new GraphBuilder();
   b.reserve('z');
   const counts = { hidden: b.floats([hidden], [1]), kept: b.floats([kept], [1]) };
-  const prior = { kind: 'latent', weight: 1, ofHidden: true } as const;
+  const prior = { kind: 'latent', weight: 1, ofHidden: true, measurements } as const;
   const weight = latentWeight(b, generator, prior, b.floats([1], [1]), counts as PixelCounts);
   b.node('Mul', [latentEnergy(b, generator, 1, prior), weight], {}, ['energy']);
   const graph = b.graph(
@@ -51,4 +51,8 @@ it('no picture counts as hidden more than as kept', async () => {
 it('a picture counts as 128 independent values', async () => {
   // 1024 pixels weigh as 8 times 128; all 64 latents count.
   expect(await energyOf(32, 0, 512)).toBeCloseTo((8 * LATENTS * 64) / 512, 2);
+});
+
+it('or as another number of them', async () => {
+  expect(await energyOf(32, 0, 512, 256)).toBeCloseTo((4 * LATENTS * 64) / 512, 2);
 });

@@ -1,6 +1,6 @@
 /** The constants of L-BFGS by what they mean: single steps along a line, each just within and just beyond a bound. */
 import { describe, expect, it } from 'vitest';
-import { type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../../src/optim/lbfgs.ts';
+import { type LbfgsState, type LineSearch, lbfgsNext, lbfgsStart, lbfgsTrial } from '../../src/optim/lbfgs.ts';
 
 const OPTIONS = { longest: 0.5, memory: 10 };
 
@@ -79,4 +79,18 @@ it('a pair says something of the curvature where move and change are not all but
   };
   expect(pairsOf(1.5e-8)).toBe(1);
   expect(pairsOf(0.7e-8)).toBe(0);
+});
+
+it('each rule of the line search can be changed by itself', () => {
+  const next = (lineSearch: Partial<LineSearch>, value: number, gradient: number) =>
+    lbfgsNext(ahead(0), value, Float32Array.of(gradient), { ...OPTIONS, lineSearch });
+  // A tenth of the fall that the slope predicts, not a ten-thousandth.
+  expect(next({ sufficientDecrease: 0.2 }, -0.1, STEEP).at[0]).toBe(0);
+  expect(next({ sufficientDecrease: 0.05 }, -0.1, STEEP).at[0]).toBe(1);
+  expect(next({ shrink: [0.25, 0.5] }, Number.NaN, STEEP).rate).toBe(0.25);
+  const started = lbfgsNext(lbfgsStart(Float32Array.of(0)), 7, Float32Array.of(1), {
+    ...OPTIONS,
+    lineSearch: { firstMove: 1 },
+  });
+  expect(lbfgsTrial(started)[0]).toBeCloseTo(-OPTIONS.longest, 6);
 });

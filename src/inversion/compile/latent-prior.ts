@@ -10,7 +10,7 @@
  * generator can make exactly ends without a prior. As v changes with z, the sum is no function whose gradient is known; with v fixed it is
  * one. So a line search by L-BFGS compares points by the weight of the last accepted one, and continues with the new one's: a fixed point is
  * where it was (iteratively reweighted least squares). But what a generator cannot make is no independent noise: it is wrong in whole
- * patches. A picture counts as `MEASUREMENTS` independent values, whatever its size; both terms are scaled accordingly.
+ * patches. A picture counts as `measurements` independent values, whatever its size; both terms are scaled accordingly.
  *
  * That costs what is seen some of its fit, and only what is hidden gains. So once there is a mask, the prior's weight is in proportion to
  * the masked pixels amid masked ones for each that is kept (`Prior`): a pixel whose neighbours are seen is not hidden. The latents count as
@@ -22,7 +22,7 @@ import type { Generator } from '../generator/generator.ts';
 import type { LatentPrior } from '../spec/formulation.ts';
 import type { PixelCounts } from './objective.ts';
 
-/** Independent values in a picture's misfit, in order of magnitude: patches of a tenth of its side, in colour and grey. */
+/** Default of `LatentPrior.measurements`, an order of magnitude: patches of a tenth of a picture's side, in colour and grey. */
 const MEASUREMENTS = 128;
 
 /** A picture that is masked almost wholly would leave all to the prior, which would mask the more. */
@@ -39,7 +39,8 @@ export function latentEnergy(b: GraphBuilder, generator: Generator, batch: numbe
     const flat = b.Reshape(deviations, [batch, sizeOf(dims)]);
     return b.ReduceSum(b.Mul(flat, flat), [1], false);
   });
-  const weight = prior.weight * Math.max(1, (channels * height * width) / MEASUREMENTS);
+  const { measurements = MEASUREMENTS } = prior;
+  const weight = prior.weight * Math.max(1, (channels * height * width) / measurements);
   return b.Mul(
     energies.reduce((a, c) => b.Add(a, c)),
     b.scalar(weight),

@@ -55,21 +55,31 @@ export interface FoundMask {
   readonly softMask: Mask;
 }
 
-/** Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] says nothing of the rest, and is masked. */
+/**
+ * Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] says nothing of the rest, and is masked.
+ *
+ * Two units meet here. The threshold is measured on mean absolute residuals over the channels; what is compared with it are normalised
+ * residuals, of the kind of a root mean square. Of a residual in one of C channels alone, the first is |r|/C and the second
+ * |r|/sqrt(C); where all channels share it, both are |r|. So the threshold is up to sqrt(C) times stricter than it was measured, and
+ * for grey pictures exact. The multiples in this file were chosen with that comparison: to convert would change masks.
+ */
 export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
-  const [outlierGrey] = outlierThresholdsMeanAbsolute(x, y, missing);
-  return foundMask(normalisedResidual(x, y, outlierGrey, missing), outlierGrey, missing);
+  const [meanAbsoluteGrey] = outlierThresholdsMeanAbsolute(x, y, missing);
+  return foundMask(normalisedResidual(x, y, meanAbsoluteGrey, missing), meanAbsoluteGrey, missing);
 }
 
-/** `residual` [1,1,H,W] in units of [-1,1]; `outlierGrey`: see `outlierThresholdsMeanAbsolute`. */
-export function foundMask(residual: Image, outlierGrey: number, missing?: Mask): FoundMask {
+/**
+ * `residual`: normalised (`normalisedResidual`, of the kind of a root mean square), [1,1,H,W] in units of [-1,1]; `meanAbsoluteGrey`:
+ * the threshold of outliers, of mean absolute residuals (`outlierThresholdsMeanAbsolute`), in grey levels.
+ */
+export function foundMask(residual: Image, meanAbsoluteGrey: number, missing?: Mask): FoundMask {
   const seen = zeroWhere(missing, residual);
-  const [least, sure] = [leastOf(outlierGrey), sureOf(outlierGrey)];
+  const [least, sure] = [leastOf(meanAbsoluteGrey), sureOf(meanAbsoluteGrey)];
   const inside = sharesOf(visibilityOf(zeros('float32', seen.dims)));
   const valley = isIndependent(seen, sure, missing) ? valleyOf(seen, least, sure) : undefined;
   const outliers =
     valley === undefined
-      ? connectedOnes(seen, outlierGrey, missing ? sharesOf(visibilityOf(missing)) : inside)
+      ? connectedOnes(seen, meanAbsoluteGrey, missing ? sharesOf(visibilityOf(missing)) : inside)
       : binaryMask(seen, valley);
   const surely = float32(
     seen.data.map((r, i) => outliers.data[i] * squaredMask(r, least)),
@@ -84,9 +94,9 @@ export function foundMask(residual: Image, outlierGrey: number, missing?: Mask):
 }
 
 /** What is connected to sure outliers; both thresholds are larger where there are few in the neighbourhood. */
-function connectedOnes(residual: Image, outlierGrey: number, seenShares: Float32Array): Mask {
-  const all = hysteresis(residual, leastOf(outlierGrey), sureOf(outlierGrey));
-  const alone = hysteresis(residual, leastOf(ALONE * outlierGrey), sureOf(ALONE * outlierGrey));
+function connectedOnes(residual: Image, meanAbsoluteGrey: number, seenShares: Float32Array): Mask {
+  const all = hysteresis(residual, leastOf(meanAbsoluteGrey), sureOf(meanAbsoluteGrey));
+  const alone = hysteresis(residual, leastOf(ALONE * meanAbsoluteGrey), sureOf(ALONE * meanAbsoluteGrey));
   const near = sharesOf(alone);
   return float32(
     all.data.map((m, i) => (near[i] > TOGETHER * seenShares[i] ? m : alone.data[i])),
@@ -94,12 +104,12 @@ function connectedOnes(residual: Image, outlierGrey: number, seenShares: Float32
   );
 }
 
-function leastOf(outlierGrey: number): number {
-  return Math.max(MIN_GREY, outlierGrey) / 127.5;
+function leastOf(meanAbsoluteGrey: number): number {
+  return Math.max(MIN_GREY, meanAbsoluteGrey) / 127.5;
 }
 
-function sureOf(outlierGrey: number): number {
-  return Math.min(MAX_SURE_GREY, Math.max(SURE_GREY, SURE * outlierGrey)) / 127.5;
+function sureOf(meanAbsoluteGrey: number): number {
+  return Math.min(MAX_SURE_GREY, Math.max(SURE_GREY, SURE * meanAbsoluteGrey)) / 127.5;
 }
 
 /** 1 where a connected region of residuals above `least` reaches above `sure`. */

@@ -19,10 +19,10 @@ const FORGIVEN = 0.5;
  *     sqrt(h m'^2 + g q^2),   h = t / (.9 b + .1 t) up to 1,   g = t / (.9 k + .1 t) from 1 on
  *
  * where b and k are the mean squares of the coordinate of brightness and of a coordinate of colour, t of any, over the pixels whose
- * root mean square is at most `outlierGrey`, without those that are `missing` (Mahalanobis' distance, within limits). In units of
+ * root mean square is at most `meanAbsoluteGrey` (a threshold of mean absolute residuals, which is taken as it is), without those that are `missing` (Mahalanobis' distance, within limits). In units of
  * [-1,1], [1,1,H,W]; |m'| for grey pictures.
  */
-export function normalisedResidual(x: Image, y: Image, outlierGrey: number, missing?: Mask): Image {
+export function normalisedResidual(x: Image, y: Image, meanAbsoluteGrey: number, missing?: Mask): Image {
   const { channels } = shapeOf(x);
   const [light, made] = [brightnessOf(x), brightnessOf(y)];
   const normalised = unforgiven(light, made);
@@ -31,7 +31,7 @@ export function normalisedResidual(x: Image, y: Image, outlierGrey: number, miss
   const squared = plain.data.map((_, p) => (light.data[p] - made.data[p]) ** 2);
   let [any, mean] = [0, 0];
   plain.data.forEach((r, p) => {
-    if (127.5 * r > outlierGrey || missing?.data[p] === 1) return;
+    if (127.5 * r > meanAbsoluteGrey || missing?.data[p] === 1) return;
     any += r ** 2;
     mean += squared[p];
   });

@@ -4,7 +4,6 @@
  */
 import {
   type Formulation,
-  type LatentOptimiser,
   type LossTerm,
   lambdaOf,
   type MaskForm,
@@ -33,48 +32,68 @@ export interface ContinuationOptions {
   readonly latentRate: number;
   readonly coherence: number;
   readonly priors: readonly Prior[];
+  /** In place of the defaults (`SCHEDULE`). */
+  readonly schedule?: Partial<ContinuationSchedule>;
 }
 
-/** Residual at which the path begins to mask, for any loss: a quarter of the range. From half of it, squared error falls for black strips. */
-const FIRST_THRESHOLD_GREY = 64;
+/** How the steps are spent, and when an image is done before the last of them. */
+export interface ContinuationSchedule {
+  /** Residual, in grey levels, at which the path begins to mask, for any loss; the target where that is higher. */
+  readonly firstThresholdGrey: number;
+  /** Share of the steps in which lambda falls. */
+  readonly falling: number;
+  /** Share of the steps in which the best start is refined; in the rest it settles with the mask that was found. */
+  readonly refining: number;
+  /** Share of lambda's path in which several starts compete. */
+  readonly contest: number;
+  /** Times what the latents' prior weighs before there is a mask, once there is one: at one hidden pixel for each kept. */
+  readonly hiddenWeight: number;
+  /** Pairs of moves and gradient changes that L-BFGS keeps. */
+  readonly memory: number;
+  /** Share of L_rec by which the objective has to fall within `fallSteps` steps for the search to go on. */
+  readonly minFall: number;
+  /** Steps that `minFall` is counted over; more than L-BFGS tries a direction in vain. */
+  readonly fallSteps: number;
+}
 
-/**
- * Times what the latents' prior weighs before there is a mask, at one hidden pixel for each kept: about as before where a block of a
- * quarter is masked. Without a prior, what is seen fits the better (random pixels: +.5 to 2 dB), and holes are filled the worse (-3 dB).
- */
-const HIDDEN = 4;
-
-/**
- * The shares of the steps in which lambda falls, and in which the best start is refined; in the rest it settles with the mask that was
- * found.
- */
-const SHARES = { falling: 2 / 7, refine: 3 / 7 } as const;
-
-/** The share of lambda's path in which several starts compete: after it, the best one is clear (docs/figures.md). */
-const CONTEST = 1 / 4;
-
-/** 10 pairs lose 3.5 dB where the truth is known and a hole has to be filled, 30 gain 2.7 there; elsewhere it is even (of a former, longer search). */
-const OPTIMISER: LatentOptimiser = { kind: 'lbfgs', memory: 20 };
+/** The defaults, each with what decided it; docs/figures.md has the figures. */
+export const SCHEDULE: ContinuationSchedule = {
+  // A quarter of the range. From half of it, squared error falls for black strips.
+  firstThresholdGrey: 64,
+  falling: 2 / 7,
+  refining: 3 / 7,
+  // By then it shows which start is the best.
+  contest: 1 / 4,
+  // About as before there is a mask where a block of a quarter is masked. Without a prior, what is seen fits the better (random
+  // pixels: +.5 to 2 dB), and holes are filled the worse (-3 dB).
+  hiddenWeight: 4,
+  // 10 pairs lose 3.5 dB where the truth is known and a hole has to be filled, 30 gain 2.7 there; elsewhere it is even (of a
+  // former, longer search).
+  memory: 20,
+  minFall: 2e-3,
+  fallSteps: 6,
+};
 
 export function continuation(options: ContinuationOptions): Stage[] {
   const { loss, channels, reduction, thresholdGrey, coherence, latentRate } = options;
+  const schedule = { ...SCHEDULE, ...options.schedule };
   const lambda = (grey: number) => lambdaOf(grey, loss, channels, reduction);
   const formulation = (mask: MaskForm, priors: readonly Prior[]): Formulation => ({
     loss: [loss, ...options.extraLoss],
     reduction,
     mask: options.masked ? { form: 'given' } : mask,
     priors,
-    optimiser: OPTIMISER,
+    optimiser: { kind: 'lbfgs', memory: schedule.memory },
     weightGroups: [],
   });
   const exact: MaskForm = { form: 'exact', shared: true, ...(options.adaptive ? { missing: true } : {}) };
-  const hidden = options.priors.map(forHidden);
+  const hidden = options.priors.map((prior) => forHidden(prior, schedule.hiddenWeight));
   const given = formulation({ form: 'given' }, hidden);
-  const path = Math.ceil(options.steps * SHARES.falling);
-  const contest = Math.ceil(path * CONTEST);
-  const refining = Math.min(options.steps - path, Math.round(options.steps * SHARES.refine));
+  const path = Math.ceil(options.steps * schedule.falling);
+  const contest = Math.ceil(path * schedule.contest);
+  const refining = Math.min(options.steps - path, Math.round(options.steps * schedule.refining));
   const settling = options.steps - path - refining;
-  const from = lambda(Math.max(thresholdGrey, FIRST_THRESHOLD_GREY));
+  const from = lambda(Math.max(thresholdGrey, schedule.firstThresholdGrey));
   const rates = { latentRate, maskRate: 0, weightRates: [] };
   const alone = (name: string, steps: number, made: Formulation): Stage => ({
     name,
@@ -83,7 +102,7 @@ export function continuation(options: ContinuationOptions): Stage[] {
     starts: 1,
     warmStart: true,
     controls: () => ({ ...rates, lambda: lambda(thresholdGrey) }),
-    terminate: converged,
+    terminate: (progress) => converged(progress, schedule),
   });
   const falling = (t: number) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey), t / path) });
   const searched = formulation(exact, options.masked ? hidden : options.priors);
@@ -109,8 +128,8 @@ export function continuation(options: ContinuationOptions): Stage[] {
 }
 
 /** Once there is a mask, the latents' prior is for what it hides. */
-function forHidden(prior: Prior): Prior {
-  return prior.kind === 'latent' ? { ...prior, weight: HIDDEN * prior.weight, ofHidden: true } : prior;
+function forHidden(prior: Prior, times: number): Prior {
+  return prior.kind === 'latent' ? { ...prior, weight: times * prior.weight, ofHidden: true } : prior;
 }
 
 /** From `from` to `to` along a geometric path; `progress` beyond [0,1] stays at the ends. */
@@ -118,24 +137,22 @@ export function geometric(from: number, to: number, progress: number): number {
   return from * (to / from) ** Math.min(1, Math.max(0, progress));
 }
 
+/** Least share of the rate: a stage's last step still moves. */
+const MIN_RATE_SHARE = 0.002;
+
 /** 1 at 0, falling along half a cosine to a five-hundredth at 1. */
 export function cosineDecay(progress: number): number {
-  const floor = 0.002;
-  return floor + (1 - floor) * (0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, progress)));
+  return MIN_RATE_SHARE + (1 - MIN_RATE_SHARE) * (0.5 + 0.5 * Math.cos(Math.PI * Math.min(1, progress)));
 }
 
-/**
- * The share of L_rec by which the objective has to fall, in the last steps of so many, for the search to go on: of more steps than L-BFGS
- * tries a failing direction.
- */
-const MIN_FALL = 2e-3;
-const COMPARED = 6;
-
-/** 'converged' where the objective has not fallen by the required share for some steps. */
-export function converged({ step, loss, fidelity }: Progress): ResultCode | undefined {
-  if (step <= COMPARED) return undefined;
+/** 'converged' where the objective has fallen by less than `minFall` of L_rec in the last `fallSteps` steps. */
+export function converged(
+  { step, loss, fidelity }: Progress,
+  { minFall, fallSteps }: Pick<ContinuationSchedule, 'minFall' | 'fallSteps'> = SCHEDULE,
+): ResultCode | undefined {
+  if (step <= fallSteps) return undefined;
   // Not of the objective: that is all lambda*||M||_1 where the kept pixels fit exactly.
-  return loss[step - 1 - COMPARED] - loss[step - 1] <= MIN_FALL * fidelity ? 'converged' : undefined;
+  return loss[step - 1 - fallSteps] - loss[step - 1] <= minFall * fidelity ? 'converged' : undefined;
 }
 
 /** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */

@@ -18,7 +18,7 @@ import {
   type Reduction,
 } from '../spec/formulation.ts';
 import type { Method, Stage } from '../spec/method.ts';
-import { continuation, robustStart } from './continuation.ts';
+import { type ContinuationSchedule, continuation, robustStart } from './continuation.ts';
 import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset, paperStart } from './presets.ts';
 
 /** What `rgi` is given. */
@@ -62,9 +62,11 @@ export interface RgiOptions {
   readonly coherence?: number;
   /** Priors on z and G(z) in place of the preset's. */
   readonly priors?: readonly Prior[];
+  /** How the steps are spent, and when an image is done (default preset); in place of single defaults. */
+  readonly schedule?: Partial<ContinuationSchedule>;
 }
 
-/** Numbers of our default, chosen on pictures and latents kept for that; docs/figures.md says which of its figures are on them. */
+/** Defaults of the options of the same names ('fast'), chosen on pictures and latents kept for that; docs/figures.md says which of its figures are on them. */
 export const FAST = {
   thresholdGrey: 32,
   coherence: 0.8,
@@ -107,6 +109,7 @@ function ours(options: RgiOptions): Method {
       latentRate: options.latentRate ?? FAST.latentRate,
       coherence: options.coherence ?? FAST.coherence,
       priors: options.priors ?? [LATENT_PRIOR],
+      schedule: options.schedule,
     }),
   };
 }

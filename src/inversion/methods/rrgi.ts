@@ -22,11 +22,13 @@ export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
   readonly weightRate?: number;
   /** The step from which theta moves (paper presets). */
   readonly weightsFrom?: number;
-  /** Steps in which theta moves (default preset). */
+  /** Steps in which theta moves; default 50 ('best'). */
   readonly weightSteps?: number;
+  /** Rate of z's Adam while theta moves; default 0.01 ('best'). */
+  readonly tuningLatentRate?: number;
 }
 
-/** Our default: how long and how fast theta moves. */
+/** Defaults of `weightSteps`, `weightRate` and `tuningLatentRate` ('best'): how long theta moves, how fast, and z with it. */
 export const FAST_WEIGHTS = { steps: 50, rate: 1e-4, latentRate: 0.01 } as const;
 
 /**
@@ -50,6 +52,7 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
   const last = base.stages[base.stages.length - 1];
   const steps = options.weightSteps ?? FAST_WEIGHTS.steps;
   const rate = options.weightRate ?? FAST_WEIGHTS.rate;
+  const latentRate = options.tuningLatentRate ?? FAST_WEIGHTS.latentRate;
   const tune: Stage = {
     name: 'tune',
     formulation: { ...withWeights(last.formulation, options.weights), mask: { form: 'given' }, optimiser: ADAM },
@@ -58,7 +61,7 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
     starts: 1,
     controls: (t) => ({
       lambda: 0,
-      latentRate: FAST_WEIGHTS.latentRate * cosineDecay(t / steps),
+      latentRate: latentRate * cosineDecay(t / steps),
       maskRate: 0,
       weightRates: [rate * cosineDecay(t / steps)],
     }),

@@ -6,7 +6,7 @@
 import { rows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
 import { float32, float32Data, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
-import { type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../../optim/lbfgs.ts';
+import { type LbfgsOptions, type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../../optim/lbfgs.ts';
 import type { Loop, Runtime, Tensors } from '../../runtime/runtime.ts';
 import type { CompiledStep } from '../compile/step.ts';
 import { STEP } from '../compile/step-names.ts';
@@ -54,11 +54,16 @@ export async function stepLoop(
   const { optimiser } = compiled.formulation;
   if (optimiser.kind !== 'lbfgs') return runtime.loop(compiled.step, start, fixed);
   const loop = await runtime.loop(compiled.step, new Map(), fixed);
-  return lbfgsLoop(loop, start, optimiser.memory, compiled.stepInputs.has(STEP.priorWeight));
+  return lbfgsLoop(loop, start, optimiser, compiled.stepInputs.has(STEP.priorWeight));
 }
 
 /** `start`: latents [n, ...] and `STEP.memory`. */
-function lbfgsLoop(loop: Loop, start: Tensors, memory: number, isReweighted: boolean): Loop {
+function lbfgsLoop(
+  loop: Loop,
+  start: Tensors,
+  { memory, lineSearch }: Omit<LbfgsOptions, 'longest'>,
+  isReweighted: boolean,
+): Loop {
   const shapes = [...start].flatMap(([name, { dims }]) => (name === STEP.memory ? [] : [{ name, dims }]));
   const packed = start.get(STEP.memory)!;
   const n = packed.dims[0];
@@ -83,7 +88,7 @@ function lbfgsLoop(loop: Loop, start: Tensors, memory: number, isReweighted: boo
       searches = searches.map((search, i) => {
         if (rates[i] === 0) return search;
         const { value, gradient, course, renewed } = found(i, search.priorWeight);
-        const next = lbfgsNext(search, value, gradient, { longest: rates[i], memory }, renewed);
+        const next = lbfgsNext(search, value, gradient, { longest: rates[i], memory, lineSearch }, renewed);
         // A rejected trial point is no part of the search's history.
         return next.at === search.at ? { ...search, ...next } : { ...next, ...course };
       });

@@ -5,6 +5,8 @@
  *     min over z, M (and theta) of  L_rec((1-M)*x, (1-M)*G(z)) + lambda*||M||_1 + priors
  */
 
+import type { LineSearch } from '../../optim/lbfgs.ts';
+
 /** Are losses and ||M||_1 summed over an image (the reference), or averaged? */
 export type Reduction = 'sum' | 'mean';
 
@@ -69,13 +71,15 @@ export interface LatentPrior {
   readonly kind: 'latent';
   readonly weight: number;
   readonly ofHidden?: boolean;
+  /** Independent values in the misfit of a picture, whatever its size; default 128 (`MEASUREMENTS`, `latent-prior.ts`). */
+  readonly measurements?: number;
 }
 
 export type LatentOptimiser =
   | { readonly kind: 'adam'; readonly beta1: number; readonly beta2: number; readonly epsilon: number }
   | { readonly kind: 'nesterov'; readonly momentum: number }
   /** of the latents; the rate is the longest move of a step (root mean square over the coordinates) */
-  | { readonly kind: 'lbfgs'; readonly memory: number };
+  | { readonly kind: 'lbfgs'; readonly memory: number; readonly lineSearch?: Partial<LineSearch> };
 
 /** The reference's Adam. */
 export const ADAM: LatentOptimiser & { kind: 'adam' } = { kind: 'adam', beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };

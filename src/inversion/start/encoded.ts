@@ -10,12 +10,7 @@ import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
 import { outlierThresholdsMeanAbsolute } from '../mask/noise.ts';
-
-/** Enough for the fit to settle; each costs one pass of both networks. */
-const ROUNDS = 10;
-
-/** Residuals below this, in grey levels, are no reason to distrust a pixel. */
-const MIN_GREY = 25;
+import { ENCODING, type EncodingRule } from '../spec/start-rule.ts';
 
 /**
  * The `drawn` latents, [n * count, ...] with `count` per image side by side, with the encoder's in place of each image's last. An
@@ -28,8 +23,9 @@ export async function withEncodedStart(
   images: Tensor,
   runtime: Runtime,
   known: KnownPixels,
+  rule?: Partial<EncodingRule>,
 ): Promise<Map<string, Tensor>> {
-  const encoded = await encodedStarts(generator, images, runtime, known);
+  const encoded = await encodedStarts(generator, images, runtime, known, rule);
   return new Map(
     [...drawn].map(([name, own]) => {
       const starts = float32(float32Data(own).slice(), own.dims);
@@ -55,7 +51,9 @@ export async function encodedStarts(
   images: Tensor,
   runtime: Runtime,
   { visibility, missing }: KnownPixels = {},
+  rule: Partial<EncodingRule> = {},
 ): Promise<Map<string, Tensor>> {
+  const { rounds, trustedGrey } = { ...ENCODING, ...rule };
   const encoder = generator.encoder!;
   const encode = await runtime.session(encodeModel(encoder));
   const make = await runtime.session(encodeModel(generator.graph));
@@ -68,9 +66,9 @@ export async function encodedStarts(
       const { name: input } = encoder.inputs[0];
       const { name: output } = encoder.outputs[0];
       const z = (await encode.run(new Map([[input, filled]]), [output])).get(output)!;
-      if (round === ROUNDS) return new Map([[latent, z]]);
+      if (round === rounds) return new Map([[latent, z]]);
       const made = (await make.run(new Map([[latent, z]]), [generator.output])).get(generator.output)!;
-      filled = masked(known, made, visibility ? float32Data(visibility) : trusted(images, made, missing));
+      filled = masked(known, made, visibility ? float32Data(visibility) : trusted(images, made, trustedGrey, missing));
     }
   } finally {
     await encode.dispose();
@@ -82,14 +80,14 @@ function zerosLike({ dims, data }: Image): Image {
   return float32(new Float32Array(data.length), dims);
 }
 
-/** Pixels whose residual is no larger than the picture's own scale of residuals calls for: 1. */
-function trusted(x: Tensor, y: Tensor, missing?: Mask): Float32Array {
+/** Pixels whose residual is no larger than `leastGrey`, or than the picture's own scale of residuals calls for: 1. */
+function trusted(x: Tensor, y: Tensor, leastGrey: number, missing?: Mask): Float32Array {
   const [n, channels, height, width] = x.dims;
   const plane = height * width;
   const [a, b] = [float32Data(x), float32Data(y)];
   const visibility = new Float32Array(n * plane);
   outlierThresholdsMeanAbsolute(x, y, missing).forEach((grey, i) => {
-    const limit = (Math.max(MIN_GREY, grey) / 127.5) * channels;
+    const limit = (Math.max(leastGrey, grey) / 127.5) * channels;
     for (let p = 0; p < plane; p++) {
       let sum = 0;
       for (let c = 0; c < channels; c++) {

@@ -37,7 +37,7 @@ export async function firstStarts(
     const drawn = await chooseStarts(generator, images, method.start, count, runtime, shared);
     if (!generator.encoder || count === 1) return drawn;
     const known = method.needsMask ? { visibility } : { missing };
-    return withEncodedStart(generator, drawn, count, images, runtime, known);
+    return withEncodedStart(generator, drawn, count, images, runtime, known, method.start.encoding);
   }
   // The first stage's own loss as the distance of starts.
   const batch = poolBatch(generator);

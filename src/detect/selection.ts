@@ -1,0 +1,130 @@
+/**
+ * Selection of inspection settings: which prior, statistics and widths find defects best that are drawn on good pictures
+ * (`synthetic.ts`).
+ */
+import { evenly, squares } from '../datasets/sampling.ts';
+import { RgiError } from '../errors.ts';
+import { type Image, type Mask, shapeOf } from '../images/image.ts';
+import { type CalibrationSetup, groupsOf } from './calibration-setup.ts';
+import { type Compared, comparer, firstCandidate, MIN_GAIN, searchCandidates } from './candidates.ts';
+import { foldsOf } from './folds.ts';
+import type { InversionSettings } from './inverter.ts';
+import { residualScale } from './scale.ts';
+import { withDefects } from './synthetic.ts';
+
+/** Inspection settings, with the prior and the inversion that they were tried with. */
+export interface Trial extends Compared {
+  /** Times the prior that goes with independent residuals. */
+  readonly strength: number;
+  readonly inversion: InversionSettings;
+}
+
+/** Pictures that are restored without a mask, for the scale of residuals. */
+const MAX_PILOTS = 8;
+
+/** The side of what is compared, of large pictures: for time. */
+const MAX_SIDE = 192;
+
+/** A residual that no pixel of a picture has: nothing is masked. */
+const UNMASKED_GREY = 255;
+
+/** Good pictures, and the same with defects drawn on them. */
+interface Sample {
+  readonly good: readonly Image[];
+  readonly bad: readonly Image[];
+  readonly truth: readonly Mask[];
+  readonly pilots: readonly Image[];
+  readonly folds: readonly number[];
+  /** Pixels for one of a picture of 128. */
+  readonly pixels: number;
+}
+
+/** What was tried, and the best: nearly, of those with the prior that was chosen. */
+export interface Selection {
+  readonly best: Trial;
+  readonly compared: readonly Trial[];
+}
+
+export async function selectSettings(setup: CalibrationSetup): Promise<Selection> {
+  const sample = sampleOf(setup);
+  setup.report(0, 'residuals of good pictures');
+  const unmasked = { thresholdGrey: UNMASKED_GREY, prior: 0, steps: setup.steps, starts: setup.starts };
+  const { absolute } = residualScale(await setup.restore(unmasked, sample.pilots), setup.maskedShare);
+  // sum|r|/b + |z|^2/2 with residuals of mean size b, times b: mean(z^2)/2 weighs b times the length of z.
+  const unit = absolute * setup.priorLength;
+  let selection: Selection | undefined;
+  let tried = 0;
+  const isBetter = async (strength: number): Promise<boolean> => {
+    const begun = Math.min(0.75, 0.25 * tried++);
+    const report = (share: number) => setup.report(0.9 * (begun + 0.25 * share), 'comparing inspection settings');
+    const before = selection;
+    selection = await withStrength(setup, sample, strength, strength * unit, before, report);
+    return selection.best !== before?.best;
+  };
+  await climb(unit > 0 ? setup.priorStrengths : [0], isBetter);
+  if (!selection) throw new RgiError('runtime', 'No inspection settings were tried.');
+  return selection;
+}
+
+function sampleOf(setup: CalibrationSetup): Sample {
+  const { unseen, form, seed, comparedOn } = setup;
+  const chosen = evenly([...unseen.keys()], comparedOn);
+  const good = squares(
+    chosen.map((i) => unseen[i]),
+    form === 'tiles' ? MAX_SIDE : undefined,
+    seed,
+  );
+  const drawn = withDefects(good, seed);
+  const side = Math.min(shapeOf(good[0]).height, shapeOf(good[0]).width);
+  return {
+    good,
+    bad: drawn.map((one) => one.image),
+    truth: drawn.map((one) => one.mask),
+    pilots: evenly(good, MAX_PILOTS),
+    folds: foldsOf(chosen.length, groupsOf(setup, chosen)),
+    pixels: form === 'object' ? Math.max(1, side / 128) : 1,
+  };
+}
+
+/** The selection after another prior was tried: with the first one, all settings are; with others, the best so far. */
+async function withStrength(
+  setup: CalibrationSetup,
+  { good, bad, truth, pilots, folds, pixels }: Sample,
+  strength: number,
+  prior: number,
+  before: Selection | undefined,
+  report: (share: number) => void,
+): Promise<Selection> {
+  const { form, steps, starts, seen, comparedOn, maskedShare } = setup;
+  report(0);
+  const unmasked = { thresholdGrey: UNMASKED_GREY, steps, starts, prior };
+  const { outlierGrey } = residualScale(await setup.restore(unmasked, pilots), maskedShare);
+  const inversion = { thresholdGrey: outlierGrey, prior, steps, starts };
+  const measure = comparer({
+    good: await setup.restore(inversion, good, (share) => report(0.1 + 0.4 * share)),
+    bad: await setup.restore(inversion, bad, (share) => report(0.5 + 0.4 * share)),
+    truth,
+    seen: await setup.restore(inversion, evenly(seen, comparedOn)),
+    folds,
+  });
+  const trialOf = (one: Compared): Trial => ({ ...one, strength, inversion });
+  if (!before) {
+    const found = searchCandidates(firstCandidate(form, pixels), form, pixels, measure);
+    return { best: trialOf(found.best), compared: found.tried.map(trialOf) };
+  }
+  // What was best with another prior is so with this one, or nearly.
+  const other = trialOf(measure(before.best.candidate));
+  const best = other.score > before.best.score + MIN_GAIN ? other : before.best;
+  return { best, compared: [...before.compared, other] };
+}
+
+/** The first value, then larger ones while they are better; if the second is not, the last one, which is smaller. */
+async function climb(values: readonly number[], isBetter: (value: number) => Promise<boolean>): Promise<void> {
+  const smallest = values[values.length - 1];
+  for (const [i, value] of values.slice(0, -1).entries()) {
+    if (await isBetter(value)) continue;
+    if (i === 1) await isBetter(smallest);
+    return;
+  }
+  if (values.length === 1) await isBetter(values[0]);
+}
