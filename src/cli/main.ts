@@ -8,9 +8,9 @@ const signal = interruption(() =>
 );
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    // Whoever read us has gone (`rgi ... | head`): nothing is left to be said.
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    // Whoever read us has gone: a pipe (`rgi ... | head`) or a terminal that was closed. A run that is under way ends as by Ctrl-C.
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    process.emit('SIGHUP');
   });
 }
 

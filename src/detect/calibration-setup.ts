@@ -82,6 +82,6 @@ export function checkPictureCount(count: number, least: number, better: number):
   if (count >= least) return;
   throw new RgiError(
     'input',
-    `${count} good pictures that the generator has not learnt from are too few to calibrate on; ${least} are needed, ${better} are better.`,
+    `${count} held-out good pictures are too few for calibration; at least ${least} are needed, and ${better} are better.`,
   );
 }

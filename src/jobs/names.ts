@@ -43,9 +43,10 @@ export function nameBook(earlier: Iterable<NameOwner>): NameBook {
     claim({ source, stems, contents }) {
       const count = contents.length;
       const had = stemOf.get(sourceOf(source, 0, count));
-      const wanted = had === undefined ? stems : [count === 1 ? had : had.replace(/\.\d+$/, ''), ...stems];
+      const safe = stems.map(safeStem);
+      const wanted = had === undefined ? safe : [count === 1 ? had : had.replace(/\.\d+$/, ''), ...safe];
       for (let attempt = 0; ; attempt++) {
-        const stem = wanted[attempt] ?? `${stems[0]}-${attempt - wanted.length + 2}`;
+        const stem = wanted[attempt] ?? `${safe[0]}-${attempt - wanted.length + 2}`;
         const names = contents.map((_, i) => numbered(stem, i, count));
         if (!names.every((name, i) => isFree(name, sourceOf(source, i, count), contents[i]))) continue;
         for (const name of names) claimed.add(name.toLowerCase());
@@ -53,6 +54,12 @@ export function nameBook(earlier: Iterable<NameOwner>): NameBook {
       }
     },
   };
+}
+
+/** Separators of folders and drives, and control characters: names are to be file names on every system. */
+function safeStem(stem: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced.
+  return stem.replace(/[\\/:\u0000-\u001f]/g, '_');
 }
 
 /** The identity of the i-th of several items of a source. */

@@ -60,17 +60,23 @@ export async function runJob<Item, Loaded, Result, R>(
     }
   };
   let isCut = false;
-  for await (const planned of job.items()) {
-    if (isOver()) {
-      isCut = true;
-      break;
+  try {
+    for await (const planned of job.items()) {
+      if (isOver()) {
+        isCut = true;
+        break;
+      }
+      waiting.push(planned);
+      left = planned.left;
+      await flush(false);
     }
-    waiting.push(planned);
-    left = planned.left;
-    await flush(false);
+    if (!isCut) left = 0;
+    await flush(true);
+  } catch (error) {
+    // What is derived from the journal shows what was done before the run failed; where nothing was, nothing is left behind.
+    if (finishedOf(state) > 0) await state.save(false, true);
+    throw error;
   }
-  if (!isCut) left = 0;
-  await flush(true);
   const interrupted = isCut || state.stopped || waiting.length > 0;
   await state.save(!interrupted, true);
   const outcome = { done: counts.done, kept: counts.kept, failed: counts.failed, interrupted };

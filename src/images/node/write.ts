@@ -71,9 +71,9 @@ async function flushFolder(folder: string): Promise<void> {
 
 /** Removes the temporary files that a process killed while writing left in `folder`, of the files that `isOurs` names. */
 export async function removeLeftovers(folder: string, isOurs: (name: string) => boolean): Promise<void> {
-  for (const name of await readdir(folder).catch(() => [])) {
-    const file = /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(name)?.[1];
-    if (file !== undefined && isOurs(file)) await rm(path.join(folder, name), { force: true });
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const file = entry.isFile() ? /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(entry.name)?.[1] : undefined;
+    if (file !== undefined && isOurs(file)) await rm(path.join(folder, entry.name), { force: true });
   }
 }
 

@@ -39,6 +39,8 @@ export interface RunFolder<R> extends Storage<R> {
   entries(): AsyncGenerator<Entry<R>>;
   /** Unique names for items, those of earlier runs respected. */
   names(): NameBook;
+  /** Names files that the run reads: none of them is replaced by an output. */
+  guard(files: readonly string[]): void;
   /** Absolute paths of all files that the journal lists. */
   ownFiles(): Promise<Set<string>>;
   /** Writes a file that is derived from the journal. */
@@ -78,12 +80,16 @@ export async function openRunFolder<R>(folder: string, options: RunFolderOptions
 }
 
 function runFolder<R>(folder: string, journal: JournalFile<R>, close: () => Promise<void>): RunFolder<R> {
+  const given = new Set<string>();
   return {
     folder,
     program: VERSION,
+    guard(files) {
+      for (const file of files) given.add(path.resolve(file));
+    },
     find: journal.find,
     confirms: ({ outputs }) => confirmOutputs(folder, outputs),
-    outputs: () => outputSet(folder),
+    outputs: () => outputSet(folder, (file) => given.has(file)),
     append: journal.append,
     entries: journal.entries,
     names: () => nameBook(journal.heads()),

@@ -1,9 +1,9 @@
 /** `journal.jsonl` on disk: entries are only ever appended. A torn last line goes when the next is written. Where each item's last entry lies is held in memory, the entries are not. */
-import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
+import { openRegular } from '../../files/node/regular.ts';
 import type { Entry } from '../job.ts';
 import { decodeEntry, encodeEntry, entrySchema } from '../journal.ts';
 
@@ -124,7 +124,9 @@ async function scan(
   let rest: Buffer = Buffer.alloc(0);
   let offset = 0;
   try {
-    for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) {
+    const handle = await openRegular(file);
+    // The stream closes the file at its end.
+    for await (const chunk of handle.createReadStream({ highWaterMark: 2 ** 20 })) {
       rest = Buffer.concat([rest, chunk as Buffer]);
       let from = 0;
       for (let end = rest.indexOf(10, from); end >= 0; end = rest.indexOf(10, from)) {
@@ -135,7 +137,9 @@ async function scan(
       rest = rest.subarray(from);
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { size: 0, rest };
+    if (error instanceof RgiError && error.details?.kind === 'file' && error.details.reason === 'missing')
+      return { size: 0, rest };
+    if (error instanceof RgiError) throw error;
     throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
   }
   if (rest.length > 0) onLine(rest.toString('utf8'), offset, rest.length);

@@ -8,6 +8,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
+import { readTextIfThere } from '../../files/node/regular.ts';
 
 const holderSchema = z.object({
   pid: z.number().int().positive(),
@@ -45,7 +46,7 @@ export async function acquireLock(file: string, what: string): Promise<() => Pro
     const text = `${JSON.stringify(own)}\n`;
     await take(file, what, text);
     return async () => {
-      if ((await readFile(file, 'utf8').catch(() => '')) === text) await rm(file, { force: true });
+      if ((await readTextIfThere(file)) === text) await rm(file, { force: true });
       held.delete(key);
     };
   } catch (error) {
@@ -57,7 +58,7 @@ export async function acquireLock(file: string, what: string): Promise<() => Pro
 async function take(file: string, what: string, text: string): Promise<void> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     if (await create(file, text)) return;
-    const found = await readFile(file, 'utf8').catch(() => undefined);
+    const found = await readTextIfThere(file);
     if (found === undefined) continue;
     const holder = parsed(found);
     if (!holder) throw refusal(file, what, 'a lock file that cannot be read');

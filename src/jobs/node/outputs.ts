@@ -2,11 +2,13 @@
 import { rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { messageOf, RgiError } from '../../errors.ts';
+import { sha256Of } from '../../files/node/hash.ts';
 import { writeTemporary } from '../../images/node/write.ts';
 import type { OutputSet, Outputs } from '../job.ts';
-import { sha256Of, sha256OfContent } from './program.ts';
+import { sha256OfContent } from './program.ts';
 
-export function outputSet(folder: string): OutputSet {
+/** `isGiven`: is this file (an absolute path) one that the run reads? It is never replaced. */
+export function outputSet(folder: string, isGiven: (file: string) => boolean = () => false): OutputSet {
   const put = new Map<string, { readonly temporary: string; readonly sha256: string }>();
   return {
     async put(file, content) {
@@ -15,6 +17,13 @@ export function outputSet(folder: string): OutputSet {
     },
     names: () => [...put.keys()],
     async commit() {
+      for (const file of put.keys()) {
+        const name = path.resolve(folder, file);
+        if (isGiven(name))
+          throw new RgiError('input', `${name} is an input of this run and is not replaced; take another --out.`, {
+            file: name,
+          });
+      }
       for (const [file, { temporary }] of put) {
         const name = path.join(folder, file);
         try {

@@ -3,12 +3,12 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
 import { messageOf, RgiError } from '../../errors.ts';
+import { sha256Of } from '../../files/node/hash.ts';
 import { readBytes } from '../../images/node/decode.ts';
 import type { InputFile } from '../../images/node/inputs.ts';
 import type { Planned } from '../job.ts';
 import { type NameBook, sourceOf } from '../names.ts';
 import type { RunFolder } from './folder.ts';
-import { sha256Of } from './program.ts';
 
 export interface PictureItem<S extends InputFile> {
   readonly source: S;

@@ -1,9 +1,8 @@
 /** What a record must name to be trusted later: the program's version, hashes of files and of settings. */
 import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { messageOf, RgiError } from '../../errors.ts';
 
 /** The program's version, as in package.json: that of the nearest folder above that is this package. */
 export const VERSION = versionAbove(path.dirname(fileURLToPath(import.meta.url)));
@@ -17,17 +16,6 @@ function versionAbove(folder: string): string {
   }
   const above = path.dirname(folder);
   return above === folder ? 'unknown' : versionAbove(above);
-}
-
-/** SHA-256 of a file's bytes, hexadecimal. Throws `input` where it cannot be read. */
-export async function sha256Of(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
-  } catch (error) {
-    throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
-  }
-  return hash.digest('hex');
 }
 
 /** SHA-256 of a text or of bytes, hexadecimal. */

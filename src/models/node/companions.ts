@@ -1,9 +1,9 @@
 /** The companion of a generator on disk: the file beside it that it names, if it is the one it was trained with. */
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
+import { sha256Of } from '../../files/node/hash.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { type CompanionRole, namedCompanions } from '../metadata.ts';
-import { sha256Of } from './hash.ts';
 
 /** The network that the model at `file` names (`rgi.companions`): beside it, and the one it was trained with. */
 export async function companionOf(role: CompanionRole, model: Model, file: string): Promise<string | undefined> {

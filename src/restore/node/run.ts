@@ -1,5 +1,6 @@
 /** Restoration of picture files into a folder: a job whose items are pictures, and the manifest that is derived from its journal. */
 import { RgiError } from '../../errors.ts';
+import { sha256Of } from '../../files/node/hash.ts';
 import { type Mask, stackImages } from '../../images/image.ts';
 import { reuse } from '../../inversion/compile/reuse.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
@@ -20,7 +21,7 @@ import { jsonDocument } from '../../jobs/document.ts';
 import type { Job, JobEvent, Outcome, Planned, ReportShare } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { type PictureItem, pictureItems, withoutOwnOutputs } from '../../jobs/node/pictures.ts';
-import { lastOnly, sha256Of, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
+import { lastOnly, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
@@ -137,6 +138,7 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
     const inputs = await withoutOwnOutputs(sources, folder, PICTURE_KINDS, (message) =>
       options.onEvent?.({ kind: 'warning', message }),
     );
+    folder.guard(inputs.flatMap(({ path: file, mask }) => (mask === undefined ? [file] : [file, mask])));
     const job = restoreJob(settings, inputs, key, folder, runtime);
     const outcome = await runJob(job, folder, {
       resume,
