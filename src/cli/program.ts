@@ -64,6 +64,8 @@ function build(io: Io, complaints: string[], done: (code: ExitCode) => void): Co
     .configureHelp(helpStyle(io.columns))
     .configureOutput({ writeOut: io.out, writeErr: io.err, outputError: (text) => complaints.push(text) })
     .exitOverride()
+    // Every command opens models, whose trials end with the program.
+    .hook('preAction', (_, command) => void command.setOptionValue('signal', io.signal))
     .addHelpText('after', () => text(PROGRAM_EXAMPLES));
 
   const add = (name: string, description: string) =>
