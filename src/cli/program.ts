@@ -20,6 +20,7 @@ import {
   addGeneratorOptions,
   addRestoreOptions,
   addRuntimeOptions,
+  latentShape,
   modelMemory,
   modelSeconds,
   type RestoreFlags,
@@ -114,6 +115,7 @@ function build(io: Io, complaints: string[], done: (code: ExitCode) => void): Co
         numberIn({ above: 0 }),
       )
       .option('--input <name=value>', 'value of an input: a number or a .npy file; repeatable', repeated)
+      .addOption(latentShape())
       .option('--output-name <name>', 'the output that is differentiated (default: the first)')
       .addOption(modelMemory())
       .addOption(modelSeconds())
