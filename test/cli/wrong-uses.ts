@@ -276,7 +276,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A picture cut short',
     line: 'restore @cut.png --generator @g.onnx --out @o',
     code: 2,
-    says: 'error: cut.png is damaged or cut short: it cannot be decoded (vipspng: libpng read error).',
+    says: 'error: cut.png is damaged or cut short: copy it again, whole (vipspng: libpng read error).',
   },
   {
     title: 'A text file as the picture',

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeNpy } from '../../src/arrays/npy.ts';
 import { messageOf } from '../../src/errors.ts';
 import { rememberModel } from '../../src/files/node/known-models.ts';
 import { sha256Of } from '../../src/models/node/hash.ts';
 import { SHIPPED_MODELS } from '../../src/models/node/shipped.ts';
 import { openTriedModel, type TrialFlags } from '../../src/models/node/trial.ts';
+import { float32 } from '../../src/onnx/tensor.ts';
 import { graphAttribute, handmade, infos, longs, node } from '../support/protos.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'rgi-trial-'));
@@ -113,6 +115,17 @@ describe('a foreign model', () => {
     await openTriedModel(write('same.onnx', tame), { modelSeconds: 1 });
     expect(performance.now() - started).toBeLessThan(400);
     expect(remembered()).toEqual(['done']);
+  });
+
+  it('is tried again where an array that it is given has another content', async () => {
+    const file = write('tame.onnx', tame);
+    const input = [`x=${write('x.npy', writeNpy(float32([1, 2])))}`];
+    await openTriedModel(file, { input });
+    await openTriedModel(file, { input });
+    expect(remembered()).toHaveLength(1);
+    write('x.npy', writeNpy(float32([3, 4])));
+    await openTriedModel(file, { input });
+    expect(remembered()).toHaveLength(2);
   });
 
   it('is tried by two at once without harm, and without a cache', async () => {

@@ -138,7 +138,7 @@ async function extract(
     throw fileError(
       path,
       'damaged',
-      `${path} is damaged or cut short: it cannot be decoded (${messageOf(error)}).`,
+      `${path} is damaged or cut short: copy it again, whole (${messageOf(error)}).`,
       error,
     );
   }

@@ -66,7 +66,7 @@ async function tryModel(file: string, flags: TrialFlags): Promise<void> {
   const { latentShape, input, signal } = flags;
   const memory = flags.modelMemory ?? Math.min(MAX_DEFAULT_MEMORY, Math.floor(usableMemory() / 2 ** 21));
   const seconds = flags.modelSeconds ?? MODEL_SECONDS;
-  const key = trialKey(sha256, { latentShape, input });
+  const key = trialKey(sha256, { latentShape, input, contents: await contentsOf(input) });
   const earlier = await recall(key);
   if (earlier?.end === 'done') return;
   const stillHolds =
@@ -76,6 +76,12 @@ async function tryModel(file: string, flags: TrialFlags): Promise<void> {
   signal?.throwIfAborted();
   if (outcome !== earlier) await remember(key, outcome);
   if (!OPENED.has(outcome.end)) throw new RgiError('model', `${file}: ${sentenceOf(outcome)}`, { file });
+}
+
+/** Content hashes of the arrays among the values of inputs: another content under the same name is another trial. */
+function contentsOf(input: readonly string[] = []): Promise<(string | undefined)[]> {
+  const files = input.filter((text) => text.endsWith('.npy')).map((text) => text.slice(text.indexOf('=') + 1));
+  return Promise.all(files.map((file) => sha256Of(file).catch(() => undefined)));
 }
 
 /** Where no process can be started, none can be tried: the model is opened as it is. */
