@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeNpy } from '../../src/arrays/npy.ts';
+import { run } from '../../src/cli/program.ts';
 import { messageOf } from '../../src/errors.ts';
 import { rememberModel } from '../../src/files/node/known-models.ts';
 import { sha256Of } from '../../src/models/node/hash.ts';
@@ -202,6 +203,25 @@ describe('a foreign model, whatever ends its trial,', () => {
     await expect(opening).rejects.toBe(controller.signal.reason);
     expect(isRunning(pid)).toBe(false);
     expect(remembered()).toEqual([]);
+  });
+
+  it('is left by a command with exit code 3 at Ctrl-C', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const trialStarted = watchTrials();
+    const err: string[] = [];
+    const say = { out: () => {}, err: (text: string) => err.push(text) };
+    const command = run(['gradcheck', write('endless.onnx', endless)], {
+      ...say,
+      terminal: false,
+      colour: false,
+      signal,
+      worker: false,
+    });
+    await trialStarted();
+    controller.abort();
+    expect(await command).toBe(3);
+    expect(err.join('')).toBe('Interrupted. Run the same command again.\n');
   });
 
   it.skipIf(process.platform === 'win32').each(['SIGKILL', 'exit'] as const)(
