@@ -4,8 +4,11 @@
  *
  *   npx tsx scripts/ship-model.ts TRAINED.onnx NAME --command "rgi train ... --out TRAINED.onnx ..."
  *   npx tsx scripts/ship-model.ts --cards     (writes the cards anew; --models FOLDER for another folder)
+ *
+ * Both write anew which models are known by their content: src/models/node/shipped.ts.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { storedCheckpoint } from '../src/gan/node/files.ts';
@@ -39,6 +42,7 @@ if (values.cards) {
   if (!trained || !name) throw new Error('Say what is shipped, and as what: TRAINED.onnx NAME --command "..."');
   await ship(trained, path.join(values.models, name), values.command);
 }
+if (!process.argv.includes('--models')) await writeHashes(values.models);
 
 async function ship(trained: string, folder: string, command: string | undefined): Promise<void> {
   const base = trained.replace(/\.onnx$/i, '');
@@ -93,4 +97,26 @@ async function writeCard(folder: string): Promise<void> {
   const file = path.join(folder, 'README.md');
   await writeFileAtomic(file, modelCard(folder));
   console.log(file);
+}
+
+/** The list of models that need no trial. */
+async function writeHashes(models: string): Promise<void> {
+  const lines = shippedModels(models).flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.onnx'))
+      .sort()
+      .map((name) => {
+        const sha256 = createHash('sha256')
+          .update(readFileSync(path.join(folder, name)))
+          .digest('hex');
+        return `  '${sha256}', // ${path.basename(folder)}/${name}\n`;
+      }),
+  );
+  const file = path.resolve(import.meta.dirname, '../src/models/node/shipped.ts');
+  const head =
+    '/** The models of this package by their content (SHA-256), written by scripts/ship-model.ts: they need no trial. */\n';
+  await writeFileAtomic(
+    file,
+    `${head}export const SHIPPED_MODELS: ReadonlySet<string> = new Set([\n${lines.join('')}]);\n`,
+  );
 }

@@ -3,7 +3,7 @@ import { zipSync } from 'fflate';
 import { RgiError } from '../errors.ts';
 import { type ElementType, type Tensor, zeros } from '../onnx/tensor.ts';
 import { readNpyHeader } from './npy-header.ts';
-import { unzip } from './zip.ts';
+import { openZip } from './zip.ts';
 
 const DESCRIPTIONS: Partial<Record<ElementType, string>> = {
   float32: '<f4',
@@ -33,6 +33,11 @@ const DESCRIPTIONS: Partial<Record<ElementType, string>> = {
  * ```
  */
 export function readNpy(bytes: Uint8Array): Tensor {
+  return arrayIn(bytes, false);
+}
+
+/** As `readNpy`; where `mayShare`, the data is a part of `bytes` if it is aligned there: a large array is not held twice. */
+function arrayIn(bytes: Uint8Array, mayShare: boolean): Tensor {
   const { start, description, fortranOrder, dims } = readNpyHeader(bytes);
   const type = (Object.keys(DESCRIPTIONS) as ElementType[]).find(
     (key) => DESCRIPTIONS[key]!.slice(1) === description.slice(1),
@@ -53,9 +58,21 @@ export function readNpy(bytes: Uint8Array): Tensor {
       `The .npy file is cut short: ${values} values need ${expected} bytes, ${bytes.length - start} are there.`,
     );
   }
-  const tensor = zeros(type, dims);
-  new Uint8Array(tensor.data.buffer).set(bytes.subarray(start, start + expected));
+  const from = bytes.byteOffset + start;
+  const shared = mayShare && from % width === 0;
+  // Not `slice`: that of Node's Buffer copies nothing.
+  const content = shared ? bytes.buffer : new Uint8Array(bytes.subarray(start, start + expected)).buffer;
+  const tensor = { type, dims: [...dims], data: dataIn(type, content, shared ? from : 0, values) };
   return fortranOrder ? fromFortranOrder(tensor) : tensor;
+}
+
+function dataIn(type: ElementType, buffer: ArrayBufferLike, offset: number, length: number): Tensor['data'] {
+  const Numbers = zeros(type, [0]).data.constructor as new (
+    buffer: ArrayBufferLike,
+    offset: number,
+    length: number,
+  ) => Tensor['data'];
+  return new Numbers(buffer, offset, length);
 }
 
 /** Data whose first axis varies fastest, as NumPy stores transposed arrays, to row-major. */
@@ -91,7 +108,57 @@ const MAX_ARCHIVE_BYTES = 2 ** 31 - 1;
 
 /** Reads every array of an `.npz` archive; throws `input` where they come to more than `limit` bytes. */
 export function readNpz(bytes: Uint8Array, limit = MAX_ARCHIVE_BYTES): Map<string, Tensor> {
-  return new Map([...unzip(bytes, limit)].map(([name, data]) => [name.replace(/\.npy$/, ''), readNpy(data)]));
+  const files = openZip(bytes);
+  const total = [...files.values()].reduce((sum, { size }) => sum + size, 0);
+  if (!(total <= limit)) {
+    throw new RgiError('input', `The archive unpacks to ${mebibytes(total)}; at most ${mebibytes(limit)} are read.`);
+  }
+  return new Map([...files].map(([name, file]) => [arrayName(name), arrayIn(file.unpack(), true)]));
+}
+
+/** The arrays of an archive, each of which is unpacked when it is asked for. */
+export interface LazyArrays {
+  has(name: string): boolean;
+  keys(): Iterable<string>;
+  /** Throws `input` where the array is damaged, or where all that were asked for come to more than the limit. */
+  get(name: string): Tensor | undefined;
+}
+
+/** Largest total size in bytes of the arrays that are taken from a foreign archive. */
+export const MAX_LAZY_BYTES = 2 ** 29;
+
+/** Opens an `.npz` archive of which only the arrays asked for are unpacked, `limit` bytes in all. */
+export function openNpz(bytes: Uint8Array, limit = MAX_LAZY_BYTES): LazyArrays {
+  const files = new Map([...openZip(bytes)].map(([name, file]) => [arrayName(name), file]));
+  const arrays = new Map<string, Tensor>();
+  let total = 0;
+  return {
+    has: (name) => files.has(name),
+    keys: () => files.keys(),
+    get: (name) => {
+      const file = files.get(name);
+      const known = arrays.get(name);
+      if (known || !file) return known;
+      if (!(total + file.size <= limit)) {
+        throw new RgiError(
+          'input',
+          `The array '${name}' takes what is needed of the archive to ${mebibytes(total + file.size)}; at most ${mebibytes(limit)} are read.`,
+        );
+      }
+      total += file.size;
+      const array = arrayIn(file.unpack(), true);
+      arrays.set(name, array);
+      return array;
+    },
+  };
+}
+
+function arrayName(file: string): string {
+  return file.replace(/\.npy$/, '');
+}
+
+function mebibytes(size: number): string {
+  return `${Math.ceil(size / 2 ** 20)} MiB`;
 }
 
 /** The arrays as an `.npz` archive; weights hardly shrink, and are written much faster without `compress`. */

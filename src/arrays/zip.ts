@@ -23,21 +23,27 @@ const MAX_COMMENT = 2 ** 16;
 /** Bytes that are inflated at a time; deflate makes at most about 1032 of one. */
 const PIECE = 2 ** 14;
 
-/** The files of an archive by name. Throws `input` where it is damaged, or where its files come to more than `limit` bytes. */
-export function unzip(bytes: Uint8Array, limit: number): Map<string, Uint8Array> {
+/** A file in an archive. */
+export interface ZippedFile {
+  /** Bytes once it is unpacked, as the archive declares. */
+  readonly size: number;
+  /** Its content: a part of the archive where it is stored, else unpacked anew. Throws `input` where it is damaged. */
+  unpack(): Uint8Array;
+}
+
+/** The files of an archive by name; none is unpacked yet. Throws `input` where its directory is damaged. */
+export function openZip(bytes: Uint8Array): Map<string, ZippedFile> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let entries: Entry[];
   try {
-    entries = entriesOf(bytes, view);
+    return new Map(
+      entriesOf(bytes, view).map((entry) => [
+        entry.name,
+        { size: entry.size, unpack: () => contentOf(entry, bytes, view) },
+      ]),
+    );
   } catch (error) {
     throw error instanceof RgiError ? error : damaged();
   }
-  const total = entries.reduce((sum, entry) => sum + entry.size, 0);
-  if (!(total <= limit)) {
-    const mib = (size: number) => `${Math.ceil(size / 2 ** 20)} MiB`;
-    throw new RgiError('input', `The archive unpacks to ${mib(total)}; at most ${mib(limit)} are read.`);
-  }
-  return new Map(entries.map((entry) => [entry.name, contentOf(entry, bytes, view)]));
 }
 
 function damaged(): RgiError {
@@ -116,7 +122,7 @@ function inflated(packed: Uint8Array, size: number, fail: (what: string) => RgiE
       inflate.push(packed.subarray(at, at + PIECE), at + PIECE >= packed.length);
     }
   } catch (error) {
-    throw error instanceof RgiError ? error : fail(`is damaged (${messageOf(error)})`);
+    throw error instanceof RgiError ? error : fail(`is damaged: copy the file again, whole (${messageOf(error)})`);
   }
   if (length !== size) throw fail('is cut short');
   return content;

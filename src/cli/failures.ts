@@ -23,6 +23,8 @@ const CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   check: EXIT.check,
 };
 
+const INTERRUPTED = 'Interrupted. Run the same command again.';
+
 export interface ReportOptions {
   readonly json: boolean;
   readonly debug: boolean;
@@ -30,6 +32,12 @@ export interface ReportOptions {
 
 /** Says what went wrong, in one sentence (as a JSON document too where one was asked for); returns the exit code. */
 export function report(error: unknown, io: Io, options: ReportOptions): ExitCode {
+  if (io.signal.aborted && error === io.signal.reason) {
+    if (options.json)
+      printJson(io, { error: { code: 'interrupted', message: INTERRUPTED }, exitCode: EXIT.interrupted });
+    say(io, INTERRUPTED);
+    return EXIT.interrupted;
+  }
   const known = error instanceof RgiError;
   const message = known ? messageOf(error) : `Unexpected: ${messageOf(error)} (run again with --debug for the stack).`;
   const exitCode = known ? CODES[error.code] : EXIT.unusable;

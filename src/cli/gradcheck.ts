@@ -1,7 +1,7 @@
 /** `rgi gradcheck`: are the gradients of this very file right, by central differences or by recorded gradients? */
-import { readNpz } from '../arrays/npy.ts';
-import { messageOf, RgiError } from '../errors.ts';
-import { readBytes } from '../images/node/decode.ts';
+import { MAX_LAZY_BYTES, openNpz } from '../arrays/npy.ts';
+import { RgiError } from '../errors.ts';
+import { readRegular } from '../files/node/regular.ts';
 import {
   checkByDifferences,
   checkByReference,
@@ -10,11 +10,14 @@ import {
   REFERENCE_TOLERANCE,
 } from '../inspect/gradcheck.ts';
 import { guessLatent, probeFeeds } from '../inspect/guess.ts';
+import { openLatent } from '../inspect/suitability.ts';
 import { usualForm } from '../inspect/usual-form.ts';
+import { brokenWeight } from '../inspect/weights.ts';
+import { withLatentShape } from '../models/generator.ts';
 import { fixedInputs } from '../models/node/networks.ts';
 import { type ModelBudget, openTriedModel } from '../models/node/trial.ts';
 import type { Model } from '../onnx/graph.ts';
-import { isFloat, type Tensor } from '../onnx/tensor.ts';
+import { isFloat } from '../onnx/tensor.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import { randomFrom } from '../random.ts';
 import { createRuntime } from '../runtime/node/index.ts';
@@ -28,6 +31,8 @@ export interface GradcheckFlags extends RuntimeFlags, ModelBudget {
   readonly wrt?: readonly string[];
   readonly tolerance?: number;
   readonly input?: readonly string[];
+  readonly latentShape?: readonly number[];
+  readonly signal?: AbortSignal;
   readonly outputName?: string;
   readonly directions: number;
   readonly seed: number;
@@ -40,19 +45,40 @@ export async function gradcheck(file: string | undefined, flags: GradcheckFlags,
   const swallowed = file === undefined ? pairs.findIndex((pair) => !pair.includes('=')) : -1;
   const model = file ?? (swallowed >= 0 ? pairs.splice(swallowed, 1)[0] : undefined);
   if (model === undefined) throw new RgiError('usage', 'Name the model to check: rgi gradcheck g.onnx.');
-  const opened = usualForm(await openTriedModel(model, flags));
+  const opened = await openChecked(model, flags);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     const byReference = flags.reference !== undefined;
     const tolerance = flags.tolerance ?? (byReference ? REFERENCE_TOLERANCE : DIFFERENCE_TOLERANCE);
-    const result = byReference
-      ? await againstReference(opened, runtime, flags, pairs, tolerance)
-      : await againstDifferences(opened, runtime, flags, pairs, tolerance);
+    const check = byReference ? againstReference : againstDifferences;
+    const result = await check(opened, runtime, flags, pairs, tolerance).catch((error) => {
+      throw namingFile(error, model);
+    });
     tell(model, result, tolerance, flags, io);
     return result.passed ? EXIT.done : EXIT.check;
   } finally {
     await runtime.dispose();
   }
+}
+
+/** The model, unless no gradient of it can be right: what `rgi inspect` refuses for the same reasons. */
+async function openChecked(file: string, flags: GradcheckFlags): Promise<Model> {
+  const { latentShape } = flags;
+  const opened = usualForm(withLatentShape(await openTriedModel(file, flags), { latentShape }, file));
+  const { graph } = opened;
+  const latent = guessLatent(opened);
+  const given = (flags.input ?? []).some((text) => text.startsWith(`${latent?.name}=`));
+  const open = latent && !given && flags.reference === undefined ? openLatent(graph, latent) : undefined;
+  const refusal = brokenWeight(graph) ?? open;
+  if (refusal) throw new RgiError('model', `${file}: ${refusal}`, { file });
+  return opened;
+}
+
+/** Errors of the model's operators, which the core words without the file's name. */
+function namingFile(error: unknown, file: string): unknown {
+  const ofModel = error instanceof RgiError && (error.code === 'unsupported-operator' || error.code === 'runtime');
+  if (!ofModel || error.message.includes(file)) return error;
+  return new RgiError(error.code, `${file}: ${error.message}`, { ...error.location, file }, { cause: error });
 }
 
 async function againstReference(
@@ -72,15 +98,21 @@ async function againstReference(
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
-  let reference: Map<string, Tensor>;
-  try {
-    reference = readNpz(await readBytes(file));
-  } catch (error) {
-    if (error instanceof RgiError && error.message.startsWith(file)) throw error;
-    throw new RgiError('input', `${file} cannot be used: ${messageOf(error)}`, { file }, { cause: error });
-  }
   const inputs = await fixedInputs(model.graph.inputs, flags.input ?? []);
-  return checkByReference(model.graph, runtime, { reference, wrt, inputs, output: flags.outputName, tolerance });
+  try {
+    const reference = openNpz(await readRegular(file, MAX_LAZY_BYTES));
+    return await checkByReference(model.graph, runtime, {
+      reference,
+      wrt,
+      inputs,
+      output: flags.outputName,
+      tolerance,
+    });
+  } catch (error) {
+    // Arrays are unpacked while they are compared.
+    if (!(error instanceof RgiError) || error.code !== 'input' || error.message.startsWith(file)) throw error;
+    throw new RgiError('input', `${file} cannot be used: ${error.message}`, { file }, { cause: error });
+  }
 }
 
 /** Random latents tried until every derivative agrees at one of them. */

@@ -48,7 +48,9 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
     const given = withLatentShape(read, options, file);
     const evaluate = evaluatorOf(runtime, encodeModel);
     const found = await inspectModel(given, evaluate, { inputs, unknowns, output, shape, range, seed: flags.seed });
-    const adapted = found.image ? adaptGenerator(given, found.image).notes : [];
+    // A range that is refused is not adapted.
+    const isAdapted = found.image && found.image.range !== 'unknown';
+    const adapted = isAdapted ? adaptGenerator(given, found.image).notes : [];
     const facts = { ...found, notes: [...new Set([...found.notes, ...adapted])] };
     const model = usualForm(given);
     const cuts = await findCuts(model, facts, evaluate, inputs);
@@ -130,7 +132,7 @@ function describe(
   if (latent) {
     row(
       'latent',
-      `'${latent.name}' [${latent.dims.join(', ')}], ${LAWS[latent.law]} (${latent.from === 'guess' ? 'guessed' : "from the file's metadata"})`,
+      `'${latent.name}' [${declaredDims(facts, latent).join(', ')}], ${LAWS[latent.law]} (${latent.from === 'guess' ? 'guessed' : "from the file's metadata"})`,
     );
   }
   if (image) {
@@ -184,6 +186,12 @@ function describe(
   row('metadata', ...Object.entries(metadata).map(([key, value]) => `${key} = ${shortened(value)}`));
   row('notes', ...facts.notes);
   return lines;
+}
+
+/** Of one latent: where the model could not be run, the names of open sizes as the file has them. */
+function declaredDims({ inputs, batch }: ModelFacts, { name, dims }: NonNullable<ModelFacts['latent']>) {
+  const declared = inputs.find((input) => input.name === name)?.dims.slice(1);
+  return batch || declared?.length !== dims.length ? dims : declared;
 }
 
 function described({ name, type, dims }: ValueInfo): string {

@@ -20,6 +20,7 @@ import {
   addGeneratorOptions,
   addRestoreOptions,
   addRuntimeOptions,
+  latentShape,
   modelMemory,
   modelSeconds,
   type RestoreFlags,
@@ -64,6 +65,8 @@ function build(io: Io, complaints: string[], done: Done): Command {
     .configureHelp(helpStyle(io.columns))
     .configureOutput({ writeOut: io.out, writeErr: io.err, outputError: (text) => complaints.push(text) })
     .exitOverride()
+    // Every command opens models, whose trials end with the program.
+    .hook('preAction', (_, command) => void command.setOptionValue('signal', io.signal))
     .addHelpText('after', () => text(PROGRAM_EXAMPLES));
 
   const add = (name: string, description: string) =>
@@ -138,6 +141,7 @@ function addModelCommands(add: Add, text: (examples: string) => string, io: Io, 
         numberIn({ above: 0 }),
       )
       .option('--input <name=value>', 'value of an input: a number or a .npy file; repeatable', repeated)
+      .addOption(latentShape())
       .option('--output-name <name>', 'the output that is differentiated (default: the first)')
       .addOption(modelMemory())
       .addOption(modelSeconds())

@@ -13,7 +13,7 @@ import { prepareForGradient } from '../passes/prepare.ts';
 import { randomFrom } from '../random.ts';
 import { evaluatorOf, type Runtime, type Session, type Tensors } from '../runtime/runtime.ts';
 import { stepsBetween } from './obstacles.ts';
-import { lacking, matchInputs } from './reference.ts';
+import { lacking, matchInputs, type ReferenceArrays } from './reference.ts';
 
 /**
  * Differences in float32 are good to a few 1e-3 along the gradient and 2e-2 along random directions: rounding, and the
@@ -108,7 +108,7 @@ export async function checkByDifferences(
 /** What `checkByReference` is given. */
 export interface ReferenceOptions {
   /** Arrays by key: the inputs (see `matchInputs`), `y`, `g`, and recorded gradients. Floats of any width. */
-  readonly reference: Tensors;
+  readonly reference: ReferenceArrays;
   /** Recorded gradient keys by tensor (weights, inputs, values between), besides the inputs' own `grad_z`, `grad_image` or `grad_NAME`. */
   readonly wrt?: ReadonlyMap<string, string>;
   /** Values of further inputs; those not given are looked up in the reference by name. */

@@ -7,6 +7,13 @@ import type { Tensors } from '../runtime/runtime.ts';
 /** Keys of the reference itself: an input of such a name is found under `in.NAME` or `input_NAME`. */
 const RESERVED = new Set(['y', 'g']);
 
+/** Arrays by key: a map, or an archive that unpacks those that are asked for (`openNpz`). */
+export interface ReferenceArrays {
+  has(key: string): boolean;
+  keys(): Iterable<string>;
+  get(key: string): Tensor | undefined;
+}
+
 export interface MatchedInputs {
   /** A value for every input, in the type it declares. */
   readonly inputs: Map<string, Tensor>;
@@ -20,7 +27,7 @@ export interface MatchedInputs {
  */
 export function matchInputs(
   graph: Graph,
-  reference: Tensors,
+  reference: ReferenceArrays,
   given: Tensors,
   used: ReadonlySet<string>,
 ): MatchedInputs {
@@ -53,7 +60,7 @@ export function matchInputs(
   return { inputs, gradients };
 }
 
-export function lacking(what: string, reference: Tensors): RgiError {
+export function lacking(what: string, reference: ReferenceArrays): RgiError {
   const names = [...reference.keys()];
   return nameError(`The reference has no array for ${what}; it has ${names.join(', ')}.`, 'array', what, names);
 }

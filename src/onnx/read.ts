@@ -67,7 +67,10 @@ function parse(bytes: Uint8Array): ModelProto {
   try {
     proto = fromBinary(ModelProtoSchema, bytes as Uint8Array<ArrayBuffer>);
   } catch (error) {
-    throw new RgiError('model', `This is not an ONNX model, or it is truncated (${messageOf(error)}).`);
+    throw new RgiError(
+      'model',
+      `This is not an ONNX model, or it is cut short: copy it again, whole (${messageOf(error)}).`,
+    );
   }
   if (!proto.graph || proto.opsetImport.length === 0) {
     const lacks = proto.graph ? 'names no operator set' : 'holds no graph';

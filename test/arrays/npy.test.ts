@@ -1,7 +1,7 @@
 import { zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
-import { readNpy, readNpz, writeNpy, writeNpz } from '../../src/arrays/npy.ts';
-import { float32, type Tensor, tensorOf } from '../../src/onnx/tensor.ts';
+import { openNpz, readNpy, readNpz, writeNpy, writeNpz } from '../../src/arrays/npy.ts';
+import { float32, type Tensor, tensorOf, zeros } from '../../src/onnx/tensor.ts';
 
 /** A file of format version 2 with any header, and so many bytes of data. */
 function withHeader(header: string, data = 0): Uint8Array {
@@ -138,6 +138,32 @@ describe('.npz', () => {
         expect((error as Error).name, `byte ${at}: ${String(error)}`).toBe('RgiError');
       }
     }
+  });
+
+  test('opened, it unpacks what is asked for only, and no more than the cap', () => {
+    const large = zeros('uint8', [2 ** 20]);
+    const hostile = writeNpz(
+      new Map<string, Tensor>([
+        ['a', array],
+        ['b', large],
+        ['c', large],
+        ['d', large],
+      ]),
+    );
+    const arrays = openNpz(hostile, 2 ** 21);
+    expect([...arrays.keys()]).toEqual(['a', 'b', 'c', 'd']);
+    expect(arrays.get('b')?.dims).toEqual([2 ** 20]);
+    expect(arrays.get('b')).toBe(arrays.get('b'));
+    expect(refusal(() => arrays.get('c'))).toBe(
+      "The array 'c' takes what is needed of the archive to 3 MiB; at most 2 MiB are read.",
+    );
+    expect(arrays.get('a')).toEqual(array);
+    expect(arrays.get('e')).toBeUndefined();
+  });
+
+  test('the data of an unpacked array is not held twice', () => {
+    const { data } = openNpz(writeNpz(new Map([['a', array]]))).get('a')!;
+    expect(data.byteOffset).toBeGreaterThan(0);
   });
 
   test('an array alone survives the way through a file', () => {

@@ -70,7 +70,24 @@ describe('rgi inspect', () => {
   });
 });
 
+describe('rgi inspect of what cannot be searched', () => {
+  test('names the open size of a latent as the file does', async () => {
+    const { out } = await bench.rgi('inspect @open.onnx');
+    expect(out).toContain("  latent      'z' [size], N(0,1) (guessed)\n");
+  });
+
+  test('does not assume a range that it refuses', async () => {
+    const { out } = await bench.rgi('inspect @logits.onnx');
+    expect(out).toContain('which is none of -1..1, 0..1 and 0..255.');
+    expect(out).not.toContain('is assumed');
+  });
+});
+
 describe('rgi gradcheck', () => {
+  test('takes the size of a latent that the file leaves open', async () => {
+    expect((await bench.rgi('gradcheck @open.onnx --latent-shape 4')).code).toBe(0);
+  });
+
   test('by differences: the latent and the weights', async () => {
     const said = await bench.rgi('gradcheck @g.onnx --json');
     const result = JSON.parse(said.out) as {

@@ -175,7 +175,7 @@ describe('three commands', () => {
     const { code, err } = await rgi('detect @new --generator @part.onnx --out @o2 --quiet');
     expect({ code, err }).toEqual({
       code: 4,
-      err: 'error: new/c.png is not a picture (PNG, JPEG, WebP, TIFF, BMP or .npy), or its beginning is damaged.\n',
+      err: 'error: new/c.png is not a picture (JPEG, PNG, WebP, TIFF, GIF, AVIF, BMP, PNM or .npy), or its beginning is damaged.\n',
     });
     expect(readFileSync(file('o2/scores.csv'), 'utf8')).toContain('c.png,failed');
     rmSync(file('new/c.png'));

@@ -101,14 +101,14 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A text file as the model',
     line: 'inspect @text.onnx',
     code: 2,
-    says: 'error: text.onnx: This is not an ONNX model, or it is truncated (cant skip wire type 4).',
+    says: 'error: text.onnx: This is not an ONNX model, or it is cut short: copy it again, whole (cant skip wire type 4).',
   },
   { title: 'An empty model', line: 'inspect @empty.onnx', code: 2, says: 'error: empty.onnx: The file is empty.' },
   {
     title: 'A model cut short',
     line: 'inspect @cut.onnx',
     code: 2,
-    says: 'error: cut.onnx: This is not an ONNX model, or it is truncated (premature EOF).',
+    says: 'error: cut.onnx: This is not an ONNX model, or it is cut short: copy it again, whole (premature EOF).',
   },
   {
     title: 'An opset too old',
@@ -168,7 +168,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'The gradient of a function of steps',
     line: 'gradcheck @rounded.onnx',
     code: 2,
-    says: "error: Round 'rounded': the derivative of Round is zero everywhere, and no path from 'z' to 'image' avoids it. Export the model without it.",
+    says: "error: rounded.onnx: Round 'rounded': the derivative of Round is zero everywhere, and no path from 'z' to 'image' avoids it. Export the model without it.",
   },
   {
     title: 'Weights with NaN',
@@ -179,6 +179,18 @@ export const WRONG_USES: readonly WrongUse[] = [
   {
     title: 'A latent of an open size',
     line: 'restore @a.png --generator @open.onnx --out @o',
+    code: 2,
+    says: "error: open.onnx: the size of its latent 'z' [N, size] is open ('size'): give it, as in --latent-shape 128.",
+  },
+  {
+    title: 'Gradients of weights with NaN',
+    line: 'gradcheck @nan.onnx',
+    code: 2,
+    says: "error: nan.onnx: 2 of the 768 values of the weight 'layer.weight' are NaN: its training diverged, or the file is damaged. Export it from an earlier state.",
+  },
+  {
+    title: 'Gradients in a latent of an open size',
+    line: 'gradcheck @open.onnx',
     code: 2,
     says: "error: open.onnx: the size of its latent 'z' [N, size] is open ('size'): give it, as in --latent-shape 128.",
   },
@@ -264,13 +276,13 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A picture cut short',
     line: 'restore @cut.png --generator @g.onnx --out @o',
     code: 2,
-    says: 'error: cut.png is damaged or cut short: it cannot be decoded (vipspng: libpng read error).',
+    says: 'error: cut.png is damaged or cut short: copy it again, whole (vipspng: libpng read error).',
   },
   {
     title: 'A text file as the picture',
     line: 'restore @text.png --generator @g.onnx --out @o',
     code: 2,
-    says: 'error: text.png is not a picture (PNG, JPEG, WebP, TIFF, BMP or .npy), or its beginning is damaged.',
+    says: 'error: text.png is not a picture (JPEG, PNG, WebP, TIFF, GIF, AVIF, BMP, PNM or .npy), or its beginning is damaged.',
   },
   {
     title: 'An empty picture',

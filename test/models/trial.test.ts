@@ -1,11 +1,18 @@
 /** Foreign models are tried in a process of their own: what they may take, what is remembered, and who is known. */
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeNpy } from '../../src/arrays/npy.ts';
+import { run } from '../../src/cli/program.ts';
 import { messageOf } from '../../src/errors.ts';
-import { metadataOf } from '../../src/models/node/file-metadata.ts';
+import { sha256Of } from '../../src/files/node/hash.ts';
+import { rememberModel } from '../../src/files/node/known-models.ts';
+import { SHIPPED_MODELS } from '../../src/models/node/shipped.ts';
 import { openTriedModel, type TrialFlags } from '../../src/models/node/trial.ts';
+import { float32 } from '../../src/onnx/tensor.ts';
 import { graphAttribute, handmade, infos, longs, node } from '../support/protos.ts';
 
 const root = mkdtempSync(path.join(tmpdir(), 'rgi-trial-'));
@@ -32,7 +39,8 @@ function write(name: string, bytes: Uint8Array): string {
 const remembered = () => {
   const folder = path.join(cache, 'rgi', 'models');
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')).end);
+  const outcomes = readdirSync(folder).filter((file) => file.endsWith('.json'));
+  return outcomes.map((file) => JSON.parse(readFileSync(path.join(folder, file), 'utf8')).end);
 };
 
 const refusal = async (file: string, flags: TrialFlags = {}) => {
@@ -43,6 +51,32 @@ const refusal = async (file: string, flags: TrialFlags = {}) => {
     return messageOf(error).replaceAll(`${root}${path.sep}`, '');
   }
 };
+
+/** From here on, a process that tries a model says its number: the function waits for it. */
+function watchTrials(): () => Promise<number> {
+  const told = path.join(cache, 'pid');
+  mkdirSync(cache, { recursive: true });
+  const teller = write(
+    'teller.mjs',
+    new TextEncoder().encode(`import { writeFileSync } from 'node:fs';
+      if (process.argv[1]?.includes('trial-entry')) writeFileSync(${JSON.stringify(told)}, String(process.pid));`),
+  );
+  process.env.NODE_OPTIONS = `--import=${pathToFileURL(teller).href}`;
+  const read = () => {
+    const pid = existsSync(told) ? Number(readFileSync(told, 'utf8')) : 0;
+    if (!pid) throw new Error('No trial has started.');
+    return pid;
+  };
+  return () => vi.waitFor(read, 20_000);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 const tame = handmade({ nodes: [node('Relu', 'x', 'y')] });
 
@@ -84,6 +118,17 @@ describe('a foreign model', () => {
     expect(remembered()).toEqual(['done']);
   });
 
+  it('is tried again where an array that it is given has another content', async () => {
+    const file = write('tame.onnx', tame);
+    const input = [`x=${write('x.npy', writeNpy(float32([1, 2])))}`];
+    await openTriedModel(file, { input });
+    await openTriedModel(file, { input });
+    expect(remembered()).toHaveLength(1);
+    write('x.npy', writeNpy(float32([3, 4])));
+    await openTriedModel(file, { input });
+    expect(remembered()).toHaveLength(2);
+  });
+
   it('is tried by two at once without harm, and without a cache', async () => {
     const file = write('tame.onnx', tame);
     await Promise.all([openTriedModel(file), openTriedModel(file)]);
@@ -123,17 +168,95 @@ describe('a foreign model', () => {
   );
 });
 
-describe('no trial is needed', () => {
-  it('by a model that rgi train made, as its metadata says before the graph is read', async () => {
-    const file = write(
-      'own.onnx',
-      handmade({
-        nodes: [node('Relu', 'x', 'y')],
-        more: { metadataProps: [{ key: 'rgi.training', value: '{"tool":"rgi train"}' }] },
-      }),
+describe('a foreign model, whatever ends its trial,', () => {
+  it('is tried though it says that rgi train made it', async () => {
+    const metadataProps = [{ key: 'rgi.training', value: '{"tool":"rgi train"}' }];
+    await openTriedModel(write('forged.onnx', handmade({ nodes: [node('Relu', 'x', 'y')], more: { metadataProps } })));
+    expect(remembered()).toEqual(['done']);
+  });
+
+  it('is opened, and tried again, where no process can be started', async () => {
+    const node = process.execPath;
+    process.execPath = path.join(root, 'no-such-node');
+    try {
+      await openTriedModel(write('tame.onnx', tame));
+    } finally {
+      process.execPath = node;
+    }
+    expect(remembered()).toEqual([]);
+  });
+
+  it.skipIf(process.platform === 'win32')('says so where the system killed it, unasked', async () => {
+    process.env.NODE_OPTIONS = '--import=data:text/javascript,process.kill(process.pid,9)';
+    expect(await refusal(write('killed.onnx', tame), { modelMemory: 700 })).toBe(
+      'killed.onnx: running it once, in a process of its own, was ended by the system (SIGKILL), probably for lack of memory. Free some, or run it within what the machine has: --model-memory gives its megabytes (now 700).',
     );
-    expect([...metadataOf(file)]).toEqual([['rgi.training', '{"tool":"rgi train"}']]);
-    await openTriedModel(file);
+    expect(remembered()).toEqual([]);
+  });
+
+  it('ends its process when the signal is aborted', async () => {
+    const controller = new AbortController();
+    const trialStarted = watchTrials();
+    const opening = openTriedModel(write('endless.onnx', endless), { signal: controller.signal });
+    const pid = await trialStarted();
+    controller.abort();
+    await expect(opening).rejects.toBe(controller.signal.reason);
+    expect(isRunning(pid)).toBe(false);
+    expect(remembered()).toEqual([]);
+  });
+
+  it('is left by a command with exit code 3 at Ctrl-C', async () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const trialStarted = watchTrials();
+    const err: string[] = [];
+    const say = { out: () => {}, err: (text: string) => err.push(text) };
+    const command = run(['gradcheck', write('endless.onnx', endless)], {
+      ...say,
+      terminal: false,
+      colour: false,
+      signal,
+      worker: false,
+    });
+    await trialStarted();
+    controller.abort();
+    expect(await command).toBe(3);
+    expect(err.join('')).toBe('Interrupted. Run the same command again.\n');
+  });
+
+  it.skipIf(process.platform === 'win32').each(['SIGKILL', 'exit'] as const)(
+    'ends its process when the program ends by %s',
+    async (how) => {
+      const trialStarted = watchTrials();
+      const file = write('endless.onnx', endless);
+      const trial = path.resolve(import.meta.dirname, '../../src/models/node/trial.ts');
+      const code = `const { openTriedModel } = await import(${JSON.stringify(trial)});
+        process.stdin.on('data', () => process.exit(0));
+        await openTriedModel(${JSON.stringify(file)});`;
+      const program = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], {
+        stdio: ['pipe', 'ignore', 'inherit'],
+      });
+      const pid = await trialStarted();
+      if (how === 'exit') program.stdin!.write('end');
+      else program.kill('SIGKILL');
+      await vi.waitFor(() => expect(isRunning(pid)).toBe(false), 5000);
+    },
+  );
+});
+
+describe('no trial is needed', () => {
+  it('by a model that this program has just written, whose content is known', async () => {
+    await rememberModel(tame);
+    await openTriedModel(write('own.onnx', tame));
+    expect(remembered()).toEqual([]);
+  });
+
+  it('by the models of the package, each of which is on the list', async () => {
+    const folder = path.resolve(import.meta.dirname, '../../models');
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.onnx'));
+    const hashes = await Promise.all(files.map((name) => sha256Of(path.join(folder, name))));
+    expect(hashes.sort()).toEqual([...SHIPPED_MODELS].sort());
+    await openTriedModel(path.join(folder, 'bsd-pitting', 'generator.onnx'));
     expect(remembered()).toEqual([]);
   });
 
@@ -144,7 +267,6 @@ describe('no trial is needed', () => {
   });
 
   it('by what is no model: opening it says why', async () => {
-    expect([...metadataOf(write('text.onnx', new TextEncoder().encode('This is no model.\n')))]).toEqual([]);
     expect(await refusal(path.join(root, 'missing.onnx'))).toBe('missing.onnx: The file does not exist.');
     expect(await refusal(root)).toMatch(/: The file is a folder, not a file\.$/);
   });

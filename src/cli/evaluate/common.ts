@@ -163,7 +163,7 @@ export function reporter(
 }
 
 /** Flags that decide nothing about the results. */
-const INCIDENTAL = new Set(['resume', 'overwrite', 'json', 'quiet', 'device', 'threads']);
+const INCIDENTAL = new Set(['resume', 'overwrite', 'json', 'quiet', 'device', 'threads', 'signal']);
 
 /** The command that repeats a run, into the same folder. */
 export function commandLine(words: readonly string[], flags: Readonly<Record<string, unknown>>): string {

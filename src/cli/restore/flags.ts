@@ -97,11 +97,7 @@ export function addGeneratorOptions(command: Command): Command {
         'unit',
       ]),
     )
-    .addOption(
-      new Option('--latent-shape <sizes>', 'one latent, where the file leaves it open: 128, or 512,1,1').argParser(
-        sizes,
-      ),
-    )
+    .addOption(latentShape())
     .option('--input <name=value>', 'value of another input: a number or a .npy file; repeatable', repeated)
     .option('--output-name <name>', 'the output that is the picture (default: the largest picture)')
     .addOption(
@@ -117,6 +113,13 @@ export function addGeneratorOptions(command: Command): Command {
     .addOption(new Option('--shape <c,h,w>', 'channels, height and width of flat pictures').argParser(pictureShape))
     .addOption(modelMemory())
     .addOption(modelSeconds());
+}
+
+/** Of every command that opens a model whose latent may be open. */
+export function latentShape(): Option {
+  return new Option('--latent-shape <sizes>', 'one latent, where the file leaves it open: 128, or 512,1,1').argParser(
+    sizes,
+  );
 }
 
 /** The budget of a model that is not known. */

@@ -9,6 +9,7 @@
 import path from 'node:path';
 import { writeNpz } from '../../arrays/npy.ts';
 import { messageOf, RgiError } from '../../errors.ts';
+import { rememberModel } from '../../files/node/known-models.ts';
 import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
 import { removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
 import { acquireLock } from '../../jobs/node/lock.ts';
@@ -62,7 +63,9 @@ export async function writePolicy(file: string, policy: Policy): Promise<string[
   await writeFileAtomic(beside, writeNpz(stored.size === others.size ? final : staged));
   const settings = { ...settingsOf(policy), statistics: digest };
   const value = JSON.stringify({ ...entries, [policy.name]: settings });
-  await writeFileAtomic(file, withMetadata(bytes, new Map([[POLICIES, value]])));
+  const changed = withMetadata(bytes, new Map([[POLICIES, value]]));
+  await writeFileAtomic(file, changed);
+  await rememberModel(changed);
   if (stored.size !== others.size) await writeFileAtomic(beside, writeNpz(final));
   return [file, beside];
 }

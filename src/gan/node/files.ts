@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
 import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { RgiError } from '../../errors.ts';
+import { rememberModel } from '../../files/node/known-models.ts';
 import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
 import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
 import { encodePng, removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
@@ -124,11 +125,13 @@ export async function writeModels(
     if (!graph) continue;
     const bytes = exportNetwork(graph, role, facts, half);
     await writeFileAtomic(models[role], bytes, { durable: true });
+    await rememberModel(bytes);
     written.push(models[role]);
     companions[role] = { file: path.basename(models[role]), sha256: createHash('sha256').update(bytes).digest('hex') };
   }
   const bytes = exportNetwork(graphs.generator, 'generator', { ...facts, companions }, half);
   await writeFileAtomic(models.generator, bytes, { durable: true });
+  await rememberModel(bytes);
   return [models.generator, ...written];
 }
 

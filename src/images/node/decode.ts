@@ -5,7 +5,7 @@ import { readRegular } from '../../files/node/regular.ts';
 import type { Size } from '../image.ts';
 import type { Placement } from '../resize.ts';
 import { decodeBmp } from './bmp.ts';
-import { DECODED_FORMATS } from './formats.ts';
+import { DECODED_FORMATS, FORMAT_NAMES } from './formats.ts';
 import { decodePnm, isPnm } from './pnm.ts';
 
 /** Larger pictures are refused before they are decoded. */
@@ -75,7 +75,7 @@ export async function openPipeline(
   try {
     meta = await sharp(bytes, { limitInputPixels: false }).metadata();
   } catch (error) {
-    throw fail('is not a picture (PNG, JPEG, WebP, TIFF, BMP or .npy), or its beginning is damaged.', 'format', error);
+    throw fail(`is not a picture (${FORMAT_NAMES} or .npy), or its beginning is damaged.`, 'format', error);
   }
   if (!DECODED_FORMATS.has(meta.format))
     throw fail(`is ${meta.format.toUpperCase()}; convert it to PNG, JPEG, WebP or TIFF.`, 'format');
@@ -138,7 +138,7 @@ async function extract(
     throw fileError(
       path,
       'damaged',
-      `${path} is damaged or cut short: it cannot be decoded (${messageOf(error)}).`,
+      `${path} is damaged or cut short: copy it again, whole (${messageOf(error)}).`,
       error,
     );
   }

@@ -24,8 +24,8 @@ export async function openEncoder(opened: OpenedGenerator, flags: EncoderFlags):
   const companion = own ? await companionOf('encoder', opened.model, flags.generator) : undefined;
   const file = flags.encoder === 'none' ? undefined : (flags.encoder ?? companion);
   if (file === undefined) return undefined;
-  const { modelMemory, modelSeconds } = flags;
-  const { graph } = await openTriedModel(file, { modelMemory, modelSeconds });
+  const { modelMemory, modelSeconds, signal } = flags;
+  const { graph } = await openTriedModel(file, { modelMemory, modelSeconds, signal });
   const broken = brokenWeight(graph);
   if (broken) throw new RgiError('model', `${file}: ${broken}`, { file });
   if (encoderFits(opened.generator, graph)) return { file, graph };

@@ -12,7 +12,7 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import { LOGISTIC_NOTE, type OpenedCritic, openCriticModel } from '../critic.ts';
 import { type OpenedGenerator, type OpeningOptions, openGeneratorModel } from '../generator.ts';
 import { inputOfTensor, inputOfText } from '../inputs.ts';
-import { type ModelBudget, openTriedModel } from './trial.ts';
+import { type ModelBudget, openTriedModel, type TrialFlags } from './trial.ts';
 
 export { LOGISTIC_NOTE, type OpenedCritic, type OpenedGenerator };
 
@@ -36,6 +36,8 @@ export interface GeneratorFlags extends ModelBudget {
   readonly layout?: OpeningOptions['layout'];
   /** [C, H, W] of flat pictures. */
   readonly shape?: readonly number[];
+  /** Aborted, it ends the trial of an unknown model; the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -108,10 +110,10 @@ export async function openCriticFile(
   runtime: Runtime,
   file: string,
   generator: Generator,
-  { modelMemory, modelSeconds }: ModelBudget = {},
+  { modelMemory, modelSeconds, signal }: Pick<TrialFlags, 'modelMemory' | 'modelSeconds' | 'signal'> = {},
 ): Promise<OpenedCritic> {
   return openCriticModel(
-    await openTriedModel(file, { modelMemory, modelSeconds }),
+    await openTriedModel(file, { modelMemory, modelSeconds, signal }),
     runtime,
     generator,
     path.basename(file),

@@ -1,21 +1,16 @@
-/**
- * How trials of models ended, by content, in the user's cache folder: `$XDG_CACHE_HOME/rgi/models`, or the platform's usual
- * place. One small file for each model, written to a temporary name and renamed: two writers do not disturb each other. A cache
- * that cannot be read or written costs a trial, and is no error.
- */
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import path from 'node:path';
+/** How trials of models ended, by content, in the user's cache folder. A cache that is not there costs a trial. */
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { readCached, writeCached } from '../../files/node/cache.ts';
 import { onnxRuntimeVersion } from '../../runtime/node/library.ts';
 
 export interface Outcome {
-  readonly end: 'done' | 'memory' | 'time' | 'crash';
+  /** killed: by the system, unasked; untried: no process could be started. */
+  readonly end: 'done' | 'memory' | 'time' | 'crash' | 'killed' | 'untried';
   /** The budget: megabytes, seconds. */
   readonly memory: number;
   readonly seconds: number;
-  /** Of a crash: the signal or exit code. */
+  /** Of a crash or kill: the signal or exit code. */
   readonly reason?: string;
 }
 
@@ -37,33 +32,19 @@ export function trialKey(sha256: string, settings: unknown): string {
 /** Undefined where the model was not tried yet. */
 export async function recall(key: string): Promise<Outcome | undefined> {
   try {
-    const parsed = schema.safeParse(JSON.parse(await readFile(fileOf(key), 'utf8')));
+    const parsed = schema.safeParse(JSON.parse((await readCached(entryOf(key))) ?? ''));
     return parsed.success ? parsed.data : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** Keeps how a trial ended, unless that may have been the machine's doing: such a model is tried again. */
 export async function remember(key: string, { end, memory, seconds }: Outcome): Promise<void> {
-  const file = fileOf(key);
-  const temporary = `${file}.${randomUUID()}.tmp`;
-  try {
-    await mkdir(path.dirname(file), { recursive: true });
-    await writeFile(temporary, JSON.stringify({ format: FORMAT, end, memory, seconds }), { flag: 'wx' });
-    await rename(temporary, file);
-  } catch {
-    await rm(temporary, { force: true }).catch(() => {});
-  }
+  if (!schema.shape.end.safeParse(end).success) return;
+  await writeCached(entryOf(key), JSON.stringify({ format: FORMAT, end, memory, seconds }));
 }
 
-function fileOf(key: string): string {
-  return path.join(cacheFolder(), 'rgi', 'models', `${key}.json`);
-}
-
-/** A relative XDG_CACHE_HOME is to be ignored (XDG Base Directory Specification). */
-function cacheFolder(): string {
-  const { XDG_CACHE_HOME: given, LOCALAPPDATA: local } = process.env;
-  if (given && path.isAbsolute(given)) return given;
-  if (process.platform === 'win32' && local) return local;
-  return process.platform === 'darwin' ? path.join(homedir(), 'Library', 'Caches') : path.join(homedir(), '.cache');
+function entryOf(key: string): string {
+  return `models/${key}.json`;
 }

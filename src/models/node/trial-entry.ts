@@ -1,5 +1,6 @@
 /** The process that tries a model (its argument is a `TrialOrder`): whatever this does to the memory, the caller survives. */
 import { writeSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { RgiError } from '../../errors.ts';
 import { inspectModel } from '../../inspect/inspect.ts';
 import { encodeModel } from '../../onnx/encode.ts';
@@ -13,6 +14,20 @@ import { TRIAL_DONE, type TrialOrder } from './trial.ts';
 // Ctrl-C reaches every process of the terminal: the caller decides what becomes of it.
 process.on('SIGINT', () => {});
 
+/**
+ * Kills this process once its parent is gone. ONNX Runtime blocks the main thread, so a thread of its own looks. The signal 0
+ * asks whether a process exists; where the parent ends, Unix gives the child another one.
+ */
+function endWith(parent: number): void {
+  const code = `
+    setInterval(() => {
+      let there = process.platform === 'win32' || process.ppid === ${parent};
+      try { process.kill(${parent}, 0); } catch { there = false; }
+      if (!there) process.kill(process.pid, 'SIGKILL');
+    }, 200);`;
+  new Worker(code, { eval: true, execArgv: [] }).unref();
+}
+
 async function trial({ file, latentShape, input }: TrialOrder): Promise<void> {
   const model = withLatentShape(await openModel(file), { latentShape }, file);
   const inputs = await fixedInputs(model.graph.inputs, input ?? []);
@@ -20,7 +35,9 @@ async function trial({ file, latentShape, input }: TrialOrder): Promise<void> {
 }
 
 try {
-  await trial(JSON.parse(process.argv[2]) as TrialOrder);
+  const order = JSON.parse(process.argv[2]) as TrialOrder;
+  endWith(order.parent);
+  await trial(order);
 } catch (error) {
   // A clean error is met, and said, by the caller as well.
   if (!(error instanceof RgiError)) throw error;
