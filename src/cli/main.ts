@@ -3,13 +3,15 @@
 import { interruption } from '../jobs/node/signals.ts';
 import { run } from './program.ts';
 
-const signal = interruption(() =>
-  process.stderr.write('Stopping when what is in hand is finished; Ctrl-C again stops at once.\n'),
-);
+let isHeard = true;
+const signal = interruption(() => {
+  if (isHeard) process.stderr.write('Stopping when what is in hand is finished; Ctrl-C again stops at once.\n');
+});
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // Whoever read us has gone: a pipe (`rgi ... | head`) or a terminal that was closed. A run that is under way ends as by Ctrl-C.
     if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    isHeard = false;
     process.emit('SIGHUP');
   });
 }

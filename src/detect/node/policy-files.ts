@@ -65,8 +65,8 @@ export async function writePolicy(file: string, policy: Policy): Promise<string[
   const value = JSON.stringify({ ...entries, [policy.name]: settings });
   const changed = withMetadata(bytes, new Map([[POLICIES, value]]));
   await writeFileAtomic(file, changed);
-  await rememberModel(changed);
   if (stored.size !== others.size) await writeFileAtomic(beside, writeNpz(final));
+  await rememberModel(changed);
   return [file, beside];
 }
 
