@@ -17,6 +17,9 @@ export const COLOUR_SCALE: readonly (readonly [number, number, number])[] = Arra
   return [channel(-0.14861, 1.78277), channel(-0.29227, -0.90649), channel(1.97294, 0)];
 });
 
+/** Residual, in units of [-1,1], that is drawn white: half the range of the image. */
+export const RESIDUAL_WHITE = 1;
+
 /** A map [N,1,H,W] as colours [N,3,H,W]: `low` and below is black, `high` and above white. */
 export function colourMap(map: Image, low: number, high: number): Image {
   const { count, height, width } = shapeOf(map);

@@ -32,6 +32,11 @@ export interface Box extends Size {
   readonly left: number;
 }
 
+/** Can a picture file hold it? Grey or colour; other numbers of channels are written as arrays only. */
+export function isDrawable({ dims }: Pick<Image, 'dims'>): boolean {
+  return dims[1] === 1 || dims[1] === 3;
+}
+
 /** The four sizes of a batch; anything but [N,C,H,W] is an `input` error. */
 export function shapeOf(image: Image): ImageShape {
   if (image.dims.length !== 4) {

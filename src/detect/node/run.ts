@@ -1,7 +1,7 @@
 /** Detection on picture files into a folder: a job whose items are pictures, and the lists that are derived from its journal. */
 import { writeNpy } from '../../arrays/npy.ts';
 import { colourMap, overlay } from '../../images/colour.ts';
-import { coverage, type Image, maskToImage, shapeOf } from '../../images/image.ts';
+import { coverage, type Image, isDrawable, maskToImage, shapeOf } from '../../images/image.ts';
 import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
 import { encodePng } from '../../images/node/write.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -256,8 +256,7 @@ async function putInspection(
   await put('map.npy', writeNpy(float32(map.data, [height, width])));
   await put('map.png', await encodePng(colourMap(map, 0, policy.displayHigh)));
   await put('mask.png', await encodePng(maskToImage(mask)));
-  const channels = picture.original.dims[1];
-  if (channels === 1 || channels === 3) await put('overlay.png', await encodePng(overlay(picture.original, mask)));
+  if (isDrawable(picture.original)) await put('overlay.png', await encodePng(overlay(picture.original, mask)));
   const outside = uninspectedShare(picture);
   return {
     score: rounded(score),

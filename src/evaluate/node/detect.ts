@@ -4,7 +4,7 @@
  */
 import path from 'node:path';
 import { writeNpy } from '../../arrays/npy.ts';
-import { type Image, imageAt, stackImages } from '../../images/image.ts';
+import { type Image, imageAt, isDrawable, stackImages } from '../../images/image.ts';
 import type { Job } from '../../jobs/job.ts';
 import { hashOfData } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
@@ -225,7 +225,7 @@ function candidateJob(run: CandidateRun): Job<Member, Member, Result, TrialRecor
   const { name: method } = candidate;
   const kept = ranksOf(job.test);
   const memberOf = (picture: TestPicture, index: number): Member => {
-    const pictures = kept[index] < job.keep && drawable(picture.image);
+    const pictures = kept[index] < job.keep && isDrawable(picture.image);
     return {
       picture,
       index,
@@ -306,8 +306,4 @@ function ranksOf(test: readonly TestPicture[]): number[] {
     seen.set(defect, rank + 1);
     return rank;
   });
-}
-
-function drawable({ dims }: Image): boolean {
-  return dims[1] === 1 || dims[1] === 3;
 }

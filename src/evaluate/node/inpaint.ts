@@ -1,7 +1,7 @@
 /** The protocol of restoration on files: every case, method and picture once; what earlier runs finished is taken over. */
 import { quantile } from '../../arrays/sort.ts';
-import { colourMap } from '../../images/colour.ts';
-import { type Image, maskToImage, stackImages } from '../../images/image.ts';
+import { colourMap, RESIDUAL_WHITE } from '../../images/colour.ts';
+import { type Image, isDrawable, maskToImage, stackImages } from '../../images/image.ts';
 import { encodePng } from '../../images/node/write.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { batchSize, plannedSteps } from '../../inversion/solve/restore.ts';
@@ -14,9 +14,6 @@ import { type Contestant, runTrials, type Trial, type TrialBatch, trialTrajector
 import { type TrialPictures, type TrialRecord, thinned } from '../record.ts';
 import { type EvaluationFolder, jobKind, slug, stemOf, TRIAL_RULES } from './folder.ts';
 import { putTrajectory } from './trajectory-files.ts';
-
-/** Residual, in units of [-1,1], that is drawn white. */
-const RESIDUAL_WHITE = 1;
 
 export interface LoadedPicture {
   readonly name: string;
@@ -114,7 +111,7 @@ function groupJob(
 ): Job<Member, Member, Trial, TrialRecord> {
   const { recipe, method } = contestant;
   const key = hashOfData(['inpaint', job.description, recipe.name, contestant.description, setting, job.seed]);
-  const shown = ({ picture, index }: Member) => index < job.keep && drawable(picture.image);
+  const shown = ({ picture, index }: Member) => index < job.keep && isDrawable(picture.image);
   const batchOf = (batch: readonly Member[]): TrialBatch => ({
     generator: job.generator,
     contestant,
@@ -218,10 +215,6 @@ function describe(own: readonly TrialRecord[]): string {
       : undefined;
   const seconds = own.reduce((sum, record) => sum + record.seconds, 0) / own.length;
   return `${name}, ${method}: ${own.length} pictures, median PSNR ${median?.toFixed(2) ?? '-'} dB, ${seconds.toFixed(2)} s each`;
-}
-
-function drawable(image: Image): boolean {
-  return image.dims[1] === 1 || image.dims[1] === 3;
 }
 
 /** Truth, input and true mask are the same for all methods of a case, and lie beside theirs. */

@@ -1,9 +1,8 @@
 /** Picture files made small, as data URLs, up to a number of bytes. */
-import { createHash } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import { readRegular } from '../../files/node/regular.ts';
+import { sha256Of } from '../../files/node/hash.ts';
 import { compactPicture } from '../../images/node/compact.ts';
 
 /** A picture is shown once per use, and embedded as often. */
@@ -55,7 +54,8 @@ export async function embed(folder: string, uses: readonly PictureUse[], limit: 
 async function dataUrl(folder: string, { file, lossless = false, sha256 }: PictureUse): Promise<string | undefined> {
   const place = sha256 === undefined ? path.resolve(folder, file) : path.resolve(file);
   try {
-    const isAllowed = sha256 === undefined ? await liesIn(folder, place) : (await hashOfFile(place)) === sha256;
+    const isAllowed =
+      sha256 === undefined ? await liesIn(folder, place) : (await sha256Of(place).catch(() => undefined)) === sha256;
     if (!isAllowed) return undefined;
     return `data:image/webp;base64,${Buffer.from(await compactPicture(place, { lossless })).toString('base64')}`;
   } catch (error) {
@@ -68,9 +68,4 @@ async function dataUrl(folder: string, { file, lossless = false, sha256 }: Pictu
 async function liesIn(folder: string, file: string): Promise<boolean> {
   const [root, place] = await Promise.all([folder, file].map((one) => realpath(one).catch(() => '')));
   return root !== '' && place.startsWith(`${root}${path.sep}`);
-}
-
-async function hashOfFile(file: string): Promise<string | undefined> {
-  const bytes = await readRegular(file).catch(() => undefined);
-  return bytes && createHash('sha256').update(bytes).digest('hex');
 }

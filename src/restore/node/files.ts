@@ -1,16 +1,13 @@
 /** The files of one restored picture. */
 import { writeNpy, writeNpz } from '../../arrays/npy.ts';
-import { colourMap } from '../../images/colour.ts';
-import { type Image, maskToImage } from '../../images/image.ts';
+import { colourMap, RESIDUAL_WHITE } from '../../images/colour.ts';
+import { type Image, isDrawable, maskToImage } from '../../images/image.ts';
 import { encodePng } from '../../images/node/write.ts';
 import { withWeightChanges } from '../../inversion/generator/weight-changes.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { OutputSet } from '../../jobs/job.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
-
-/** Residual, in units of [-1,1], that is drawn white: half the range of the image. */
-export const RESIDUAL_WHITE = 1;
 
 /** What may follow a picture's name in a file that looks like a picture. */
 export const PICTURE_KINDS: readonly string[] = [
@@ -41,7 +38,7 @@ export async function putRestoration(
   result: Restoration,
   { npy, generator }: FileChoice,
 ): Promise<void> {
-  const drawable = picture.dims[1] === 1 || picture.dims[1] === 3;
+  const drawable = isDrawable(picture);
   const put = (kind: string, content: Uint8Array) => outputs.put(`${name}.${kind}`, content);
   if (drawable) {
     await put('restored.png', await encodePng(result.restored));

@@ -1,6 +1,7 @@
 /** What is known of a run and of each of its pictures; `manifest.json`, which is derived from the journal. */
 import { z } from 'zod';
 import { thinned } from '../../evaluate/record.ts';
+import { RESIDUAL_WHITE } from '../../images/colour.ts';
 import { coverage } from '../../images/image.ts';
 import { isOutside } from '../../inversion/mask/noise.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
@@ -8,7 +9,6 @@ import type { Method } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import type { Entry } from '../../jobs/job.ts';
 import { hashOfData } from '../../jobs/node/program.ts';
-import { RESIDUAL_WHITE } from './files.ts';
 import type { Loaded } from './pictures.ts';
 
 export const MANIFEST = 'manifest.json';
