@@ -92,14 +92,18 @@ export interface Entry<R> {
   readonly record: R;
 }
 
-/** The files of one item: all of them appear under their names, or none. */
+/** The files of one item: all of them appear under their names and are recorded, or none. */
 export interface OutputSet {
   /** Stores a file under a temporary name. Throws `input` where it cannot be written. */
   put(file: string, content: Uint8Array | string): Promise<void>;
   /** Names of the files so far, in the order they were put. */
   names(): string[];
-  /** Gives the files their names. */
-  commit(): Promise<Outputs>;
+  /**
+   * Gives the files their names, and calls `record`, which writes the item's entry. Where either fails, what was there before is there
+   * again. Throws `input` where a file cannot be written, or may not be replaced.
+   */
+  commit(record: (outputs: Outputs) => Promise<void>): Promise<void>;
+  /** Removes what is stored and was not committed. */
   discard(): Promise<void>;
 }
 

@@ -12,6 +12,9 @@ const fileSchema = z
 
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** The files of an item with their hashes. */
+export const outputsSchema = z.record(fileSchema, hashSchema);
+
 /** Checks every field of an entry whose record is checked by `record`. */
 export function entrySchema<R>(record: z.ZodType<R>): z.ZodType<Entry<R>> {
   return z.object({
@@ -23,7 +26,7 @@ export function entrySchema<R>(record: z.ZodType<R>): z.ZodType<Entry<R>> {
     program: z.string(),
     rules: z.number().int().nonnegative(),
     status: z.enum(['done', 'failed']),
-    outputs: z.record(fileSchema, hashSchema),
+    outputs: outputsSchema,
     record,
   }) as unknown as z.ZodType<Entry<R>>;
 }

@@ -195,17 +195,20 @@ async function write<Item, Loaded, Result, R>(
 ): Promise<void> {
   const { job, storage } = state;
   const outputs = storage.outputs();
-  let entry: Entry<R>;
+  let entry: Entry<R> | undefined;
   try {
     const { status, record } = await job.write(outputs, planned, loaded, result);
     if (status === 'failed') await outputs.discard();
-    entry = entryOf(state, planned, status, status === 'done' ? await outputs.commit() : {}, record);
-    await storage.append(entry);
+    await outputs.commit(async (files) => {
+      entry = entryOf(state, planned, status, files, record);
+      await storage.append(entry);
+    });
   } catch (error) {
     await outputs.discard();
     if (isOfRun(job, error)) throw error;
     return fail(state, planned, (error as RgiError).message);
   }
+  if (!entry) throw new Error(`The storage committed ${planned.name} without recording it.`);
   state.counts[entry.status]++;
   state.emit({ kind: 'record', entry, kept: false });
 }

@@ -462,7 +462,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'Resuming over something else',
     line: 'restore @a.png --generator @g.onnx --out @foreign --resume',
     code: 2,
-    says: 'error: foreign holds a manifest.json without a journal.jsonl, of another program or an earlier version: use another --out, or replace what is there with --overwrite.',
+    says: 'error: foreign holds a manifest.json without a journal.jsonl, of another program or an earlier version: use another --out, or move that file away.',
   },
   {
     title: 'Detection with a model that is not calibrated',

@@ -18,10 +18,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test('an input of the run is not replaced by an output of its name, and nothing of the set appears', async () => {
   const mask = path.join(folder, '0.mask.png');
   writeFileSync(mask, 'mine');
-  const outputs = outputSet(folder, (file) => file === mask);
+  const outputs = outputSet(folder, { isGiven: (file) => file === mask, isOwned: async () => true });
   await outputs.put('0.restored.png', 'theirs');
   await outputs.put('0.mask.png', 'theirs');
-  await expect(outputs.commit()).rejects.toThrow(
+  await expect(outputs.commit(async () => {})).rejects.toThrow(
     `${mask} is an input of this run and is not replaced; take another --out.`,
   );
   await outputs.discard();

@@ -1,5 +1,5 @@
 /** The journal on disk: what is appended is found again, whatever was torn or damaged; it never shrinks by an entry. */
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
@@ -132,4 +132,21 @@ test('an entry is read as it was written, and no proper beginning of its line is
       expect(decodeEntry(line.slice(0, cut % line.length), schema)).toBeUndefined();
     }),
   );
+});
+
+describe('a journal of one endless line', () => {
+  test('is read in time in proportion to its length, and beyond the cap not held in memory', async () => {
+    const place = folder();
+    await appended(place, entryOf('a'));
+    const file = path.join(place, JOURNAL);
+    // 160 MiB: joined anew with each MiB these would be 13 GiB.
+    for (let i = 0; i < 10; i++) appendFileSync(file, Buffer.alloc(2 ** 24, 120));
+    const started = performance.now();
+    expect(await itemsOf(place)).toEqual(['a']);
+    expect(performance.now() - started).toBeLessThan(2000);
+    // It is torn: the next entry takes its place.
+    await appended(place, entryOf('b'));
+    expect(await itemsOf(place)).toEqual(['a', 'b']);
+    expect(statSync(file).size).toBeLessThan(2 ** 12);
+  });
 });

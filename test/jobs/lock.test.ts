@@ -1,7 +1,16 @@
 /** The lock of a folder: one holder, named; taken over from the dead, also where several try at once. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -54,14 +63,43 @@ test.skipIf(process.platform !== 'linux')('is taken over where the number belong
   }
 });
 
-test('of another host, or unreadable, is not taken over: the file to be deleted is named', async () => {
+test('of another host is not taken over: the file to be deleted is named', async () => {
   writeFileSync(at('far'), holder({ host: 'elsewhere', pid: 1 }));
   await expect(acquireLock(at('far'), 'It')).rejects.toThrow(
     `It is in use by process 1 on elsewhere since 2026-01-01T00:00:00.000Z; wait for it to end, name another, or delete ${at('far')} if that process no longer runs.`,
   );
-  writeFileSync(at('far'), 'nothing');
-  await expect(acquireLock(at('far'), 'It')).rejects.toThrow('is in use by a lock file that cannot be read');
   rmSync(at('far'));
+});
+
+test('of a process of which the system does not say when it began is not taken over: the file to be deleted is named', async () => {
+  writeFileSync(at('perhaps'), holder({ pid: process.ppid }));
+  await expect(acquireLock(at('perhaps'), 'It')).rejects.toThrow(
+    `It is in use by process ${process.ppid} on ${os.hostname()} since 2026-01-01T00:00:00.000Z; wait for it to end, name another, or delete ${at('perhaps')} if that process no longer runs.`,
+  );
+  rmSync(at('perhaps'));
+});
+
+test('that is none is refused in one sentence', async () => {
+  writeFileSync(at('odd'), 'nothing');
+  await expect(acquireLock(at('odd'), 'It')).rejects.toThrow(
+    `It cannot be locked: ${at('odd')} is not a lock file that can be read; delete it if no other rgi is at work there, or name another.`,
+  );
+  rmSync(at('odd'));
+  mkdirSync(at('odd'));
+  await expect(acquireLock(at('odd'), 'It')).rejects.toThrow(
+    `It cannot be locked: ${at('odd')} is a folder, not a file; remove it if no other rgi is at work there, or name another.`,
+  );
+  rmSync(at('odd'), { recursive: true });
+});
+
+test('of this process is known under another name of the folder too', async () => {
+  mkdirSync(at('real'));
+  symlinkSync(at('real'), at('linked'));
+  const release = await acquireLock(at('real/lock'), 'It');
+  await expect(acquireLock(at('linked/lock'), 'It')).rejects.toThrow(`It is in use by process ${process.pid}`);
+  await release();
+  rmSync(at('linked'));
+  rmSync(at('real'), { recursive: true });
 });
 
 test('of a dead holder goes to one of many that try at once', async () => {

@@ -30,9 +30,9 @@ function memory(program = '1'): Memory {
       return {
         put: async (file, content) => void staged.set(file, String(content)),
         names: () => [...staged.keys()],
-        async commit() {
+        async commit(record) {
           for (const [file, content] of staged) files.set(file, content);
-          return Object.fromEntries(staged);
+          await record(Object.fromEntries(staged));
         },
         discard: async () => staged.clear(),
       };

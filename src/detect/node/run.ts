@@ -107,6 +107,7 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
     const inputs = await withoutOwnOutputs(sources, folder, PICTURE_KINDS, (message) =>
       onEvent?.({ kind: 'warning', message }),
     );
+    folder.guard(inputs.map(({ path: file }) => file));
     const { generator, encoder, policy, batch } = options;
     const inspector = await openInspector({ generator, encoder, policy, batch }, runtime);
     try {

@@ -11,7 +11,7 @@ import type { Entry, Storage } from '../job.ts';
 import { type NameBook, nameBook } from '../names.ts';
 import { JOURNAL, type JournalFile, openJournal } from './journal-file.ts';
 import { acquireLock } from './lock.ts';
-import { confirmOutputs, outputSet } from './outputs.ts';
+import { confirmOutputs, outputSet, removeUnrecorded } from './outputs.ts';
 import { VERSION } from './program.ts';
 
 export interface RunFolderOptions<R> {
@@ -68,10 +68,12 @@ export async function openRunFolder<R>(folder: string, options: RunFolderOptions
     await sweep(folder, options.subfolders ?? []);
     const opened = await openJournal(folder, options.kind, options.record);
     journal = opened;
+    await checkOwner(folder, opened, options);
+    await removeUnrecorded(folder, opened.lists);
     if (options.overwrite) {
       await removeResults(folder, opened, options.derived);
       journal = await openJournal(folder, options.kind, options.record);
-    } else await checkMixing(folder, opened, options);
+    } else checkMixing(folder, opened, options);
     return runFolder(folder, journal, close);
   } catch (error) {
     await close();
@@ -89,15 +91,12 @@ function runFolder<R>(folder: string, journal: JournalFile<R>, close: () => Prom
     },
     find: journal.find,
     confirms: ({ outputs }) => confirmOutputs(folder, outputs),
-    outputs: () => outputSet(folder, (file) => given.has(file)),
+    outputs: () => outputSet(folder, { isGiven: (file) => given.has(file), isOwned: journal.lists }),
     append: journal.append,
     entries: journal.entries,
     names: () => nameBook(journal.heads()),
     async ownFiles() {
-      const files = new Set<string>();
-      for await (const { outputs } of journal.entries())
-        for (const file of Object.keys(outputs)) files.add(path.resolve(folder, file));
-      return files;
+      return new Set([...(await journal.files())].map((file) => path.resolve(folder, file)));
     },
     async derive(file, content) {
       // Where derived files are, a journal is, an empty one where nothing was finished: a later run knows them for its own.
@@ -134,9 +133,9 @@ async function removeEmpty(folder: string, topmost: string): Promise<void> {
   }
 }
 
-/** Temporary files that a killed process left: no other is at work here, since the lock is ours. */
+/** Temporary files that a killed process left: no other is at work here, since the lock is ours. Those of the lock are `acquireLock`'s. */
 async function sweep(folder: string, subfolders: readonly string[]): Promise<void> {
-  await removeLeftovers(folder, () => true);
+  await removeLeftovers(folder, (name) => name !== LOCK);
   for (const name of subfolders) {
     const entries = await readdir(path.join(folder, name), { recursive: true, withFileTypes: true }).catch(() => []);
     const places = new Set(entries.map((entry) => entry.parentPath ?? entry.path));
@@ -145,36 +144,79 @@ async function sweep(folder: string, subfolders: readonly string[]): Promise<voi
 }
 
 async function removeResults<R>(folder: string, journal: JournalFile<R>, derived: readonly string[]): Promise<void> {
-  for await (const { outputs } of journal.entries())
-    for (const file of Object.keys(outputs)) await rm(path.join(folder, file), { force: true });
-  for (const file of derived) await rm(path.join(folder, file), { force: true });
+  // Without a journal nothing here is known to be of rgi; `checkOwner` has refused what could be mistaken for it.
+  for (const file of [...(await journal.files()), ...derived]) await remove(path.join(folder, file));
   await journal.close();
   await rm(path.join(folder, JOURNAL), { force: true });
 }
 
-async function checkMixing<R>(
+/** A file that cannot be removed (a folder has its name, say) is named. */
+async function remove(file: string): Promise<void> {
+  try {
+    await rm(file, { force: true });
+  } catch (error) {
+    throw new RgiError('input', `${file} cannot be removed (${messageOf(error)}).`, { file }, { cause: error });
+  }
+}
+
+function refuse(folder: string, what: string, remedy: string): never {
+  throw new RgiError('usage', `${folder} ${what}: ${remedy}.`, { file: folder });
+}
+
+/**
+ * Refuses a folder whose files are not known to be of this kind of run, with `overwrite` too: what another command computed, or what no
+ * journal lists, is never removed.
+ */
+async function checkOwner<R>(
   folder: string,
   journal: JournalFile<R>,
-  { kind, key, rules, derived, guarded = false, resume = false }: RunFolderOptions<R>,
+  { kind, derived, overwrite = false }: RunFolderOptions<R>,
 ): Promise<void> {
-  const refuse = (what: string, remedy: string) => {
-    throw new RgiError('usage', `${folder} ${what}: ${remedy}.`, { file: folder });
-  };
-  const others = 'use another --out, or replace what is there with --overwrite';
   const [job] = journal.otherJobs;
-  if (job !== undefined) refuse(`holds results of 'rgi ${job}'`, others);
+  if (job !== undefined)
+    refuse(
+      folder,
+      `holds results of 'rgi ${job}'`,
+      overwrite
+        ? `--overwrite replaces those of 'rgi ${kind}' only; use another --out, or delete the folder first`
+        : 'use another --out',
+    );
+  if (!journal.isReadable)
+    refuse(
+      folder,
+      `holds a ${JOURNAL} of which no line can be read, of another program or version`,
+      'use another --out, or move that file away',
+    );
+  if (await isThere(path.join(folder, JOURNAL))) return;
+  for (const file of derived)
+    if (await isThere(path.join(folder, file)))
+      refuse(
+        folder,
+        `holds a ${file} without a ${JOURNAL}, of another program or an earlier version`,
+        'use another --out, or move that file away',
+      );
+}
+
+function checkMixing<R>(
+  folder: string,
+  journal: JournalFile<R>,
+  { kind, key, rules, guarded = false, resume = false }: RunFolderOptions<R>,
+): void {
+  const others = 'use another --out, or replace what is there with --overwrite';
   const heads = [...journal.heads()];
-  if (!(await isThere(path.join(folder, JOURNAL)))) {
-    for (const file of derived)
-      if (await isThere(path.join(folder, file)))
-        refuse(`holds a ${file} without a ${JOURNAL}, of another program or an earlier version`, others);
-  }
+  if (heads.length === 0 && journal.unreadable > 0)
+    refuse(
+      folder,
+      `holds results of 'rgi ${kind}' that this version (rgi ${VERSION}) cannot read (${journal.unreadable} items)`,
+      others,
+    );
   if (guarded && heads.length > 0 && !resume)
-    refuse(`already holds results (${heads.length} items)`, `continue with --resume, ${others}`);
+    refuse(folder, `already holds results (${heads.length} items)`, `continue with --resume, ${others}`);
   if (key === undefined) return;
   const different = heads.filter((head) => head.key !== key);
   if (different.length > 0)
     refuse(
+      folder,
       `holds results of 'rgi ${kind}' with other settings or networks`,
       resume
         ? `--resume continues with the same settings only; ${others}`
@@ -183,6 +225,7 @@ async function checkMixing<R>(
   const foreign = heads.find((head) => head.program !== VERSION || head.rules !== rules);
   if (foreign && !resume)
     refuse(
+      folder,
       `holds results of another version (rgi ${foreign.program}, rules ${foreign.rules}; this is ${VERSION}, rules ${rules})`,
       `--resume does them again, or ${others}`,
     );

@@ -1,4 +1,7 @@
-/** `journal.jsonl` on disk: entries are only ever appended. A torn last line goes when the next is written. Where each item's last entry lies is held in memory, the entries are not. */
+/**
+ * `journal.jsonl` on disk: entries are only ever appended. A torn last line goes when the next is written. Where each item's last entry
+ * lies is held in memory, the entries are not.
+ */
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
@@ -11,6 +14,9 @@ const anyEntry = entrySchema(z.unknown());
 
 export const JOURNAL = 'journal.jsonl';
 
+/** A longer line is no entry, and is passed over unread: the largest that a run writes (thousands of regions) have a few MiB. */
+const MAX_LINE_BYTES = 2 ** 26;
+
 /** What is held in memory of an item's last entry. */
 export interface EntryHead
   extends Pick<Entry<unknown>, 'job' | 'item' | 'source' | 'content' | 'key' | 'program' | 'rules' | 'status'> {
@@ -22,11 +28,19 @@ export interface EntryHead
 export interface JournalFile<R> {
   /** Kinds of jobs other than this one of which the journal holds entries. */
   readonly otherJobs: ReadonlySet<string>;
+  /** False where there are whole lines and none of them is an entry, of any kind. */
+  readonly isReadable: boolean;
+  /** Entries of this kind whose record the schema refuses. */
+  readonly unreadable: number;
   /** The last entry of each item, in the order in which items appeared first. */
   heads(): IterableIterator<EntryHead>;
   find(item: string): Promise<Entry<R> | undefined>;
   /** The last entry of each item, read one by one. */
   entries(): AsyncGenerator<Entry<R>>;
+  /** The files that any entry lists, superseded ones included, as outputs are named. */
+  files(): Promise<ReadonlySet<string>>;
+  /** Is a file among them? */
+  lists(file: string): Promise<boolean>;
   /** Throws `input` where it cannot be written; what was written of the line is then torn, and swallows nothing. */
   append(entry: Entry<R>): Promise<void>;
   /** Makes the file where it is not there yet. */
@@ -43,18 +57,30 @@ export async function openJournal<R>(folder: string, kind: string, record: z.Zod
   const schema = entrySchema(record);
   const heads = new Map<string, EntryHead>();
   const otherJobs = new Set<string>();
+  let isWhole = false;
   const put = ({ record: _record, outputs: _outputs, ...rest }: Entry<unknown>, offset: number, length: number) =>
     heads.set(rest.item, { ...rest, offset, length });
-  const found = await scan(file, (line, offset, length) => {
-    const entry = decodeEntry(line, anyEntry);
-    if (entry && entry.job !== kind) otherJobs.add(entry.job);
-    else if (entry && record.safeParse(entry.record).success) put(entry, offset, length);
+  const counts = { lines: 0, entries: 0, unreadable: 0 };
+  const found = await scan(file, (line, offset, length, isEnded) => {
+    if (isEnded) counts.lines++;
+    const entry = line === undefined ? undefined : decodeEntry(line, anyEntry);
+    if (!entry) return;
+    counts.entries++;
+    if (entry.job !== kind) otherJobs.add(entry.job);
+    else if (record.safeParse(entry.record).success) put(entry, offset, length);
+    else counts.unreadable++;
+    // A last line that lacks its end alone is whole.
+    if (!isEnded) isWhole = true;
   });
-  // Where the next line begins: what lies beyond is torn. A last line that lacks its end alone is whole.
-  const isWhole = decodeEntry(found.rest.toString('utf8'), anyEntry) !== undefined;
-  let size = isWhole ? found.size : found.size - found.rest.length;
-  let isTorn = found.rest.length > 0 && !isWhole;
+  // Where the next line begins: what lies beyond is torn.
+  let size = isWhole ? found.size : found.size - found.rest;
+  let isTorn = found.rest > 0 && !isWhole;
   let lead = isWhole ? '\n' : '';
+  let listed: Promise<Set<string>> | undefined;
+  const files = () => {
+    listed ??= filesOf(file);
+    return listed;
+  };
   let handle: FileHandle | undefined;
   const opened = async (): Promise<FileHandle> => {
     if (handle) return handle;
@@ -69,6 +95,10 @@ export async function openJournal<R>(folder: string, kind: string, record: z.Zod
   };
   return {
     otherJobs,
+    isReadable: counts.lines === 0 || counts.entries > 0,
+    unreadable: counts.unreadable,
+    files,
+    lists: async (name) => (await files()).has(name),
     heads: () => heads.values(),
     find: async (item) => {
       const head = heads.get(item);
@@ -92,6 +122,8 @@ export async function openJournal<R>(folder: string, kind: string, record: z.Zod
         throw new RgiError('input', `${file} cannot be written (${messageOf(error)}).`, { file }, { cause: error });
       }
       put(entry, size + lead.length, line.length - 1);
+      // Only where it was asked for: reading the file anew finds this entry, too.
+      if (listed) for (const name of Object.keys(entry.outputs)) (await listed).add(name);
       size += lead.length + line.length;
       lead = '';
     },
@@ -110,38 +142,62 @@ export async function readJournal<R>(folder: string, record: z.ZodType<R>): Prom
   const schema = entrySchema(record);
   const last = new Map<string, Entry<R>>();
   await scan(path.join(folder, JOURNAL), (line) => {
-    const entry = decodeEntry(line, schema);
+    const entry = line === undefined ? undefined : decodeEntry(line, schema);
     if (entry) last.set(entry.item, entry);
   });
   return [...last.values()];
 }
 
-/** Lines with their place in bytes; says how long the file is, and what of a last line without an end is there. */
-async function scan(
-  file: string,
-  onLine: (line: string, offset: number, length: number) => void,
-): Promise<{ size: number; rest: Buffer }> {
-  let rest: Buffer = Buffer.alloc(0);
+/** The files that any entry of a journal lists. */
+async function filesOf(file: string): Promise<Set<string>> {
+  const files = new Set<string>();
+  await scan(file, (line) => {
+    const entry = line === undefined ? undefined : decodeEntry(line, anyEntry);
+    for (const name of Object.keys(entry?.outputs ?? {})) files.add(name);
+  });
+  return files;
+}
+
+/** A line with its place in bytes, and whether it has its end; its text is undefined where it is longer than `MAX_LINE_BYTES`. */
+type OnLine = (text: string | undefined, offset: number, length: number, isEnded: boolean) => void;
+
+/** Gives every line that is not empty to `onLine`; returns the bytes of the file, and those of a last line without an end. */
+async function scan(file: string, onLine: OnLine): Promise<{ size: number; rest: number }> {
+  // The line so far, in pieces: joined once, so that a long one takes time in proportion to its length.
+  let pieces: Buffer[] = [];
+  let length = 0;
   let offset = 0;
+  const add = (piece: Buffer) => {
+    length += piece.length;
+    if (length > MAX_LINE_BYTES) pieces = [];
+    else pieces.push(piece);
+  };
+  const end = (isEnded: boolean) => {
+    const text = length > MAX_LINE_BYTES ? undefined : Buffer.concat(pieces).toString('utf8');
+    if (length > 0) onLine(text, offset, length, isEnded);
+  };
   try {
     const handle = await openRegular(file);
     // The stream closes the file at its end.
     for await (const chunk of handle.createReadStream({ highWaterMark: 2 ** 20 })) {
-      rest = Buffer.concat([rest, chunk as Buffer]);
+      const bytes = chunk as Buffer;
       let from = 0;
-      for (let end = rest.indexOf(10, from); end >= 0; end = rest.indexOf(10, from)) {
-        onLine(rest.toString('utf8', from, end), offset + from, end - from);
-        from = end + 1;
+      for (let stop = bytes.indexOf(10); stop >= 0; stop = bytes.indexOf(10, from)) {
+        add(bytes.subarray(from, stop));
+        end(true);
+        offset += length + 1;
+        from = stop + 1;
+        pieces = [];
+        length = 0;
       }
-      offset += from;
-      rest = rest.subarray(from);
+      add(bytes.subarray(from));
     }
   } catch (error) {
     if (error instanceof RgiError && error.details?.kind === 'file' && error.details.reason === 'missing')
-      return { size: 0, rest };
+      return { size: 0, rest: 0 };
     if (error instanceof RgiError) throw error;
     throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
   }
-  if (rest.length > 0) onLine(rest.toString('utf8'), offset, rest.length);
-  return { size: offset + rest.length, rest };
+  end(false);
+  return { size: offset + length, rest: length };
 }
