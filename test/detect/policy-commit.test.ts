@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, expect, test, vi } from 'vitest';
 import { readNpz } from '../../src/arrays/npy.ts';
-import { readPolicy, statisticsFile, writePolicy } from '../../src/detect/node/policy-files.ts';
+import { lostPolicies, readPolicy, statisticsFile, writePolicy } from '../../src/detect/node/policy-files.ts';
 import { readBytes } from '../../src/images/node/decode.ts';
 import { writeFileAtomic } from '../../src/images/node/write.ts';
 import { openModel } from '../../src/models/node/model-file.ts';
@@ -62,6 +62,17 @@ test.each([
   expect(await policyOf('default')).toEqual(changed('default'));
   const arrays = [...readNpz(await readBytes(statisticsFile(file))).keys()].sort();
   expect(arrays).toEqual(['default.location', 'default.whitening', 'other.location', 'other.whitening']);
+});
+
+test('where the statistics are lost, a new policy is stored, and the others are named', async () => {
+  rmSync(statisticsFile(file));
+  expect(await lostPolicies(file)).toEqual(['default', 'other']);
+  await writePolicy(file, changed('default'));
+  expect(await policyOf('default')).toEqual(changed('default'));
+  expect(await lostPolicies(file)).toEqual(['other']);
+  await expect(policyOf('other')).rejects.toThrow(
+    `${statisticsFile(file)} does not belong to the policy 'other' of ${file}; calibrate again, or copy both files together.`,
+  );
 });
 
 test('of a model that was copied with its statistics in the midst, the policy goes with the copy', async () => {

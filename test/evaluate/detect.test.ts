@@ -1,5 +1,5 @@
 /** Detection: plain detectors against what they must find, metrics against closed forms, the protocol on made-up sets. */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -305,7 +305,47 @@ describe('the protocol', () => {
     expect(ofAll('ae2').metrics.pixel_auroc).toEqual(ofAll('ae').metrics.pixel_auroc);
     // A network of other steps is another one.
     expect((await rgi(`${line} --methods autoencoder:ssim:steps=2 --out @ae --resume`)).code).toBe(0);
-    expect(readdirSync(place('ae', 'learnt'))).toHaveLength(2);
+    const networks = () => readdirSync(place('ae', 'learnt')).filter((name) => name.endsWith('.onnx'));
+    expect(networks()).toHaveLength(2);
+    // --overwrite leaves nothing of them, and nothing else is removed.
+    writeFileSync(place('ae', 'learnt/mine.onnx'), '');
+    expect((await rgi(`${line} --methods gaussian --out @ae --overwrite`)).code).toBe(0);
+    expect(networks()).toEqual(['mine.onnx']);
+    expect(readdirSync(place('ae', 'maps')).flatMap((name) => readdirSync(place('ae', `maps/${name}`)))).toHaveLength(
+      12,
+    );
+  });
+
+  test('a trained network whose file is damaged is trained again', async () => {
+    const own = `${line} --methods autoencoder:steps=2:latent=3 --out @aed`;
+    expect((await rgi(own)).code).toBe(0);
+    const network = place(
+      'aed',
+      `learnt/${readdirSync(place('aed', 'learnt')).find((name) => name.endsWith('.onnx'))}`,
+    );
+    const whole = readFileSync(network);
+    for (const damaged of [Buffer.alloc(0), whole.subarray(0, whole.length - 1)]) {
+      writeFileSync(network, damaged);
+      rmSync(place('aed', 'journal.jsonl'));
+      for (const folder of ['maps', 'pictures']) rmSync(place('aed', folder), { recursive: true });
+      for (const table of ['results.json', 'results.csv', 'results.md']) rmSync(place('aed', table));
+      expect((await rgi(`${own} --resume`)).code).toBe(0);
+      expect(readFileSync(network).equals(whole)).toBe(true);
+    }
+  });
+
+  test('sets with equal picture names in one folder keep pictures of their own', async () => {
+    await rgi(`${line} --methods gaussian --out @two`);
+    cpSync(place('part'), place('part2', ''), { recursive: true });
+    const [first] = readdirSync(place('part', 'test/crack')).sort();
+    const swapped = readFileSync(place('part', `test/crack/${readdirSync(place('part', 'test/crack')).sort()[1]}`));
+    writeFileSync(place('part2', `test/crack/${first}`), swapped);
+    await rgi(`${line.replace('@part', '@part2')} --methods gaussian --out @two --resume`);
+    const stored = recordsOf('two').flatMap(({ pictures }) => (pictures ? [pictures.input, pictures.mask] : []));
+    expect(stored).toHaveLength(2 * recordsOf('two').filter(({ pictures }) => pictures).length);
+    const own = recordsOf('two').filter(({ image, pictures }) => pictures && image.endsWith(`crack/${first}`));
+    expect(new Set(own.map(({ pictures }) => pictures!.input)).size).toBe(2);
+    expect(new Set(recordsOf('two').flatMap(({ pictures }) => pictures?.mask ?? [])).size).toBe(stored.length / 2);
   });
 
   test('every method of a generator by its name: maps, searches, the trajectory of one, the page of all', async () => {

@@ -118,6 +118,32 @@ describe('a foreign model', () => {
     expect(remembered()).toEqual(['done']);
   });
 
+  it('is tried again where the file of its weights is another', async () => {
+    const weights = (location: string) => [{ key: 'location', value: location }];
+    const external = (name: string) => ({
+      name,
+      dims: [4n],
+      dataType: 1,
+      dataLocation: 1,
+      externalData: weights(`${name}.bin`),
+    });
+    const file = write(
+      'outside.onnx',
+      handmade({
+        initializers: [external('a'), external('b')],
+        nodes: [node('Mul', 'x a', 'scaled'), node('Add', 'scaled b', 'y')],
+      }),
+    );
+    write('a.bin', new Uint8Array(16));
+    write('b.bin', new Uint8Array(16));
+    await openTriedModel(file);
+    await openTriedModel(file);
+    expect(remembered()).toEqual(['done']);
+    write('b.bin', new Uint8Array(20));
+    await openTriedModel(file);
+    expect(remembered()).toEqual(['done', 'done']);
+  });
+
   it('is tried again where an array that it is given has another content', async () => {
     const file = write('tame.onnx', tame);
     const input = [`x=${write('x.npy', writeNpy(float32([1, 2])))}`];

@@ -3,7 +3,7 @@
 import type { Command } from 'commander';
 import { type Calibration, calibrate, FALSE_ALARMS } from '../../detect/calibrate.ts';
 import { loadGoodPictures } from '../../detect/node/good-pictures.ts';
-import { lockModel, writePolicy } from '../../detect/node/policy-files.ts';
+import { lockModel, lostPolicies, writePolicy } from '../../detect/node/policy-files.ts';
 import { checkPolicyName, settingsOf } from '../../detect/policy.ts';
 import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
@@ -83,6 +83,10 @@ export function addCalibrateOptions(command: Command): Command {
   return addText(command, EXAMPLES);
 }
 
+function lostNote(name: string): string {
+  return `The statistics of the policy '${name}' of this model are lost: calibrate it again (--name ${name}).`;
+}
+
 export async function calibrateCommand(folder: string, flags: CalibrateFlags, io: Io): Promise<ExitCode> {
   checkPolicyName(flags.name);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
@@ -92,6 +96,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
     const product = await openProduct(runtime, flags);
     // Before the minutes that it takes: two calibrations of one model would lose one of the two policies.
     release = await lockModel(flags.generator);
+    const lost = (await lostPolicies(flags.generator)).filter((name) => name !== flags.name);
     const { form, scale } = formOf(product, flags);
     const good = await loadGoodPictures(folder, product.generator, product.source, {
       form,
@@ -123,7 +128,13 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
     );
     const files = await writePolicy(flags.generator, calibration.policy);
     progress.clear();
-    const notes = [...product.notes, ...good.notes, ...notesOf(product, good.learnt), ...calibration.notes];
+    const notes = [
+      ...product.notes,
+      ...good.notes,
+      ...notesOf(product, good.learnt),
+      ...calibration.notes,
+      ...lost.map(lostNote),
+    ];
     if (flags.json)
       printJson(io, {
         name: flags.name,

@@ -47,7 +47,10 @@ export async function readPolicy(file: string, model: Pick<Model, 'metadata'>, n
   return joinPolicy(stored, await readBeside(labels, name), name, labels);
 }
 
-/** Stores a policy, in place of one of its name. Whoever reads meanwhile, or after a crash, gets the old one or the new one. */
+/**
+ * Stores a policy, in place of one of its name. Whoever reads meanwhile, or after a crash, gets the old one or the new one. Other
+ * policies stay as they are: those whose statistics are lost, too.
+ */
 export async function writePolicy(file: string, policy: Policy): Promise<string[]> {
   const bytes = await readRegular(file, MAX_FILE_BYTES);
   const entries = policyEntries(readModel(bytes, () => new Uint8Array()));
@@ -56,7 +59,7 @@ export async function writePolicy(file: string, policy: Policy): Promise<string[
   const beside = labels.statistics;
   const digest = await digestOf(arrays);
   // Those of this name too, until the model says otherwise.
-  const stored = Object.keys(entries).length > 0 ? await storedPolicies(labels, entries) : new Map<string, Tensor>();
+  const { arrays: stored } = await storedPolicies(labels, entries);
   const others = new Map([...stored].filter(([key]) => !key.startsWith(`${policy.name}.`)));
   const final = new Map([...others, ...under(policy.name, arrays)]);
   const staged = new Map([...stored, ...under(stagedName(policy.name, digest), arrays)]);
@@ -74,20 +77,44 @@ function labelsOf(file: string): PolicyLabels {
   return { model: file, statistics: statisticsFile(file) };
 }
 
-/** The arrays of all policies that the model names, each as NAME.ARRAY; what no policy names (any more) is left out. */
+/** Names of the policies of the model at `file` whose statistics are not beside it, or are of another model. */
+export async function lostPolicies(file: string): Promise<readonly string[]> {
+  const entries = policyEntries(readModel(await readRegular(file, MAX_FILE_BYTES), () => new Uint8Array()));
+  return (await storedPolicies(labelsOf(file), entries)).lost;
+}
+
+interface StoredPolicies {
+  /** The arrays of all policies that the model names, each as NAME.ARRAY; what no policy names (any more) is left out. */
+  readonly arrays: Map<string, Tensor>;
+  /** Names of the policies whose arrays are not there. */
+  readonly lost: readonly string[];
+}
+
 async function storedPolicies(
   labels: PolicyLabels,
   entries: Readonly<Record<string, unknown>>,
-): Promise<Map<string, Tensor>> {
+): Promise<StoredPolicies> {
   const names = Object.keys(entries);
-  const all = readStatistics(await readBeside(labels, names[0]), labels);
-  const found = new Map<string, Tensor>();
+  const all = names.length > 0 ? await statisticsBeside(labels, names[0]) : undefined;
+  const arrays = new Map<string, Tensor>();
+  const lost: string[] = [];
   for (const name of names) {
     const digest = digestNamed(entries[name]);
-    const own = digest === undefined ? undefined : await ownArrays(all, name, digest);
-    for (const [key, tensor] of own ? under(name, own) : []) found.set(key, tensor);
+    const own = digest === undefined || !all ? undefined : await ownArrays(all, name, digest);
+    if (!own) lost.push(name);
+    for (const [key, tensor] of own ? under(name, own) : []) arrays.set(key, tensor);
   }
-  return found;
+  return { arrays, lost };
+}
+
+/** Undefined where the file is missing, or is no archive of arrays. */
+async function statisticsBeside(labels: PolicyLabels, name: string): Promise<Map<string, Tensor> | undefined> {
+  try {
+    return readStatistics(await readBeside(labels, name), labels);
+  } catch (error) {
+    if (error instanceof RgiError && error.code === 'model') return undefined;
+    throw error;
+  }
 }
 
 function under(prefix: string, arrays: ReadonlyMap<string, Tensor>): Map<string, Tensor> {

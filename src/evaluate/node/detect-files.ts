@@ -6,27 +6,37 @@ import { colourMap } from '../../images/colour.ts';
 import { type Image, maskToImage } from '../../images/image.ts';
 import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
 import type { OutputSet } from '../../jobs/job.ts';
+import { sha256OfContent } from '../../jobs/node/program.ts';
 import { float32, float32Data } from '../../onnx/tensor.ts';
 import type { TrialPictures } from '../record.ts';
-import { slug } from './folder.ts';
+import { LEARNT, slug } from './folder.ts';
 
 /** A candidate's trained network, stored for a resumed run. */
 export interface Learnt {
+  /** Undefined where there is none, or where the file is not what was stored. */
   load(): Promise<Uint8Array | undefined>;
   store(bytes: Uint8Array): Promise<void>;
 }
 
 export function learntFile(folder: string, method: string, key: string): Learnt {
-  const file = path.join(folder, 'learnt', `${slug(method)}-${key}.onnx`);
+  const file = path.join(folder, LEARNT.networks, `${slug(method)}-${key}.onnx`);
+  const checksum = `${file}.sha256`;
   return {
-    load: () => readRegular(file, MAX_FILE_BYTES).catch(() => undefined),
-    store: (bytes) => writeFileAtomic(file, bytes),
+    async load() {
+      const bytes = await readRegular(file, MAX_FILE_BYTES).catch(() => undefined);
+      const stored = await readTextIfThere(checksum).catch(() => undefined);
+      return bytes !== undefined && stored === sha256OfContent(bytes) ? bytes : undefined;
+    },
+    async store(bytes) {
+      await writeFileAtomic(file, bytes);
+      await writeFileAtomic(checksum, sha256OfContent(bytes));
+    },
   };
 }
 
 export async function storedThreshold(place: string, key: string): Promise<number | undefined> {
   try {
-    const stored = JSON.parse((await readTextIfThere(path.join(place, 'calibration.json'))) ?? '') as {
+    const stored = JSON.parse((await readTextIfThere(path.join(place, LEARNT.threshold))) ?? '') as {
       key?: unknown;
       threshold?: unknown;
     };
@@ -37,7 +47,7 @@ export async function storedThreshold(place: string, key: string): Promise<numbe
 }
 
 export async function storeThreshold(place: string, key: string, threshold: number): Promise<void> {
-  await writeFileAtomic(path.join(place, 'calibration.json'), JSON.stringify({ key, threshold }));
+  await writeFileAtomic(path.join(place, LEARNT.threshold), JSON.stringify({ key, threshold }));
 }
 
 /** A trial's map, relative to the folder. */
@@ -52,8 +62,10 @@ export async function storedMap(folder: string, method: string, key: string): Pr
 
 export interface Shown {
   readonly method: string;
-  /** Begins the files' names. */
+  /** Begins the names of this method's files. */
   readonly stem: string;
+  /** Begins the names of the files that all methods share. */
+  readonly givenStem: string;
   readonly image: Image;
   readonly truth?: Float32Array;
   readonly restored?: Image;
@@ -69,7 +81,7 @@ export async function putDetectPictures(outputs: OutputSet, shown: Shown): Promi
   const [, , height, width] = image.dims;
   const dims = [1, 1, height, width];
   const place = `pictures/${slug(shown.method)}/${shown.stem}`;
-  const given = `pictures/given/${shown.stem}`;
+  const given = `pictures/given/${shown.givenStem}`;
   const put = async (file: string, picture: Image) => outputs.put(file, await encodePng(picture));
   const maskOf = (data: Float32Array) => maskToImage(float32(data, dims));
   await put(`${given}.png`, image);

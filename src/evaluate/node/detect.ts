@@ -6,7 +6,7 @@ import path from 'node:path';
 import { writeNpy } from '../../arrays/npy.ts';
 import { type Image, imageAt, isDrawable, stackImages } from '../../images/image.ts';
 import type { Job } from '../../jobs/job.ts';
-import { hashOfData } from '../../jobs/node/program.ts';
+import { hashOfData, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import { float32 } from '../../onnx/tensor.ts';
 import { type Detector, type Found, findAll, mapsOf } from '../detect/detector.ts';
@@ -121,10 +121,12 @@ async function runCandidate(
 ): Promise<Run | undefined> {
   const { name, description, batch } = candidate;
   const { signal } = hooks;
-  const learntKey = hashOfData(['learnt', job.description, name, description]);
+  // What was learnt is believed by its key alone: unlike a journal's entry, it says nothing of the program.
+  const learntKey = hashOfData(['learnt', VERSION, TRIAL_RULES, job.description, name, description]);
   const key = hashOfData(['detect', job.description, name, description, job.falseAlarm, job.seed]);
+  const thresholdKey = hashOfData(['threshold', learntKey, job.falseAlarm, job.seed]);
   const place = path.join(folder.folder, 'maps', slug(name));
-  const known = await storedThreshold(place, key);
+  const known = await storedThreshold(place, thresholdKey);
   const held = known === undefined ? job.held.dims[0] : 0;
   const total = job.test.length + held;
   let begun = 0;
@@ -155,7 +157,7 @@ async function runCandidate(
         signal,
       ));
     if (threshold === undefined) return undefined;
-    if (known === undefined) await storeThreshold(place, key, threshold);
+    if (known === undefined) await storeThreshold(place, thresholdKey, threshold);
     const records: TrialRecord[] = [];
     const maps = new Map<string, Float32Array>();
     const { interrupted } = await runJob(candidateJob({ job, candidate, key, threshold, learner, maps }), folder, {
@@ -263,11 +265,12 @@ function candidateJob(run: CandidateRun): Job<Member, Member, Result, TrialRecor
       const { image, truth } = picture;
       const map = mapsOf(detector, imageAt(found.maps, i)).data;
       const mask = map.map((value) => (value > threshold ? 1 : 0));
-      const stem = stemOf(index, picture.name);
+      const stem = stemOf(index, picture.name, planned.name);
+      const givenStem = stemOf(index, picture.name, picture.sha256);
       const restored = found.restored && imageAt(found.restored, i);
       await outputs.put(mapFile(method, planned.name), writeNpy(float32(map, image.dims.slice(2))));
       // One scale per method and set, never per picture: good parts stay dark. The threshold lies at a third.
-      const shown = { method, stem, image, truth, restored, found: mask, map, white: 3 * threshold };
+      const shown = { method, stem, givenStem, image, truth, restored, found: mask, map, white: 3 * threshold };
       const pictures = wanted.pictures ? await putDetectPictures(outputs, shown) : undefined;
       const trajectory = wanted.trajectory ? await detector.trajectory?.(image, job.snapshotSteps) : undefined;
       const snapshots = trajectory && (await putTrajectory(outputs, `pictures/${slug(method)}/${stem}`, trajectory));

@@ -1,5 +1,5 @@
 /** The folder of an evaluation: trials in `journal.jsonl`, tables that are derived from them. */
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { readJournal } from '../../jobs/node/journal-file.ts';
@@ -24,6 +24,9 @@ export function notOwn<F extends { readonly path: string }>(files: readonly F[],
   return files.filter(({ path: file }) => !SUBFOLDERS.some((name) => liesIn(file, path.join(folder, name))));
 }
 
+/** Digits of a key in a file's name: of a thousand trials, two share them with a probability of 0.01%. */
+const KEY_DIGITS = 8;
+
 export type EvaluationFolder = RunFolder<TrialRecord>;
 
 export interface EvaluationFolderOptions {
@@ -37,12 +40,12 @@ export interface EvaluationFolderOptions {
  * Opens and locks the folder. It may hold trials of many settings, each under a key of its own; without `resume` or `overwrite` a
  * folder that holds any is refused, since trials take hours.
  */
-export function openEvaluation(
+export async function openEvaluation(
   folder: string,
   kind: EvaluationKind,
   options: EvaluationFolderOptions,
 ): Promise<EvaluationFolder> {
-  return openRunFolder<TrialRecord>(folder, {
+  const opened = await openRunFolder<TrialRecord>(folder, {
     resume: options.resume,
     overwrite: options.overwrite,
     kind: jobKind(kind),
@@ -52,6 +55,29 @@ export function openEvaluation(
     derived: [RESULTS, 'results.csv', 'results.md', OLD_RECORDS],
     subfolders: SUBFOLDERS,
   });
+  try {
+    if (options.overwrite) await removeLearnt(folder);
+    return opened;
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** Where what a method has learnt lies, relative to the folder. */
+export const LEARNT = { networks: 'learnt', maps: 'maps', threshold: 'calibration.json' } as const;
+
+/** The names of trained networks and their checksums: METHOD-KEY.onnx, METHOD-KEY.onnx.sha256. */
+const LEARNT_NAME = /-[0-9a-f]{20}\.onnx(\.sha256)?$/;
+
+/** Removes what methods have learnt: unlike trials, it stands in no journal. */
+async function removeLearnt(folder: string): Promise<void> {
+  const networks = path.join(folder, LEARNT.networks);
+  for (const name of await readdir(networks).catch(() => []))
+    if (LEARNT_NAME.test(name)) await rm(path.join(networks, name), { force: true });
+  const maps = path.join(folder, LEARNT.maps);
+  for (const name of await readdir(maps).catch(() => []))
+    await rm(path.join(maps, name, LEARNT.threshold), { force: true });
 }
 
 /** How the journal names the kind of an evaluation. */
@@ -90,7 +116,10 @@ export function slug(text: string): string {
   return text.replace(/[^A-Za-z0-9.+=-]+/g, '_').slice(0, 80) || '_';
 }
 
-/** The beginning of the names of a trial's files. */
-export function stemOf(index: number, name: string): string {
-  return `${String(index).padStart(4, '0')}-${slug(name.replace(/\.[^.]*$/, ''))}`;
+/**
+ * The beginning of the names of a trial's files. `key` is the hash of what the files depend on: one folder may hold trials of several sets
+ * with equal picture names, and of one method with several settings.
+ */
+export function stemOf(index: number, name: string, key: string): string {
+  return `${String(index).padStart(4, '0')}-${slug(name.replace(/\.[^.]*$/, ''))}-${key.slice(0, KEY_DIGITS)}`;
 }

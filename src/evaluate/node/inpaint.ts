@@ -165,9 +165,10 @@ function groupJob(
     },
     async write(outputs, planned, member, trial) {
       const { picture, index } = member;
-      const stem = stemOf(index, picture.name);
+      const stem = stemOf(index, picture.name, planned.name);
+      const givenStem = stemOf(index, picture.name, hashOfData([job.description, setting, job.seed]));
       const place = `pictures/${slug(setting.name)}/${slug(recipe.name)}/${stem}`;
-      const pictures = shown(member) ? await putPictures(outputs, setting.name, recipe.name, stem, trial) : undefined;
+      const pictures = shown(member) ? await putPictures(outputs, setting.name, place, givenStem, trial) : undefined;
       const isFollowed = shown(member) && index < job.snapshots;
       const snapshots = isFollowed
         ? await putTrajectory(
@@ -217,20 +218,19 @@ function describe(own: readonly TrialRecord[]): string {
   return `${name}, ${method}: ${own.length} pictures, median PSNR ${median?.toFixed(2) ?? '-'} dB, ${seconds.toFixed(2)} s each`;
 }
 
-/** Truth, input and true mask are the same for all methods of a case, and lie beside theirs. */
+/** Truth, input and true mask are the same for all methods of a case, and lie beside theirs; `own` and `given` begin the names of the files. */
 async function putPictures(
   outputs: OutputSet,
   setting: string,
-  method: string,
-  name: string,
+  own: string,
+  given: string,
   { truth, input, trueMask, restoration }: Trial,
 ): Promise<TrialPictures> {
-  const place = `pictures/${slug(setting)}`;
-  const own = `${place}/${slug(method)}/${name}`;
+  const shared = `pictures/${slug(setting)}/${given}`;
   const pictures = {
-    truth: `pictures/truth/${name}.png`,
-    input: `${place}/${name}.input.png`,
-    trueMask: `${place}/${name}.mask.png`,
+    truth: `pictures/truth/${given}.png`,
+    input: `${shared}.input.png`,
+    trueMask: `${shared}.mask.png`,
     restored: `${own}.restored.png`,
     composite: `${own}.composite.png`,
     mask: `${own}.mask.png`,

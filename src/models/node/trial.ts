@@ -4,13 +4,14 @@
  */
 import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { isModelKnown } from '../../files/node/known-models.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { processArguments, siblingModule } from '../../runtime/node/sibling.ts';
 import { usableMemory } from './memory.ts';
-import { openModel } from './model-file.ts';
+import { openModel, weightLocations } from './model-file.ts';
 import { type Outcome, recall, remember, trialKey } from './outcomes.ts';
 import { watchMemory } from './resident.ts';
 import { SHIPPED_MODELS } from './shipped.ts';
@@ -66,7 +67,12 @@ async function tryModel(file: string, flags: TrialFlags): Promise<void> {
   const { latentShape, input, signal } = flags;
   const memory = flags.modelMemory ?? Math.min(MAX_DEFAULT_MEMORY, Math.floor(usableMemory() / 2 ** 21));
   const seconds = flags.modelSeconds ?? MODEL_SECONDS;
-  const key = trialKey(sha256, { latentShape, input, contents: await contentsOf(input) });
+  const key = trialKey(sha256, {
+    latentShape,
+    input,
+    contents: await contentsOf(input),
+    weights: await weightFilesOf(file),
+  });
   const earlier = await recall(key);
   if (earlier?.end === 'done') return;
   const stillHolds =
@@ -82,6 +88,18 @@ async function tryModel(file: string, flags: TrialFlags): Promise<void> {
 function contentsOf(input: readonly string[] = []): Promise<(string | undefined)[]> {
   const files = input.filter((text) => text.endsWith('.npy')).map((text) => text.slice(text.indexOf('=') + 1));
   return Promise.all(files.map((file) => sha256Of(file).catch(() => undefined)));
+}
+
+/**
+ * Names, sizes and times of the files that hold the model's weights: other weights are another trial. To hash gigabytes would take longer
+ * than most commands.
+ */
+async function weightFilesOf(file: string): Promise<readonly unknown[]> {
+  const found = (await weightLocations(file)).map(async (location) => {
+    const { size, mtimeMs } = (await stat(path.join(path.dirname(file), location)).catch(() => undefined)) ?? {};
+    return [location, size, mtimeMs];
+  });
+  return Promise.all(found);
 }
 
 /** Where no process can be started, none can be tried: the model is opened as it is. */
