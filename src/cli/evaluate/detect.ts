@@ -3,7 +3,7 @@ import { trainingSource } from '../../detect/node/good-pictures.ts';
 import { parseDetectors } from '../../evaluate/detect/methods.ts';
 import { type DetectJob, evaluateDetect } from '../../evaluate/node/detect.ts';
 import { findDetectionSet } from '../../evaluate/node/detection-layouts.ts';
-import { type EvaluationFolder, openEvaluation } from '../../evaluate/node/folder.ts';
+import { type EvaluationFolder, notOwn, openEvaluation } from '../../evaluate/node/folder.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { ExitCode } from '../failures.ts';
 import type { Io } from '../io.ts';
@@ -18,7 +18,8 @@ export async function evaluateDetectCommand(data: string, given: DetectFlags, io
   // Everything that can be wrong without a network is said before one is opened.
   const named = parseDetectors(flags.methods, flags.seed);
   checkNeeds(named, flags.generator);
-  const set = await findDetectionSet(data, flags.dataLayout);
+  const found = await findDetectionSet(data, flags.dataLayout);
+  const set = { ...found, train: notOwn(found.train, flags.out), test: notOwn(found.test, flags.out) };
   await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   let folder: EvaluationFolder | undefined;

@@ -1,15 +1,19 @@
 /** The files of a training run: models with their facts, sheets of pictures, the checkpoint. */
 import { createHash } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
 import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { RgiError } from '../../errors.ts';
+import { sha256Of } from '../../files/node/hash.ts';
 import { rememberModel } from '../../files/node/known-models.ts';
 import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
+import { stagedBeside } from '../../files/node/staged.ts';
 import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
 import { encodePng, removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
 import { contactSheet } from '../../images/sheet.ts';
 import { acquireLock } from '../../jobs/node/lock.ts';
+import { sha256OfContent } from '../../jobs/node/program.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
@@ -42,9 +46,10 @@ export async function lockRun({ models, folder }: RunFiles): Promise<() => Promi
   const place = path.dirname(models.generator);
   const lock = path.join(place, `.${path.basename(models.generator)}.lock`);
   const release = await acquireLock(lock, `The model ${models.generator}`);
-  const names = Object.values(models).map((file) => path.basename(file));
+  const names = Object.values(models).flatMap((file) => [file, stagedBeside(file)].map((name) => path.basename(name)));
   await removeLeftovers(place, (name) => names.includes(name));
   await removeLeftovers(folder, () => true);
+  await finishCommit(models);
   return release;
 }
 
@@ -111,28 +116,70 @@ export function factsOf(
   return { channels: data.channels, size: data.size, latent, training, ...(licence ? { licence } : {}) };
 }
 
-/** The companions first, then the generator, which names them with their hashes. Returns the files written. */
+/**
+ * Commits the networks together, by the renaming of the generator, which names its companions with their hashes: a process killed before it
+ * leaves the old set, one killed after it the new one. Returns the files written.
+ */
 export async function writeModels(
   graphs: Readonly<Partial<Record<Role, Graph>>> & { readonly generator: Graph },
   facts: ModelFacts,
-  { models }: RunFiles,
+  { models }: Pick<RunFiles, 'models'>,
   half = false,
 ): Promise<string[]> {
   const companions: Record<string, { file: string; sha256: string }> = {};
-  const written: string[] = [];
-  for (const role of ['discriminator', 'encoder'] as const) {
-    const graph = graphs[role];
-    if (!graph) continue;
-    const bytes = exportNetwork(graph, role, facts, half);
-    await writeFileAtomic(models[role], bytes, { durable: true });
+  try {
+    for (const role of COMPANIONS) {
+      const graph = graphs[role];
+      if (!graph) continue;
+      const bytes = exportNetwork(graph, role, facts, half);
+      await writeFileAtomic(stagedBeside(models[role]), bytes, { durable: true });
+      await rememberModel(bytes);
+      companions[role] = { file: path.basename(models[role]), sha256: sha256OfContent(bytes) };
+    }
+    const bytes = exportNetwork(graphs.generator, 'generator', { ...facts, companions }, half);
+    await writeFileAtomic(models.generator, bytes, { durable: true });
     await rememberModel(bytes);
-    written.push(models[role]);
-    companions[role] = { file: path.basename(models[role]), sha256: createHash('sha256').update(bytes).digest('hex') };
+  } catch (error) {
+    // A full disk: what waits would only take room.
+    await placeStaged(models, {}).catch(() => undefined);
+    throw error;
   }
-  const bytes = exportNetwork(graphs.generator, 'generator', { ...facts, companions }, half);
-  await writeFileAtomic(models.generator, bytes, { durable: true });
-  await rememberModel(bytes);
-  return [models.generator, ...written];
+  return [models.generator, ...(await placeStaged(models, companions))];
+}
+
+const COMPANIONS = ['discriminator', 'encoder'] as const;
+
+/** Gives the staged companions whose hashes are named their names; removes others. Returns the files placed. */
+async function placeStaged(
+  models: RunFiles['models'],
+  named: Readonly<Record<string, { readonly sha256: string } | undefined>>,
+): Promise<string[]> {
+  const placed: string[] = [];
+  for (const role of COMPANIONS) {
+    const staged = stagedBeside(models[role]);
+    const hash = await sha256Of(staged).catch(() => undefined);
+    if (hash === undefined) continue;
+    if (hash !== named[role]?.sha256) await rm(staged, { force: true });
+    else {
+      await rename(staged, models[role]);
+      placed.push(models[role]);
+    }
+  }
+  return placed;
+}
+
+/** Ends what a process began that was killed between the renamings. */
+async function finishCommit(models: RunFiles['models']): Promise<void> {
+  const bytes = await readRegular(models.generator, MAX_FILE_BYTES).catch(() => undefined);
+  await placeStaged(models, bytes === undefined ? {} : companionsIn(bytes));
+}
+
+function companionsIn(bytes: Uint8Array): Readonly<Record<string, { readonly sha256: string } | undefined>> {
+  try {
+    return JSON.parse(readModel(bytes).metadata.get('rgi.companions') ?? '{}');
+  } catch {
+    return {};
+  }
 }
 
 /** Is the generator on the disk that of step `step`? */

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
+import { stagedBeside } from '../../files/node/staged.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { type CompanionRole, namedCompanions } from '../metadata.ts';
 
@@ -18,13 +19,15 @@ export async function companionOf(role: CompanionRole, model: Model, file: strin
     throw new RgiError('model', `${file}: its ${role} '${named.file}' must be a file of the same folder.`);
   }
   const beside = path.join(path.dirname(file), named.file);
-  let hash: string;
-  try {
-    hash = await sha256Of(beside);
-  } catch {
-    return undefined;
+  const hashOf = (place: string) => sha256Of(place).catch(() => undefined);
+  const [hash, wanted] = [await hashOf(beside), named.sha256?.toLowerCase()];
+  if (wanted !== undefined && hash !== wanted) {
+    // Left by `rgi train`, killed amid the renaming.
+    const staged = stagedBeside(beside);
+    if ((await hashOf(staged)) === wanted) return staged;
   }
-  if (named.sha256 !== undefined && named.sha256.toLowerCase() !== hash) {
+  if (hash === undefined) return undefined;
+  if (wanted !== undefined && wanted !== hash) {
     throw new RgiError(
       'model',
       `${beside} is not the ${role} that ${file} was trained with (its SHA-256 differs); give another with --${role}, or 'none'.`,
