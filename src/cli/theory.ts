@@ -1,7 +1,7 @@
 /** `rgi theory`: its options; opens the generator, runs the experiments, writes the page. */
 import path from 'node:path';
 import type { Command } from 'commander';
-import { RgiError } from '../errors.ts';
+import { messageOf, RgiError } from '../errors.ts';
 import { findPictures } from '../evaluate/node/layouts.ts';
 import { type Image, stackImages } from '../images/image.ts';
 import { readPicture } from '../images/node/read.ts';
@@ -102,9 +102,11 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
   const started = performance.now();
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
-    const { generator, law, notes } = await openGeneratorFile(runtime, flags);
+    const { generator, law, notes: openedNotes } = await openGeneratorFile(runtime, flags);
     const wanted = Math.max(1, Math.ceil(flags.count / 3));
-    const pictures = flags.pictures === undefined ? undefined : await load(flags.pictures, generator, wanted);
+    const loaded = flags.pictures === undefined ? undefined : await load(flags.pictures, generator, wanted);
+    const pictures = loaded?.pictures;
+    const notes = [...openedNotes, ...(loaded?.notes ?? [])];
     const given = pictures && { folder: flags.pictures!, count: pictures.dims[0] };
     const plans = planOf({ count: flags.count, pictures: given, experiments });
     const { seed, steps, starts, pool } = flags;
@@ -183,11 +185,28 @@ function describe(cell: Cell): string {
   return `RMS ${grey(last.search)} at the last threshold`;
 }
 
-/** The first pictures of a folder, as the generator takes them. */
-async function load(folder: string, { channels, height, width }: Generator, wanted: number): Promise<Image> {
+/** The first pictures of a folder that can be used, as the generator takes them; the others are noted. Throws `input` where there are none. */
+async function load(
+  folder: string,
+  { channels, height, width }: Generator,
+  wanted: number,
+): Promise<{ pictures: Image; notes: string[] }> {
   const { files } = await findPictures(folder);
-  const read = files
-    .slice(0, wanted)
-    .map((file) => readPicture(file.path, { channels, size: { height, width }, fit: 'cover', grey: 'luma' }));
-  return stackImages((await Promise.all(read)).map((picture) => picture.image));
+  const images: Image[] = [];
+  const reasons: string[] = [];
+  for (const { path: file } of files) {
+    if (images.length >= wanted) break;
+    try {
+      const options = { channels, size: { height, width }, fit: 'cover', grey: 'luma' } as const;
+      images.push((await readPicture(file, options)).image);
+    } catch (error) {
+      if (!(error instanceof RgiError)) throw error;
+      reasons.push(messageOf(error));
+    }
+  }
+  if (images.length === 0)
+    throw new RgiError('input', `None of the ${files.length} pictures of ${folder} could be used: ${reasons[0]}`, {
+      file: folder,
+    });
+  return { pictures: stackImages(images), notes: reasons.map((reason) => `A picture is left out: ${reason}`) };
 }

@@ -1,7 +1,7 @@
 /** ONNX bytes to a model in the working opset: parse, inline functions, order, widen floats, lift old forms. */
 import { fromBinary } from '@bufbuild/protobuf';
 import { type ModelProto, ModelProtoSchema, type OperatorSetIdProto } from 'onnx-buf';
-import { messageOf, RgiError } from '../errors.ts';
+import { RgiError } from '../errors.ts';
 import { decodeGraph } from './decode.ts';
 import type { ExternalData } from './external-data.ts';
 import { widenFloats } from './floats.ts';
@@ -28,7 +28,12 @@ export function readModel(bytes: Uint8Array, external?: ExternalData): Model {
     return modelOf(proto, external);
   } catch (error) {
     if (error instanceof RgiError) throw error;
-    throw new RgiError('model', `The model is damaged: it cannot be read (${messageOf(error)}).`, {}, { cause: error });
+    throw new RgiError(
+      'model',
+      'The model is damaged: its content contradicts itself. Export it again.',
+      {},
+      { cause: error },
+    );
   }
 }
 
@@ -69,7 +74,9 @@ function parse(bytes: Uint8Array): ModelProto {
   } catch (error) {
     throw new RgiError(
       'model',
-      `This is not an ONNX model, or it is cut short: copy it again, whole (${messageOf(error)}).`,
+      'This is not an ONNX model, or it is cut short: copy it again, whole.',
+      {},
+      { cause: error },
     );
   }
   if (!proto.graph || proto.opsetImport.length === 0) {

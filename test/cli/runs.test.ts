@@ -217,6 +217,7 @@ describe('R8, where results lie among the inputs', () => {
     // Renamed, but killed before it was recorded.
     const entries = text('same/journal.jsonl').split('\n');
     writeFileSync(bench.file('same/journal.jsonl'), `${entries[0]}\n`);
+    writeFileSync(bench.file('same/.rgi.pending.json'), JSON.stringify(JSON.parse(entries[1]).outputs));
     const said = await bench.rgi(`${line} --resume`);
     expect(said.code).toBe(0);
     expect(said.err).toContain('warning: 10 pictures in');
@@ -224,5 +225,28 @@ describe('R8, where results lie among the inputs', () => {
     expect(images('same').map(({ name }) => name)).toEqual(['a', 'b']);
     const detect = `detect @same ${DETECT} --out @same-found`;
     expect((await bench.rgi(detect)).code).toBe(0);
+  });
+});
+
+describe('what a run is', () => {
+  test.each([
+    ['detect', DETECT],
+    ['restore', FAST],
+  ])(
+    '%s with another --batch is another one, since sums in another order differ in their last bits',
+    async (command, flags) => {
+      const line = `${command} @pictures ${flags} --out @batch-${command}`;
+      expect((await bench.rgi(line)).code).toBe(0);
+      expect((await bench.rgi(`${line} --resume --batch 1`)).err).toContain('with other settings or networks');
+    },
+  );
+
+  test('an evaluation of its own outputs is refused in one sentence', async () => {
+    mkdirSync(bench.file('only/pictures'), { recursive: true });
+    copyFileSync(bench.file('a.png'), bench.file('only/pictures/a.png'));
+    expect(await bench.rgi('evaluate inpaint @only --generator @g.onnx --out @only')).toMatchObject({
+      code: 2,
+      err: `error: All 1 pictures of ${bench.file('only')} are outputs of an evaluation into ${bench.file('only')}; name the folder of the clean pictures.\n`,
+    });
   });
 });

@@ -1,5 +1,5 @@
 /** `rgi theory` on a tiny generator: what it writes, resuming, interruption. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Theory } from '../../src/theory/record.ts';
 import { type Bench, makeBench } from './bench.ts';
@@ -14,6 +14,22 @@ const SMALL = '--generator @g.onnx --count 2 --steps 3 --starts 2 --pool 25';
 const theoryOf = (folder: string) => JSON.parse(readFileSync(bench.file(`${folder}/theory.json`), 'utf8')) as Theory;
 
 describe('rgi theory', () => {
+  test('leaves out pictures that cannot be read, and says which', async () => {
+    const run = (folder: string) =>
+      bench.rgi(`theory ${SMALL} --out @with-${folder} --experiments pictures --pictures @${folder}`);
+    for (const folder of ['mixed', 'broken']) {
+      mkdirSync(bench.file(folder));
+      writeFileSync(bench.file(`${folder}/1.png`), 'broken');
+    }
+    copyFileSync(bench.file('a.png'), bench.file('mixed/2.png'));
+    const said = await run('mixed');
+    expect(said.code).toBe(0);
+    expect(said.err).toMatch(/note: A picture is left out: .*1\.png is not a picture/);
+    const none = await run('broken');
+    expect(none.code).toBe(2);
+    expect(none.err).toMatch(/^error: None of the 1 pictures of .*broken could be used: .*1\.png is not a picture/);
+  });
+
   test('writes every number, the same as a table, and a page', async () => {
     const said = await bench.rgi(`theory ${SMALL} --out @t --experiments path,gap --json --quiet`);
     expect(said).toMatchObject({ code: 0, err: '' });

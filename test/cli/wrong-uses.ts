@@ -101,14 +101,14 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A text file as the model',
     line: 'inspect @text.onnx',
     code: 2,
-    says: 'error: text.onnx: This is not an ONNX model, or it is cut short: copy it again, whole (cant skip wire type 4).',
+    says: 'error: text.onnx: This is not an ONNX model, or it is cut short: copy it again, whole.',
   },
   { title: 'An empty model', line: 'inspect @empty.onnx', code: 2, says: 'error: empty.onnx: The file is empty.' },
   {
     title: 'A model cut short',
     line: 'inspect @cut.onnx',
     code: 2,
-    says: 'error: cut.onnx: This is not an ONNX model, or it is cut short: copy it again, whole (premature EOF).',
+    says: 'error: cut.onnx: This is not an ONNX model, or it is cut short: copy it again, whole.',
   },
   {
     title: 'An opset too old',
@@ -276,7 +276,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A picture cut short',
     line: 'restore @cut.png --generator @g.onnx --out @o',
     code: 2,
-    says: 'error: cut.png is damaged or cut short: copy it again, whole (vipspng: libpng read error).',
+    says: 'error: cut.png is damaged or cut short: copy it again, whole.',
   },
   {
     title: 'A text file as the picture',

@@ -292,7 +292,7 @@ describe('files that cannot be used', () => {
         "folder.png is a folder; give a picture file.",
         "empty.png is empty.",
         "text.png is not a picture (JPEG, PNG, WebP, TIFF, GIF, AVIF, BMP, PNM or .npy), or its beginning is damaged.",
-        "cut.png is damaged or cut short: copy it again, whole (vipspng: libpng read error).",
+        "cut.png is damaged or cut short: copy it again, whole.",
         "head.png is not a picture (JPEG, PNG, WebP, TIFF, GIF, AVIF, BMP, PNM or .npy), or its beginning is damaged.",
         "cut.jpg is not a picture (JPEG, PNG, WebP, TIFF, GIF, AVIF, BMP, PNM or .npy), or its beginning is damaged.",
         "cut.tif is not a picture (JPEG, PNG, WebP, TIFF, GIF, AVIF, BMP, PNM or .npy), or its beginning is damaged.",

@@ -70,5 +70,11 @@ test('the manifest alone has no room: that is said, and the run is as good as do
   expect(said.code).toBe(0);
   expect(said.err).toMatch(/warning: .*manifest\.json cannot be written/);
   expect(journal('nomanifest')).toHaveLength(3);
+  // What was asked for is not there to be printed.
+  const printed = await bench.rgi(`${LINE} @nojson --json`);
+  expect(printed.code).toBe(2);
+  expect(JSON.parse(printed.out).error.message).toBe(
+    `${bench.file('nojson')}/manifest.json could not be written, so that --json has nothing to print; free some space, and run the same command with --resume.`,
+  );
   disk.refuses = () => false;
 });

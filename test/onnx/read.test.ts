@@ -109,8 +109,8 @@ describe('files that are no models', () => {
         "npy": "model: This is a .npy array, not an ONNX model.",
         "other protobuf": "model: This is not an ONNX model, or it is cut short: it holds no graph.",
         "safetensors": "model: This is a safetensors file (weights without a graph; export the network with torch.onnx.export), not an ONNX model.",
-        "text": "model: This is not an ONNX model, or it is cut short: copy it again, whole (illegal tag: field no 13 wire type 7).",
-        "zeros": "model: This is not an ONNX model, or it is cut short: copy it again, whole (illegal tag: field no 0 wire type 0).",
+        "text": "model: This is not an ONNX model, or it is cut short: copy it again, whole.",
+        "zeros": "model: This is not an ONNX model, or it is cut short: copy it again, whole.",
         "zip": "model: This is a zip archive (a PyTorch checkpoint, an .npz or a .keras file; export it with torch.onnx.export or tf2onnx), not an ONNX model.",
       }
     `);

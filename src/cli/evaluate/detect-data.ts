@@ -90,7 +90,10 @@ export async function loadSet(
     test.push(picture);
   }
   if (test.length === 0)
-    throw new RgiError('input', `None of the test pictures of ${set.name} could be used: ${failed[0].reason}`);
+    throw new RgiError(
+      'input',
+      `None of the ${set.test.length} test pictures of ${set.name} could be used${failed.length > 0 ? `: ${failed[failed.length - 1].reason}` : '.'}`,
+    );
   return {
     good: stackImages(good.filter((_, i) => !held.has(i)).map((one) => one.image)),
     held: stackImages(good.filter((_, i) => held.has(i)).map((one) => one.image)),

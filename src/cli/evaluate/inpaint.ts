@@ -1,5 +1,5 @@
 /** `rgi evaluate inpaint`: opens what is named, resolves the methods, runs the protocol, writes the tables. */
-import { messageOf, RgiError } from '../../errors.ts';
+import { fileError, messageOf, RgiError } from '../../errors.ts';
 import { aggregate } from '../../evaluate/aggregate.ts';
 import { parseCases } from '../../evaluate/cases.ts';
 import { type EvaluationFolder, notOwn, openEvaluation } from '../../evaluate/node/folder.ts';
@@ -27,6 +27,12 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
   const cases = parseCases(flags.cases);
   const found = await findPictures(data, flags.dataLayout);
   const set = { ...found, files: notOwn(found.files, flags.out) };
+  if (set.files.length === 0)
+    throw fileError(
+      data,
+      'empty',
+      `All ${found.files.length} pictures of ${data} are outputs of an evaluation into ${flags.out}; name the folder of the clean pictures.`,
+    );
   await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   let folder: EvaluationFolder | undefined;

@@ -92,6 +92,8 @@ async function restoreOn(
           npy: flags.npy ?? false,
           saveGenerator: flags.saveGenerator ?? false,
           masked: flags.mask !== undefined,
+          // Sums of another order: the numbers of another batch differ in their last bits.
+          batch: flags.batch,
         },
         generator: {
           file: flags.generator,
@@ -112,8 +114,19 @@ async function restoreOn(
     runtime,
   ).catch(inFlags);
   reporter.clear();
-  if (flags.json) printWritten(io, await readFile(result.manifest, 'utf8'));
+  if (flags.json) printWritten(io, await writtenManifest(result));
   return conclude(result, reporter.diverged(), flags, io);
+}
+
+/** The manifest as this run wrote it. A full disk leaves none, or that of an earlier save. */
+async function writtenManifest({ manifest, saved }: RestoreFilesResult): Promise<string> {
+  if (!saved)
+    throw new RgiError(
+      'input',
+      `${manifest} could not be written, so that --json has nothing to print; free some space, and run the same command with --resume.`,
+      { file: manifest },
+    );
+  return readFile(manifest, 'utf8');
 }
 
 /** Says what becomes of each picture, as it happens. */

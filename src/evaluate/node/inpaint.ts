@@ -110,7 +110,9 @@ function groupJob(
   runtime: Runtime,
 ): Job<Member, Member, Trial, TrialRecord> {
   const { recipe, method } = contestant;
-  const key = hashOfData(['inpaint', job.description, recipe.name, contestant.description, setting, job.seed]);
+  // Trials of the chosen batch keep the key that they had before a batch of one's own counted.
+  const own = job.batch === undefined ? [] : [job.batch];
+  const key = hashOfData(['inpaint', job.description, recipe.name, contestant.description, setting, job.seed, ...own]);
   const shown = ({ picture, index }: Member) => index < job.keep && isDrawable(picture.image);
   const batchOf = (batch: readonly Member[]): TrialBatch => ({
     generator: job.generator,

@@ -1,5 +1,5 @@
 /** Picture files made small for pages: WebP, masks without loss. */
-import { fileError, messageOf, RgiError } from '../../errors.ts';
+import { fileError, RgiError } from '../../errors.ts';
 import { openPipeline, readBytes } from './decode.ts';
 
 /** The file, upright, as the bytes of a WebP picture, of quality 90 or (for masks) without loss; at most `side` pixels wide and high. */
@@ -12,6 +12,6 @@ export async function compactPicture(file: string, { lossless = false, side = 51
     return new Uint8Array(await picture.toBuffer());
   } catch (error) {
     if (error instanceof RgiError) throw error;
-    throw fileError(file, 'damaged', `${file} is not a picture (${messageOf(error)}).`, error);
+    throw fileError(file, 'damaged', `${file} is damaged or cut short: copy it again, whole.`, error);
   }
 }

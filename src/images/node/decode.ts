@@ -1,6 +1,6 @@
 /** Picture files to pixels, by libvips (sharp) and a small reader of BMP; every failure is one sentence. */
 import sharp, { type Metadata, type Sharp } from 'sharp';
-import { type FileReason, fileError, messageOf, RgiError } from '../../errors.ts';
+import { type FileReason, fileError, RgiError } from '../../errors.ts';
 import { readRegular } from '../../files/node/regular.ts';
 import type { Size } from '../image.ts';
 import type { Placement } from '../resize.ts';
@@ -135,12 +135,7 @@ async function extract(
     const values = wide ? new Uint16Array(own.buffer) : own;
     return firstChannels(values, info.height, info.width, info.channels, source.channels);
   } catch (error) {
-    throw fileError(
-      path,
-      'damaged',
-      `${path} is damaged or cut short: copy it again, whole (${messageOf(error)}).`,
-      error,
-    );
+    throw fileError(path, 'damaged', `${path} is damaged or cut short: copy it again, whole.`, error);
   }
 }
 

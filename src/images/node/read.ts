@@ -214,7 +214,8 @@ function npy(file: string, bytes: Uint8Array): Tensor {
   try {
     return readNpy(bytes);
   } catch (error) {
-    throw fileError(file, 'damaged', `${file} cannot be used: ${messageOf(error)}`, error);
+    const what = error instanceof RgiError ? messageOf(error) : 'The .npy file is damaged.';
+    throw fileError(file, 'damaged', `${file} cannot be used: ${what}`, error);
   }
 }
 

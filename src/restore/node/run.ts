@@ -95,6 +95,8 @@ export interface RestoreFilesOptions {
 export interface RestoreFilesResult extends Outcome {
   /** The manifest's path. */
   readonly manifest: string;
+  /** False where the manifest could not be written at the end of the run (a full disk, which is reported as a warning). */
+  readonly saved: boolean;
 }
 
 /**
@@ -140,13 +142,18 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
     );
     folder.guard(inputs.flatMap(({ path: file, mask }) => (mask === undefined ? [file] : [file, mask])));
     const job = restoreJob(settings, inputs, key, folder, runtime);
+    let saved = false;
     const outcome = await runJob(job, folder, {
       resume,
       signal: options.signal,
       onEvent: options.onEvent,
-      save: (complete) => writeManifest(folder, headOf(settings, key, runtime, complete)),
+      async save(complete) {
+        saved = false;
+        await writeManifest(folder, headOf(settings, key, runtime, complete));
+        saved = true;
+      },
     });
-    return { ...outcome, manifest: `${out}/${MANIFEST}` };
+    return { ...outcome, manifest: `${out}/${MANIFEST}`, saved };
   } finally {
     await folder.close();
   }
@@ -173,7 +180,7 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
   const method = options.method ?? buildMethod({ method: 'rgi' }, { ...context, logistic: false, layers: [] });
   if (method.needsMask && masks === undefined)
     throw new RgiError('usage', `The method '${method.name}' needs masks: give a file or a folder of them.`);
-  const decisive = { thresholdGrey, fit, grey, blend, grow, npy, masked: masks !== undefined };
+  const decisive = { thresholdGrey, fit, grey, blend, grow, npy, masked: masks !== undefined, batch };
   const description: RunDescription = {
     options: { ...decisive, saveGenerator: options.tunedModel !== undefined },
     generator: options.description?.generator ?? describeGenerator(generator),
