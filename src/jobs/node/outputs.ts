@@ -34,7 +34,7 @@ export function outputSet(folder: string, rules: OutputRules): OutputSet {
     },
     names: () => [...put.keys()],
     async commit(record) {
-      for (const file of put.keys()) await checkReplaceable(folder, file, rules);
+      for (const [file, { sha256 }] of put) await checkReplaceable(folder, file, sha256, rules);
       const outputs = Object.fromEntries([...put].map(([file, { sha256 }]) => [file, sha256]));
       const files = [...put].map(([file, { temporary }]) => ({ name: path.join(folder, file), temporary }));
       if (files.length > 0) await renameAll(folder, files, outputs, record);
@@ -48,7 +48,12 @@ export function outputSet(folder: string, rules: OutputRules): OutputSet {
   };
 }
 
-async function checkReplaceable(folder: string, file: string, { isGiven, isOwned }: OutputRules): Promise<void> {
+async function checkReplaceable(
+  folder: string,
+  file: string,
+  sha256: string,
+  { isGiven, isOwned }: OutputRules,
+): Promise<void> {
   const name = path.resolve(folder, file);
   const refuse = (what: string) => {
     throw new RgiError('input', `${name} ${what}.`, { file: name });
@@ -56,8 +61,13 @@ async function checkReplaceable(folder: string, file: string, { isGiven, isOwned
   if (isGiven(name)) refuse('is an input of this run and is not replaced; take another --out');
   const found = await lstat(name).catch(() => undefined);
   if (found?.isDirectory()) refuse('is a folder, where a file is to be written; take another --out');
-  if (found && !(await isOwned(file)))
+  if (found && !(await isOwned(file)) && !(await holds(name, sha256)))
     refuse('is listed in no journal of rgi and is not replaced; move it away, or take another --out');
+}
+
+/** With the same bytes nothing is lost: they are of a run whose journal is gone or was cut. */
+async function holds(name: string, sha256: string): Promise<boolean> {
+  return (await sha256Of(name).catch(() => undefined)) === sha256;
 }
 
 interface Renaming {
@@ -124,7 +134,7 @@ export async function removeUnrecorded(folder: string, isOwned: OutputRules['isO
   if (text === undefined) return;
   for (const [file, sha256] of Object.entries(parsedOutputs(text))) {
     const name = path.join(folder, file);
-    if (!(await isOwned(file)) && (await sha256Of(name).catch(() => '')) === sha256) await rm(name, { force: true });
+    if (!(await isOwned(file)) && (await holds(name, sha256))) await rm(name, { force: true });
   }
   await rm(pending, { force: true });
 }
@@ -148,7 +158,7 @@ export async function confirmOutputs(folder: string, outputs: Outputs): Promise<
       (found) => (found.isFile() ? found.size : 0),
       () => 0,
     );
-    if (size === 0 || (await sha256Of(name).catch(() => '')) !== sha256) return false;
+    if (size === 0 || !(await holds(name, sha256))) return false;
   }
   return true;
 }
