@@ -154,15 +154,8 @@ export function cholesky(matrix: Float64Array, n: number): { lower: Float64Array
   return { lower, logDeterminant };
 }
 
-/** log Gamma (Lanczos 1964, g = 5). */
+/** log Gamma, by its recurrence and Stirling's series. */
 function logGamma(x: number): number {
-  const coefficients = [
-    76.18009172947146, -86.50532032941677, 24.01409824083091, -1.231739572450155, 0.001208650973866179,
-    -0.000005395239384953,
-  ];
-  let series = 1.000000000190015;
-  coefficients.forEach((c, i) => {
-    series += c / (x + 1 + i);
-  });
-  return (x + 0.5) * Math.log(x + 5.5) - (x + 5.5) + Math.log((2.5066282746310005 * series) / x);
+  if (x < 8) return logGamma(x + 1) - Math.log(x);
+  return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * x) - 1 / (360 * x ** 3);
 }
