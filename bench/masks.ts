@@ -31,12 +31,13 @@ export async function masks(args: readonly string[]): Promise<void> {
   }
   const folder = argument(args, 'data', path.join(import.meta.dirname, 'masks/data'));
   const options = JSON.parse(argument(args, 'options', '{}')) as Partial<CorruptionOptions>;
+  const pictures = Number(argument(args, 'pictures', 'Infinity'));
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.npz'))) {
     const set = path.basename(file, '.npz');
     if (!isWanted(set)) continue;
     for (const recording of readRecordings(path.join(folder, file))) {
       if (!cases.includes(recording.name)) continue;
-      console.log(row(set, recording.name, compare(recording, options), args.includes('--verbose')));
+      console.log(row(set, recording.name, compare(recording, options, pictures), args.includes('--verbose')));
     }
   }
 }

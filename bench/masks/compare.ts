@@ -52,9 +52,9 @@ function countsOf(truth: Mask, mask: Mask) {
   return confusion(truth.data, mask.data);
 }
 
-export function compare(recording: Recording, options: Partial<CorruptionOptions>): CaseScores {
+export function compare(recording: Recording, options: Partial<CorruptionOptions>, most: number): CaseScores {
   const { x, truth } = recording;
-  const pictures = Array.from({ length: x.dims[0] }, (_, i) => i);
+  const pictures = Array.from({ length: Math.min(most, x.dims[0]) }, (_, i) => i);
   const each = (batch: Mask) => pictures.map((i) => imageAt(batch, i));
   const truths = each(truth);
   const inferred = (y: Recording['found']) =>

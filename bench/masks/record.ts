@@ -57,7 +57,7 @@ export function setsOf(trained: string): RecordedSet[] {
       name: 'smile',
       generator: path.join(trained, 'smile.onnx'),
       folder: data('smile_faces/test'),
-      foreign: data('cartoon_faces/test'),
+      foreign: data('fashion_mnist/ankle_boot/test'),
     },
     {
       name: 'metal',
@@ -126,7 +126,7 @@ export async function record(
   }
 }
 
-function corruptedBy(name: string, clean: Image, foreign: Image, seed: number): { image: Image; mask: Mask } {
+export function corruptedBy(name: string, clean: Image, foreign: Image, seed: number): { image: Image; mask: Mask } {
   const [n, , height, width] = clean.dims;
   const all = (value: number) => float32(new Float32Array(n * height * width).fill(value), [n, 1, height, width]);
   if (name === 'clean') return { image: clean, mask: all(0) };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseCases } from '../../src/evaluate/cases.ts';
 import { corrupt } from '../../src/images/corruptions.ts';
-import { type Image, imageAt } from '../../src/images/image.ts';
+import type { Image } from '../../src/images/image.ts';
 import { fitIsing, meanField, neighbourMean } from '../../src/inversion/mask/corruption/contiguity.ts';
 import { inferCorruption } from '../../src/inversion/mask/corruption/infer-corruption.ts';
 import { iou } from '../../src/metrics/overlap.ts';
@@ -41,12 +41,15 @@ describe('a picture whose noise and corruption are known', () => {
     expect(evidence).toBeCloseTo(-0.5 * Math.log(2 * Math.PI * Math.E * (grey / 127.5) ** 2), 1);
   });
 
-  test.each(['block', 'irregular', 'scratches', 'random', 'strips', 'dust', 'text', 'stains'])('%s is found', (name) => {
-    const { reconstruction, clean } = scene(0.04);
-    const { image, mask: truth } = corrupt(clean, parseCases([name])[0].corruption, 1);
-    const { mask } = inferCorruption({ picture: image, reconstruction });
-    expect(iou(mask.data, truth.data)).toBeGreaterThan(0.99);
-  });
+  test.each(['block', 'irregular', 'scratches', 'random', 'strips', 'dust', 'text', 'stains'])(
+    '%s is found',
+    (name) => {
+      const { reconstruction, clean } = scene(0.04);
+      const { image, mask: truth } = corrupt(clean, parseCases([name])[0].corruption, 1);
+      const { mask } = inferCorruption({ picture: image, reconstruction });
+      expect(iou(mask.data, truth.data)).toBeGreaterThan(0.99);
+    },
+  );
 
   test('contiguity is learnt: none of single pixels, much of a block', () => {
     const { reconstruction, clean } = scene(0.04);

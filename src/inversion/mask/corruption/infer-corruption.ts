@@ -57,14 +57,14 @@ export const CORRUPTION_DEFAULTS: CorruptionOptions = {
   texture: true,
   brightness: true,
   correlated: true,
-  freedom: 6,
-  noiseGrey: 5,
-  noiseCount: 50,
+  freedom: 2,
+  noiseGrey: 8,
+  noiseCount: 400,
   values: 4,
-  gaussian: true,
-  maxCoupling: 4,
-  tempering: 2,
-  temperature: 4,
+  gaussian: false,
+  maxCoupling: 8,
+  tempering: 1,
+  temperature: 1,
   rounds: 16,
 };
 
@@ -138,7 +138,8 @@ function firstFit(planes: Planes, { freedom }: CorruptionOptions): Fit {
 function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, temperature: number): Fit {
   const { channels, size, height, width, open, seen } = planes;
   const terms = inlierTerms(fit.inliers, planes);
-  const q = meanField(fit.ising, fit.q, evidenceOf(fit, terms, planes, settings.tempering * temperature), planes, 3);
+  const evidence = evidenceOf(fit, terms, planes, settings.tempering * temperature);
+  const q = meanField(fit.ising, fit.q, evidence, planes, 3);
   const intact = q.map((m, p) => (seen[p] === 1 ? 1 - m : 0));
   const corrupted = q.map((m, p) => (seen[p] === 1 ? m : 0));
   const prior = { variance: (settings.noiseGrey / 127.5) ** 2, count: settings.noiseCount };
@@ -147,13 +148,7 @@ function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, temperat
     rounds: 3,
     correlated: settings.correlated && channels > 1,
   });
-  const outliers = fitOutliers(
-    fit.outliers,
-    planes,
-    corrupted,
-    settings,
-    averageVariance(inlierTerms(inliers, planes), intact, size),
-  );
+  const outliers = fitOutliers(fit.outliers, planes, corrupted, settings, averageVariance(terms, intact, size));
   const ising = fitIsing(fit.ising, q, neighbourMean(q, height, width), open, {
     maxCoupling: settings.maxCoupling,
     count: 1,
