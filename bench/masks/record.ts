@@ -14,7 +14,7 @@ import { float32, float32Data, zeros } from '../../src/onnx/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { folderPictures, onManifold, SHARED } from '../trials.ts';
-import { type Recording, writeRecordings } from './recording.ts';
+import { type Recording, readRecordings, writeRecordings } from './recording.ts';
 
 export interface RecordedSet {
   readonly name: string;
@@ -99,9 +99,12 @@ export async function record(
       : await onManifold(generator, count, 100 + first, runtime),
   );
   const foreign = clip(await folderPictures(set.foreign, generator, count, first));
-  const recordings: Recording[] = [];
+  const file = path.join(out, `${set.name}.npz`);
+  // Cases that are already there stay, so that a recording can be continued.
+  const recordings: Recording[] = existsSync(file) ? readRecordings(file) : [];
   const shared = { found: reuse(), given: reuse() };
   for (const name of cases) {
+    if (recordings.some((known) => known.name === name)) continue;
     const { image, mask } = corruptedBy(name, clean, foreign, first);
     const started = performance.now();
     const found = await searched(generator, runtime, image, undefined, shared.found);
@@ -121,7 +124,7 @@ export async function record(
       before: masks(found.y),
       beforeGiven: masks(given.y),
     });
-    writeRecordings(path.join(out, `${set.name}.npz`), recordings);
+    writeRecordings(file, recordings);
     console.error(`${set.name} ${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
   }
 }

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { parseCases } from '../../src/evaluate/cases.ts';
 import { corrupt } from '../../src/images/corruptions.ts';
 import type { Image } from '../../src/images/image.ts';
-import { fitIsing, meanField, neighbourMean } from '../../src/inversion/mask/corruption/contiguity.ts';
 import { inferCorruption } from '../../src/inversion/mask/corruption/infer-corruption.ts';
 import { iou } from '../../src/metrics/overlap.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
