@@ -148,7 +148,9 @@ function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, temperat
     rounds: 3,
     correlated: settings.correlated && channels > 1,
   });
-  const outliers = fitOutliers(fit.outliers, planes, corrupted, settings, averageVariance(terms, intact, size));
+  const misfit = meanField(fit.ising, q, flatEvidence(fit, terms, settings.tempering), planes, 1);
+  const spread = averageVariance(terms, intact, size);
+  const outliers = fitOutliers(fit.outliers, planes, corrupted, misfit, settings, spread);
   const ising = fitIsing(fit.ising, q, neighbourMean(q, height, width), open, {
     maxCoupling: settings.maxCoupling,
     count: 1,
@@ -163,6 +165,11 @@ function averageVariance({ variance }: InlierTerms, intact: Float64Array, size: 
     total += intact[p];
   }
   return Math.max(sum / total, 1e-6);
+}
+
+/** The same with the flat law of corrupted values alone. */
+function flatEvidence({ outliers }: Fit, { logDensity }: InlierTerms, tempering: number): Float64Array {
+  return logDensity.map((intact) => (outliers.logFlat - intact) / tempering);
 }
 
 /** log p(x_p | corrupted) - log p(x_p | intact), tempered. */

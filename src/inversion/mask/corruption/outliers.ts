@@ -83,13 +83,14 @@ export function fitOutliers(
   before: Outliers,
   planes: Planes,
   corrupted: Float64Array,
+  misfit: Float64Array,
   terms: OutlierTerms,
   width: number,
 ): Outliers {
   const { size } = planes;
   let total = 0;
   for (let p = 0; p < size; p++) total += corrupted[p];
-  const values = terms.values > 0 ? repeatedValues(planes, corrupted, total, terms.values) : [];
+  const values = terms.values > 0 ? repeatedValues(planes, misfit, terms.values) : [];
   const isKnown = before.values.length === values.length && !!before.gaussian === terms.gaussian;
   const parts = 1 + (terms.gaussian ? 1 : 0) + values.length;
   const begun: Outliers = {
@@ -133,24 +134,30 @@ function gaussianOf({ x, size, channels }: Planes, weights: Float64Array, total:
   return { mean, ...cholesky(covariance, channels) };
 }
 
-/** Values, in 8 bits, that at least `MIN_SHARE` of the corrupted pixels have, and at least `MIN_COUNT` of them. */
+/**
+ * Values, in 8 bits, that at least `MIN_SHARE` of the surely corrupted pixels have, and at least `MIN_COUNT` of them; most pixels of such a value
+ * have to be corrupted, so that no value is taken that the picture has by nature. `misfit`: the probability of corruption by the flat law.
+ */
 function repeatedValues(
   { x, size, channels, seen }: Planes,
-  corrupted: Float64Array,
-  total: number,
+  misfit: Float64Array,
   most: number,
 ): Float64Array[] {
-  const counts = new Map<number, { mass: number; pixel: number }>();
+  const counts = new Map<number, { mass: number; count: number; pixel: number }>();
+  let total = 0;
   for (let p = 0; p < size; p++) {
-    if (corrupted[p] < 0.1 || seen[p] === 0) continue;
+    if (seen[p] === 0) continue;
+    total += misfit[p];
     let key = 0;
     for (let c = 0; c < channels; c++) key = 1024 * key + Math.round(127.5 * x[c * size + p] + 512);
     const entry = counts.get(key);
-    if (entry) entry.mass += corrupted[p];
-    else counts.set(key, { mass: corrupted[p], pixel: p });
+    if (entry) {
+      entry.mass += misfit[p];
+      entry.count++;
+    } else counts.set(key, { mass: misfit[p], count: 1, pixel: p });
   }
   return [...counts.values()]
-    .filter(({ mass }) => mass >= Math.max(MIN_COUNT, MIN_SHARE * total))
+    .filter(({ mass, count }) => mass >= Math.max(MIN_COUNT, MIN_SHARE * total, 0.5 * count))
     .sort((a, b) => b.mass - a.mass)
     .slice(0, most)
     .map(({ pixel }) => Float64Array.from({ length: channels }, (_, c) => x[c * size + pixel]));
