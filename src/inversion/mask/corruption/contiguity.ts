@@ -61,7 +61,8 @@ export function fitIsing(
       h01 += slope * n;
       h11 += slope * n * n;
     };
-    for (const n of [-1, 1]) for (const label of [0, 1]) add(0.5 * count, label, n);
+    for (const n of [-1, 1]) for (const label of [0, 1]) add(0.5, label, n);
+    for (const n of [-0.5, 0, 0.5]) add(count, 0, n);
     for (let p = 0; p < q.length; p++) if (open[p] === 1) add(1, q[p], neighbours[p]);
     const determinant = h00 * h11 - h01 * h01;
     const wanted = coupling + bounded((h00 * g1 - h01 * g0) / determinant);

@@ -50,6 +50,7 @@ export interface CorruptionOptions {
   readonly temperature: number;
   /** Rounds of EM. */
   readonly rounds: number;
+  readonly intactShare: number;
 }
 
 export const CORRUPTION_DEFAULTS: CorruptionOptions = {
@@ -57,15 +58,16 @@ export const CORRUPTION_DEFAULTS: CorruptionOptions = {
   texture: true,
   brightness: true,
   correlated: true,
-  freedom: 2,
-  noiseGrey: 8,
-  noiseCount: 400,
+  freedom: 3,
+  noiseGrey: 4,
+  noiseCount: 100,
   values: 4,
   gaussian: false,
   maxCoupling: 8,
   tempering: 1,
   temperature: 1,
   rounds: 16,
+  intactShare: 0.02,
 };
 
 /** What the model says of a picture. */
@@ -106,7 +108,7 @@ export function inferCorruption(data: CorruptionData, options: Partial<Corruptio
   let fit = firstFit(planes, settings);
   for (let round = 0; round < settings.rounds; round++) {
     const progress = Math.min(1, (2 * round) / settings.rounds);
-    fit = emRound(fit, planes, settings, settings.temperature ** (1 - progress));
+    fit = emRound(fit, planes, settings, Math.max(0, 1 - (1.5 * round) / settings.rounds));
   }
   return conclude(fit, planes);
 }
@@ -138,7 +140,7 @@ function firstFit(planes: Planes, { freedom }: CorruptionOptions): Fit {
 function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, temperature: number): Fit {
   const { channels, size, height, width, open, seen } = planes;
   const terms = inlierTerms(fit.inliers, planes);
-  const evidence = evidenceOf(fit, terms, planes, settings.tempering * temperature);
+  const evidence = evidenceOf(fit, terms, planes, settings.tempering);
   const q = meanField(fit.ising, fit.q, evidence, planes, 3);
   const intact = q.map((m, p) => (seen[p] === 1 ? 1 - m : 0));
   const corrupted = q.map((m, p) => (seen[p] === 1 ? m : 0));
@@ -153,7 +155,7 @@ function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, temperat
   const outliers = fitOutliers(fit.outliers, planes, corrupted, misfit, settings, spread);
   const ising = fitIsing(fit.ising, q, neighbourMean(q, height, width), open, {
     maxCoupling: settings.maxCoupling,
-    count: 1,
+    count: settings.intactShare * size * temperature,
   });
   return { inliers, outliers, ising, q };
 }
@@ -177,7 +179,7 @@ function evidenceOf({ outliers }: Fit, { logDensity }: InlierTerms, planes: Plan
   return outlierDensity(outliers, planes).map((out, p) => (out - logDensity[p]) / tempering);
 }
 
-function conclude(fit: Fit, planes: Planes): Corruption {
+function conclude(fit: Fit, planes: Planes): Corruption & { llr: Float64Array } {
   const { channels, height, width, size, seen } = planes;
   const { inliers, outliers, ising, q } = fit;
   const terms = inlierTerms(inliers, planes);
@@ -206,6 +208,7 @@ function conclude(fit: Fit, planes: Planes): Corruption {
     ),
     evidence: visible > 0 ? evidence / visible : 0,
     outOfDomain: false,
+    llr: out.map((v, p) => v - terms.logDensity[p]),
     parameters: {
       theta: [...inliers.theta],
       covariance: [...inliers.covariance],
