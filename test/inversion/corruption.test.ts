@@ -85,7 +85,7 @@ describe('a picture whose noise and corruption are known', () => {
     ).toBeGreaterThan(100);
   });
 
-  test('letters that are hardly lighter than the picture are found by their value', () => {
+  test('letters that are little lighter than the picture are found by their value', () => {
     const { reconstruction } = scene(0);
     const random = randomFrom(6);
     const flat = (value: (p: number) => number) =>
@@ -93,12 +93,12 @@ describe('a picture whose noise and corruption are known', () => {
         Float32Array.from({ length: C * H * W }, (_, i) => value(i % (H * W))),
         [1, C, H, W],
       );
-    const y = flat((p) => (p < (H * W) / 2 ? 0.82 : 0));
-    const clean = { ...reconstruction, data: y.data.map((v) => v + 0.03 * random.normal()) };
+    const y = flat((p) => (p < (H * W) / 2 ? 0.7 : 0));
+    const clean = { ...reconstruction, data: y.data.map((v) => v + 0.05 * random.normal()) };
     const { image, mask: truth } = corrupted(clean, 'text');
     const found = (values: number) => inferCorruption({ picture: image, reconstruction: y }, { values }).mask;
     expect(iou(found(4).data, truth.data)).toBeGreaterThan(0.97);
-    expect(iou(found(0).data, truth.data)).toBeLessThan(0.9);
+    expect(iou(found(0).data, truth.data)).toBeLessThan(0.5);
   });
 });
 
@@ -163,7 +163,7 @@ describe('invariances', () => {
       data: image.data.map((_, i) => image.data[(i + H * W) % (C * H * W)]),
     });
     const { probability } = inferCorruption({ picture: turned(picture), reconstruction: turned(reconstruction) });
-    probability.data.forEach((q, p) => expect(q).toBeCloseTo(base[p], 4));
+    for (const [p, q] of probability.data.entries()) expect(q).toBeCloseTo(base[p], 4);
   });
 
   test('of a reflection', () => {
@@ -173,7 +173,7 @@ describe('invariances', () => {
     });
     const { probability } = inferCorruption({ picture: mirrored(picture), reconstruction: mirrored(reconstruction) });
     const back = mirrored(probability).data;
-    back.forEach((q, p) => expect(q).toBeCloseTo(base[p], 4));
+    for (const [p, q] of back.entries()) expect(q).toBeCloseTo(base[p], 4);
   });
 
   test('of a change of sign, where brightness is no term', () => {
@@ -217,7 +217,7 @@ describe('the Ising prior', () => {
     const evidence = Float64Array.from({ length: 12 }, (_, p) => p - 6);
     const planes = { open: new Uint8Array(12).fill(1), given: new Uint8Array(12), lattice: latticeOf(3, 4) };
     const q = meanField({ field: 0.5, coupling: 0 }, new Float64Array(12), evidence, planes, 1);
-    q.forEach((own, p) => expect(own).toBeCloseTo(1 / (1 + Math.exp(-0.5 - evidence[p])), 12));
+    for (const [p, own] of q.entries()) expect(own).toBeCloseTo(1 / (1 + Math.exp(-0.5 - evidence[p])), 12);
   });
 
   test('a pixel whose neighbours are all corrupted has n = 1, at the border too', () => {
