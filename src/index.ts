@@ -58,10 +58,10 @@ export { withWeightChanges } from './inversion/generator/weight-changes.ts';
 export { isOutOfDomain, type Misfit, misfitOf } from './inversion/mask/corruption/domain.ts';
 export {
   CORRUPTION_DEFAULTS,
-  type Corruption,
   type CorruptionData,
   type CorruptionOptions,
   type CorruptionParameters,
+  type InferredCorruption,
   inferCorruption,
 } from './inversion/mask/corruption/infer-corruption.ts';
 export type { KnownMask, ScaleTerms } from './inversion/mask/corruption/planes.ts';

@@ -2,8 +2,8 @@
 
 import { coverage, imageAt, type Mask } from '../../src/images/image.ts';
 import {
-  type Corruption,
   type CorruptionOptions,
+  type InferredCorruption,
   inferCorruption,
 } from '../../src/inversion/mask/corruption/infer-corruption.ts';
 import { confusion } from '../../src/metrics/overlap.ts';
@@ -45,7 +45,7 @@ export interface CaseScores {
   readonly milliseconds: number;
   /** Share of the pictures that the model takes for none of the generator's kind. */
   readonly outOfDomain: number;
-  readonly made: readonly Corruption[];
+  readonly made: readonly InferredCorruption[];
 }
 
 /** Scores at most `most` pictures of a recording; the reconstruction is `found` or `given`. */
