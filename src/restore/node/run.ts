@@ -254,9 +254,12 @@ function restoreJob(
     run: (batch, report) => restoreBatch({ ...restore, reuse: shared }, batch, runtime, report),
     async write(outputs, planned, loaded, result) {
       const facts = factsOf(planned);
-      if (result.code === 'diverged' || result.code === 'not-restored') {
-        const message = RESULT_SENTENCES[result.code];
+      if (result.code === 'diverged') {
+        const message = RESULT_SENTENCES.diverged;
         return { status: 'failed', record: { ...facts, status: 'failed', message, code: result.code } };
+      }
+      if (result.code === 'not-restored') {
+        return { status: 'failed', record: { ...recordOf(facts, loaded, result, []), status: 'failed' } };
       }
       await putRestoration(outputs, planned.name, loaded.image, result, choice);
       return { status: 'done', record: recordOf(facts, loaded, result, outputs.names()) };
