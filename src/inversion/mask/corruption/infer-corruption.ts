@@ -98,7 +98,7 @@ interface Fit {
 }
 
 /** Sweeps of mean field in each round. */
-const SWEEPS = 3;
+const SWEEPS = 2;
 
 /** Log-odds of corruption that EM begins with: one pixel in ten. */
 const FIRST_FIELD = Math.log(1 / 9);
