@@ -86,7 +86,7 @@ export interface Restoration {
   readonly latents: ReadonlyMap<string, Tensor>;
   /** What was added to each tuned weight (see `withWeightChanges`). */
   readonly weightChanges: ReadonlyMap<string, Tensor>;
-  /** How the search ended, 'not-restored' where it found a mask outside of the generator's domain; `RESULT_SENTENCES` has the sentences. */
+  /** How the search ended, 'not-restored' where its own mask leaves a picture outside of the generator's domain; `RESULT_SENTENCES` has the sentences. */
   readonly code: ResultCode;
   /** The objective at the end, in the loss's own units. */
   readonly loss: number;
@@ -193,7 +193,7 @@ export async function* restoreImages(
           : withoutMargins(masksOf(job, x, made, residual, inversion), outside);
       const misfit = misfitOf(x, made, unionOf(mask, outside));
       const outOfDomain = isOutOfDomain(misfit);
-      const isLost = outOfDomain && inversion.mask !== undefined && !job.method.needsMask;
+      const isLost = outOfDomain && isAdaptive(job.method);
       yield {
         restored,
         composite: clip(composite(x, restored, unionOf(mask, outside), { blend: job.blend, grow: job.grow ?? 1 })),
