@@ -85,7 +85,7 @@ describe('a picture whose noise and corruption are known', () => {
     ).toBeGreaterThan(100);
   });
 
-  test('letters that are little lighter than the picture are found by their value', () => {
+  test('letters that are hardly lighter than the picture are found by their value', () => {
     const { reconstruction } = scene(0);
     const random = randomFrom(6);
     const flat = (value: (p: number) => number) =>
@@ -93,7 +93,7 @@ describe('a picture whose noise and corruption are known', () => {
         Float32Array.from({ length: C * H * W }, (_, i) => value(i % (H * W))),
         [1, C, H, W],
       );
-    const y = flat((p) => (p < (H * W) / 2 ? 0.7 : 0));
+    const y = flat((p) => (p < (H * W) / 2 ? 0.86 : 0));
     const clean = { ...reconstruction, data: y.data.map((v) => v + 0.05 * random.normal()) };
     const { image, mask: truth } = corrupted(clean, 'text');
     const found = (values: number) => inferCorruption({ picture: image, reconstruction: y }, { values }).mask;

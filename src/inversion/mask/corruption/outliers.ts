@@ -65,18 +65,26 @@ export function outlierDensity(
   return logDensity;
 }
 
+/** What an M-step is given for the values that repeat. */
+export interface ValueRule {
+  readonly most: number;
+  /** Variance about a value. */
+  readonly variance: number;
+  /** Does a pixel fit worse than most intact ones? */
+  isPoor(pixel: number): boolean;
+}
+
 /**
- * The law after one M-step, of pixels that are `corrupted` with a probability, and by the flat law alone are a `misfit` with another; at most
- * `most` values repeat.
+ * The law after one M-step, of pixels that are `corrupted` with a probability, and by the flat law alone are a `misfit` with another.
  */
 export function fitOutliers(
   before: Outliers,
   planes: Planes,
   corrupted: Float64Array,
   misfit: Float64Array,
-  { most, variance }: { readonly most: number; readonly variance: number },
+  { most, variance, isPoor }: ValueRule,
 ): Outliers {
-  const values = most > 0 ? repeatedValues(planes, misfit, most) : [];
+  const values = most > 0 ? repeatedValues(planes, misfit, most, isPoor) : [];
   const parts = 1 + values.length;
   const isAsBefore = before.values.length === values.length;
   const begun = {
@@ -92,14 +100,15 @@ export function fitOutliers(
   return { ...begun, shares: sums.map((sum) => (sum + 1) / (total + parts)) };
 }
 
-/** Only values count that most of their pixels have as misfits: no value that the picture has by nature is taken. */
+/** Only values count of whose pixels most fit poorly: no value that the picture has by nature is taken. */
 function repeatedValues(
   { x, size, channels, seen, values }: Planes,
   misfit: Float64Array,
   most: number,
+  isPoor: ValueRule['isPoor'],
 ): Float64Array[] {
   const mass = new Float64Array(values.count);
-  const count = new Int32Array(values.count);
+  const excess = new Int32Array(values.count);
   const pixel = new Int32Array(values.count);
   let total = 0;
   for (let p = 0; p < size; p++) {
@@ -107,11 +116,11 @@ function repeatedValues(
     const value = values.of[p];
     total += misfit[p];
     mass[value] += misfit[p];
-    count[value]++;
+    excess[value] += isPoor(p) ? 1 : -1;
     pixel[value] = p;
   }
   return Array.from(mass.keys())
-    .filter((value) => mass[value] >= Math.max(MIN_COUNT, MIN_SHARE * total, 0.5 * count[value]))
+    .filter((value) => excess[value] > 0 && mass[value] >= Math.max(MIN_COUNT, MIN_SHARE * total))
     .sort((a, b) => mass[b] - mass[a])
     .slice(0, most)
     .map((value) => Float64Array.from({ length: channels }, (_, c) => x[c * size + pixel[value]]));
