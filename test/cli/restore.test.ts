@@ -201,7 +201,7 @@ describe('several pictures', () => {
 
   test('of 16 bits or with alpha are read; another size as --fit says', async () => {
     // Noise is nothing that the generator makes: a method without a mask restores it nevertheless.
-    const options = '--method invert --steps 20 --pool 20 --fit stretch';
+    const options = '--method invert --steps 20 --fit stretch';
     const line = `restore @deep.png @alpha.png @big.png --generator @g.onnx --out ${results().word} ${options}`;
     expect((await bench.rgi(line)).code).toBe(0);
     expect(manifestIn(out).images.map(({ status }) => status)).toEqual(['done', 'done', 'done']);
@@ -286,7 +286,7 @@ describe('generators', () => {
   });
 
   test('with a class label: the value is repeated for every picture of a batch', async () => {
-    const options = '--method invert --steps 20 --pool 20';
+    const options = '--method invert --steps 20';
     const line = `restore @pictures --generator @conditional.onnx --input label=1 --out ${results().word} ${options}`;
     expect((await bench.rgi(line)).code).toBe(0);
     expect(manifestIn(out).images).toHaveLength(3);
