@@ -53,7 +53,7 @@ export const CORRUPTION_DEFAULTS: CorruptionOptions = {
   values: 4,
   maxCoupling: 8,
   intactShare: 0.02,
-  rounds: 12,
+  rounds: 16,
 };
 
 /** What the model says of a picture. */
