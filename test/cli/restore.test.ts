@@ -186,8 +186,23 @@ describe('several pictures', () => {
     expect(names[0]).toMatch(/_a$/);
   });
 
+  test('of another kind than the generator makes are not restored, and that is said: exit code 4', async () => {
+    const to = results();
+    const said = await bench.rgi(`restore @deep.png --generator @g.onnx --out ${to.word} ${FAST}`);
+    expect(said.code).toBe(4);
+    expect(said.err).toContain(
+      'deep: not restored. The generator makes nothing like this picture, or too little of it is intact. Check that the generator is of this kind of picture, and that the picture is cropped as those it was trained on.\n',
+    );
+    expect(said.err).toContain('0 of 1 restored');
+    expect(manifestIn(out).images).toMatchObject([
+      { status: 'failed', code: 'not-restored', domain: 'outside', files: [] },
+    ]);
+  });
+
   test('of 16 bits or with alpha are read; another size as --fit says', async () => {
-    const line = `restore @deep.png @alpha.png @big.png --generator @g.onnx --out ${results().word} ${FAST} --fit stretch`;
+    // Noise is nothing that the generator makes: a method without a mask restores it nevertheless.
+    const options = '--method invert --steps 20 --fit stretch';
+    const line = `restore @deep.png @alpha.png @big.png --generator @g.onnx --out ${results().word} ${options}`;
     expect((await bench.rgi(line)).code).toBe(0);
     expect(manifestIn(out).images.map(({ status }) => status)).toEqual(['done', 'done', 'done']);
   });
@@ -271,7 +286,8 @@ describe('generators', () => {
   });
 
   test('with a class label: the value is repeated for every picture of a batch', async () => {
-    const line = `restore @pictures --generator @conditional.onnx --input label=1 --out ${results().word} ${FAST}`;
+    const options = '--method invert --steps 20';
+    const line = `restore @pictures --generator @conditional.onnx --input label=1 --out ${results().word} ${options}`;
     expect((await bench.rgi(line)).code).toBe(0);
     expect(manifestIn(out).images).toHaveLength(3);
   });

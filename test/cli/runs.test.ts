@@ -202,7 +202,7 @@ describe('R5, what --resume believes', () => {
     const said = await bench.rgi(line);
     expect(said.code).toBe(2);
     expect(said.err).toMatch(
-      /holds results of another version \(rgi 0\.0\.1, rules 1; this is .*\): --resume does them again, or use another --out, or replace what is there with --overwrite\.\n$/,
+      /holds results of another version \(rgi 0\.0\.1, rules \d+; this is .*\): --resume does them again, or use another --out, or replace what is there with --overwrite\.\n$/,
     );
   });
 });

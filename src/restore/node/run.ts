@@ -265,6 +265,9 @@ function restoreJob(
         const message = RESULT_SENTENCES.diverged;
         return { status: 'failed', record: { ...facts, status: 'failed', message, code: result.code } };
       }
+      if (result.code === 'not-restored') {
+        return { status: 'failed', record: { ...recordOf(facts, loaded, result, []), status: 'failed' } };
+      }
       await putRestoration(outputs, planned.name, loaded.image, result, choice);
       return { status: 'done', record: recordOf(facts, loaded, result, outputs.names()) };
     },

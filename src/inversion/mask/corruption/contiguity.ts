@@ -1,0 +1,78 @@
+/**
+ * Corruption comes in regions or in single pixels: an Ising model of the mask, P(m_p = 1 | neighbours) = sigmoid(h + beta n_p), with n_p in [-1,1]
+ * the weighted mean of 2m - 1 over the eight neighbours. h and beta are those of the greatest pseudo-likelihood (Besag 1975), found by
+ * Newton's method.
+ */
+import { type Lattice, neighbourMean } from './lattice.ts';
+
+/** The two numbers of the prior. */
+export interface Ising {
+  /** h: log-odds of corruption where the neighbours disagree. */
+  readonly field: number;
+  /** beta: what agreement of all neighbours adds. */
+  readonly coupling: number;
+}
+
+/** Newton's steps in each round, and how long each may be. */
+const NEWTON_STEPS = 2;
+const MAX_STEP = 2;
+
+/**
+ * The prior that fits probabilities `q`, [H,W], where the mask is `open`; beta lies in [0, maxCoupling]. `intact`: pixels that the picture is taken
+ * to have, beside its own, that are intact though half of their neighbours, or one or three quarters, are corrupted.
+ */
+export function fitIsing(
+  before: Ising,
+  q: Float64Array,
+  open: Uint8Array,
+  lattice: Lattice,
+  { maxCoupling, intact }: { readonly maxCoupling: number; readonly intact: number },
+): Ising {
+  const neighbours = neighbourMean(q, lattice);
+  let { field, coupling } = before;
+  for (let step = 0; step < NEWTON_STEPS; step++) {
+    let [g0, g1, h00, h01, h11] = [0, 0, 0, 0, 0];
+    const add = (weight: number, label: number, n: number) => {
+      const s = 1 / (1 + Math.exp(-field - coupling * n));
+      const slope = weight * s * (1 - s);
+      g0 += weight * (label - s);
+      g1 += weight * (label - s) * n;
+      h00 += slope;
+      h01 += slope * n;
+      h11 += slope * n * n;
+    };
+    // Half a pixel of each kind at both ends keeps the numbers finite.
+    for (const n of [-1, 1]) for (const label of [0, 1]) add(0.5, label, n);
+    for (const n of [-0.5, 0, 0.5]) add(intact, 0, n);
+    for (let p = 0; p < q.length; p++) if (open[p] === 1) add(1, q[p], neighbours[p]);
+    const determinant = h00 * h11 - h01 * h01;
+    const wanted = coupling + bounded((h00 * g1 - h01 * g0) / determinant);
+    coupling = Math.max(0, Math.min(maxCoupling, wanted));
+    // Where beta is at a bound, h moves alone.
+    field += bounded(coupling === wanted ? (h11 * g0 - h01 * g1) / determinant : g0 / h00);
+  }
+  return { field, coupling };
+}
+
+function bounded(step: number): number {
+  return Math.max(-MAX_STEP, Math.min(MAX_STEP, step));
+}
+
+/** q after `sweeps` of mean field: logit q_p = h + beta n_p + the evidence of the pixel itself, where the mask is open. */
+export function meanField(
+  { field, coupling }: Ising,
+  q: Float64Array,
+  evidence: Float64Array,
+  { open, given, lattice }: { readonly open: Uint8Array; readonly given: Uint8Array; readonly lattice: Lattice },
+  sweeps: number,
+): Float64Array {
+  let now = q;
+  for (let sweep = 0; sweep < sweeps; sweep++) {
+    const next = neighbourMean(now, lattice);
+    for (let p = 0; p < next.length; p++) {
+      next[p] = open[p] === 1 ? 1 / (1 + Math.exp(-field - coupling * next[p] - evidence[p])) : given[p];
+    }
+    now = next;
+  }
+  return now;
+}
