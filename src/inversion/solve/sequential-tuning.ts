@@ -11,6 +11,7 @@ import type { Generator } from '../generator/generator.ts';
 import { foundMasks } from '../mask/found-mask.ts';
 import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
 import { runMethod } from './driver.ts';
+import { exactProblem, isQuadratic, solveExactly } from './exact/exact.ts';
 import type { SolverOptions, StepReport } from './run.ts';
 import type { Inversion } from './solver.ts';
 
@@ -57,7 +58,10 @@ export async function* invertImages(
   const parts = splitStages(method);
   const started = performance.now();
   const first = parts ? { ...method, stages: parts.batched } : method;
-  const all = await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
+  const exact = isQuadratic(first) ? await exactProblem(generator, runtime) : undefined;
+  const all = exact
+    ? await solveExactly(exact, generator, first, runtime, images, masks, { ...options, ...reporting(1) })
+    : await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
   const shared = (performance.now() - started) / 1000 / n;
   if (!parts) {
     for (let i = 0; i < n; i++) yield { inversion: oneOf(all, i), seconds: shared };

@@ -1,0 +1,247 @@
+/**
+ * Exact solutions for generators that are affine in their latents: given the mask, the most probable z is a linear system (`posterior.ts`);
+ * given z, the mask is the method's own (`mask-path.ts`). The two alternate until the mask stays as it is. There is no descent, and no starts compete.
+ */
+import { imageAt, type Mask, visibilityOf } from '../../../images/image.ts';
+import { rows } from '../../../arrays/rows.ts';
+import { float32, float32Data, type Tensor } from '../../../onnx/tensor.ts';
+import type { Runtime } from '../../../runtime/runtime.ts';
+import { type AffineMap, affineMapOf } from '../../generator/affine-map.ts';
+import type { Generator } from '../../generator/generator.ts';
+import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts';
+import { checkImages, knownBeforehand } from '../../mask/given.ts';
+import type { Method } from '../../spec/method.ts';
+import type { ResultCode } from '../../spec/result.ts';
+import type { SolverOptions, StepReport } from '../run.ts';
+import type { Inversion } from '../solver.ts';
+import { type MaskRules, maskRules } from './mask-path.ts';
+import { type Equations, equationsAt, type GramProduct, gramProduct, wholeEquations } from './normal-equations.ts';
+import { type Posterior, posteriorOf } from './posterior.ts';
+
+/**
+ * Has every stage a quadratic problem in z, given its mask, and is it ours to choose how it is solved? The recipes of the papers keep their own
+ * optimisers.
+ */
+export function isQuadratic({ stages }: Method): boolean {
+  return stages.every(({ formulation: { loss, priors, optimiser, mask, weightGroups, latentBound } }) => {
+    const isSquare = loss.length === 1 && loss[0].kind === 'l2';
+    const isGaussian = priors.length === 1 && priors[0].kind === 'latent';
+    const isDerived = mask.form === 'given' || (mask.form === 'exact' && mask.shared);
+    const isFree = weightGroups.flat().length === 0 && latentBound === undefined;
+    return optimiser.kind === 'lbfgs' && isSquare && isGaussian && isDerived && isFree;
+  });
+}
+
+/** What all pictures of a generator share. */
+export interface ExactProblem {
+  readonly map: AffineMap;
+  /** The equations of a whole picture. */
+  readonly whole: Equations;
+  /** Is the scale of the noise known, of each value? Else it is one for all, measured on each picture. */
+  readonly isNoiseKnown: boolean;
+}
+
+const PROBLEMS = new WeakMap<Generator, Promise<ExactProblem | undefined>>();
+
+/** Undefined where the generator is not affine; made once for each. */
+export function exactProblem(generator: Generator, runtime: Runtime): Promise<ExactProblem | undefined> {
+  const known = PROBLEMS.get(generator);
+  if (known) return known;
+  const made = problemOf(generator, runtime);
+  PROBLEMS.set(generator, made);
+  made.catch(() => PROBLEMS.delete(generator));
+  return made;
+}
+
+async function problemOf(generator: Generator, runtime: Runtime): Promise<ExactProblem | undefined> {
+  const map = await affineMapOf(generator, runtime);
+  if (!map) return undefined;
+  const { noise } = generator;
+  const precision = noise
+    ? Float64Array.from(noise.deviation.data, (deviation) => 1 / deviation ** 2)
+    : new Float64Array(map.values).fill(1);
+  const product = await gramProduct(map, runtime);
+  try {
+    return { map, whole: await wholeEquations(product, precision), isNoiseKnown: noise !== undefined };
+  } finally {
+    await product.dispose();
+  }
+}
+
+/** Inverts images [n,C,H,W] one after the other. Masks: see `runMethod`. */
+export async function solveExactly(
+  problem: ExactProblem,
+  generator: Generator,
+  method: Method,
+  runtime: Runtime,
+  images: Tensor,
+  masks: Tensor | undefined,
+  options: SolverOptions & { readonly onStep?: (report: StepReport) => void },
+): Promise<Inversion> {
+  checkImages(generator, images);
+  const known = await knownBeforehand(generator, method, runtime, images, masks, options);
+  const product = await gramProduct(problem.map, runtime);
+  const rules = method.needsMask ? undefined : await maskRules(method, generator, runtime);
+  const solved: Solved[] = [];
+  try {
+    for (let i = 0; i < images.dims[0] && !options.signal?.aborted; i++) {
+      const missing = known.missing && imageAt(known.missing, i);
+      const given = known.visibility && rows(float32(float32Data(known.visibility), known.visibility.dims), [i]);
+      const search = { problem, generator, product, x: rows(images, [i]), onStep: options.onStep };
+      solved.push(await (rules ? alternate(search, rules, missing) : once(search, given!)));
+    }
+  } finally {
+    await product.dispose();
+    await rules?.dispose();
+  }
+  return inversionOf(problem, solved, images, known.missing);
+}
+
+interface Search {
+  readonly problem: ExactProblem;
+  readonly generator: Generator;
+  readonly product: GramProduct;
+  /** [1,C,H,W] */
+  readonly x: Tensor;
+  readonly onStep?: (report: StepReport) => void;
+}
+
+/** One picture's solution. */
+interface Solved {
+  readonly posterior: Posterior;
+  readonly visibility: Tensor<'float32'>;
+  readonly code: ResultCode;
+  readonly history: { readonly loss: number[]; readonly masked: number[] };
+}
+
+/** The state of an alternation. */
+interface State {
+  readonly equations: Equations;
+  readonly posterior: Posterior;
+}
+
+async function once(search: Search, visibility: Tensor<'float32'>): Promise<Solved> {
+  const { posterior } = await solvedAt(search, visibility);
+  const history = { loss: [posterior.energy], masked: [maskedShare(visibility)] };
+  report(search, history);
+  return { posterior, visibility, code: 'solved', history };
+}
+
+/** Share of the pixels whose mask may still change from round to round. */
+const SETTLED = 1e-4;
+
+async function alternate(search: Search, { rules }: MaskRules, missing: Mask | undefined): Promise<Solved> {
+  const { x, generator } = search;
+  const history = { loss: [] as number[], masked: [] as number[] };
+  let visibility = missing
+    ? visibilityOf(missing)
+    : float32(new Float32Array(generator.height * generator.width).fill(1), [1, 1, generator.height, generator.width]);
+  let state = await solvedAt(search, visibility);
+  let isSettled = true;
+  for (const rule of rules) {
+    isSettled = false;
+    for (let round = 0; round < rule.rounds && !isSettled; round++) {
+      const next = await rule.visibilityOf(x, float32(state.posterior.picture, x.dims), missing);
+      isSettled = changeOf(visibility, next) <= SETTLED;
+      visibility = next;
+      if (!isSettled) state = await solvedAt(search, visibility, state);
+      history.loss.push(state.posterior.energy);
+      history.masked.push(maskedShare(visibility));
+      report(search, history);
+    }
+  }
+  return { posterior: state.posterior, visibility, code: isSettled ? 'solved' : 'step-limit', history };
+}
+
+/** The share of the noise's scale by which it may still change. */
+const SCALE_SETTLED = 0.02;
+const MAX_SCALES = 10;
+
+/** The most probable z at a visibility, with the scale of the noise that goes with it. */
+async function solvedAt(
+  { problem, generator, product, x }: Search,
+  visibility: Tensor<'float32'>,
+  before?: State,
+): Promise<State> {
+  const { map, whole, isNoiseKnown } = problem;
+  const plane = visibility.data.length;
+  const weights = whole.weights.map((w, i) => w * visibility.data[i % plane] ** 2);
+  const equations = await equationsAt(product, [...(before ? [before.equations] : []), whole], weights);
+  const eta = temperatureAt(generator.noise?.temperature ?? USUAL_TEMPERATURE, visibility);
+  const data = float32Data(x);
+  const atLeast = (scale: number) => Math.max(scale, isNoiseKnown ? 1 : Number.MIN_VALUE);
+  let scale = before ? atLeast(before.posterior.scale) : isNoiseKnown ? 1 : varianceOf(map, whole.weights, data);
+  for (let i = 1; ; i++) {
+    const posterior = posteriorOf(map, equations, data, eta, scale);
+    const next = atLeast(posterior.scale);
+    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale) return { equations, posterior };
+    scale = next;
+  }
+}
+
+/** Of a picture about the mean picture. */
+function varianceOf({ offset }: AffineMap, weights: Float64Array, x: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += (weights[i] * (x[i] - offset[i]) ** 2) / x.length;
+  return Math.max(sum, 1e-12);
+}
+
+function changeOf(a: Tensor<'float32'>, b: Tensor<'float32'>): number {
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) sum += Math.abs(a.data[i] - b.data[i]);
+  return sum / a.data.length;
+}
+
+function maskedShare({ data }: Tensor<'float32'>): number {
+  return 1 - data.reduce((sum, v) => sum + v, 0) / data.length;
+}
+
+function report({ onStep }: Search, { loss, masked }: Solved['history']): void {
+  const last = (list: readonly number[]) => Float32Array.of(list[list.length - 1]);
+  onStep?.({ stage: 0, step: loss.length - 1, loss: last(loss), fidelity: last(loss), masked: last(masked) });
+}
+
+function inversionOf(
+  { map }: ExactProblem,
+  solved: readonly Solved[],
+  images: Tensor,
+  missing: Mask | undefined,
+): Inversion {
+  const [n, channels, height, width] = images.dims;
+  const image = new Float32Array(n * map.values);
+  const mask = new Float32Array(n * height * width);
+  const each = solved.map(({ posterior, visibility }, i) => {
+    image.set(posterior.picture, i * map.values);
+    mask.set(
+      visibility.data.map((v) => 1 - v),
+      i * height * width,
+    );
+    return map.latentsOf(posterior.u);
+  });
+  const latents = new Map(
+    [...map.latentsOf(new Float64Array(map.unknowns))].map(([name, { dims, data: { length } }]): [string, Tensor] => {
+      const data = new Float32Array(n * length);
+      each.forEach((own, i) => {
+        data.set(float32Data(own.get(name)!), i * length);
+      });
+      return [name, float32(data, [n, ...dims.slice(1)])];
+    }),
+  );
+  const perImage = <T>(of: (one: Solved) => T, otherwise: T): T[] =>
+    Array.from({ length: n }, (_, i) => (solved[i] ? of(solved[i]) : otherwise));
+  return {
+    image: float32(image, [n, channels, height, width]),
+    mask: float32(mask, [n, 1, height, width]),
+    ...(missing ? { missing } : {}),
+    latents,
+    weights: new Map(),
+    // Aborted before its turn.
+    codes: perImage(({ code }) => code, 'interrupted' as const),
+    loss: perImage(({ posterior }) => posterior.energy, Number.NaN),
+    steps: perImage(({ history }) => history.loss.length, 0),
+    history: {
+      loss: perImage(({ history }) => history.loss, []),
+      masked: perImage(({ history }) => history.masked, []),
+    },
+  };
+}
