@@ -2,8 +2,9 @@
  * Exact solutions for generators that are affine in their latents: given the mask, the most probable z is a linear system (`posterior.ts`);
  * given z, the mask is the method's own (`mask-path.ts`). The two alternate until the mask stays as it is. There is no descent, and no starts compete.
  */
-import { imageAt, type Mask, visibilityOf } from '../../../images/image.ts';
+
 import { rows } from '../../../arrays/rows.ts';
+import { imageAt, type Mask, visibilityOf } from '../../../images/image.ts';
 import { float32, float32Data, type Tensor } from '../../../onnx/tensor.ts';
 import type { Runtime } from '../../../runtime/runtime.ts';
 import { type AffineMap, affineMapOf } from '../../generator/affine-map.ts';
@@ -219,13 +220,21 @@ function inversionOf(
     return map.latentsOf(posterior.u);
   });
   const latents = new Map(
-    [...map.latentsOf(new Float64Array(map.unknowns))].map(([name, { dims, data: { length } }]): [string, Tensor] => {
-      const data = new Float32Array(n * length);
-      each.forEach((own, i) => {
-        data.set(float32Data(own.get(name)!), i * length);
-      });
-      return [name, float32(data, [n, ...dims.slice(1)])];
-    }),
+    [...map.latentsOf(new Float64Array(map.unknowns))].map(
+      ([
+        name,
+        {
+          dims,
+          data: { length },
+        },
+      ]): [string, Tensor] => {
+        const data = new Float32Array(n * length);
+        each.forEach((own, i) => {
+          data.set(float32Data(own.get(name)!), i * length);
+        });
+        return [name, float32(data, [n, ...dims.slice(1)])];
+      },
+    ),
   );
   const perImage = <T>(of: (one: Solved) => T, otherwise: T): T[] =>
     Array.from({ length: n }, (_, i) => (solved[i] ? of(solved[i]) : otherwise));

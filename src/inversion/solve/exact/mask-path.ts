@@ -35,11 +35,7 @@ const POINTS = 5;
 const MAX_ROUNDS = 12;
 
 /** The rules of a method's stages that are given no mask, in their order. */
-export async function maskRules(
-  method: Method,
-  generator: Generator,
-  runtime: Runtime,
-): Promise<MaskRules> {
+export async function maskRules(method: Method, generator: Generator, runtime: Runtime): Promise<MaskRules> {
   const sessions = new Map<string, Session>();
   const exactMask = async (formulation: Formulation) => {
     const key = JSON.stringify(formulation.mask);

@@ -35,15 +35,11 @@ export function posteriorOf(
   eta: number,
   scale: number,
 ): Posterior {
-  const { unknowns, offset } = map;
+  const { unknowns } = map;
   const { weights, gram } = equations;
-  const right = transposedOf(
-    map,
-    weights.map((w, i) => (w === 0 ? 0 : w * (x[i] - offset[i]))),
-  );
   const ridge = Math.max(eta * scale, MIN_RIDGE * meanDiagonal(gram, unknowns));
   const factor = factored(gram, unknowns, ridge);
-  const u = choleskySolve(factor, unknowns, right);
+  const u = choleskySolve(factor, unknowns, rightSide(map, weights, x));
   const picture = pictureOf(map, u);
   let [misfit, kept] = [0, 0];
   weights.forEach((w, i) => {
@@ -56,7 +52,16 @@ export function posteriorOf(
   return { u, picture, energy: misfit / scale + eta * norm, scale: misfit / Math.max(1, kept - used) };
 }
 
-function factored(gram: Float64Array, n: number, ridge: number): Float64Array {
+/** A^T W (x - b), [unknowns]. */
+export function rightSide(map: AffineMap, weights: Float64Array, x: ArrayLike<number>): Float64Array {
+  return transposedOf(
+    map,
+    weights.map((w, i) => (w === 0 ? 0 : w * (x[i] - map.offset[i]))),
+  );
+}
+
+/** Cholesky's factor of A^T W A + ridge I; of a larger ridge where rounding asks for it. */
+export function factored(gram: Float64Array, n: number, ridge: number): Float64Array {
   for (let added = ridge; Number.isFinite(added); added *= 10) {
     const matrix = gram.slice();
     for (let i = 0; i < n; i++) matrix[i * n + i] += added;
