@@ -1,0 +1,161 @@
+/**
+ * Residuals of intact pixels: Student's t about 0 with variance v_p K, where v_p = theta . features and K is a covariance of the channels of
+ * trace C. theta is fitted by multiplicative updates (those of the Itakura-Saito divergence: Fevotte, Bertin, Durrieu 2009), K by
+ * the weighted covariance.
+ */
+import type { Planes } from './planes.ts';
+
+/** The fitted law of intact pixels' residuals. */
+export interface Inliers {
+  /** Weights of the features, in units of [-1,1] squared. */
+  readonly theta: Float64Array;
+  /** Covariance of the channels, row by row; its trace is C. */
+  readonly covariance: Float64Array;
+  /** Degrees of freedom; infinite for a Gaussian. */
+  readonly freedom: number;
+}
+
+/** What the law says of each pixel. */
+export interface InlierTerms {
+  /** Variance v_p. */
+  readonly variance: Float64Array;
+  /** r' K^-1 r / C, [H,W]. */
+  readonly energy: Float64Array;
+  /** log p(r_p | intact). */
+  readonly logDensity: Float64Array;
+}
+
+export function inlierTerms({ theta, covariance, freedom }: Inliers, planes: Planes): InlierTerms {
+  const { channels, size, features } = planes;
+  const { lower, logDeterminant } = cholesky(covariance, channels);
+  const variance = new Float64Array(size);
+  features.forEach((feature, j) => {
+    for (let p = 0; p < size; p++) variance[p] += theta[j] * feature[p];
+  });
+  const energy = whitenedEnergy(planes, lower);
+  const logDensity = new Float64Array(size);
+  const constant = normaliser(freedom, channels) - 0.5 * logDeterminant;
+  for (let p = 0; p < size; p++) {
+    const distance = (channels * energy[p]) / variance[p];
+    const tail = Number.isFinite(freedom)
+      ? 0.5 * (freedom + channels) * Math.log1p(distance / freedom)
+      : 0.5 * distance;
+    logDensity[p] = constant - 0.5 * channels * Math.log(variance[p]) - tail;
+  }
+  return { variance, energy, logDensity };
+}
+
+/** The logarithm of the density at 0 for variance 1. */
+function normaliser(freedom: number, channels: number): number {
+  if (!Number.isFinite(freedom)) return -0.5 * channels * Math.log(2 * Math.PI);
+  return logGamma(0.5 * (freedom + channels)) - logGamma(0.5 * freedom) - 0.5 * channels * Math.log(freedom * Math.PI);
+}
+
+/** E[1/scale] of Student's t at each pixel: large residuals count less. */
+export function tailWeights({ variance, energy }: InlierTerms, { freedom }: Inliers, channels: number): Float64Array {
+  if (!Number.isFinite(freedom)) return new Float64Array(energy.length).fill(1);
+  return energy.map((e, p) => (freedom + channels) / (freedom + (channels * e) / variance[p]));
+}
+
+/** The law after one M-step; `weights`: the probability that a pixel is intact. `minVariance` is the least of theta's constant. */
+export function fitInliers(
+  before: Inliers,
+  terms: InlierTerms,
+  planes: Planes,
+  weights: Float64Array,
+  {
+    prior,
+    rounds,
+    correlated,
+  }: { readonly prior: { variance: number; count: number }; rounds: number; correlated: boolean },
+): Inliers {
+  const { channels, size, features } = planes;
+  const tails = tailWeights(terms, before, channels);
+  const covariance = correlated ? channelCovariance(before, terms, tails, planes, weights) : before.covariance;
+  const energy = correlated ? whitenedEnergy(planes, cholesky(covariance, channels).lower) : terms.energy;
+  const theta = before.theta.slice();
+  const variance = terms.variance.slice();
+  for (let round = 0; round < rounds; round++) {
+    features.forEach((feature, j) => {
+      // An inverse gamma prior of the constant: `count` pixels that were seen with that variance.
+      let up = j === 0 ? (prior.count * prior.variance) / theta[0] ** 2 : 0;
+      let down = j === 0 ? prior.count / theta[0] : 0;
+      for (let p = 0; p < size; p++) {
+        if (weights[p] === 0) continue;
+        const share = (weights[p] * feature[p]) / variance[p];
+        up += (share * tails[p] * energy[p]) / variance[p];
+        down += share;
+      }
+      const factor = down > 0 ? Math.sqrt(up / down) : 1;
+      const change = theta[j] * (factor - 1);
+      theta[j] += change;
+      for (let p = 0; p < size; p++) variance[p] += change * feature[p];
+    });
+  }
+  return { theta, covariance, freedom: before.freedom };
+}
+
+/** Residuals' covariance over the channels, each pixel in units of its own variance, drawn towards the identity. */
+function channelCovariance(
+  { covariance: before }: Inliers,
+  { variance }: InlierTerms,
+  tails: Float64Array,
+  { channels, size, residual }: Planes,
+  weights: Float64Array,
+): Float64Array {
+  if (channels === 1) return before;
+  const sums = new Float64Array(channels * channels);
+  for (let p = 0; p < size; p++) {
+    const w = (weights[p] * tails[p]) / variance[p];
+    if (w === 0) continue;
+    for (let a = 0; a < channels; a++)
+      for (let b = 0; b <= a; b++) sums[a * channels + b] += w * residual[a * size + p] * residual[b * size + p];
+  }
+  let trace = 0;
+  for (let a = 0; a < channels; a++) trace += sums[a * channels + a];
+  if (!(trace > 0)) return before;
+  return sums.map((_, i) => {
+    const [a, b] = [Math.floor(i / channels), i % channels];
+    const own = (channels * sums[Math.max(a, b) * channels + Math.min(a, b)]) / trace;
+    return (1 - SHRINKAGE) * own + (a === b ? SHRINKAGE : 0);
+  });
+}
+
+/** Share of the identity in the covariance of the channels. */
+const SHRINKAGE = 0.1;
+
+function whitenedEnergy({ channels, size, residual }: Planes, lower: Float64Array): Float64Array {
+  const energy = new Float64Array(size);
+  const u = new Float64Array(channels);
+  for (let p = 0; p < size; p++) {
+    let sum = 0;
+    for (let a = 0; a < channels; a++) {
+      let value = residual[a * size + p];
+      for (let b = 0; b < a; b++) value -= lower[a * channels + b] * u[b];
+      u[a] = value / lower[a * channels + a];
+      sum += u[a] * u[a];
+    }
+    energy[p] = sum / channels;
+  }
+  return energy;
+}
+
+export function cholesky(matrix: Float64Array, n: number): { lower: Float64Array; logDeterminant: number } {
+  const lower = new Float64Array(n * n);
+  let logDeterminant = 0;
+  for (let a = 0; a < n; a++) {
+    for (let b = 0; b <= a; b++) {
+      let value = matrix[a * n + b];
+      for (let k = 0; k < b; k++) value -= lower[a * n + k] * lower[b * n + k];
+      lower[a * n + b] = a === b ? Math.sqrt(value) : value / lower[b * n + b];
+    }
+    logDeterminant += 2 * Math.log(lower[a * n + a]);
+  }
+  return { lower, logDeterminant };
+}
+
+/** log Gamma, by its recurrence and Stirling's series. */
+function logGamma(x: number): number {
+  if (x < 8) return logGamma(x + 1) - Math.log(x);
+  return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + 1 / (12 * x) - 1 / (360 * x ** 3);
+}
