@@ -71,7 +71,9 @@ export async function* invertImages(
   // A mask that was found is kept as the solver keeps it; a given one, as the method says.
   const visibilityOf = method.needsMask ? method.visibilityOf : undefined;
   const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.sequential };
-  const fixed = method.needsMask ? masks! : foundMasks(method, images, all.image, all.mask!, all.missing);
+  const fixed = method.needsMask
+    ? masks!
+    : (all.found?.mask ?? foundMasks(method, images, all.image, all.mask!, all.missing));
   for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();
     const before = oneOf(all, i);
@@ -86,10 +88,11 @@ export async function* invertImages(
 }
 
 function oneOf(all: Inversion, i: number): Inversion {
-  const { mask, missing } = all;
+  const { mask, found, missing } = all;
   return {
     image: rows(all.image, [i]),
     ...(mask ? { mask: rows(mask, [i]) } : {}),
+    ...(found ? { found: { mask: imageAt(found.mask, i), softMask: imageAt(found.softMask, i) } } : {}),
     ...(missing ? { missing: imageAt(missing, i) } : {}),
     latents: new Map([...all.latents].map(([name, z]) => [name, rows(z, [i])])),
     weights: all.weights,
@@ -104,6 +107,7 @@ function oneOf(all: Inversion, i: number): Inversion {
 function after(before: Inversion, { state: _ofTheRest, ...own }: Inversion): Inversion {
   return {
     ...own,
+    ...(before.found ? { found: before.found } : {}),
     ...(before.missing ? { missing: before.missing } : {}),
     steps: [before.steps[0] + own.steps[0]],
     history: {

@@ -1,10 +1,10 @@
 /**
  * Exact solutions for generators that are affine in their latents: given the mask, the most probable z is a linear system (`posterior.ts`);
- * given z, the mask is the method's own (`mask-path.ts`). The two alternate until the mask stays as it is. There is no descent, and no starts compete.
+ * given z, the mask is the method's own (`mask-steps.ts`). The two alternate until the mask stays as it is. There is no descent, and no starts compete.
  */
 
 import { rows } from '../../../arrays/rows.ts';
-import { imageAt, type Mask, visibilityOf } from '../../../images/image.ts';
+import { binaryMask, type Image, imageAt, type Mask, visibilityOf } from '../../../images/image.ts';
 import { float32, float32Data, type Tensor } from '../../../onnx/tensor.ts';
 import type { Runtime } from '../../../runtime/runtime.ts';
 import { type AffineMap, affineMapOf } from '../../generator/affine-map.ts';
@@ -15,7 +15,7 @@ import type { Method } from '../../spec/method.ts';
 import type { ResultCode } from '../../spec/result.ts';
 import type { SolverOptions, StepReport } from '../run.ts';
 import type { Inversion } from '../solver.ts';
-import { type MaskRules, maskRules } from './mask-path.ts';
+import { type MaskSteps, maskSteps } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, gramProduct, wholeEquations } from './normal-equations.ts';
 import { type Posterior, posteriorOf } from './posterior.ts';
 
@@ -81,19 +81,20 @@ export async function solveExactly(
 ): Promise<Inversion> {
   checkImages(generator, images);
   const known = await knownBeforehand(generator, method, runtime, images, masks, options);
+  const picture = float32(float32Data(images), images.dims);
   const product = await gramProduct(problem.map, runtime);
-  const rules = method.needsMask ? undefined : await maskRules(method, generator, runtime);
+  const steps = method.needsMask ? undefined : await maskSteps(method, generator, runtime);
   const solved: Solved[] = [];
   try {
     for (let i = 0; i < images.dims[0] && !options.signal?.aborted; i++) {
       const missing = known.missing && imageAt(known.missing, i);
       const given = known.visibility && rows(float32(float32Data(known.visibility), known.visibility.dims), [i]);
-      const search = { problem, generator, product, x: rows(images, [i]), onStep: options.onStep };
-      solved.push(await (rules ? alternate(search, rules, missing) : once(search, given!)));
+      const search = { problem, generator, product, x: imageAt(picture, i), onStep: options.onStep };
+      solved.push(await (steps ? alternate(search, steps, missing) : once(search, given!)));
     }
   } finally {
     await product.dispose();
-    await rules?.dispose();
+    await steps?.dispose();
   }
   return inversionOf(problem, solved, images, known.missing);
 }
@@ -103,14 +104,16 @@ interface Search {
   readonly generator: Generator;
   readonly product: GramProduct;
   /** [1,C,H,W] */
-  readonly x: Tensor;
+  readonly x: Image;
   readonly onStep?: (report: StepReport) => void;
 }
 
 /** One picture's solution. */
 interface Solved {
   readonly posterior: Posterior;
-  readonly visibility: Tensor<'float32'>;
+  /** M in [0,1], and as it is reported, [1,1,H,W]. */
+  readonly softMask: Mask;
+  readonly mask: Mask;
   readonly code: ResultCode;
   readonly history: { readonly loss: number[]; readonly masked: number[] };
 }
@@ -121,59 +124,75 @@ interface State {
   readonly posterior: Posterior;
 }
 
-async function once(search: Search, visibility: Tensor<'float32'>): Promise<Solved> {
-  const { posterior } = await solvedAt(search, visibility);
-  const history = { loss: [posterior.energy], masked: [maskedShare(visibility)] };
+async function once(search: Search, visibility: Mask): Promise<Solved> {
+  const weights = float32(
+    visibility.data.map((v) => v ** 2),
+    visibility.dims,
+  );
+  const { posterior } = await solvedAt(search, weights);
+  const mask = visibilityOf(visibility);
+  const history = { loss: [posterior.energy], masked: [shareOf(mask)] };
   report(search, history);
-  return { posterior, visibility, code: 'solved', history };
+  return { posterior, softMask: mask, mask, code: 'solved', history };
 }
 
-/** Share of the pixels whose mask may still change from round to round. */
+/** Share of the pixels whose mask may still change from step to step. */
 const SETTLED = 1e-4;
+/** Repetitions of the last step. */
+const MAX_REPEATED = 12;
 
-async function alternate(search: Search, { rules }: MaskRules, missing: Mask | undefined): Promise<Solved> {
-  const { x, generator } = search;
+/**
+ * Before there is a mask only what good pictures vary in most can be trusted to be no corruption: the first solutions are with temperatures that
+ * are higher by these factors.
+ */
+const EASED = [64, 16, 4, 1];
+
+async function alternate(search: Search, { steps }: MaskSteps, missing: Mask | undefined): Promise<Solved> {
+  const { x } = search;
+  const [, , height, width] = x.dims;
   const history = { loss: [] as number[], masked: [] as number[] };
-  let visibility = missing
-    ? visibilityOf(missing)
-    : float32(new Float32Array(generator.height * generator.width).fill(1), [1, 1, generator.height, generator.width]);
-  let state = await solvedAt(search, visibility);
-  let isSettled = true;
-  for (const rule of rules) {
-    isSettled = false;
-    for (let round = 0; round < rule.rounds && !isSettled; round++) {
-      const next = await rule.visibilityOf(x, float32(state.posterior.picture, x.dims), missing);
-      isSettled = changeOf(visibility, next) <= SETTLED;
-      visibility = next;
-      if (!isSettled) state = await solvedAt(search, visibility, state);
-      history.loss.push(state.posterior.energy);
-      history.masked.push(maskedShare(visibility));
-      report(search, history);
-    }
+  let softMask = missing ?? float32(new Float32Array(height * width), [1, 1, height, width]);
+  let state = await solvedAt(search, visibilityOf(softMask), undefined, EASED[0]);
+  for (let i = 0; ; i++) {
+    const step = steps[Math.min(i, steps.length - 1)];
+    const found = await step({ x, y: float32(state.posterior.picture, x.dims), missing });
+    const isSettled = i >= Math.max(steps.length, EASED.length) && changeOf(softMask, found.softMask) <= SETTLED;
+    softMask = found.softMask;
+    if (!isSettled) state = await solvedAt(search, found.weights, state, EASED[i + 1] ?? 1);
+    history.loss.push(state.posterior.energy);
+    history.masked.push(shareOf(softMask));
+    report(search, history);
+    if (isSettled || i >= steps.length + EASED.length + MAX_REPEATED)
+      return {
+        posterior: state.posterior,
+        softMask,
+        mask: found.mask,
+        code: isSettled ? 'solved' : 'step-limit',
+        history,
+      };
   }
-  return { posterior: state.posterior, visibility, code: isSettled ? 'solved' : 'step-limit', history };
 }
 
 /** The share of the noise's scale by which it may still change. */
 const SCALE_SETTLED = 0.02;
 const MAX_SCALES = 10;
 
-/** The most probable z at a visibility, with the scale of the noise that goes with it. */
+/** The most probable z where each pixel counts by `pixelWeights` [1,1,H,W], with the scale of the noise that goes with it. */
 async function solvedAt(
   { problem, generator, product, x }: Search,
-  visibility: Tensor<'float32'>,
+  pixelWeights: Mask,
   before?: State,
+  eased = 1,
 ): Promise<State> {
   const { map, whole, isNoiseKnown } = problem;
-  const plane = visibility.data.length;
-  const weights = whole.weights.map((w, i) => w * visibility.data[i % plane] ** 2);
+  const plane = pixelWeights.data.length;
+  const weights = whole.weights.map((w, i) => w * pixelWeights.data[i % plane]);
   const equations = await equationsAt(product, [...(before ? [before.equations] : []), whole], weights);
-  const eta = temperatureAt(generator.noise?.temperature ?? USUAL_TEMPERATURE, visibility);
-  const data = float32Data(x);
+  const eta = eased * temperatureAt(generator.noise?.temperature ?? USUAL_TEMPERATURE, pixelWeights);
   const atLeast = (scale: number) => Math.max(scale, isNoiseKnown ? 1 : Number.MIN_VALUE);
-  let scale = before ? atLeast(before.posterior.scale) : isNoiseKnown ? 1 : varianceOf(map, whole.weights, data);
+  let scale = before ? atLeast(before.posterior.scale) : isNoiseKnown ? 1 : varianceOf(map, whole.weights, x.data);
   for (let i = 1; ; i++) {
-    const posterior = posteriorOf(map, equations, data, eta, scale);
+    const posterior = posteriorOf(map, equations, x.data, eta, scale);
     const next = atLeast(posterior.scale);
     if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale) return { equations, posterior };
     scale = next;
@@ -193,8 +212,8 @@ function changeOf(a: Tensor<'float32'>, b: Tensor<'float32'>): number {
   return sum / a.data.length;
 }
 
-function maskedShare({ data }: Tensor<'float32'>): number {
-  return 1 - data.reduce((sum, v) => sum + v, 0) / data.length;
+function shareOf({ data }: Mask): number {
+  return data.reduce((sum, v) => sum + v, 0) / data.length;
 }
 
 function report({ onStep }: Search, { loss, masked }: Solved['history']): void {
@@ -210,14 +229,12 @@ function inversionOf(
 ): Inversion {
   const [n, channels, height, width] = images.dims;
   const image = new Float32Array(n * map.values);
-  const mask = new Float32Array(n * height * width);
-  const each = solved.map(({ posterior, visibility }, i) => {
-    image.set(posterior.picture, i * map.values);
-    mask.set(
-      visibility.data.map((v) => 1 - v),
-      i * height * width,
-    );
-    return map.latentsOf(posterior.u);
+  const [soft, mask] = [0, 1].map(() => float32(new Float32Array(n * height * width), [n, 1, height, width]));
+  const each = solved.map((one, i) => {
+    image.set(one.posterior.picture, i * map.values);
+    soft.data.set(one.softMask.data, i * height * width);
+    mask.data.set(one.mask.data, i * height * width);
+    return map.latentsOf(one.posterior.u);
   });
   const latents = new Map(
     [...map.latentsOf(new Float64Array(map.unknowns))].map(
@@ -240,7 +257,8 @@ function inversionOf(
     Array.from({ length: n }, (_, i) => (solved[i] ? of(solved[i]) : otherwise));
   return {
     image: float32(image, [n, channels, height, width]),
-    mask: float32(mask, [n, 1, height, width]),
+    mask: soft,
+    found: { mask: binaryMask(mask), softMask: soft },
     ...(missing ? { missing } : {}),
     latents,
     weights: new Map(),
