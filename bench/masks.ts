@@ -57,10 +57,10 @@ function row(set: string, name: string, scores: CaseScores, verbose: boolean): s
     shown(scores.modelGiven),
     `${scores.milliseconds.toFixed(0)} ms`,
   ];
-  const details = scores.made.map(({ evidence, parameters: { theta, field, coupling, outlierWeights } }) => {
+  const details = scores.made.map(({ evidence, parameters: { theta, field, coupling, outlierShares } }) => {
     const digits = (values: readonly number[]) => values.map((v) => v.toPrecision(2)).join(' ');
     const grey = 127.5 * Math.sqrt(theta[0]);
-    return `    evidence ${evidence.toFixed(2)} s ${grey.toFixed(1)} theta ${digits(theta)} h ${field.toFixed(1)} beta ${coupling.toFixed(1)} out ${digits(outlierWeights)}`;
+    return `    evidence ${evidence.toFixed(2)} s ${grey.toFixed(1)} theta ${digits(theta)} h ${field.toFixed(1)} beta ${coupling.toFixed(1)} out ${digits(outlierShares)}`;
   });
   return [cells.join(' '), ...(verbose ? details : [])].join('\n');
 }

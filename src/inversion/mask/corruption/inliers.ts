@@ -57,43 +57,53 @@ export function tailWeights({ variance, energy }: InlierTerms, { freedom }: Inli
   return energy.map((e, p) => (freedom + channels) / (freedom + (channels * e) / variance[p]));
 }
 
-/** The law after one M-step; `weights`: the probability that a pixel is intact. `minVariance` is the least of theta's constant. */
+/** What an M-step of the law is given beside the picture. */
+export interface InlierPrior {
+  /** The constant term's variance that is expected beforehand, and the pixels that this counts for. */
+  readonly variance: number;
+  readonly count: number;
+  /** Is the covariance of the channels fitted? */
+  readonly correlated: boolean;
+}
+
+/** Updates of theta in an M-step; each raises the likelihood. */
+const UPDATES = 3;
+
+/** The law after one M-step; `weights`: the probability that a pixel is intact, 0 without data. */
 export function fitInliers(
   before: Inliers,
   terms: InlierTerms,
   planes: Planes,
   weights: Float64Array,
-  {
-    prior,
-    rounds,
-    correlated,
-  }: { readonly prior: { variance: number; count: number }; rounds: number; correlated: boolean },
+  prior: InlierPrior,
 ): Inliers {
   const { channels, size, features } = planes;
   const tails = tailWeights(terms, before, channels);
-  const covariance = correlated ? channelCovariance(before, terms, tails, planes, weights) : before.covariance;
-  const energy = correlated ? whitenedEnergy(planes, cholesky(covariance, channels).lower) : terms.energy;
+  const isFitted = prior.correlated && channels > 1;
+  const covariance = isFitted ? channelCovariance(before, terms, tails, planes, weights) : before.covariance;
+  const energy = isFitted ? whitenedEnergy(planes, cholesky(covariance, channels).lower) : terms.energy;
   const theta = before.theta.slice();
   const variance = terms.variance.slice();
-  for (let round = 0; round < rounds; round++) {
+  for (let update = 0; update < UPDATES; update++) {
     features.forEach((feature, j) => {
-      // An inverse gamma prior of the constant: `count` pixels that were seen with that variance.
+      // An inverse gamma prior of the constant term.
       let up = j === 0 ? (prior.count * prior.variance) / theta[0] ** 2 : 0;
       let down = j === 0 ? prior.count / theta[0] : 0;
       for (let p = 0; p < size; p++) {
-        if (weights[p] === 0) continue;
         const share = (weights[p] * feature[p]) / variance[p];
         up += (share * tails[p] * energy[p]) / variance[p];
         down += share;
       }
-      const factor = down > 0 ? Math.sqrt(up / down) : 1;
-      const change = theta[j] * (factor - 1);
+      const change = down > 0 ? theta[j] * (Math.sqrt(up / down) - 1) : 0;
       theta[j] += change;
       for (let p = 0; p < size; p++) variance[p] += change * feature[p];
     });
   }
   return { theta, covariance, freedom: before.freedom };
 }
+
+/** Share of the identity in the covariance of the channels. */
+const SHRINKAGE = 0.1;
 
 /** Residuals' covariance over the channels, each pixel in units of its own variance, drawn towards the identity. */
 function channelCovariance(
@@ -121,9 +131,6 @@ function channelCovariance(
   });
 }
 
-/** Share of the identity in the covariance of the channels. */
-const SHRINKAGE = 0.1;
-
 function whitenedEnergy({ channels, size, residual }: Planes, lower: Float64Array): Float64Array {
   const energy = new Float64Array(size);
   const u = new Float64Array(channels);
@@ -140,7 +147,8 @@ function whitenedEnergy({ channels, size, residual }: Planes, lower: Float64Arra
   return energy;
 }
 
-export function cholesky(matrix: Float64Array, n: number): { lower: Float64Array; logDeterminant: number } {
+/** The lower triangle L of `matrix` = L L', [n,n], and the logarithm of its determinant. */
+function cholesky(matrix: Float64Array, n: number): { lower: Float64Array; logDeterminant: number } {
   const lower = new Float64Array(n * n);
   let logDeterminant = 0;
   for (let a = 0; a < n; a++) {

@@ -1,30 +1,26 @@
 /**
- * Values of corrupted pixels: flat over the range of values, plus what this picture's outliers show: one Gaussian, and a few values that come
- * again and again (filled bars, letters, dead pixels), each as wide as the noise of intact pixels.
+ * Values of corrupted pixels: flat over the range of values, plus a few values that come again and again (filled bars, letters, dead pixels), each
+ * as wide as the noise of intact pixels: so they are found also where they are faint.
  */
-import { cholesky } from './inliers.ts';
 import type { Planes } from './planes.ts';
 
-/** The fitted law of corrupted pixels' values. */
+/** The law of corrupted pixels' values. */
 export interface Outliers {
-  /** log of the density of the flat part. */
+  /** log of the flat part's density. */
   readonly logFlat: number;
-  /** Weights of the flat part, the Gaussian and the values, summing to 1. */
-  readonly weights: Float64Array;
-  readonly gaussian?: { readonly mean: Float64Array; readonly lower: Float64Array; readonly logDeterminant: number };
+  /** Shares of the flat part and of the values; their sum is 1. */
+  readonly shares: Float64Array;
   /** Values that repeat, [C] each. */
   readonly values: readonly Float64Array[];
   /** Variance about a value that repeats. */
-  readonly width: number;
+  readonly variance: number;
 }
 
-/** Which parts the law may have. */
-export interface OutlierTerms {
-  readonly gaussian: boolean;
-  /** Number of values at most. */
-  readonly values: number;
-}
+/** A value repeats where at least so many corrupted pixels have it, and this share of them. */
+const MIN_COUNT = 8;
+const MIN_SHARE = 0.1;
 
+/** Flat over [-1,1], or the picture's own range where that is wider. */
 export function flatOutliers({ x, size, channels, seen }: Planes): Outliers {
   let logVolume = 0;
   for (let c = 0; c < channels; c++) {
@@ -36,132 +32,82 @@ export function flatOutliers({ x, size, channels, seen }: Planes): Outliers {
     }
     logVolume += Math.log(high - low);
   }
-  return { logFlat: -logVolume, weights: Float64Array.of(1), values: [], width: 1 };
+  return { logFlat: -logVolume, shares: Float64Array.of(1), values: [], variance: 1 };
 }
 
-/** log p(x_p | corrupted), and with `shares` the posterior share of each part, [parts][H,W]. */
-export function outlierDensity(law: Outliers, { x, size, channels }: Planes, shares?: Float64Array[]): Float64Array {
-  const { logFlat, weights, gaussian, values, width } = law;
+/** log p(x_p | corrupted), [H,W]. With `sums`, adds to it the pixels of each part, weighted by `weights`. */
+export function outlierDensity(
+  { logFlat, shares, values, variance }: Outliers,
+  { x, size, channels }: Planes,
+  count?: { readonly weights: Float64Array; readonly sums: Float64Array },
+): Float64Array {
   const logDensity = new Float64Array(size);
-  const u = new Float64Array(channels);
-  const norm = -0.5 * channels * Math.log(2 * Math.PI);
-  const valueNorm = norm - 0.5 * channels * Math.log(width);
-  const flat = weights[0] * Math.exp(logFlat);
+  const flat = shares[0] * Math.exp(logFlat);
+  const peak = (2 * Math.PI * variance) ** (-0.5 * channels);
+  const own = new Float64Array(shares.length);
+  own[0] = flat;
   for (let p = 0; p < size; p++) {
     let sum = flat;
-    if (shares) shares[0][p] = flat;
-    let part = 1;
-    if (gaussian) {
-      let distance = 0;
-      for (let a = 0; a < channels; a++) {
-        let v = x[a * size + p] - gaussian.mean[a];
-        for (let b = 0; b < a; b++) v -= gaussian.lower[a * channels + b] * u[b];
-        u[a] = v / gaussian.lower[a * channels + a];
-        distance += u[a] * u[a];
-      }
-      const own = weights[part] * Math.exp(norm - 0.5 * (gaussian.logDeterminant + distance));
-      if (shares) shares[part][p] = own;
-      sum += own;
-      part++;
-    }
-    for (const value of values) {
+    values.forEach((value, k) => {
       let distance = 0;
       for (let c = 0; c < channels; c++) distance += (x[c * size + p] - value[c]) ** 2;
-      const own = weights[part] * Math.exp(valueNorm - (0.5 * distance) / width);
-      if (shares) shares[part][p] = own;
-      sum += own;
-      part++;
-    }
-    if (shares) for (let k = 0; k < part; k++) shares[k][p] /= sum;
+      own[k + 1] = shares[k + 1] * peak * Math.exp((-0.5 * distance) / variance);
+      sum += own[k + 1];
+    });
+    if (count) for (let k = 0; k < own.length; k++) count.sums[k] += (count.weights[p] * own[k]) / sum;
     logDensity[p] = Math.log(sum);
   }
   return logDensity;
 }
 
-/** The law after one M-step; `corrupted`: the probability that a pixel is. */
+/**
+ * The law after one M-step, of pixels that are `corrupted` with a probability, and by the flat law alone are a `misfit` with another; at most
+ * `most` values repeat.
+ */
 export function fitOutliers(
   before: Outliers,
   planes: Planes,
   corrupted: Float64Array,
   misfit: Float64Array,
-  terms: OutlierTerms,
-  width: number,
+  { most, variance }: { readonly most: number; readonly variance: number },
 ): Outliers {
-  const { size } = planes;
-  let total = 0;
-  for (let p = 0; p < size; p++) total += corrupted[p];
-  const values = terms.values > 0 ? repeatedValues(planes, misfit, terms.values) : [];
-  const isKnown = before.values.length === values.length && !!before.gaussian === terms.gaussian;
-  const parts = 1 + (terms.gaussian ? 1 : 0) + values.length;
-  const begun: Outliers = {
+  const values = most > 0 ? repeatedValues(planes, misfit, most) : [];
+  const parts = 1 + values.length;
+  const isAsBefore = before.values.length === values.length;
+  const begun = {
     ...before,
     values,
-    width,
-    gaussian: terms.gaussian ? (before.gaussian ?? gaussianOf(planes, corrupted, total)) : undefined,
-    weights: isKnown ? before.weights : new Float64Array(parts).fill(1 / parts),
+    variance,
+    shares: isAsBefore ? before.shares : new Float64Array(parts).fill(1 / parts),
   };
-  const shares = Array.from({ length: parts }, () => new Float64Array(size));
-  outlierDensity(begun, planes, shares);
-  const sums = shares.map((share) => share.reduce((sum, s, p) => sum + corrupted[p] * s, 0));
-  const gaussian = terms.gaussian
-    ? gaussianOf(
-        planes,
-        corrupted.map((q, p) => q * shares[1][p]),
-        sums[1],
-      )
-    : undefined;
-  // One pixel of each part as a prior, so that no weight is 0.
-  const weights = Float64Array.from(sums, (sum) => (sum + 1) / (total + parts));
-  return { ...begun, gaussian, weights };
+  const sums = new Float64Array(parts);
+  outlierDensity(begun, planes, { weights: corrupted, sums });
+  const total = sums.reduce((sum, s) => sum + s, 0);
+  // One pixel of each part beforehand, so that no share is 0.
+  return { ...begun, shares: sums.map((sum) => (sum + 1) / (total + parts)) };
 }
 
-/** Mean and covariance of weighted pixels' values; a few pixels as wide as the range keep it from collapsing. */
-function gaussianOf({ x, size, channels }: Planes, weights: Float64Array, total: number) {
-  const mean = new Float64Array(channels);
-  const prior = 2 * channels;
-  for (let c = 0; c < channels; c++) {
-    for (let p = 0; p < size; p++) mean[c] += weights[p] * x[c * size + p];
-    mean[c] /= total + prior;
-  }
-  const covariance = new Float64Array(channels * channels);
-  for (let a = 0; a < channels; a++) {
-    for (let b = 0; b <= a; b++) {
-      let sum = a === b ? prior : 0;
-      for (let p = 0; p < size; p++) sum += weights[p] * (x[a * size + p] - mean[a]) * (x[b * size + p] - mean[b]);
-      covariance[a * channels + b] = sum / (total + prior);
-    }
-  }
-  return { mean, ...cholesky(covariance, channels) };
-}
-
-/**
- * Values, in 8 bits, that at least `MIN_SHARE` of the surely corrupted pixels have, and at least `MIN_COUNT` of them; most pixels of such a value
- * have to be corrupted, so that no value is taken that the picture has by nature. `misfit`: the probability of corruption by the flat law.
- */
+/** Only values count that most of their pixels have as misfits: no value that the picture has by nature is taken. */
 function repeatedValues(
-  { x, size, channels, seen }: Planes,
+  { x, size, channels, seen, values }: Planes,
   misfit: Float64Array,
   most: number,
 ): Float64Array[] {
-  const counts = new Map<number, { mass: number; count: number; pixel: number }>();
+  const mass = new Float64Array(values.count);
+  const count = new Int32Array(values.count);
+  const pixel = new Int32Array(values.count);
   let total = 0;
   for (let p = 0; p < size; p++) {
     if (seen[p] === 0) continue;
+    const value = values.of[p];
     total += misfit[p];
-    let key = 0;
-    for (let c = 0; c < channels; c++) key = 1024 * key + Math.round(127.5 * x[c * size + p] + 512);
-    const entry = counts.get(key);
-    if (entry) {
-      entry.mass += misfit[p];
-      entry.count++;
-    } else counts.set(key, { mass: misfit[p], count: 1, pixel: p });
+    mass[value] += misfit[p];
+    count[value]++;
+    pixel[value] = p;
   }
-  return [...counts.values()]
-    .filter(({ mass, count }) => mass >= Math.max(MIN_COUNT, MIN_SHARE * total, 0.5 * count))
-    .sort((a, b) => b.mass - a.mass)
+  return Array.from(mass.keys())
+    .filter((value) => mass[value] >= Math.max(MIN_COUNT, MIN_SHARE * total, 0.5 * count[value]))
+    .sort((a, b) => mass[b] - mass[a])
     .slice(0, most)
-    .map(({ pixel }) => Float64Array.from({ length: channels }, (_, c) => x[c * size + pixel]));
+    .map((value) => Float64Array.from({ length: channels }, (_, c) => x[c * size + pixel[value]]));
 }
-
-const MIN_COUNT = 8;
-const MIN_SHARE = 0.1;

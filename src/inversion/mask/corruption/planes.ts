@@ -1,65 +1,119 @@
-/** What the model of corruption knows of a picture from the start: residuals and the features that its scale of noise may depend on. */
+/** What the model of corruption knows of a picture from the start: residuals, and what their scale may depend on. */
+import { RgiError } from '../../../errors.ts';
 import { type Image, type Mask, shapeOf } from '../../../images/image.ts';
+import { type Lattice, latticeOf, squareMean } from './lattice.ts';
 
 /** A picture, its reconstruction and their residuals as planes of double precision, [C,H,W] and [H,W]. */
 export interface Planes {
   readonly channels: number;
-  readonly height: number;
-  readonly width: number;
   /** Pixels of a plane. */
   readonly size: number;
+  readonly lattice: Lattice;
   /** The picture, [C,H,W]. */
   readonly x: Float64Array;
-  /** Picture minus reconstruction, [C,H,W]. */
+  /** Picture minus reconstruction, [C,H,W]; 0 without data. */
   readonly residual: Float64Array;
-  /** Features of the variance at each pixel, [H,W] each, of mean square 1: see `scaleFeatures`. */
+  /** What the variance at each pixel is a weighted sum of, [H,W] each. */
   readonly features: readonly Float64Array[];
-  /** 1 where the mask is open, 0 where it is given. */
-  readonly open: Uint8Array;
-  /** The given value of the mask where it is not open: 1 without data and where hidden, 0 where kept. */
-  readonly given: Uint8Array;
+  /** A number for each pixel's value in 8 bits, and how many numbers there are. */
+  readonly values: { readonly of: Int32Array; readonly count: number };
   /** 1 where there is data. */
   readonly seen: Uint8Array;
+  /** 1 where the mask is to be found; elsewhere it is `given`. */
+  readonly open: Uint8Array;
+  /** 1 without data and where hidden, 0 where kept. */
+  readonly given: Uint8Array;
 }
 
-/** Which terms of the scale of noise are used. */
+/** Which terms the scale of noise has beside a constant. */
 export interface ScaleTerms {
+  /** The squared gradient of the reconstruction: an edge that is displaced by part of a pixel. */
   readonly displacement: boolean;
+  /** The reconstruction's variance in a square of 5 x 5: texture that is not reproduced. */
   readonly texture: boolean;
+  /** The reconstruction's squared distance from black: what shines, varies. */
   readonly brightness: boolean;
 }
 
-/** What is known beforehand, each [1,1,H,W], 1 = yes. */
-export interface Known {
+/** What is known of the mask beforehand, each [1,1,H,W], 1 = yes. */
+export interface KnownMask {
+  /** There is no data: masked, and says nothing of the rest. Pixels that are not finite are missing, too. */
   readonly missing?: Mask;
+  /** Known to be intact. */
   readonly keep?: Mask;
+  /** Known to be corrupted. */
   readonly hide?: Mask;
 }
 
+/** Throws `input` where shapes differ, or a pixel is to be kept and hidden. */
 export function planesOf(
   picture: Image,
   reconstruction: Image,
-  { missing, keep, hide }: Known,
+  known: KnownMask,
   terms: ScaleTerms,
   noise?: Image,
 ): Planes {
   const { channels, height, width } = shapeOf(picture);
   const size = height * width;
+  checkShapes(picture, reconstruction, known, noise);
   const x = Float64Array.from(picture.data);
   const y = Float64Array.from(reconstruction.data);
+  const { seen, open, given } = openPixels(x, channels, size, known);
+  const residual = x.map((v, i) => (seen[i % size] === 1 ? v - y[i] : 0));
+  const features = noise ? [meanSquare(noise, size)] : scaleFeatures(y, channels, height, width, terms);
+  const lattice = latticeOf(height, width);
+  return { channels, size, lattice, x, residual, features, values: valuesOf(x, channels, size), seen, open, given };
+}
+
+function checkShapes(picture: Image, reconstruction: Image, { missing, keep, hide }: KnownMask, noise?: Image): void {
+  const { count, channels, height, width } = shapeOf(picture);
+  const expect = (image: Image | undefined, what: string, allowed: readonly number[]) => {
+    if (!image || allowed.some((c) => image.dims.join() === [1, c, height, width].join())) return;
+    const wanted = allowed.map((c) => `[1, ${c}, ${height}, ${width}]`).join(' or ');
+    throw new RgiError(
+      'input',
+      `The ${what} is [${image.dims.join(', ')}]; it has to be ${wanted}, as the picture is.`,
+    );
+  };
+  if (count !== 1) throw new RgiError('input', `Corruption is inferred of one picture at a time, not of ${count}.`);
+  expect(reconstruction, 'reconstruction', [channels]);
+  expect(missing, "mask 'missing'", [1]);
+  expect(keep, "mask 'keep'", [1]);
+  expect(hide, "mask 'hide'", [1]);
+  expect(noise, 'noise', [1, channels]);
+}
+
+function openPixels(x: Float64Array, channels: number, size: number, { missing, keep, hide }: KnownMask) {
   const seen = new Uint8Array(size).fill(1);
   const open = new Uint8Array(size).fill(1);
   const given = new Uint8Array(size);
+  const isIn = (mask: Mask | undefined, p: number) => mask !== undefined && mask.data[p] > 0.5;
   for (let p = 0; p < size; p++) {
-    let finite = true;
-    for (let c = 0; c < channels; c++) finite &&= Number.isFinite(x[c * size + p]);
-    if (!finite || (missing && missing.data[p] > 0.5)) seen[p] = 0;
-    if (seen[p] === 0 || (hide && hide.data[p] > 0.5)) [open[p], given[p]] = [0, 1];
-    else if (keep && keep.data[p] > 0.5) open[p] = 0;
+    for (let c = 0; c < channels; c++) if (!Number.isFinite(x[c * size + p])) seen[p] = 0;
+    if (isIn(missing, p)) seen[p] = 0;
+    if (isIn(keep, p) && isIn(hide, p))
+      throw new RgiError('input', 'A pixel is both to be kept and to be hidden: the two masks must not overlap.');
+    if (seen[p] === 0 || isIn(hide, p)) given[p] = 1;
+    if (given[p] === 1 || isIn(keep, p)) open[p] = 0;
   }
-  const residual = x.map((v, i) => (seen[i % size] === 1 ? v - y[i] : 0));
-  const features = noise ? [meanSquare(noise, size)] : scaleFeatures(y, channels, height, width, terms);
-  return { channels, height, width, size, x, residual, features, open, given, seen };
+  return { seen, open, given };
+}
+
+function valuesOf(x: Float64Array, channels: number, size: number): Planes['values'] {
+  const numbers = new Map<number, number>();
+  const of = new Int32Array(size);
+  for (let p = 0; p < size; p++) {
+    let key = 0;
+    // Eleven bits a channel: values beyond the range have their own.
+    for (let c = 0; c < channels; c++) key = 2048 * key + Math.round(127.5 * x[c * size + p]) + 1024;
+    let number = numbers.get(key);
+    if (number === undefined) {
+      number = numbers.size;
+      numbers.set(key, number);
+    }
+    of[p] = number;
+  }
+  return { of, count: numbers.size };
 }
 
 /** Of standard deviations [1,1|C,H,W], the variance at each pixel. */
@@ -72,10 +126,6 @@ function meanSquare(noise: Image, size: number): Float64Array {
   return variance;
 }
 
-/**
- * What a residual's variance may be proportional to, besides a constant: the squared gradient of the reconstruction (an edge displaced by
- * part of a pixel), its variance in a square of 5 x 5 (texture), and its squared distance from the darkest value (what shines, varies).
- */
 function scaleFeatures(
   y: Float64Array,
   channels: number,
@@ -89,8 +139,8 @@ function scaleFeatures(
   const bright = new Float64Array(size);
   for (let c = 0; c < channels; c++) {
     const plane = y.subarray(c * size, (c + 1) * size);
-    const mean = boxMean(plane, height, width, 2);
-    const square = boxMean(
+    const mean = squareMean(plane, height, width, 2);
+    const square = squareMean(
       plane.map((v) => v * v),
       height,
       width,
@@ -101,8 +151,8 @@ function scaleFeatures(
       const across = plane[column < width - 1 ? p + 1 : p] - plane[column > 0 ? p - 1 : p];
       const down = plane[row < height - 1 ? p + width : p] - plane[row > 0 ? p - width : p];
       slope[p] += (across ** 2 + down ** 2) / (4 * channels);
-      rough[p] += Math.max(0, square[p] - mean[p] ** 2) / channels;
       bright[p] += (plane[p] + 1) ** 2 / channels;
+      rough[p] += Math.max(0, square[p] - mean[p] ** 2) / channels;
     }
   }
   return [
@@ -111,28 +161,4 @@ function scaleFeatures(
     ...(texture ? [rough] : []),
     ...(brightness ? [bright] : []),
   ];
-}
-
-/** Mean over a square of `reach` pixels to each side, as far as it lies inside. */
-export function boxMean(plane: Float64Array, height: number, width: number, reach: number): Float64Array {
-  const along = (from: Float64Array, lines: number, line: number, count: number, stride: number) => {
-    const to = new Float64Array(from.length);
-    for (let k = 0; k < lines; k++) {
-      const start = k * line;
-      let [sum, held] = [0, 0];
-      for (let i = -reach; i < count; i++) {
-        if (i + reach < count) {
-          sum += from[start + (i + reach) * stride];
-          held++;
-        }
-        if (i - reach > 0) {
-          sum -= from[start + (i - reach - 1) * stride];
-          held--;
-        }
-        if (i >= 0) to[start + i * stride] = sum / held;
-      }
-    }
-    return to;
-  };
-  return along(along(plane, height, width, width, 1), width, 1, height, width);
 }

@@ -1,0 +1,81 @@
+/** The pixels' grid: values that repeat, means over neighbours and over squares. */
+
+/** Weight of a diagonal neighbour, as its distance has it. */
+const DIAGONAL = Math.SQRT1_2;
+
+/** A grid of pixels, row by row. */
+export interface Lattice {
+  readonly height: number;
+  readonly width: number;
+  /** Sum of the weights of each pixel's neighbours, [H,W]. */
+  readonly totals: Float64Array;
+}
+
+export function latticeOf(height: number, width: number): Lattice {
+  const ones = new Float64Array(height * width).fill(1);
+  return { height, width, totals: neighbourSum(ones, height, width) };
+}
+
+/** The weighted mean of 2q - 1 over the up to eight neighbours of each pixel, in [-1,1]. */
+export function neighbourMean(q: Float64Array, { height, width, totals }: Lattice): Float64Array {
+  const mean = neighbourSum(q, height, width);
+  for (let p = 0; p < mean.length; p++) mean[p] = (2 * mean[p]) / totals[p] - 1;
+  return mean;
+}
+
+function neighbourSum(q: Float64Array, height: number, width: number): Float64Array {
+  const beside = new Float64Array(q.length);
+  for (let p = 0; p < q.length; p++) {
+    const column = p % width;
+    beside[p] = (column > 0 ? q[p - 1] : 0) + (column < width - 1 ? q[p + 1] : 0);
+  }
+  const sum = beside.slice();
+  for (let p = 0; p < q.length; p++) {
+    if (p >= width) sum[p] += q[p - width] + DIAGONAL * beside[p - width];
+    if (p < (height - 1) * width) sum[p] += q[p + width] + DIAGONAL * beside[p + width];
+  }
+  return sum;
+}
+
+/** Mean over a square of `reach` pixels to each side, as far as it lies inside. */
+export function squareMean(plane: Float64Array, height: number, width: number, reach: number): Float64Array {
+  return lineMeans(
+    lineMeans(plane, { lines: height, line: width, count: width, stride: 1 }, reach),
+    {
+      lines: width,
+      line: 1,
+      count: height,
+      stride: width,
+    },
+    reach,
+  );
+}
+
+/** How a plane is read along its rows or columns. */
+interface Lines {
+  readonly lines: number;
+  /** Distance of the lines' first values. */
+  readonly line: number;
+  /** Values of a line, and their distance. */
+  readonly count: number;
+  readonly stride: number;
+}
+
+function lineMeans(from: Float64Array, { lines, line, count, stride }: Lines, reach: number): Float64Array {
+  const to = new Float64Array(from.length);
+  for (let k = 0; k < lines; k++) {
+    let [sum, held] = [0, 0];
+    for (let i = -reach; i < count; i++) {
+      if (i + reach < count) {
+        sum += from[k * line + (i + reach) * stride];
+        held++;
+      }
+      if (i - reach > 0) {
+        sum -= from[k * line + (i - reach - 1) * stride];
+        held--;
+      }
+      if (i >= 0) to[k * line + i * stride] = sum / held;
+    }
+  }
+  return to;
+}
