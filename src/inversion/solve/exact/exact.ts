@@ -15,7 +15,7 @@ import type { Method } from '../../spec/method.ts';
 import type { ResultCode } from '../../spec/result.ts';
 import type { SolverOptions, StepReport } from '../run.ts';
 import type { Inversion } from '../solver.ts';
-import { type MaskSteps, maskSteps } from './mask-steps.ts';
+import { type MaskStep, type MaskSteps, maskSteps } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, gramProduct, wholeEquations } from './normal-equations.ts';
 import { type Posterior, posteriorOf } from './posterior.ts';
 
@@ -120,6 +120,8 @@ interface Solved {
 
 /** The state of an alternation. */
 interface State {
+  /** By which each pixel counted, [1,1,H,W]. */
+  readonly weights: Mask;
   readonly equations: Equations;
   readonly posterior: Posterior;
 }
@@ -145,32 +147,101 @@ const MAX_REPEATED = 12;
  * Before there is a mask only what good pictures vary in most can be trusted to be no corruption: the first solutions are with temperatures that
  * are higher by these factors.
  */
-const EASED = [64, 16, 4, 1];
+const EASED = [64, 16, 4];
+const START: string = 'B';
 
-async function alternate(search: Search, { steps }: MaskSteps, missing: Mask | undefined): Promise<Solved> {
-  const { x } = search;
-  const [, , height, width] = x.dims;
+/** An alternation on its way. */
+interface Course {
+  readonly state: State;
+  /** The mask at which the state was solved, and the one that its reconstruction says. */
+  readonly before: Mask;
+  readonly found: MaskStep;
+}
+
+async function alternate(search: Search, steps: MaskSteps, missing: Mask | undefined): Promise<Solved> {
   const history = { loss: [] as number[], masked: [] as number[] };
-  let softMask = missing ?? float32(new Float32Array(height * width), [1, 1, height, width]);
-  let state = await solvedAt(search, visibilityOf(softMask), undefined, EASED[0]);
+  const courses: Course[] = [];
+  const begun = steps.isModelled ? await begin(search, missing) : undefined;
+  if (START.includes('A') || !begun) courses.push(await annealed(search, steps, missing, begun));
+  if (begun && START.includes('B')) courses.push(await trimmed(search, steps, missing, begun));
+  let course = courses.reduce((best, other) => (other.found.evidence > best.found.evidence ? other : best));
+  const last = steps.steps[steps.steps.length - 1];
   for (let i = 0; ; i++) {
-    const step = steps[Math.min(i, steps.length - 1)];
-    const found = await step({ x, y: float32(state.posterior.picture, x.dims), missing });
-    const isSettled = i >= Math.max(steps.length, EASED.length) && changeOf(softMask, found.softMask) <= SETTLED;
-    softMask = found.softMask;
-    if (!isSettled) state = await solvedAt(search, found.weights, state, EASED[i + 1] ?? 1);
-    history.loss.push(state.posterior.energy);
-    history.masked.push(shareOf(softMask));
+    history.loss.push(course.state.posterior.energy);
+    history.masked.push(shareOf(course.found.softMask));
     report(search, history);
-    if (isSettled || i >= steps.length + EASED.length + MAX_REPEATED)
-      return {
-        posterior: state.posterior,
-        softMask,
-        mask: found.mask,
-        code: isSettled ? 'solved' : 'step-limit',
-        history,
-      };
+    const { state, before, found } = course;
+    const isSettled = changeOf(before, found.softMask) <= SETTLED;
+    if (isSettled || i >= MAX_REPEATED) {
+      const code = isSettled ? 'solved' : 'step-limit';
+      return { posterior: state.posterior, softMask: found.softMask, mask: found.mask, code, history };
+    }
+    course = await followed(search, course, last, missing, 1);
   }
+}
+
+/** All that there is counts alike, and only the leading directions can move. */
+function begin(search: Search, missing: Mask | undefined): Promise<State> {
+  const { dims } = search.x;
+  const nothing = missing ?? float32(new Float32Array(dims[2] * dims[3]), [1, 1, dims[2], dims[3]]);
+  return solvedAt(search, visibilityOf(nothing), undefined, EASED[0]);
+}
+
+/** The next reconstruction, by the mask at hand, and what it says of the mask. */
+async function followed(
+  search: Search,
+  { state, found }: Pick<Course, 'state' | 'found'>,
+  step: MaskSteps['steps'][number],
+  missing: Mask | undefined,
+  eased: number,
+): Promise<Course> {
+  const next = await solvedAt(search, found.weights, state, eased);
+  return { state: next, before: found.softMask, found: await step(shown(search, next, missing)) };
+}
+
+function shown({ x }: Search, { posterior }: State, missing: Mask | undefined) {
+  return { x, y: float32(posterior.picture, x.dims), missing };
+}
+
+/** The mask follows from the first reconstruction on. */
+async function annealed(
+  search: Search,
+  { steps }: MaskSteps,
+  missing: Mask | undefined,
+  begun?: State,
+): Promise<Course> {
+  const state = begun ?? (await begin(search, missing));
+  let course: Course = {
+    state,
+    before: visibilityOf(state.weights),
+    found: await steps[0](shown(search, state, missing)),
+  };
+  const count = Math.max(steps.length, EASED.length);
+  for (let i = 1; i <= count; i++)
+    course = await followed(search, course, steps[Math.min(i, steps.length - 1)], missing, EASED[i] ?? 1);
+  return course;
+}
+
+/** The half of the pixels that is fitted best counts (least trimmed squares: Rousseeuw and Van Driessen 2006). */
+async function trimmed(search: Search, { steps }: MaskSteps, missing: Mask | undefined, begun: State): Promise<Course> {
+  let state = begun;
+  for (const eased of EASED.slice(1))
+    state = await solvedAt(search, bestFitted(shown(search, state, missing)), state, eased);
+  const found = await steps[0](shown(search, state, missing));
+  return followed(search, { state, found }, steps[0], missing, 1);
+}
+
+/** 1 at the half of the pixels whose residuals are the smallest. */
+function bestFitted({ x, y, missing }: { readonly x: Image; readonly y: Image; readonly missing?: Mask }): Mask {
+  const plane = x.dims[2] * x.dims[3];
+  const squares = new Float32Array(plane);
+  for (let i = 0; i < x.data.length; i++) squares[i % plane] += (x.data[i] - y.data[i]) ** 2;
+  const seen = squares.filter((_, p) => !missing || missing.data[p] < 0.5).sort();
+  const limit = seen[seen.length >> 1] ?? 0;
+  return float32(
+    squares.map((v, p) => (v <= limit && (!missing || missing.data[p] < 0.5) ? 1 : 0)),
+    [1, 1, x.dims[2], x.dims[3]],
+  );
 }
 
 /** The share of the noise's scale by which it may still change. */
@@ -194,7 +265,8 @@ async function solvedAt(
   for (let i = 1; ; i++) {
     const posterior = posteriorOf(map, equations, x.data, eta, scale);
     const next = atLeast(posterior.scale);
-    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale) return { equations, posterior };
+    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
+      return { weights: pixelWeights, equations, posterior };
     scale = next;
   }
 }

@@ -37,6 +37,8 @@ export interface Shown {
 /** One mask step after the other: the last one is repeated until the mask stays as it is. */
 export interface MaskSteps {
   readonly steps: readonly ((shown: Shown) => Promise<MaskStep>)[];
+  /** Is the mask that of the model of corruption, whose evidence can be compared? */
+  readonly isModelled: boolean;
   dispose(): Promise<void>;
 }
 
@@ -44,7 +46,8 @@ export interface MaskSteps {
 const POINTS = 6;
 
 export async function maskSteps(method: Method, generator: Generator, runtime: Runtime): Promise<MaskSteps> {
-  if (isAdaptive(method)) return { steps: [async (shown) => modelled(shown, generator)], dispose: async () => {} };
+  if (isAdaptive(method))
+    return { steps: [async (shown) => modelled(shown, generator)], isModelled: true, dispose: async () => {} };
   const last = method.stages[method.stages.length - 1];
   const path = method.stages.slice(0, -1);
   const planned = path.reduce((sum, { steps }) => sum + steps, 0);
@@ -52,6 +55,7 @@ export async function maskSteps(method: Method, generator: Generator, runtime: R
   const minimiser = await exactMask(path[0].formulation, generator, runtime);
   const refined = await exactMask(last.formulation, generator, runtime);
   return {
+    isModelled: false,
     steps: [
       ...lambdas.map((lambda) => (shown: Shown) => minimiser.of(shown, lambda)),
       (shown: Shown) => refined.of(shown, last.controls(last.steps).lambda),
