@@ -31,10 +31,6 @@ export interface CorruptionOptions extends ScaleTerms {
   readonly correlated: boolean;
   /** Degrees of freedom of Student's t; infinite for Gaussian residuals. */
   readonly freedom: number;
-  /** Residual of intact pixels that is expected beforehand, in grey levels. */
-  readonly noiseGrey: number;
-  /** Pixels that this expectation counts for. */
-  readonly noiseCount: number;
   /** Values that repeat among the corrupted pixels, at most. */
   readonly values: number;
   /** The greatest coupling of a pixel with its neighbours; 0 for independent pixels. */
@@ -51,16 +47,13 @@ export interface CorruptionOptions extends ScaleTerms {
 /** The defaults; `npm run bench -- masks --ablation` shows what each earns. */
 export const CORRUPTION_DEFAULTS: CorruptionOptions = {
   displacement: true,
-  texture: true,
   brightness: true,
   correlated: true,
   freedom: 3,
-  noiseGrey: 4,
-  noiseCount: 100,
   values: 4,
   maxCoupling: 8,
   intactShare: 0.02,
-  rounds: 16,
+  rounds: 12,
 };
 
 /** What the model says of a picture. */
@@ -81,7 +74,7 @@ export interface Corruption {
 
 /** The fitted numbers of the model. */
 export interface CorruptionParameters {
-  /** Weights of the terms of the variance: constant, displacement, texture, brightness; or the factor of the given noise. */
+  /** Weights of the terms of the variance: constant, displacement, brightness; or the factor of the given noise. */
   readonly theta: readonly number[];
   /** Covariance of the channels, row by row; its trace is C. */
   readonly covariance: readonly number[];
@@ -174,11 +167,7 @@ function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, intactPi
   const intact = q.map((m, p) => (seen[p] === 1 ? 1 - m : 0));
   const corrupted = q.map((m, p) => (seen[p] === 1 ? m : 0));
   const byFlatLaw = terms.logDensity.map((own) => fit.outliers.logFlat - own);
-  const inliers = fitInliers(fit.inliers, terms, planes, intact, {
-    variance: (settings.noiseGrey / 127.5) ** 2,
-    count: settings.noiseCount,
-    correlated: settings.correlated,
-  });
+  const inliers = fitInliers(fit.inliers, terms, planes, intact, settings.correlated);
   const outliers = fitOutliers(fit.outliers, planes, corrupted, meanField(fit.ising, q, byFlatLaw, planes, 1), {
     most: settings.values,
     variance: weightedMean(terms.variance, intact),

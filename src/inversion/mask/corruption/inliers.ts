@@ -1,5 +1,5 @@
 /**
- * Residuals of intact pixels: Student's t about 0 with variance v_p K, where v_p = theta . features and K is a covariance of the channels of
+ * Residuals of intact pixels: Student's t about 0 with variance v_p K, where v_p = rounding + theta . features and K is a covariance of the channels of
  * trace C. theta is fitted by multiplicative updates (those of the Itakura-Saito divergence: Fevotte, Bertin, Durrieu 2009), K by
  * the weighted covariance.
  */
@@ -25,10 +25,13 @@ export interface InlierTerms {
   readonly logDensity: Float64Array;
 }
 
+/** Variance that is always there: a grey level's square, about what 8 bits round by. */
+const ROUNDING = 127.5 ** -2;
+
 export function inlierTerms({ theta, covariance, freedom }: Inliers, planes: Planes): InlierTerms {
   const { channels, size, features } = planes;
   const { lower, logDeterminant } = cholesky(covariance, channels);
-  const variance = new Float64Array(size);
+  const variance = new Float64Array(size).fill(ROUNDING);
   features.forEach((feature, j) => {
     for (let p = 0; p < size; p++) variance[p] += theta[j] * feature[p];
   });
@@ -57,15 +60,6 @@ export function tailWeights({ variance, energy }: InlierTerms, { freedom }: Inli
   return energy.map((e, p) => (freedom + channels) / (freedom + (channels * e) / variance[p]));
 }
 
-/** What an M-step of the law is given beside the picture. */
-export interface InlierPrior {
-  /** The constant term's variance that is expected beforehand, and the pixels that this counts for. */
-  readonly variance: number;
-  readonly count: number;
-  /** Is the covariance of the channels fitted? */
-  readonly correlated: boolean;
-}
-
 /** Updates of theta in an M-step; each raises the likelihood. */
 const UPDATES = 3;
 
@@ -75,20 +69,18 @@ export function fitInliers(
   terms: InlierTerms,
   planes: Planes,
   weights: Float64Array,
-  prior: InlierPrior,
+  correlated: boolean,
 ): Inliers {
   const { channels, size, features } = planes;
   const tails = tailWeights(terms, before, channels);
-  const isFitted = prior.correlated && channels > 1;
+  const isFitted = correlated && channels > 1;
   const covariance = isFitted ? channelCovariance(before, terms, tails, planes, weights) : before.covariance;
   const energy = isFitted ? whitenedEnergy(planes, cholesky(covariance, channels).lower) : terms.energy;
   const theta = before.theta.slice();
   const variance = terms.variance.slice();
   for (let update = 0; update < UPDATES; update++) {
     features.forEach((feature, j) => {
-      // An inverse gamma prior of the constant term.
-      let up = j === 0 ? (prior.count * prior.variance) / theta[0] ** 2 : 0;
-      let down = j === 0 ? prior.count / theta[0] : 0;
+      let [up, down] = [0, 0];
       for (let p = 0; p < size; p++) {
         const share = (weights[p] * feature[p]) / variance[p];
         up += (share * tails[p] * energy[p]) / variance[p];

@@ -1,4 +1,4 @@
-/** The pixels' grid: values that repeat, means over neighbours and over squares. */
+/** The pixels' grid: sums over neighbours. */
 
 /** Weight of a diagonal neighbour, as its distance has it. */
 const DIAGONAL = Math.SQRT1_2;
@@ -35,47 +35,4 @@ function neighbourSum(q: Float64Array, height: number, width: number): Float64Ar
     if (p < (height - 1) * width) sum[p] += q[p + width] + DIAGONAL * beside[p + width];
   }
   return sum;
-}
-
-/** Mean over a square of `reach` pixels to each side, as far as it lies inside. */
-export function squareMean(plane: Float64Array, height: number, width: number, reach: number): Float64Array {
-  return lineMeans(
-    lineMeans(plane, { lines: height, line: width, count: width, stride: 1 }, reach),
-    {
-      lines: width,
-      line: 1,
-      count: height,
-      stride: width,
-    },
-    reach,
-  );
-}
-
-/** How a plane is read along its rows or columns. */
-interface Lines {
-  readonly lines: number;
-  /** Distance of the lines' first values. */
-  readonly line: number;
-  /** Values of a line, and their distance. */
-  readonly count: number;
-  readonly stride: number;
-}
-
-function lineMeans(from: Float64Array, { lines, line, count, stride }: Lines, reach: number): Float64Array {
-  const to = new Float64Array(from.length);
-  for (let k = 0; k < lines; k++) {
-    let [sum, held] = [0, 0];
-    for (let i = -reach; i < count; i++) {
-      if (i + reach < count) {
-        sum += from[k * line + (i + reach) * stride];
-        held++;
-      }
-      if (i - reach > 0) {
-        sum -= from[k * line + (i - reach - 1) * stride];
-        held--;
-      }
-      if (i >= 0) to[k * line + i * stride] = sum / held;
-    }
-  }
-  return to;
 }

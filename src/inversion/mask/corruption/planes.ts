@@ -1,7 +1,7 @@
 /** What the model of corruption knows of a picture from the start: residuals, and what their scale may depend on. */
 import { RgiError } from '../../../errors.ts';
 import { type Image, type Mask, shapeOf } from '../../../images/image.ts';
-import { type Lattice, latticeOf, squareMean } from './lattice.ts';
+import { type Lattice, latticeOf } from './lattice.ts';
 
 /** A picture, its reconstruction and their residuals as planes of double precision, [C,H,W] and [H,W]. */
 export interface Planes {
@@ -29,8 +29,6 @@ export interface Planes {
 export interface ScaleTerms {
   /** The squared gradient of the reconstruction: an edge that is displaced by part of a pixel. */
   readonly displacement: boolean;
-  /** The reconstruction's variance in a square of 5 x 5: texture that is not reproduced. */
-  readonly texture: boolean;
   /** The reconstruction's squared distance from black: what shines, varies. */
   readonly brightness: boolean;
 }
@@ -131,34 +129,20 @@ function scaleFeatures(
   channels: number,
   height: number,
   width: number,
-  { displacement, texture, brightness }: ScaleTerms,
+  { displacement, brightness }: ScaleTerms,
 ): Float64Array[] {
   const size = height * width;
   const slope = new Float64Array(size);
-  const rough = new Float64Array(size);
   const bright = new Float64Array(size);
   for (let c = 0; c < channels; c++) {
     const plane = y.subarray(c * size, (c + 1) * size);
-    const mean = squareMean(plane, height, width, 2);
-    const square = squareMean(
-      plane.map((v) => v * v),
-      height,
-      width,
-      2,
-    );
     for (let p = 0; p < size; p++) {
       const [row, column] = [Math.floor(p / width), p % width];
       const across = plane[column < width - 1 ? p + 1 : p] - plane[column > 0 ? p - 1 : p];
       const down = plane[row < height - 1 ? p + width : p] - plane[row > 0 ? p - width : p];
       slope[p] += (across ** 2 + down ** 2) / (4 * channels);
       bright[p] += (plane[p] + 1) ** 2 / channels;
-      rough[p] += Math.max(0, square[p] - mean[p] ** 2) / channels;
     }
   }
-  return [
-    new Float64Array(size).fill(1),
-    ...(displacement ? [slope] : []),
-    ...(texture ? [rough] : []),
-    ...(brightness ? [bright] : []),
-  ];
+  return [new Float64Array(size).fill(1), ...(displacement ? [slope] : []), ...(brightness ? [bright] : [])];
 }
