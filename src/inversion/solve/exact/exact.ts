@@ -148,7 +148,7 @@ const MAX_REPEATED = 12;
  * are higher by these factors.
  */
 const EASED = [64, 16, 4];
-const START: string = 'B';
+const START: string = 'AB';
 
 /** An alternation on its way. */
 interface Course {
