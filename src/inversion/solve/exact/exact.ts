@@ -196,7 +196,7 @@ async function followed(
   eased: number,
 ): Promise<Course> {
   const next = await solvedAt(search, found.weights, state, eased);
-  return { state: next, before: found.softMask, found: await step(shown(search, next, missing)) };
+  return { state: next, before: found.softMask, found: await step(shown(search, next, missing), eased > 1) };
 }
 
 function shown({ x }: Search, { posterior }: State, missing: Mask | undefined) {
@@ -227,7 +227,7 @@ async function trimmed(search: Search, { steps }: MaskSteps, missing: Mask | und
   let state = begun;
   for (const eased of EASED.slice(1))
     state = await solvedAt(search, bestFitted(shown(search, state, missing)), state, eased);
-  const found = await steps[0](shown(search, state, missing));
+  const found = await steps[0](shown(search, state, missing), true);
   return followed(search, { state, found }, steps[0], missing, 1);
 }
 

@@ -36,7 +36,7 @@ export interface Shown {
 
 /** One mask step after the other: the last one is repeated until the mask stays as it is. */
 export interface MaskSteps {
-  readonly steps: readonly ((shown: Shown) => Promise<MaskStep>)[];
+  readonly steps: readonly ((shown: Shown, isRough?: boolean) => Promise<MaskStep>)[];
   /** Is the mask that of the model of corruption, whose evidence can be compared? */
   readonly isModelled: boolean;
   dispose(): Promise<void>;
@@ -47,7 +47,7 @@ const POINTS = 6;
 
 export async function maskSteps(method: Method, generator: Generator, runtime: Runtime): Promise<MaskSteps> {
   if (isAdaptive(method))
-    return { steps: [async (shown) => modelled(shown, generator)], isModelled: true, dispose: async () => {} };
+    return { steps: [async (shown, isRough) => modelled(shown, generator, isRough)], isModelled: true, dispose: async () => {} };
   const last = method.stages[method.stages.length - 1];
   const path = method.stages.slice(0, -1);
   const planned = path.reduce((sum, { steps }) => sum + steps, 0);
@@ -67,14 +67,23 @@ export async function maskSteps(method: Method, generator: Generator, runtime: R
   };
 }
 
-function modelled({ x, y, missing }: Shown, { noise }: Generator): MaskStep {
-  const { probability, mask, evidence } = inferCorruption({
-    picture: x,
-    reconstruction: y,
-    missing,
-    noise: noise?.deviation,
-  });
-  return { weights: visibilityOf(probability), softMask: probability, mask, evidence };
+/** A probability that is nearer to 0 or 1 is taken as that. */
+const CERTAIN = 0.02;
+
+/** Rounds of EM while the reconstruction is still a rough one. */
+const ROUGH = { rounds: Number(process.env.ROUGH ?? 5) };
+
+function modelled({ x, y, missing }: Shown, { noise }: Generator, isRough?: boolean): MaskStep {
+  const { probability, mask, evidence } = inferCorruption(
+    { picture: x, reconstruction: y, missing, noise: noise?.deviation },
+    isRough ? ROUGH : {},
+  );
+  // What is all but certain is taken to be: the equations change at the other pixels only.
+  const weights = float32(
+    probability.data.map((q) => (q < CERTAIN ? 1 : q > 1 - CERTAIN ? 0 : 1 - q)),
+    probability.dims,
+  );
+  return { weights, softMask: probability, mask, evidence };
 }
 
 /** lambda of the step `at` of stages that follow each other. */
