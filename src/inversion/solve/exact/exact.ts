@@ -15,9 +15,9 @@ import type { Method } from '../../spec/method.ts';
 import type { ResultCode } from '../../spec/result.ts';
 import type { SolverOptions, StepReport } from '../run.ts';
 import type { Inversion } from '../solver.ts';
-import { type MaskStep, type MaskSteps, maskSteps } from './mask-steps.ts';
+import { type MaskStep, type MaskSteps, maskSteps, type Shown } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, gramProduct, wholeEquations } from './normal-equations.ts';
-import { type Posterior, posteriorOf } from './posterior.ts';
+import { type Posterior, posteriorOf, uncertaintyOf } from './posterior.ts';
 
 /**
  * Has every stage a quadratic problem in z, given its mask, and is it ours to choose how it is solved? The recipes of the papers keep their own
@@ -196,11 +196,18 @@ async function followed(
   eased: number,
 ): Promise<Course> {
   const next = await solvedAt(search, found.weights, state, eased);
-  return { state: next, before: found.softMask, found: await step(shown(search, next, missing), eased > 1) };
+  return { state: next, before: found.softMask, found: await step(await shown(search, next, missing), eased > 1) };
 }
 
-function shown({ x }: Search, { posterior }: State, missing: Mask | undefined) {
-  return { x, y: float32(posterior.picture, x.dims), missing };
+async function shown(
+  { x, problem: { map, whole, isNoiseKnown }, product }: Search,
+  { posterior }: State,
+  missing: Mask | undefined,
+): Promise<Shown> {
+  const uncertain = await uncertaintyOf(posterior, map, product);
+  const noise = isNoiseKnown ? 1 : posterior.scale;
+  const deviation = Float32Array.from(uncertain, (v, i) => Math.sqrt(v + noise / whole.weights[i]));
+  return { x, y: float32(posterior.picture, x.dims), deviation: float32(deviation, x.dims), missing };
 }
 
 /** The mask follows from the first reconstruction on. */
@@ -214,7 +221,7 @@ async function annealed(
   let course: Course = {
     state,
     before: visibilityOf(state.weights),
-    found: await steps[0](shown(search, state, missing)),
+    found: await steps[0](await shown(search, state, missing)),
   };
   const count = Math.max(steps.length, EASED.length);
   for (let i = 1; i <= count; i++)
@@ -226,16 +233,16 @@ async function annealed(
 async function trimmed(search: Search, { steps }: MaskSteps, missing: Mask | undefined, begun: State): Promise<Course> {
   let state = begun;
   for (const eased of EASED.slice(1))
-    state = await solvedAt(search, bestFitted(shown(search, state, missing)), state, eased);
-  const found = await steps[0](shown(search, state, missing), true);
+    state = await solvedAt(search, bestFitted(search.x, state.posterior.picture, missing), state, eased);
+  const found = await steps[0](await shown(search, state, missing), true);
   return followed(search, { state, found }, steps[0], missing, 1);
 }
 
 /** 1 at the half of the pixels whose residuals are the smallest. */
-function bestFitted({ x, y, missing }: { readonly x: Image; readonly y: Image; readonly missing?: Mask }): Mask {
+function bestFitted(x: Image, y: Float32Array, missing: Mask | undefined): Mask {
   const plane = x.dims[2] * x.dims[3];
   const squares = new Float32Array(plane);
-  for (let i = 0; i < x.data.length; i++) squares[i % plane] += (x.data[i] - y.data[i]) ** 2;
+  for (let i = 0; i < x.data.length; i++) squares[i % plane] += (x.data[i] - y[i]) ** 2;
   const seen = squares.filter((_, p) => !missing || missing.data[p] < 0.5).sort();
   const limit = seen[seen.length >> 1] ?? 0;
   return float32(

@@ -31,6 +31,8 @@ export interface MaskStep {
 export interface Shown {
   readonly x: Image;
   readonly y: Image;
+  /** Standard deviation of each value of x about y if it is intact, [1,C,H,W]: of the noise and of y itself. */
+  readonly deviation: Image;
   readonly missing?: Mask;
 }
 
@@ -47,7 +49,7 @@ const POINTS = 6;
 
 export async function maskSteps(method: Method, generator: Generator, runtime: Runtime): Promise<MaskSteps> {
   if (isAdaptive(method))
-    return { steps: [async (shown, isRough) => modelled(shown, generator, isRough)], isModelled: true, dispose: async () => {} };
+    return { steps: [async (shown, isRough) => modelled(shown, isRough)], isModelled: true, dispose: async () => {} };
   const last = method.stages[method.stages.length - 1];
   const path = method.stages.slice(0, -1);
   const planned = path.reduce((sum, { steps }) => sum + steps, 0);
@@ -73,9 +75,9 @@ const CERTAIN = 0.02;
 /** Rounds of EM while the reconstruction is still a rough one. */
 const ROUGH = { rounds: Number(process.env.ROUGH ?? 5) };
 
-function modelled({ x, y, missing }: Shown, { noise }: Generator, isRough?: boolean): MaskStep {
+function modelled({ x, y, deviation, missing }: Shown, isRough?: boolean): MaskStep {
   const { probability, mask, evidence } = inferCorruption(
-    { picture: x, reconstruction: y, missing, noise: noise?.deviation },
+    { picture: x, reconstruction: y, missing, noise: deviation },
     isRough ? ROUGH : {},
   );
   // What is all but certain is taken to be: the equations change at the other pixels only.

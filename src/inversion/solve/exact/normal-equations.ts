@@ -5,7 +5,7 @@
  */
 import { GraphBuilder } from '../../../onnx/builder.ts';
 import { encodeModel } from '../../../onnx/encode.ts';
-import { float32, type Tensor } from '../../../onnx/tensor.ts';
+import { float32, float32Data, type Tensor } from '../../../onnx/tensor.ts';
 import type { Runtime } from '../../../runtime/runtime.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
 
@@ -13,14 +13,17 @@ import type { AffineMap } from '../../generator/affine-map.ts';
 export interface GramProduct {
   /** For rows [rows.length, unknowns] of A by their numbers and as many weights: [unknowns, unknowns]. */
   of(rows: ArrayLike<number>, weights: Float64Array): Promise<Float64Array>;
+  /** A V for V [unknowns, columns], in single precision: [values, columns]. */
+  picturesOf(v: Float32Array, columns: number): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
 /** Rows that are multiplied at a time: 32 MiB in double precision at 256 unknowns, twice. */
 const ROWS = 2 ** 14;
 
-export async function gramProduct({ matrix, unknowns }: AffineMap, runtime: Runtime): Promise<GramProduct> {
+export async function gramProduct({ matrix, values, unknowns }: AffineMap, runtime: Runtime): Promise<GramProduct> {
   const session = await runtime.session(encodeModel(gramGraph(unknowns)));
+  const forward = await runtime.session(encodeModel(forwardGraph(unknowns)));
   return {
     async of(rows, weights) {
       const sum = new Float64Array(unknowns * unknowns);
@@ -40,8 +43,32 @@ export async function gramProduct({ matrix, unknowns }: AffineMap, runtime: Runt
       }
       return sum;
     },
-    dispose: () => session.dispose(),
+    async picturesOf(v, columns) {
+      const feeds = new Map([
+        ['matrix', float32(matrix, [values, unknowns])],
+        ['v', float32(v, [unknowns, columns])],
+      ]);
+      return float32Data((await forward.run(feeds)).get('pictures')!);
+    },
+    async dispose() {
+      await session.dispose();
+      await forward.dispose();
+    },
   };
+}
+
+function forwardGraph(unknowns: number) {
+  const b = new GraphBuilder();
+  for (const name of ['matrix', 'v']) b.reserve(name);
+  b.node('MatMul', ['matrix', 'v'], {}, ['pictures']);
+  return b.graph(
+    'forward',
+    [
+      { name: 'matrix', type: 'float32', dims: ['values', unknowns] },
+      { name: 'v', type: 'float32', dims: [unknowns, 'columns'] },
+    ],
+    [{ name: 'pictures', type: 'float32', dims: ['values', 'columns'] }],
+  );
 }
 
 function gramGraph(unknowns: number) {

@@ -11,7 +11,7 @@ import { choleskyFactor, choleskySolve } from '../../../arrays/cholesky.ts';
 import { RgiError } from '../../../errors.ts';
 import { randomFrom } from '../../../random.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
-import { type Equations, pictureOf, transposedOf } from './normal-equations.ts';
+import { type Equations, type GramProduct, pictureOf, transposedOf } from './normal-equations.ts';
 
 export interface Posterior {
   /** The most probable u, [unknowns]. */
@@ -20,6 +20,9 @@ export interface Posterior {
   readonly picture: Float32Array;
   /** What is minimised, at u: in units of the noise. */
   readonly energy: number;
+  /** Cholesky's factor of A^T W A + ridge I; the covariance of u is ridge times the inverse of that matrix. */
+  readonly factor: Float64Array;
+  readonly ridge: number;
   /** s^2 that the residuals show. */
   readonly scale: number;
 }
@@ -49,7 +52,7 @@ export function posteriorOf(
   });
   const norm = u.reduce((sum, v) => sum + v * v, 0);
   const used = unknowns - ridge * traceOfInverse(factor, unknowns);
-  return { u, picture, energy: misfit / scale + eta * norm, scale: misfit / Math.max(1, kept - used) };
+  return { u, picture, factor, ridge, energy: misfit / scale + eta * norm, scale: misfit / Math.max(1, kept - used) };
 }
 
 /** A^T W (x - b), [unknowns]. */
@@ -94,4 +97,33 @@ function traceOfInverse(factor: Float64Array, n: number): number {
     }
   }
   return sum / PROBES;
+}
+
+/** Draws that the variance of a reconstruction is estimated with: to a quarter. */
+const DRAWS = 32;
+
+/** How uncertain the reconstruction is: the variance of each value under the posterior, [values], from the same draws in every run. */
+export async function uncertaintyOf(
+  { factor, ridge }: Pick<Posterior, 'factor' | 'ridge'>,
+  { unknowns, values }: AffineMap,
+  product: GramProduct,
+): Promise<Float64Array> {
+  const random = randomFrom(0);
+  const draws = new Float32Array(unknowns * DRAWS);
+  const deviation = Math.sqrt(ridge);
+  for (let draw = 0; draw < DRAWS; draw++) {
+    // L^T v = e has the covariance (L L^T)^-1.
+    const v = Float64Array.from(random.normals(unknowns));
+    for (let i = unknowns - 1; i >= 0; i--) {
+      v[i] /= factor[i * unknowns + i];
+      for (let t = 0; t < i; t++) v[t] -= factor[i * unknowns + t] * v[i];
+      draws[i * DRAWS + draw] = deviation * v[i];
+    }
+  }
+  const pictures = await product.picturesOf(draws, DRAWS);
+  return Float64Array.from({ length: values }, (_, i) => {
+    let sum = 0;
+    for (let draw = 0; draw < DRAWS; draw++) sum += pictures[i * DRAWS + draw] ** 2;
+    return sum / DRAWS;
+  });
 }
