@@ -55,6 +55,16 @@ export {
   openGenerator,
 } from './inversion/generator/generator.ts';
 export { withWeightChanges } from './inversion/generator/weight-changes.ts';
+export { isOutOfDomain, type Misfit, misfitOf } from './inversion/mask/corruption/domain.ts';
+export {
+  CORRUPTION_DEFAULTS,
+  type CorruptionData,
+  type CorruptionOptions,
+  type CorruptionParameters,
+  type InferredCorruption,
+  inferCorruption,
+} from './inversion/mask/corruption/infer-corruption.ts';
+export type { KnownMask, ScaleTerms } from './inversion/mask/corruption/planes.ts';
 export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
 export type { ContinuationSchedule } from './inversion/methods/continuation.ts';
 export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';

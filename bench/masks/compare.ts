@@ -2,8 +2,8 @@
 
 import { coverage, imageAt, type Mask } from '../../src/images/image.ts';
 import {
-  type Corruption,
   type CorruptionOptions,
+  type InferredCorruption,
   inferCorruption,
 } from '../../src/inversion/mask/corruption/infer-corruption.ts';
 import { confusion } from '../../src/metrics/overlap.ts';
@@ -18,21 +18,9 @@ export interface MaskScores {
   readonly masked: number;
 }
 
-/** A case's scores: of the rules before the model, and of the model; with the search's own reconstruction, and the one that was given the mask. */
-export interface CaseScores {
-  readonly before: MaskScores;
-  readonly model: MaskScores;
-  readonly beforeGiven: MaskScores;
-  readonly modelGiven: MaskScores;
-  /** Milliseconds of the model for a picture. */
-  readonly milliseconds: number;
-  readonly outOfDomain: number;
-  readonly made: readonly Corruption[];
-}
-
-export function scoresOf(masks: readonly Mask[], truths: readonly Mask[]): MaskScores {
+function scoresOf(masks: readonly Mask[], truths: readonly Mask[]): MaskScores {
   const each = masks.map((mask, i) => {
-    const { truePositives, falsePositives, falseNegatives } = countsOf(truths[i], mask);
+    const { truePositives, falsePositives, falseNegatives } = confusion(truths[i].data, mask.data);
     const ratio = (a: number, b: number) => (b === 0 ? 1 : a / b);
     return {
       iou: ratio(truePositives, truePositives + falsePositives + falseNegatives),
@@ -48,32 +36,39 @@ export function scoresOf(masks: readonly Mask[], truths: readonly Mask[]): MaskS
   };
 }
 
-function countsOf(truth: Mask, mask: Mask) {
-  return confusion(truth.data, mask.data);
+/** A case's scores with one reconstruction: the search's own, or that of a search that was given the mask. */
+export interface CaseScores {
+  /** Of the rules before the model, where they were recorded. */
+  readonly before?: MaskScores;
+  readonly model: MaskScores;
+  /** Milliseconds of the model for a picture. */
+  readonly milliseconds: number;
+  /** Share of the pictures that the model takes for none of the generator's kind. */
+  readonly outOfDomain: number;
+  readonly made: readonly InferredCorruption[];
 }
 
-export function compare(recording: Recording, options: Partial<CorruptionOptions>, most: number): CaseScores {
-  const { x, truth } = recording;
+/** Scores at most `most` pictures of a recording; the reconstruction is `found` or `given`. */
+export function compare(
+  recording: Recording,
+  of: 'found' | 'given',
+  options: Partial<CorruptionOptions>,
+  most: number,
+): CaseScores {
+  const { x, truth, missing } = recording;
   const pictures = Array.from({ length: Math.min(most, x.dims[0]) }, (_, i) => i);
   const each = (batch: Mask) => pictures.map((i) => imageAt(batch, i));
-  const truths = each(truth);
-  const inferred = (y: Recording['found']) =>
-    pictures.map((i) => inferCorruption({ picture: imageAt(x, i), reconstruction: imageAt(y, i) }, options));
   const started = performance.now();
-  const made = inferred(recording.found);
+  const made = pictures.map((i) => {
+    const [picture, reconstruction] = [imageAt(x, i), imageAt(recording[of], i)];
+    return inferCorruption({ picture, reconstruction, missing: imageAt(missing, i) }, options);
+  });
   const milliseconds = (performance.now() - started) / made.length;
-  const given = inferred(recording.given);
+  const before = of === 'found' ? recording.before : recording.beforeGiven;
+  const found = made.map(({ mask }) => mask);
   return {
-    before: scoresOf(each(recording.before), truths),
-    model: scoresOf(
-      made.map(({ mask }) => mask),
-      truths,
-    ),
-    beforeGiven: scoresOf(each(recording.beforeGiven), truths),
-    modelGiven: scoresOf(
-      given.map(({ mask }) => mask),
-      truths,
-    ),
+    ...(before ? { before: scoresOf(each(before), each(truth)) } : {}),
+    model: scoresOf(found, each(truth)),
     milliseconds,
     outOfDomain: made.filter(({ outOfDomain }) => outOfDomain).length / made.length,
     made,

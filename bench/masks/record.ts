@@ -3,10 +3,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { parseCases } from '../../src/evaluate/cases.ts';
 import { corrupt, fillMasked } from '../../src/images/corruptions.ts';
-import { clip, type Image, imageAt, type Mask, stackImages } from '../../src/images/image.ts';
+import { clip, type Image, type Mask, stackImages } from '../../src/images/image.ts';
 import { reuse } from '../../src/inversion/compile/reuse.ts';
 import type { Generator } from '../../src/inversion/generator/generator.ts';
-import { foundIn } from '../../src/inversion/mask/found-mask.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { invertImages } from '../../src/inversion/solve/sequential-tuning.ts';
 import { openGeneratorFile } from '../../src/models/node/networks.ts';
@@ -110,8 +109,6 @@ export async function record(
     const found = await searched(generator, runtime, image, undefined, shared.found);
     const isLost = mask.data.every((m) => m === 1);
     const given = isLost ? found : await searched(generator, runtime, image, mask, shared.given);
-    const masks = (y: Image) =>
-      stackImages(found.missing.map((own, i) => foundIn(imageAt(image, i), imageAt(y, i), own).mask));
     recordings.push({
       name,
       x: image,
@@ -121,8 +118,6 @@ export async function record(
       missing: stackImages(
         found.missing.map((own) => own ?? zeros('float32', [1, 1, generator.height, generator.width])),
       ),
-      before: masks(found.y),
-      beforeGiven: masks(given.y),
     });
     writeRecordings(file, recordings);
     console.error(`${set.name} ${name}: ${((performance.now() - started) / 1000).toFixed(0)} s`);

@@ -19,9 +19,9 @@ export interface Recording {
   readonly truth: Mask;
   /** 1 = without data, as found before the search. */
   readonly missing: Mask;
-  /** The mask that the rules before the model of corruption made of `found`; of `given`. */
-  readonly before: Mask;
-  readonly beforeGiven: Mask;
+  /** The mask that the rules before the model of corruption made of `found` and of `given`; absent in recordings made after it. */
+  readonly before?: Mask;
+  readonly beforeGiven?: Mask;
 }
 
 const IMAGES = ['x', 'found', 'given'] as const;
@@ -36,6 +36,7 @@ export function writeRecordings(file: string, recordings: readonly Recording[]):
       arrays.set(`${recording.name}/${part}`, { type: 'int16', data: clipped, dims });
     }
     for (const part of MASKS) {
+      if (!recording[part]) continue;
       const { data, dims } = recording[part];
       arrays.set(`${recording.name}/${part}`, { type: 'uint8', data: Uint8Array.from(data), dims });
     }
@@ -60,7 +61,8 @@ export function readRecordings(file: string): Recording[] {
     given: read(`${name}/given`, UNITS),
     truth: read(`${name}/truth`, 1),
     missing: read(`${name}/missing`, 1),
-    before: read(`${name}/before`, 1),
-    beforeGiven: read(`${name}/beforeGiven`, 1),
+    ...(arrays.has(`${name}/before`)
+      ? { before: read(`${name}/before`, 1), beforeGiven: read(`${name}/beforeGiven`, 1) }
+      : {}),
   }));
 }

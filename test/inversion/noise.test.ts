@@ -1,6 +1,6 @@
 /** The scale of a picture's own residuals, whatever is grossly corrupted in it. */
 import { describe, expect, it } from 'vitest';
-import { misfitsRms, outlierThresholdsMeanAbsolute } from '../../src/inversion/mask/noise.ts';
+import { outlierThresholdsMeanAbsolute } from '../../src/inversion/mask/noise.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 
@@ -40,13 +40,4 @@ describe('the threshold of gross residuals', () => {
     expect(halved).toBeCloseTo(one / 2, 4);
     expect(none).toBe(0);
   });
-});
-
-it('misfitsRms are the root mean square of what a mask keeps, in grey levels', () => {
-  const x = float32([0.1, 0.2, 0.3, 0.4, 1, 1, 1, 1], [2, 2, 1, 2]);
-  const y = zeros('float32', [2, 2, 1, 2]);
-  // Of the first image the second pixel is masked; of the second all is.
-  const [first, second] = misfitsRms(x, y, float32([0, 1, 1, 1], [2, 1, 1, 2]));
-  expect(first).toBeCloseTo(127.5 * Math.sqrt((0.1 ** 2 + 0.3 ** 2) / 2), 4);
-  expect(second).toBe(0);
 });

@@ -1,7 +1,7 @@
 /** The last stage of our default: the mask it has found is held fixed. */
 import { expect, it } from 'vitest';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
-import { misfitsRms } from '../../src/inversion/mask/noise.ts';
+import { misfitOf } from '../../src/inversion/mask/corruption/domain.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { runMethod } from '../../src/inversion/solve/driver.ts';
 import type { Method } from '../../src/inversion/spec/method.ts';
@@ -29,6 +29,9 @@ it('frees z from corrupted values that are nearly right', async () => {
   const [settled, soft] = [
     await runMethod(generator, method, runtime, images),
     await runMethod(generator, without, runtime, images),
-  ].map(({ image }) => misfitsRms(truth, image, zeros('float32', [1, 1, 8, 8]))[0]);
+  ].map(({ image }) => {
+    const made = float32(float32Data(image), truth.dims);
+    return misfitOf(truth, made, zeros('float32', [1, 1, 8, 8])).grey;
+  });
   expect(settled).toBeLessThan(0.5 * soft);
 });

@@ -113,13 +113,13 @@ async function restoreOn(
   ).catch(inFlags);
   reporter.clear();
   if (flags.json) printWritten(io, await readFile(result.manifest, 'utf8'));
-  return conclude(result, reporter.diverged(), flags, io);
+  return conclude(result, reporter, flags, io);
 }
 
 /** Says what becomes of each picture, as it happens. */
 function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
   const progress = progressLine(io, flags.quiet ?? false);
-  let diverged = 0;
+  let [diverged, notRestored] = [0, 0];
   const tell = (line: string, always = false) => {
     progress.clear();
     if (always || !flags.quiet) say(io, line);
@@ -135,6 +135,7 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
   return {
     clear: () => progress.clear(),
     diverged: () => diverged,
+    notRestored: () => notRestored,
     event(event: JobEvent<ImageRecord>) {
       if (event.kind === 'begin') for (const note of notes) tell(`note: ${note}`);
       else if (event.kind === 'progress') progress.show(event.done, event.total, event.what);
@@ -142,7 +143,9 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
       else if (event.kind === 'record' && !event.kept) {
         const { status, record } = event.entry;
         if (record.code === 'diverged') diverged++;
+        if (record.code === 'not-restored') notRestored++;
         if (status === 'done') tellDone(record);
+        else if (record.code === 'not-restored') tell(`${record.name}: not restored. ${record.message}`, true);
         else if (record.code === 'diverged') tell(`${record.name}: failed. ${record.message}`);
         else tell(`error: ${withFlagNames(record.message)}`, true);
       }
@@ -152,7 +155,7 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
 
 function conclude(
   { done, failed, interrupted, manifest }: RestoreFilesResult,
-  diverged: number,
+  { diverged, notRestored }: Pick<ReturnType<typeof reporterOf>, 'diverged' | 'notRestored'>,
   flags: RestoreFlags,
   io: Io,
 ): ExitCode {
@@ -162,8 +165,8 @@ function conclude(
   }
   if (!flags.quiet) say(io, `${done} of ${done + failed} restored into ${path.dirname(manifest)}`);
   if (failed === 0) return EXIT.done;
-  if (done > 0) return EXIT.partly;
-  return failed === diverged ? EXIT.check : EXIT.unusable;
+  if (done > 0 || notRestored() > 0) return EXIT.partly;
+  return failed === diverged() ? EXIT.check : EXIT.unusable;
 }
 
 /** The library speaks of a fit and of luma; here they are flags. */

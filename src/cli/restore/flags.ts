@@ -72,10 +72,8 @@ Files written to --out, for each picture NAME:
   NAME.restored.png   G(z), the generator's picture
   NAME.composite.png  the picture, with G(z) in the masked region
   NAME.mask.png       the masked region, white
-  NAME.softmask.png   confidence of the mask from 0 to 1: |M|; with an exact
-                      mask (the default) 1 - (t/r)^2 for a residual r above the
-                      threshold t, or the share of masked neighbours; 1 where
-                      there is no data
+  NAME.softmask.png   probability of corruption, 1 where there is no data; with
+                      --threshold, --lambda or a paper preset |M|, at most 1
   NAME.residual.png   |picture - G(z)|, RMS over the channels; black is 0, white
                       is 127.5 grey levels and more
   NAME.*.npy          with --npy: picture, restored, composite, softmask and

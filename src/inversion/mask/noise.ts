@@ -13,12 +13,6 @@ const MAX_GREY = 64;
 
 const ROUNDS = 10;
 
-/** Misfit in grey levels above which a picture is outside the generator's domain: 18 dB. */
-const OUTSIDE_GREY = 32;
-
-/** A picture of which less is kept was not restored but made up. */
-const MIN_KEPT = 0.25;
-
 /**
  * For each image of `x` and `y` [n,C,H,W] the residual, in grey levels (mean absolute over the channels), from which on a
  * pixel is no inlier: the fixed point of t = 5 median{ r : r < t }. It begins at the lower quartile, so that it holds where
@@ -37,28 +31,6 @@ export function outlierThresholdsMeanAbsolute(x: Tensor, y: Tensor, missing?: Ma
     const seen = missing ? residuals.filter((_, p) => missing.data[image * plane + p] < 0.5) : residuals;
     return Math.min(MAX_GREY, 127.5 * fixedPoint(seen.sort()));
   });
-}
-
-/** Root mean square of what the masks [n,1|C,H,W] keep of `x` - `y` [n,C,H,W], in grey levels; 0 where they keep nothing. */
-export function misfitsRms(x: Tensor, y: Tensor, masks: Tensor): number[] {
-  const [n, channels, height, width] = x.dims;
-  const plane = height * width;
-  const [a, b, m] = [x, y, masks].map(float32Data);
-  const shared = masks.dims[1] === 1;
-  return Array.from({ length: n }, (_, image) => {
-    let [sum, kept] = [0, 0];
-    for (let i = image * channels * plane; i < (image + 1) * channels * plane; i++) {
-      const visibility = 1 - m[shared ? image * plane + (i % plane) : i];
-      sum += (visibility * (a[i] - b[i])) ** 2;
-      kept += visibility;
-    }
-    return kept > 0 ? 127.5 * Math.sqrt(sum / kept) : 0;
-  });
-}
-
-/** Is a picture outside of what the generator makes, by the misfit of what was kept and the share that was masked? */
-export function isOutside(misfitGrey: number, maskedShare: number): boolean {
-  return misfitGrey > OUTSIDE_GREY || maskedShare > 1 - MIN_KEPT;
 }
 
 function fixedPoint(sorted: Float32Array): number {

@@ -22,9 +22,9 @@ import { type Reuse, reuse } from '../compile/reuse.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import { weightChanges } from '../generator/weight-changes.ts';
-import { type FoundMask, foundIn, squaredMask } from '../mask/found-mask.ts';
+import { isOutOfDomain, misfitOf } from '../mask/corruption/domain.ts';
+import { inferCorruption } from '../mask/corruption/infer-corruption.ts';
 import { checkMask } from '../mask/given.ts';
-import { misfitsRms } from '../mask/noise.ts';
 import { isAdaptive, type Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
 import type { StepReport } from './run.ts';
@@ -32,7 +32,7 @@ import { canBatchFirstStages, invertImages } from './sequential-tuning.ts';
 import type { Inversion } from './solver.ts';
 
 /** Version of what a restoration is made by: raised whenever the same settings give other pictures. */
-export const RESTORE_RULES = 1;
+export const RESTORE_RULES = 2;
 
 /** What `restoreImages` is given. */
 export interface RestoreJob {
@@ -71,17 +71,22 @@ export interface Restoration {
   readonly composite: Image;
   /** 1 = corrupted, [1,1,H,W]. */
   readonly mask: Mask;
-  /** How surely, in [0,1]: |M|; of the exact mask of the absolute loss, which is 0 or 1, see `squaredMask`. */
+  /**
+   * How surely, in [0,1]: the probability of corruption where the picture's own residuals set the threshold, |M| elsewhere; of the exact mask of
+   * the absolute loss, which is 0 or 1, see `squaredMask`.
+   */
   readonly softMask: Mask;
   /** Root mean square over the channels of x - G(z), in units of [-1,1], [1,1,H,W]. */
   readonly residual: Image;
   /** Root mean square of the residuals outside the mask and the margins, in grey levels: how far the picture is from what the generator makes. */
   readonly misfit: number;
+  /** Is the picture none of the generator's kind, by what is kept of it (`isOutOfDomain`)? */
+  readonly outOfDomain: boolean;
   /** The z found, [1, ...dims] each, by input name. */
   readonly latents: ReadonlyMap<string, Tensor>;
   /** What was added to each tuned weight (see `withWeightChanges`). */
   readonly weightChanges: ReadonlyMap<string, Tensor>;
-  /** How the search ended; `RESULT_SENTENCES` has a sentence for each. */
+  /** How the search ended, 'not-restored' where it found a mask outside of the generator's domain; `RESULT_SENTENCES` has the sentences. */
   readonly code: ResultCode;
   /** The objective at the end, in the loss's own units. */
   readonly loss: number;
@@ -186,16 +191,20 @@ export async function* restoreImages(
         masks && job.method.needsMask
           ? { mask: binaryMask(rows(masks, [i])), softMask: rows(masks, [i]) }
           : withoutMargins(masksOf(job, x, made, residual, inversion), outside);
+      const misfit = misfitOf(x, made, unionOf(mask, outside));
+      const outOfDomain = isOutOfDomain(misfit);
+      const isLost = outOfDomain && inversion.mask !== undefined && !job.method.needsMask;
       yield {
         restored,
         composite: clip(composite(x, restored, unionOf(mask, outside), { blend: job.blend, grow: job.grow ?? 1 })),
         mask,
         softMask,
         residual,
-        misfit: misfitsRms(x, made, unionOf(mask, outside))[0],
+        misfit: misfit.grey,
+        outOfDomain,
         latents: inversion.latents,
         weightChanges: weightChanges(job.generator, inversion.weights),
-        code: inversion.codes[0],
+        code: isLost && inversion.codes[0] !== 'diverged' ? 'not-restored' : inversion.codes[0],
         loss: inversion.loss[0],
         steps: inversion.steps[0],
         seconds,
@@ -204,6 +213,12 @@ export async function* restoreImages(
       i++;
     }
   }
+}
+
+/** The mask of a picture, [1,1,H,W], and how surely. */
+interface FoundMask {
+  readonly mask: Mask;
+  readonly softMask: Mask;
 }
 
 function withoutMargins({ mask, softMask }: FoundMask, outside: Mask | undefined): FoundMask {
@@ -227,7 +242,10 @@ function masksOf(
     );
     return { mask: binaryMask(softMask), softMask };
   }
-  if (isAdaptive(job.method)) return foundIn(x, y, missing);
+  if (isAdaptive(job.method)) {
+    const { mask, probability } = inferCorruption({ picture: x, reconstruction: y, missing });
+    return { mask, softMask: probability };
+  }
   const { formulation } = job.method.stages[job.method.stages.length - 1];
   const { form } = formulation.mask;
   const isBinary = form === 'given' || (form === 'exact' && formulation.loss.some((term) => term.kind === 'l1'));
@@ -254,6 +272,11 @@ function softened(mask: Image, x: Image, y: Image): Image {
     r.map((value, i) => (m[i] > 0 ? squaredMask(value, t) : 0)),
     mask.dims,
   );
+}
+
+/** The squared loss's exact mask at a residual r: it starts at the threshold t and tends to 1. */
+function squaredMask(r: number, t: number): number {
+  return r > t ? 1 - (t / r) ** 2 : 0;
 }
 
 /** Mean of |M|, at most 1, over the channels: [1,1,H,W]. */

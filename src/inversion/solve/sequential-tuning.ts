@@ -8,7 +8,7 @@ import { imageAt } from '../../images/image.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
-import { foundMasks } from '../mask/found-mask.ts';
+import { foundMasks } from '../mask/found-masks.ts';
 import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
 import { runMethod } from './driver.ts';
 import { exactProblem, isQuadratic, solveExactly } from './exact/exact.ts';

@@ -5,7 +5,6 @@ import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { reuse } from '../compile/reuse.ts';
 import type { Generator } from '../generator/generator.ts';
-import type { FoundMask } from '../mask/found-mask.ts';
 import type { Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
 import {
@@ -30,7 +29,7 @@ export interface Inversion {
   /** Soft mask [n,1|C,H,W] as the method has it; absent where it has none. */
   readonly mask?: Tensor;
   /** The masks that are reported, where the solver decides them itself: [n,1,H,W] each. */
-  readonly found?: FoundMask;
+  readonly found?: { readonly mask: Mask; readonly softMask: Mask };
   /** Pixels without data [n,1,H,W], where the method looks for them beforehand. */
   readonly missing?: Mask;
   /** The z found, [n, ...dims] each, by input name. */

@@ -5,7 +5,7 @@ import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
 import { renderFeeds, stepFeeds } from '../compile/feeds.ts';
 import { STEP } from '../compile/step-names.ts';
-import { foundMasks } from '../mask/found-mask.ts';
+import { foundMasks } from '../mask/found-masks.ts';
 import { outlierThresholdsMeanAbsolute } from '../mask/noise.ts';
 import type { Stage } from '../spec/method.ts';
 import { curvatureOf } from './lbfgs-loop.ts';

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { thinned } from '../../evaluate/record.ts';
 import { RESIDUAL_WHITE } from '../../images/colour.ts';
 import { coverage } from '../../images/image.ts';
-import { isOutside } from '../../inversion/mask/noise.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { Method } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
@@ -118,7 +117,7 @@ export function recordOf(
     seconds: Number(result.seconds.toFixed(3)),
     maskedShare,
     misfitGrey: Number(result.misfit.toFixed(2)),
-    domain: isOutside(result.misfit, maskedShare) ? 'outside' : 'inside',
+    domain: result.outOfDomain ? 'outside' : 'inside',
     history: { step: [...history.step], loss: [...history.loss], masked: [...history.masked] },
     files: [...files],
     notes: [...notes],

@@ -254,8 +254,8 @@ function restoreJob(
     run: (batch, report) => restoreBatch({ ...restore, reuse: shared }, batch, runtime, report),
     async write(outputs, planned, loaded, result) {
       const facts = factsOf(planned);
-      if (result.code === 'diverged') {
-        const message = RESULT_SENTENCES.diverged;
+      if (result.code === 'diverged' || result.code === 'not-restored') {
+        const message = RESULT_SENTENCES[result.code];
         return { status: 'failed', record: { ...facts, status: 'failed', message, code: result.code } };
       }
       await putRestoration(outputs, planned.name, loaded.image, result, choice);

@@ -13,8 +13,8 @@ export interface Ising {
   readonly coupling: number;
 }
 
-/** Newton's steps, and how long each may be. */
-const NEWTON_STEPS = 4;
+/** Newton's steps in each round, and how long each may be. */
+const NEWTON_STEPS = 2;
 const MAX_STEP = 2;
 
 /**

@@ -57,7 +57,7 @@ export const CORRUPTION_DEFAULTS: CorruptionOptions = {
 };
 
 /** What the model says of a picture. */
-export interface Corruption {
+export interface InferredCorruption {
   /** P(corrupted), [1,1,H,W]; the nearer to one half, the less certain. */
   readonly probability: Mask;
   /** 1 = corrupted, where that is likelier, [1,1,H,W]. */
@@ -98,7 +98,7 @@ interface Fit {
 }
 
 /** Sweeps of mean field in each round. */
-const SWEEPS = 3;
+const SWEEPS = 2;
 
 /** Log-odds of corruption that EM begins with: one pixel in ten. */
 const FIRST_FIELD = Math.log(1 / 9);
@@ -121,7 +121,7 @@ const FALLING = 2 / 3;
  * console.log(mask.data.reduce((sum, m) => sum + m, 0)); // 64
  * ```
  */
-export function inferCorruption(data: CorruptionData, options: Partial<CorruptionOptions> = {}): Corruption {
+export function inferCorruption(data: CorruptionData, options: Partial<CorruptionOptions> = {}): InferredCorruption {
   const settings = { ...CORRUPTION_DEFAULTS, ...options };
   const planes = planesOf(data.picture, data.reconstruction, data, settings, data.noise);
   let fit = firstFit(planes, settings);
@@ -185,7 +185,7 @@ function weightedMean(values: Float64Array, weights: Float64Array): number {
   return Math.max(sum / total, MIN_VARIANCE);
 }
 
-function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing }: CorruptionData): Corruption {
+function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing }: CorruptionData): InferredCorruption {
   const { channels, size, seen } = planes;
   const { inliers, outliers, ising, q } = fit;
   const { height, width } = shapeOf(picture);

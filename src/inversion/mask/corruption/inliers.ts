@@ -38,12 +38,11 @@ export function inlierTerms({ theta, covariance, freedom }: Inliers, planes: Pla
   const energy = whitenedEnergy(planes, lower);
   const logDensity = new Float64Array(size);
   const constant = normaliser(freedom, channels) - 0.5 * logDeterminant;
+  const isGaussian = !Number.isFinite(freedom);
   for (let p = 0; p < size; p++) {
     const distance = (channels * energy[p]) / variance[p];
-    const tail = Number.isFinite(freedom)
-      ? 0.5 * (freedom + channels) * Math.log1p(distance / freedom)
-      : 0.5 * distance;
-    logDensity[p] = constant - 0.5 * channels * Math.log(variance[p]) - tail;
+    const tail = isGaussian ? distance : (freedom + channels) * Math.log(1 + distance / freedom);
+    logDensity[p] = constant - 0.5 * (channels * Math.log(variance[p]) + tail);
   }
   return { variance, energy, logDensity };
 }
@@ -76,14 +75,16 @@ export function fitInliers(
   const isFitted = correlated && channels > 1;
   const covariance = isFitted ? channelCovariance(before, terms, tails, planes, weights) : before.covariance;
   const energy = isFitted ? whitenedEnergy(planes, cholesky(covariance, channels).lower) : terms.energy;
+  const squares = energy.map((e, p) => e * tails[p]);
   const theta = before.theta.slice();
   const variance = terms.variance.slice();
   for (let update = 0; update < UPDATES; update++) {
     features.forEach((feature, j) => {
       let [up, down] = [0, 0];
       for (let p = 0; p < size; p++) {
-        const share = (weights[p] * feature[p]) / variance[p];
-        up += (share * tails[p] * energy[p]) / variance[p];
+        const inverse = 1 / variance[p];
+        const share = weights[p] * feature[p] * inverse;
+        up += share * squares[p] * inverse;
         down += share;
       }
       const change = down > 0 ? theta[j] * (Math.sqrt(up / down) - 1) : 0;

@@ -20,6 +20,9 @@ export interface Outliers {
 const MIN_COUNT = 8;
 const MIN_SHARE = 0.1;
 
+/** Deviations beyond which a value's Gaussian counts as 0: it is below 1e-17 of its peak. */
+const MAX_DEVIATIONS = 9;
+
 /** Flat over [-1,1], or the picture's own range where that is wider. */
 export function flatOutliers({ x, size, channels, seen }: Planes): Outliers {
   let logVolume = 0;
@@ -44,18 +47,20 @@ export function outlierDensity(
   const logDensity = new Float64Array(size);
   const flat = shares[0] * Math.exp(logFlat);
   const peak = (2 * Math.PI * variance) ** (-0.5 * channels);
+  const logOfFlat = Math.log(flat);
+  const reach = MAX_DEVIATIONS ** 2 * variance;
   const own = new Float64Array(shares.length);
   own[0] = flat;
   for (let p = 0; p < size; p++) {
     let sum = flat;
-    values.forEach((value, k) => {
+    for (let k = 0; k < values.length; k++) {
       let distance = 0;
-      for (let c = 0; c < channels; c++) distance += (x[c * size + p] - value[c]) ** 2;
-      own[k + 1] = shares[k + 1] * peak * Math.exp((-0.5 * distance) / variance);
+      for (let c = 0; c < channels; c++) distance += (x[c * size + p] - values[k][c]) ** 2;
+      own[k + 1] = distance < reach ? shares[k + 1] * peak * Math.exp((-0.5 * distance) / variance) : 0;
       sum += own[k + 1];
-    });
+    }
     if (count) for (let k = 0; k < own.length; k++) count.sums[k] += (count.weights[p] * own[k]) / sum;
-    logDensity[p] = Math.log(sum);
+    logDensity[p] = sum === flat ? logOfFlat : Math.log(sum);
   }
   return logDensity;
 }

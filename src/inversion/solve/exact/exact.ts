@@ -131,7 +131,7 @@ async function once(search: Search, visibility: Mask): Promise<Solved> {
     visibility.data.map((v) => v ** 2),
     visibility.dims,
   );
-  const { posterior } = await solvedAt(search, weights);
+  const { posterior } = await solvedAt(search, weights, undefined, 1, true);
   const mask = visibilityOf(visibility);
   const history = { loss: [posterior.energy], masked: [shareOf(mask)] };
   report(search, history);
@@ -148,7 +148,6 @@ const MAX_REPEATED = 12;
  * are higher by these factors.
  */
 const EASED = [64, 16, 4];
-const START: string = 'AB';
 
 /** An alternation on its way. */
 interface Course {
@@ -162,8 +161,8 @@ async function alternate(search: Search, steps: MaskSteps, missing: Mask | undef
   const history = { loss: [] as number[], masked: [] as number[] };
   const courses: Course[] = [];
   const begun = steps.isModelled ? await begin(search, missing) : undefined;
-  if (START.includes('A') || !begun) courses.push(await annealed(search, steps, missing, begun));
-  if (begun && START.includes('B')) courses.push(await trimmed(search, steps, missing, begun));
+  courses.push(await annealed(search, steps, missing, begun));
+  if (begun) courses.push(await trimmed(search, steps, missing, begun));
   let course = courses.reduce((best, other) => (other.found.evidence > best.found.evidence ? other : best));
   const last = steps.steps[steps.steps.length - 1];
   for (let i = 0; ; i++) {
@@ -174,7 +173,14 @@ async function alternate(search: Search, steps: MaskSteps, missing: Mask | undef
     const isSettled = changeOf(before, found.softMask) <= SETTLED;
     if (isSettled || i >= MAX_REPEATED) {
       const code = isSettled ? 'solved' : 'step-limit';
-      return { posterior: state.posterior, softMask: found.softMask, mask: found.mask, code, history };
+      const { posterior } = await solvedAt(
+        search,
+        steps.isModelled ? visibilityOf(found.mask) : found.weights,
+        state,
+        1,
+        true,
+      );
+      return { posterior, softMask: found.softMask, mask: found.mask, code, history };
     }
     course = await followed(search, course, last, missing, 1);
   }
@@ -200,13 +206,12 @@ async function followed(
 }
 
 async function shown(
-  { x, problem: { map, whole, isNoiseKnown }, product }: Search,
+  { x, problem: { map, whole }, product }: Search,
   { posterior }: State,
   missing: Mask | undefined,
 ): Promise<Shown> {
   const uncertain = await uncertaintyOf(posterior, map, product);
-  const noise = isNoiseKnown ? 1 : posterior.scale;
-  const deviation = Float32Array.from(uncertain, (v, i) => Math.sqrt(v + noise / whole.weights[i]));
+  const deviation = Float32Array.from(uncertain, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
   return { x, y: float32(posterior.picture, x.dims), deviation: float32(deviation, x.dims), missing };
 }
 
@@ -261,14 +266,19 @@ async function solvedAt(
   pixelWeights: Mask,
   before?: State,
   eased = 1,
+  isLast = false,
 ): Promise<State> {
   const { map, whole, isNoiseKnown } = problem;
   const plane = pixelWeights.data.length;
   const weights = whole.weights.map((w, i) => w * pixelWeights.data[i % plane]);
   const equations = await equationsAt(product, [...(before ? [before.equations] : []), whole], weights);
-  const eta = eased * temperatureAt(generator.noise?.temperature ?? USUAL_TEMPERATURE, pixelWeights);
-  const atLeast = (scale: number) => Math.max(scale, isNoiseKnown ? 1 : Number.MIN_VALUE);
-  let scale = before ? atLeast(before.posterior.scale) : isNoiseKnown ? 1 : varianceOf(map, whole.weights, x.data);
+  const eta = eased * temperatureAt((isLast && generator.noise?.temperature) || USUAL_TEMPERATURE, pixelWeights);
+  const atLeast = (scale: number) => Math.max(scale, isNoiseKnown && isLast ? 1 : MIN_SCALE);
+  let scale = before
+    ? atLeast(before.posterior.scale)
+    : isNoiseKnown && isLast
+      ? 1
+      : varianceOf(map, whole.weights, x.data);
   for (let i = 1; ; i++) {
     const posterior = posteriorOf(map, equations, x.data, eta, scale);
     const next = atLeast(posterior.scale);
@@ -277,6 +287,9 @@ async function solvedAt(
     scale = next;
   }
 }
+
+/** A factor of the noise is not taken to be smaller: a hundredth of a grey level where it is in units of [-1,1]. */
+const MIN_SCALE = 1e-8;
 
 /** Of a picture about the mean picture. */
 function varianceOf({ offset }: AffineMap, weights: Float64Array, x: Float32Array): number {

@@ -31,7 +31,7 @@ export interface MaskStep {
 export interface Shown {
   readonly x: Image;
   readonly y: Image;
-  /** Standard deviation of each value of x about y if it is intact, [1,C,H,W]: of the noise and of y itself. */
+  /** Standard deviation of each value of x about y if it is intact, [1,C,H,W]: of the noise, and of y where little determines it. */
   readonly deviation: Image;
   readonly missing?: Mask;
 }
@@ -49,7 +49,11 @@ const POINTS = 6;
 
 export async function maskSteps(method: Method, generator: Generator, runtime: Runtime): Promise<MaskSteps> {
   if (isAdaptive(method))
-    return { steps: [async (shown, isRough) => modelled(shown, isRough)], isModelled: true, dispose: async () => {} };
+    return {
+      steps: [async (shown, isRough) => modelled(shown, isRough)],
+      isModelled: true,
+      dispose: async () => {},
+    };
   const last = method.stages[method.stages.length - 1];
   const path = method.stages.slice(0, -1);
   const planned = path.reduce((sum, { steps }) => sum + steps, 0);
@@ -73,7 +77,7 @@ export async function maskSteps(method: Method, generator: Generator, runtime: R
 const CERTAIN = 0.02;
 
 /** Rounds of EM while the reconstruction is still a rough one. */
-const ROUGH = { rounds: Number(process.env.ROUGH ?? 5) };
+const ROUGH = { rounds: 5 };
 
 function modelled({ x, y, deviation, missing }: Shown, isRough?: boolean): MaskStep {
   const { probability, mask, evidence } = inferCorruption(

@@ -23,6 +23,8 @@ export interface Posterior {
   /** Cholesky's factor of A^T W A + ridge I; the covariance of u is ridge times the inverse of that matrix. */
   readonly factor: Float64Array;
   readonly ridge: number;
+  /** Mean square of u over the directions that the picture determines: 1 for a usual picture. */
+  readonly spread: number;
   /** s^2 that the residuals show. */
   readonly scale: number;
 }
@@ -52,7 +54,15 @@ export function posteriorOf(
   });
   const norm = u.reduce((sum, v) => sum + v * v, 0);
   const used = unknowns - ridge * traceOfInverse(factor, unknowns);
-  return { u, picture, factor, ridge, energy: misfit / scale + eta * norm, scale: misfit / Math.max(1, kept - used) };
+  return {
+    u,
+    picture,
+    factor,
+    ridge,
+    energy: misfit / scale + eta * norm,
+    scale: misfit / Math.max(1, kept - used),
+    spread: norm / Math.max(1, used),
+  };
 }
 
 /** A^T W (x - b), [unknowns]. */
