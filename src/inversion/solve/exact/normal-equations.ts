@@ -108,7 +108,8 @@ export async function equationsAt(
   const nothing = { weights: new Float64Array(weights.length), gram: new Float64Array(known[0].gram.length) };
   let best: { readonly from: Equations; readonly rows: number[] } | undefined;
   for (const from of [...known, nothing]) {
-    const rows = [...weights.keys()].filter((i) => weights[i] !== from.weights[i]);
+    const rows: number[] = [];
+    for (let i = 0; i < weights.length; i++) if (weights[i] !== from.weights[i]) rows.push(i);
     if (!best || rows.length < best.rows.length) best = { from, rows };
   }
   const { from, rows } = best!;

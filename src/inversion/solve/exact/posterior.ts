@@ -32,19 +32,20 @@ export interface Posterior {
 /** Of the mean of the diagonal of A^T W A, the least that is added to it: what double precision needs to factor any. */
 const MIN_RIDGE = 1e-13;
 
-/** For a picture `x` [values] whose W are those of the equations; `eta` and `scale` (s^2) above 0. */
+/** For a picture `x` [values] whose W are those of the equations; `eta` and `scale` (s^2) above 0; `right`: A^T W (x - b). */
 export function posteriorOf(
   map: AffineMap,
   equations: Equations,
   x: ArrayLike<number>,
   eta: number,
   scale: number,
+  right = rightSide(map, equations.weights, x),
 ): Posterior {
   const { unknowns } = map;
   const { weights, gram } = equations;
   const ridge = Math.max(eta * scale, MIN_RIDGE * meanDiagonal(gram, unknowns));
   const factor = factored(gram, unknowns, ridge);
-  const u = choleskySolve(factor, unknowns, rightSide(map, weights, x));
+  const u = choleskySolve(factor, unknowns, right);
   const picture = pictureOf(map, u);
   let [misfit, kept] = [0, 0];
   weights.forEach((w, i) => {
