@@ -1,15 +1,9 @@
 /** A noise model as the text of a model file's metadata (`rgi.noise`, JSON): deviations in eight bits each, on a logarithmic scale. */
-import { z } from 'zod';
 import { float32, sizeOf } from '../../onnx/tensor.ts';
 import type { NoiseModel } from './noise-model.ts';
 
 /** A byte b stands for the deviation 2^(-b / STEPS): from 1 down to 2^-16, in steps of 4%. */
 const STEPS = 16;
-
-const schema = z.object({
-  deviation: z.object({ shape: z.array(z.int().positive()).length(3), log2: z.base64(), steps: z.literal(STEPS) }),
-  temperature: z.object({ scattered: z.number().positive(), region: z.number().positive() }),
-});
 
 export function noiseToText({ deviation, temperature }: NoiseModel): string {
   const bytes = Array.from(deviation.data, (d) =>
@@ -27,11 +21,33 @@ export function noiseFromText(text: string, shape: readonly number[]): NoiseMode
   } catch {
     return undefined;
   }
-  const parsed = schema.safeParse(value);
-  if (!parsed.success || parsed.data.deviation.shape.join() !== shape.join()) return undefined;
-  const { deviation, temperature } = parsed.data;
-  const bytes = atob(deviation.log2);
-  if (bytes.length !== sizeOf(shape)) return undefined;
-  const data = Float32Array.from(bytes, (character) => 2 ** (-character.charCodeAt(0) / STEPS));
+  if (!isStored(value) || value.deviation.shape.join() !== shape.join()) return undefined;
+  const { deviation, temperature } = value;
+  const data = deviationsOf(deviation.log2);
+  if (data?.length !== sizeOf(shape)) return undefined;
   return { deviation: float32(data, [1, ...shape]), temperature };
+}
+
+interface Stored {
+  readonly deviation: { readonly shape: readonly number[]; readonly log2: string };
+  readonly temperature: NoiseModel['temperature'];
+}
+
+function isStored(value: unknown): value is Stored {
+  const { deviation, temperature } = (value ?? {}) as Partial<Stored>;
+  const isPositive = (number: unknown) => typeof number === 'number' && number > 0;
+  return (
+    Array.isArray(deviation?.shape) &&
+    typeof deviation.log2 === 'string' &&
+    isPositive(temperature?.scattered) &&
+    isPositive(temperature?.region)
+  );
+}
+
+function deviationsOf(log2: string): Float32Array | undefined {
+  try {
+    return Float32Array.from(atob(log2), (character) => 2 ** (-character.charCodeAt(0) / STEPS));
+  } catch {
+    return undefined;
+  }
 }
