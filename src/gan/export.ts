@@ -1,4 +1,6 @@
 /** Trained networks as ONNX files that say what they are (metadata `rgi.*`, JSON values). */
+import { noiseToText } from '../inversion/generator/noise-file.ts';
+import type { NoiseModel } from '../inversion/generator/noise-model.ts';
 import { elementCode } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
@@ -13,6 +15,8 @@ export interface ModelFacts {
   readonly training: Readonly<Record<string, unknown>>;
   /** Licence of the data and so of the model, and whom to name. */
   readonly licence?: { readonly name: string; readonly attribution?: string };
+  /** What a generator leaves out of good pictures. */
+  readonly noise?: NoiseModel;
   /** Files beside the generator, with their SHA-256. */
   readonly companions?: Readonly<Record<string, { readonly file: string; readonly sha256: string }>>;
 }
@@ -32,6 +36,7 @@ export function exportNetwork(graph: Graph, role: Role, facts: ModelFacts, half 
     ...(companions ? ([['rgi.companions', companions]] as [string, unknown][]) : []),
   ];
   const metadata = new Map(entries.map(([key, value]) => [key, JSON.stringify(value)]));
+  if (facts.noise && role === 'generator') metadata.set('rgi.noise', noiseToText(facts.noise));
   return encodeModel(half ? inHalf(graph) : graph, metadata);
 }
 

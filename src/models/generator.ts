@@ -8,6 +8,8 @@ import { gradientObstacles } from '../inspect/obstacles.ts';
 import { usualForm } from '../inspect/usual-form.ts';
 import { type Generator, openGenerator } from '../inversion/generator/generator.ts';
 import type { LatentLaw } from '../inversion/generator/latent-law.ts';
+import { noiseFromText } from '../inversion/generator/noise-file.ts';
+import type { NoiseModel } from '../inversion/generator/noise-model.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Model } from '../onnx/graph.ts';
 import { checkInputSize } from '../onnx/limits.ts';
@@ -87,7 +89,9 @@ export async function openGeneratorModel(
     openGenerator(adapted.graph, runtime, { latents, law, fixed: inputs, output: adapted.graph.outputs[0].name });
   const obstacle = facts.withoutDerivative.at(0);
   if (obstacle !== undefined && latents === undefined) throw noGradient(name, obstacle, options.name);
-  const generator = await open();
+  const opened = await open();
+  const noise = storedNoise(model, opened, options);
+  const generator = noise ? { ...opened, noise } : opened;
   if (obstacle !== undefined) await checkGradient(generator, runtime, name, options.name);
   const assumed =
     options.law === undefined && facts.latent!.from === 'guess'
@@ -95,6 +99,17 @@ export async function openGeneratorModel(
       : [];
   const notes = [...new Set([...facts.notes, ...adapted.notes, ...assumed])];
   return { generator, model: adapted, facts, law, notes };
+}
+
+/** The noise model that the file brings, where the picture is what it was measured on. */
+function storedNoise(
+  { metadata }: Model,
+  { channels, height, width }: Generator,
+  { range, layout, shape }: OpeningOptions,
+): NoiseModel | undefined {
+  const text = metadata.get('rgi.noise');
+  if (text === undefined || (range ?? layout ?? shape) !== undefined) return undefined;
+  return noiseFromText(text, [channels, height, width]);
 }
 
 function checkOutput({ graph }: Model, wanted: string | undefined, name: string): void {

@@ -14,6 +14,8 @@ export interface RunData {
   readonly train: Dataset;
   /** Pictures held out, whole or their central squares, [n,C,size,size]; of many, some are measured on. */
   readonly unseen: Image;
+  /** All that are held out. */
+  readonly held: Dataset;
   readonly facts: DataFacts;
   readonly source: SourceFacts;
 }
@@ -65,7 +67,7 @@ export async function readRunData(
     broken: loaded.broken.length,
   };
   const unseen = batchOf(parts.held, evenly([...parts.held.pictures.keys()], MEASURED));
-  return { train: parts.train, unseen, facts, source: sourceFacts(options, parts.train) };
+  return { train: parts.train, held: parts.held, unseen, facts, source: sourceFacts(options, parts.train) };
 }
 
 /** The options with which the pictures of an earlier run are read again. */

@@ -15,6 +15,7 @@ import { type Random, randomFrom } from '../../random.ts';
 import { evaluatorOf, type Runtime } from '../../runtime/runtime.ts';
 import { batchOf, cutAt, latentDims, withFixedInputs } from './inputs.ts';
 import { drawLatent, LAW_MOMENTS, type LatentLaw, type Moments, momentsOf } from './latent-law.ts';
+import type { NoiseModel } from './noise-model.ts';
 
 export type { LatentLaw } from './latent-law.ts';
 
@@ -48,6 +49,8 @@ export interface Generator {
   readonly batch: number | 'any';
   /** Image to latent, of a generator that was trained beside one: gives one of several starts. */
   readonly encoder?: Graph;
+  /** What it leaves out of good pictures, where its file says so. */
+  readonly noise?: NoiseModel;
   /** Draws `count` sets of latents (each [count, ...dims]). */
   draw(count: number, random: Random): Promise<Map<string, Tensor>>;
 }

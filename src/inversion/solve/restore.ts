@@ -226,7 +226,14 @@ function withoutMargins({ mask, softMask }: FoundMask, outside: Mask | undefined
 }
 
 /** The mask a picture's inversion found, or its residuals say; without one, that of the residual beyond the job's threshold. */
-function masksOf(job: RestoreJob, x: Image, y: Image, residual: Image, { mask: found, missing }: Inversion): FoundMask {
+function masksOf(
+  job: RestoreJob,
+  x: Image,
+  y: Image,
+  residual: Image,
+  { mask: found, found: decided, missing }: Inversion,
+): FoundMask {
+  if (decided) return decided;
   if (!found) {
     const limit = (job.thresholdGrey ?? FOUND_GREY) / 127.5;
     const softMask = float32(

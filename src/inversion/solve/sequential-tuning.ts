@@ -11,6 +11,7 @@ import type { Generator } from '../generator/generator.ts';
 import { foundMasks } from '../mask/found-masks.ts';
 import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
 import { runMethod } from './driver.ts';
+import { exactProblem, isQuadratic, solveExactly } from './exact/exact.ts';
 import type { SolverOptions, StepReport } from './run.ts';
 import type { Inversion } from './solver.ts';
 
@@ -57,7 +58,10 @@ export async function* invertImages(
   const parts = splitStages(method);
   const started = performance.now();
   const first = parts ? { ...method, stages: parts.batched } : method;
-  const all = await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
+  const exact = isQuadratic(first) ? await exactProblem(generator, runtime) : undefined;
+  const all = exact
+    ? await solveExactly(exact, generator, first, runtime, images, masks, { ...options, ...reporting(1) })
+    : await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
   const shared = (performance.now() - started) / 1000 / n;
   if (!parts) {
     for (let i = 0; i < n; i++) yield { inversion: oneOf(all, i), seconds: shared };
@@ -67,7 +71,9 @@ export async function* invertImages(
   // A mask that was found is kept as the solver keeps it; a given one, as the method says.
   const visibilityOf = method.needsMask ? method.visibilityOf : undefined;
   const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.sequential };
-  const fixed = method.needsMask ? masks! : foundMasks(method, images, all.image, all.mask!, all.missing);
+  const fixed = method.needsMask
+    ? masks!
+    : (all.found?.mask ?? foundMasks(method, images, all.image, all.mask!, all.missing));
   for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();
     const before = oneOf(all, i);
@@ -82,10 +88,11 @@ export async function* invertImages(
 }
 
 function oneOf(all: Inversion, i: number): Inversion {
-  const { mask, missing } = all;
+  const { mask, found, missing } = all;
   return {
     image: rows(all.image, [i]),
     ...(mask ? { mask: rows(mask, [i]) } : {}),
+    ...(found ? { found: { mask: imageAt(found.mask, i), softMask: imageAt(found.softMask, i) } } : {}),
     ...(missing ? { missing: imageAt(missing, i) } : {}),
     latents: new Map([...all.latents].map(([name, z]) => [name, rows(z, [i])])),
     weights: all.weights,
@@ -100,6 +107,7 @@ function oneOf(all: Inversion, i: number): Inversion {
 function after(before: Inversion, { state: _ofTheRest, ...own }: Inversion): Inversion {
   return {
     ...own,
+    ...(before.found ? { found: before.found } : {}),
     ...(before.missing ? { missing: before.missing } : {}),
     steps: [before.steps[0] + own.steps[0]],
     history: {

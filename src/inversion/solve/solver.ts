@@ -28,6 +28,8 @@ export interface Inversion {
   readonly image: Tensor;
   /** Soft mask [n,1|C,H,W] as the method has it; absent where it has none. */
   readonly mask?: Tensor;
+  /** The masks that are reported, where the solver decides them itself: [n,1,H,W] each. */
+  readonly found?: { readonly mask: Mask; readonly softMask: Mask };
   /** Pixels without data [n,1,H,W], where the method looks for them beforehand. */
   readonly missing?: Mask;
   /** The z found, [n, ...dims] each, by input name. */

@@ -1,10 +1,12 @@
 /** How an inversion ended, and the sentence for it. */
 
 /** How an inversion ended. */
-export type ResultCode = 'converged' | 'step-limit' | 'diverged' | 'interrupted' | 'not-restored';
+export type ResultCode = 'solved' | 'converged' | 'step-limit' | 'diverged' | 'interrupted' | 'not-restored';
 
 /** The sentence for each code. */
 export const RESULT_SENTENCES: Readonly<Record<ResultCode, string>> = {
+  solved:
+    'Solved exactly: the generator is linear, so the best latent for the mask is the solution of a linear system.',
   converged: 'The loss stopped falling.',
   'step-limit': 'The step limit was reached.',
   diverged: 'The loss became infinite or NaN: lower the learning rate, or check that the picture is in [-1,1].',

@@ -1,0 +1,242 @@
+/**
+ * One picture's alternation of exact latents and mask. Two starts compete by the evidence of the model of corruption: one whose mask follows from
+ * the first reconstruction on, for regions; and one on the half of the pixels that is fitted best, for corruption that is spread all over.
+ * The mask is found with the picture's own scale of noise; what it hides is filled with that of good pictures, where it is known.
+ */
+import { type Image, type Mask, visibilityOf } from '../../../images/image.ts';
+import { float32 } from '../../../onnx/tensor.ts';
+import type { AffineMap } from '../../generator/affine-map.ts';
+import type { Generator } from '../../generator/generator.ts';
+import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts';
+import type { ResultCode } from '../../spec/result.ts';
+import type { StepReport } from '../run.ts';
+import type { MaskStep, MaskSteps, Shown } from './mask-steps.ts';
+import { type Equations, equationsAt, type GramProduct } from './normal-equations.ts';
+import { type Posterior, posteriorOf, rightSide, uncertaintyOf } from './posterior.ts';
+
+/** What all pictures of a generator share. */
+export interface ExactProblem {
+  readonly map: AffineMap;
+  /** The equations of a whole picture. */
+  readonly whole: Equations;
+  /** Is the scale of the noise known, of each value? Else it is one for all, measured on each picture. */
+  readonly isNoiseKnown: boolean;
+}
+
+/** One picture's search. */
+export interface Search {
+  readonly problem: ExactProblem;
+  readonly generator: Generator;
+  readonly product: GramProduct;
+  /** [1,C,H,W] */
+  readonly x: Image;
+  readonly onStep?: (report: StepReport) => void;
+}
+
+/** One picture's solution. */
+export interface Solved {
+  readonly posterior: Posterior;
+  /** M in [0,1], and as it is reported, [1,1,H,W]. */
+  readonly softMask: Mask;
+  readonly mask: Mask;
+  readonly code: ResultCode;
+  readonly history: { readonly loss: number[]; readonly masked: number[] };
+}
+
+/** The state of an alternation. */
+interface State {
+  /** By which each pixel counted, [1,1,H,W]. */
+  readonly weights: Mask;
+  readonly equations: Equations;
+  readonly posterior: Posterior;
+}
+
+/** With the mask given: what is kept of each pixel, [1,1,H,W]. */
+export async function solvedOnce(search: Search, visibility: Mask): Promise<Solved> {
+  const weights = float32(
+    visibility.data.map((v) => v ** 2),
+    visibility.dims,
+  );
+  const { posterior } = await solvedAt(search, weights, undefined, 1, true);
+  const mask = visibilityOf(visibility);
+  const history = { loss: [posterior.energy], masked: [shareOf(mask)] };
+  report(search, history);
+  return { posterior, softMask: mask, mask, code: 'solved', history };
+}
+
+/** Share of the pixels whose mask may still change from step to step. */
+const SETTLED = 1e-4;
+/** Repetitions of the last step. */
+const MAX_REPEATED = 12;
+
+/**
+ * Before there is a mask only what good pictures vary in most can be trusted to be no corruption: the first solutions are with temperatures that
+ * are higher by these factors. At 1 from the start, blocks and stains are fitted before they can be masked.
+ */
+const EASED = [64, 16, 4];
+
+/** An alternation on its way. */
+interface Course {
+  readonly state: State;
+  /** The mask at which the state was solved, and the one that its reconstruction says. */
+  readonly before: Mask;
+  readonly found: MaskStep;
+}
+
+/** With the mask to be found. */
+export async function alternate(search: Search, steps: MaskSteps, missing: Mask | undefined): Promise<Solved> {
+  const history = { loss: [] as number[], masked: [] as number[] };
+  const courses: Course[] = [];
+  const begun = steps.isModelled ? await begin(search, missing) : undefined;
+  courses.push(await annealed(search, steps, missing, begun));
+  if (begun) courses.push(await trimmed(search, steps, missing, begun));
+  let course = courses.reduce((best, other) => (other.found.evidence > best.found.evidence ? other : best));
+  const last = steps.steps[steps.steps.length - 1];
+  for (let i = 0; ; i++) {
+    history.loss.push(course.state.posterior.energy);
+    history.masked.push(shareOf(course.found.softMask));
+    report(search, history);
+    const { state, before, found } = course;
+    const isSettled = changeOf(before, found.softMask) <= SETTLED;
+    if (isSettled || i >= MAX_REPEATED) {
+      const code = isSettled ? 'solved' : 'step-limit';
+      const { posterior } = await solvedAt(
+        search,
+        steps.isModelled ? visibilityOf(found.mask) : found.weights,
+        state,
+        1,
+        true,
+      );
+      return { posterior, softMask: found.softMask, mask: found.mask, code, history };
+    }
+    course = await followed(search, course, last, missing, 1);
+  }
+}
+
+/** All that there is counts alike, and only the leading directions can move. */
+function begin(search: Search, missing: Mask | undefined): Promise<State> {
+  const { dims } = search.x;
+  const nothing = missing ?? float32(new Float32Array(dims[2] * dims[3]), [1, 1, dims[2], dims[3]]);
+  return solvedAt(search, visibilityOf(nothing), undefined, EASED[0]);
+}
+
+/** The next reconstruction, by the mask at hand, and what it says of the mask. */
+async function followed(
+  search: Search,
+  { state, found }: Pick<Course, 'state' | 'found'>,
+  step: MaskSteps['steps'][number],
+  missing: Mask | undefined,
+  eased: number,
+): Promise<Course> {
+  const next = await solvedAt(search, found.weights, state, eased);
+  return { state: next, before: found.softMask, found: await step(await shown(search, next, missing), eased > 1) };
+}
+
+async function shown(
+  { x, problem: { map, whole }, product }: Search,
+  { posterior }: State,
+  missing: Mask | undefined,
+): Promise<Shown> {
+  const uncertain = await uncertaintyOf(posterior, map, product);
+  const deviation = Float32Array.from(uncertain, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
+  return { x, y: float32(posterior.picture, x.dims), deviation: float32(deviation, x.dims), missing };
+}
+
+/** The mask follows from the first reconstruction on. */
+async function annealed(
+  search: Search,
+  { steps }: MaskSteps,
+  missing: Mask | undefined,
+  begun?: State,
+): Promise<Course> {
+  const state = begun ?? (await begin(search, missing));
+  let course: Course = {
+    state,
+    before: visibilityOf(state.weights),
+    found: await steps[0](await shown(search, state, missing)),
+  };
+  const count = Math.max(steps.length, EASED.length);
+  for (let i = 1; i <= count; i++)
+    course = await followed(search, course, steps[Math.min(i, steps.length - 1)], missing, EASED[i] ?? 1);
+  return course;
+}
+
+/** The half of the pixels that is fitted best counts (least trimmed squares: Rousseeuw and Van Driessen 2006). */
+async function trimmed(search: Search, { steps }: MaskSteps, missing: Mask | undefined, begun: State): Promise<Course> {
+  let state = begun;
+  for (const eased of EASED.slice(1))
+    state = await solvedAt(search, bestFitted(search.x, state.posterior.picture, missing), state, eased);
+  const found = await steps[0](await shown(search, state, missing), true);
+  return followed(search, { state, found }, steps[0], missing, 1);
+}
+
+/** 1 at the half of the pixels whose residuals are the smallest. */
+function bestFitted(x: Image, y: Float32Array, missing: Mask | undefined): Mask {
+  const plane = x.dims[2] * x.dims[3];
+  const squares = new Float32Array(plane);
+  for (let i = 0; i < x.data.length; i++) squares[i % plane] += (x.data[i] - y[i]) ** 2;
+  const seen = squares.filter((_, p) => !missing || missing.data[p] < 0.5).sort();
+  const limit = seen[seen.length >> 1] ?? 0;
+  return float32(
+    squares.map((v, p) => (v <= limit && (!missing || missing.data[p] < 0.5) ? 1 : 0)),
+    [1, 1, x.dims[2], x.dims[3]],
+  );
+}
+
+/** The share of the noise's scale by which it may still change. */
+const SCALE_SETTLED = 0.02;
+const MAX_SCALES = 10;
+
+/** The most probable z where each pixel counts by `pixelWeights` [1,1,H,W], with the scale of the noise that goes with it. */
+async function solvedAt(
+  { problem, generator, product, x }: Search,
+  pixelWeights: Mask,
+  before?: State,
+  eased = 1,
+  isLast = false,
+): Promise<State> {
+  const { map, whole, isNoiseKnown } = problem;
+  const plane = pixelWeights.data.length;
+  const weights = whole.weights.map((w, i) => w * pixelWeights.data[i % plane]);
+  const equations = await equationsAt(product, [...(before ? [before.equations] : []), whole], weights);
+  const right = rightSide(map, weights, x.data);
+  const eta = eased * temperatureAt((isLast && generator.noise?.temperature) || USUAL_TEMPERATURE, pixelWeights);
+  const atLeast = (scale: number) => Math.max(scale, isNoiseKnown && isLast ? 1 : MIN_SCALE);
+  let scale = before
+    ? atLeast(before.posterior.scale)
+    : isNoiseKnown && isLast
+      ? 1
+      : varianceOf(map, whole.weights, x.data);
+  for (let i = 1; ; i++) {
+    const posterior = posteriorOf(map, equations, x.data, eta, scale, right);
+    const next = atLeast(posterior.scale);
+    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
+      return { weights: pixelWeights, equations, posterior };
+    scale = next;
+  }
+}
+
+/** A factor of the noise is not taken to be smaller: a hundredth of a grey level where it is in units of [-1,1]. */
+const MIN_SCALE = 1e-8;
+
+/** Of a picture about the mean picture. */
+function varianceOf({ offset }: AffineMap, weights: Float64Array, x: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += (weights[i] * (x[i] - offset[i]) ** 2) / x.length;
+  return Math.max(sum, 1e-12);
+}
+
+function changeOf(a: Mask, b: Mask): number {
+  let sum = 0;
+  for (let i = 0; i < a.data.length; i++) sum += Math.abs(a.data[i] - b.data[i]);
+  return sum / a.data.length;
+}
+
+function shareOf({ data }: Mask): number {
+  return data.reduce((sum, v) => sum + v, 0) / data.length;
+}
+
+function report({ onStep }: Search, { loss, masked }: Solved['history']): void {
+  const last = (list: readonly number[]) => Float32Array.of(list[list.length - 1]);
+  onStep?.({ stage: 0, step: loss.length - 1, loss: last(loss), fidelity: last(loss), masked: last(masked) });
+}

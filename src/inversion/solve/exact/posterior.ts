@@ -1,0 +1,140 @@
+/**
+ * The most probable u of x = A u + b + noise with u ~ N(0, I), in closed form. With W the precisions of the values (0 where they are hidden)
+ * and the likelihood to the power 1/eta,
+ *
+ *     minimise  (x - b - A u)^T W (x - b - A u) / s^2 + eta |u|^2      (A^T W A + eta s^2 I) u = A^T W (x - b)
+ *
+ * s^2 is a factor of the noise that the picture itself shows: the weighted mean square of its residuals, over the kept values but for those
+ * that u has used up (MacKay 1992).
+ */
+import { choleskyFactor, choleskySolve } from '../../../arrays/cholesky.ts';
+import { RgiError } from '../../../errors.ts';
+import { randomFrom } from '../../../random.ts';
+import type { AffineMap } from '../../generator/affine-map.ts';
+import { type Equations, type GramProduct, pictureOf, transposedOf } from './normal-equations.ts';
+
+export interface Posterior {
+  /** The most probable u, [unknowns]. */
+  readonly u: Float64Array;
+  /** A u + b, [values]. */
+  readonly picture: Float32Array;
+  /** What is minimised, at u: in units of the noise. */
+  readonly energy: number;
+  /** Cholesky's factor of A^T W A + ridge I; the covariance of u is ridge times the inverse of that matrix. */
+  readonly factor: Float64Array;
+  readonly ridge: number;
+  /** Mean square of u over the directions that the picture determines: 1 for a usual picture. */
+  readonly spread: number;
+  /** s^2 that the residuals show. */
+  readonly scale: number;
+}
+
+/** Of the mean of the diagonal of A^T W A, the least that is added to it: what double precision needs to factor any. */
+const MIN_RIDGE = 1e-13;
+
+/** For a picture `x` [values] whose W are those of the equations; `eta` and `scale` (s^2) above 0; `right`: A^T W (x - b). */
+export function posteriorOf(
+  map: AffineMap,
+  equations: Equations,
+  x: ArrayLike<number>,
+  eta: number,
+  scale: number,
+  right = rightSide(map, equations.weights, x),
+): Posterior {
+  const { unknowns } = map;
+  const { weights, gram } = equations;
+  const ridge = Math.max(eta * scale, MIN_RIDGE * meanDiagonal(gram, unknowns));
+  const factor = factored(gram, unknowns, ridge);
+  const u = choleskySolve(factor, unknowns, right);
+  const picture = pictureOf(map, u);
+  let [misfit, kept] = [0, 0];
+  weights.forEach((w, i) => {
+    if (w === 0) return;
+    misfit += w * (x[i] - picture[i]) ** 2;
+    kept++;
+  });
+  const norm = u.reduce((sum, v) => sum + v * v, 0);
+  const used = unknowns - ridge * traceOfInverse(factor, unknowns);
+  return {
+    u,
+    picture,
+    factor,
+    ridge,
+    energy: misfit / scale + eta * norm,
+    scale: misfit / Math.max(1, kept - used),
+    spread: norm / Math.max(1, used),
+  };
+}
+
+/** A^T W (x - b), [unknowns]. */
+export function rightSide(map: AffineMap, weights: Float64Array, x: ArrayLike<number>): Float64Array {
+  return transposedOf(
+    map,
+    weights.map((w, i) => (w === 0 ? 0 : w * (x[i] - map.offset[i]))),
+  );
+}
+
+/** Cholesky's factor of A^T W A + ridge I; of a larger ridge where rounding asks for it. */
+export function factored(gram: Float64Array, n: number, ridge: number): Float64Array {
+  for (let added = ridge; Number.isFinite(added); added *= 10) {
+    const matrix = gram.slice();
+    for (let i = 0; i < n; i++) matrix[i * n + i] += added;
+    const factor = choleskyFactor(matrix, n);
+    if (factor) return factor;
+  }
+  throw new RgiError('input', 'The picture or the generator holds values that are not finite.');
+}
+
+function meanDiagonal(matrix: Float64Array, n: number): number {
+  let sum = 0;
+  for (let i = 0; i < n; i++) sum += matrix[i * n + i] / n;
+  return Math.max(sum, 1e-300);
+}
+
+/** Vectors of signs that a trace is estimated with. */
+const PROBES = 4;
+
+/** Hutchinson's estimate: the mean of v^T M^-1 v = |L^-1 v|^2 over vectors v of random signs, the same in every run. */
+function traceOfInverse(factor: Float64Array, n: number): number {
+  const random = randomFrom(0);
+  let sum = 0;
+  for (let probe = 0; probe < PROBES; probe++) {
+    const v = new Float64Array(n);
+    for (let i = 0; i < n; i++) {
+      let rest = random.uniform() < 0.5 ? -1 : 1;
+      for (let t = 0; t < i; t++) rest -= factor[i * n + t] * v[t];
+      v[i] = rest / factor[i * n + i];
+      sum += v[i] * v[i];
+    }
+  }
+  return sum / PROBES;
+}
+
+/** Draws that the variance of a reconstruction is estimated with: to a quarter. */
+const DRAWS = 32;
+
+/** How uncertain the reconstruction is: the variance of each value under the posterior, [values], from the same draws in every run. */
+export async function uncertaintyOf(
+  { factor, ridge }: Pick<Posterior, 'factor' | 'ridge'>,
+  { unknowns, values }: AffineMap,
+  product: GramProduct,
+): Promise<Float64Array> {
+  const random = randomFrom(0);
+  const draws = new Float32Array(unknowns * DRAWS);
+  const deviation = Math.sqrt(ridge);
+  for (let draw = 0; draw < DRAWS; draw++) {
+    // L^T v = e has the covariance (L L^T)^-1.
+    const v = Float64Array.from(random.normals(unknowns));
+    for (let i = unknowns - 1; i >= 0; i--) {
+      v[i] /= factor[i * unknowns + i];
+      for (let t = 0; t < i; t++) v[t] -= factor[i * unknowns + t] * v[i];
+      draws[i * DRAWS + draw] = deviation * v[i];
+    }
+  }
+  const pictures = await product.picturesOf(draws, DRAWS);
+  return Float64Array.from({ length: values }, (_, i) => {
+    let sum = 0;
+    for (let draw = 0; draw < DRAWS; draw++) sum += pictures[i * DRAWS + draw] ** 2;
+    return sum / DRAWS;
+  });
+}
