@@ -58,8 +58,9 @@ export { withWeightChanges } from './inversion/generator/weight-changes.ts';
 export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
 export type { ContinuationSchedule } from './inversion/methods/continuation.ts';
 export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';
-export { buildMethod, type MethodContext, type MethodOptions } from './inversion/methods/index.ts';
+export { buildMethod } from './inversion/methods/index.ts';
 export { type InvertOptions, invert } from './inversion/methods/invert.ts';
+export type { MethodContext, MethodOptions } from './inversion/methods/options.ts';
 export {
   PAPER,
   type PaperPreset,
@@ -89,7 +90,7 @@ export {
   thresholdOfLambda,
 } from './inversion/spec/formulation.ts';
 export { METHOD_NAMES, type Method, type MethodName, type Stage } from './inversion/spec/method.ts';
-export { RESULT_SENTENCES, type ResultCode } from './inversion/spec/result.ts';
+export { RESULT_SENTENCES, type ResultCode, TUNING_DISCARDED } from './inversion/spec/result.ts';
 export { encoderFits } from './inversion/start/encoded.ts';
 export * from './metrics/index.ts';
 export {

@@ -1,6 +1,7 @@
 /** From options to methods: what an option means, and what is refused. */
 import { describe, expect, it } from 'vitest';
-import { buildMethod, type MethodContext, type MethodOptions } from '../../src/inversion/methods/index.ts';
+import { buildMethod } from '../../src/inversion/methods/index.ts';
+import type { MethodContext, MethodOptions } from '../../src/inversion/methods/options.ts';
 import { lambdaOf } from '../../src/inversion/spec/formulation.ts';
 import { tinyGenerator } from '../support/tiny.ts';
 

@@ -17,7 +17,7 @@ import type { Formulation } from '../spec/formulation.ts';
 import { type Forward, forwardGraph } from './forward.ts';
 import type { Objective } from './objective.ts';
 import { STEP } from './step-names.ts';
-import { emitUpdate } from './update.ts';
+import { emitUpdates } from './update.ts';
 
 export interface CompiledStep {
   /** Bytes of the step graph. */
@@ -65,14 +65,12 @@ export async function compileStep(
     { name: STEP.masked, type: 'float32', dims: [batch] },
   ];
   const inputs = new Map<string, ValueInfo>(primal.inputs.map((input) => [input.name, input]));
-  for (const name of wrt) {
-    const gradient = gradients.get(name);
-    if (gradient === undefined)
-      throw new RgiError('model', `The loss does not depend on '${name}', so it cannot be optimised.`, {
-        tensor: name,
-      });
-    emitUpdate(b, primal, formulation, { inputs, outputs }, name, gradient);
-  }
+  const independent = wrt.find((name) => !gradients.has(name));
+  if (independent !== undefined)
+    throw new RgiError('model', `The loss does not depend on '${independent}', so it cannot be optimised.`, {
+      tensor: independent,
+    });
+  emitUpdates(b, primal, formulation, { inputs, outputs }, gradients, STEP.fidelity);
   if (forward.priorTotal) emitPriorGradients(b, primal, forward, latentNames, outputs);
   const weights = new Map(weightNames.map((name) => [name, primal.initializers.get(name)!]));
   for (const name of weightNames) b.initializers.delete(name);

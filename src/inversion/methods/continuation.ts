@@ -28,6 +28,8 @@ export interface ContinuationOptions {
   /** The true mask is given: the same search as the mask-free one, its oracle. */
   readonly masked: boolean;
   readonly steps: number;
+  /** Further steps in which a stationary point may be reached. */
+  readonly settling: number;
   readonly starts: number;
   readonly latentRate: number;
   readonly coherence: number;
@@ -44,6 +46,10 @@ export interface ContinuationSchedule {
   readonly falling: number;
   /** Share of the steps in which the best start is refined; in the rest it settles with the mask that was found. */
   readonly refining: number;
+  /** As `minFall`, of settling. */
+  readonly minSettlingFall: number;
+  /** A gradient whose norm is at most this share of the largest one met (`gradientNormsOf`) has vanished. */
+  readonly stationary: number;
   /** Share of lambda's path in which several starts compete. */
   readonly contest: number;
   /** Times what the latents' prior weighs before there is a mask, once there is one: at one hidden pixel for each kept. */
@@ -62,6 +68,8 @@ export const SCHEDULE: ContinuationSchedule = {
   firstThresholdGrey: 64,
   falling: 2 / 7,
   refining: 3 / 7,
+  minSettlingFall: 1e-5,
+  stationary: 1e-3,
   // By then it shows which start is the best.
   contest: 1 / 4,
   // About as before there is a mask where a block of a quarter is masked. Without a prior, what is seen fits the better (random
@@ -92,18 +100,20 @@ export function continuation(options: ContinuationOptions): Stage[] {
   const path = Math.ceil(options.steps * schedule.falling);
   const contest = Math.ceil(path * schedule.contest);
   const refining = Math.min(options.steps - path, Math.round(options.steps * schedule.refining));
-  const settling = options.steps - path - refining;
+  const rest = options.steps - path - refining;
+  const settling = rest + options.settling;
   const from = lambda(Math.max(thresholdGrey, schedule.firstThresholdGrey));
   const rates = { latentRate, maskRate: 0, weightRates: [] };
-  const alone = (name: string, steps: number, made: Formulation): Stage => ({
+  const alone = (name: string, steps: number, made: Formulation, terminate: Stage['terminate']): Stage => ({
     name,
     formulation: made,
     steps,
     starts: 1,
     warmStart: true,
     controls: () => ({ ...rates, lambda: lambda(thresholdGrey) }),
-    terminate: (progress) => converged(progress, schedule),
+    terminate,
   });
+  const settles: Stage['terminate'] = (progress) => settled(progress, schedule);
   const falling = (t: number) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey), t / path) });
   const searched = formulation(exact, options.masked ? hidden : options.priors);
   const search: Stage[] = [
@@ -117,14 +127,18 @@ export function continuation(options: ContinuationOptions): Stage[] {
       controls: (t) => falling(contest + t),
     },
   ];
-  const refined = (steps: number): Stage => ({
-    ...alone('refine', steps, formulation({ ...exact, coherence }, hidden)),
+  const refined = (steps: number, terminate: Stage['terminate']): Stage => ({
+    ...alone('refine', steps, formulation({ ...exact, coherence }, hidden), terminate),
     lambdaOfThreshold: options.adaptive ? lambda : undefined,
   });
   // Where the user chose the threshold, M itself is the result: it is not frozen.
-  if (!options.adaptive && !options.masked) return [...search, refined(refining + settling)];
+  if (!options.adaptive && !options.masked) return [...search, refined(refining + settling, settles)];
   // Corrupted values that are nearly right keep a pull on z in squared error while M is soft: not once it is fixed.
-  return [...search, refined(refining), { ...alone('settle', settling, given), freezesMask: true }];
+  return [
+    ...search,
+    refined(refining, (progress) => converged(progress, schedule)),
+    { ...alone('settle', settling, given, settles), freezesMask: true },
+  ];
 }
 
 /** Once there is a mask, the latents' prior is for what it hides. */
@@ -153,6 +167,32 @@ export function converged(
   if (step <= fallSteps) return undefined;
   // Not of the objective: that is all lambda*||M||_1 where the kept pixels fit exactly.
   return loss[step - 1 - fallSteps] - loss[step - 1] <= minFall * fidelity ? 'converged' : undefined;
+}
+
+/**
+ * Where the objective is even (`minSettlingFall`): 'stationary' if the gradient has vanished (`stationary`), 'converged' if it has not. Judged in
+ * this order, since the objective of an exact fit goes on falling long after its gradient is small.
+ */
+export function settled(
+  progress: Progress,
+  {
+    minSettlingFall: minFall,
+    fallSteps,
+    stationary,
+  }: Pick<ContinuationSchedule, 'minSettlingFall' | 'fallSteps' | 'stationary'> = SCHEDULE,
+): ResultCode | undefined {
+  const code = converged(progress, { minFall, fallSteps });
+  return code && progress.gradientNorm !== undefined && progress.gradientNorm <= stationary ? 'stationary' : code;
+}
+
+/** 'converged' where the least objective so far has fallen by less than `minFall` of L_rec in the last `fallSteps` steps: for Adam, which may rise. */
+export function stalled(
+  { step, loss, fidelity }: Progress,
+  { minFall, fallSteps }: Pick<ContinuationSchedule, 'minFall' | 'fallSteps'>,
+): ResultCode | undefined {
+  if (step <= fallSteps) return undefined;
+  const before = Math.min(...loss.slice(0, -fallSteps));
+  return before - Math.min(...loss.slice(-fallSteps)) <= minFall * fidelity ? 'converged' : undefined;
 }
 
 /** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */

@@ -13,6 +13,7 @@ import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spe
 import { runMethod } from './driver.ts';
 import type { SolverOptions, StepReport } from './run.ts';
 import type { Inversion } from './solver.ts';
+import { isKept } from './state.ts';
 
 export interface InvertImagesOptions extends SolverOptions {
   /** After each step, with its stage's number in the whole method; how many pictures it was made for. */
@@ -90,6 +91,7 @@ function oneOf(all: Inversion, i: number): Inversion {
     latents: new Map([...all.latents].map(([name, z]) => [name, rows(z, [i])])),
     weights: all.weights,
     codes: [all.codes[i]],
+    ...(all.gradientNorm ? { gradientNorm: [all.gradientNorm[i]] } : {}),
     loss: [all.loss[i]],
     steps: [all.steps[i]],
     history: { loss: [all.history.loss[i]], masked: [all.history.masked[i]] },
@@ -98,8 +100,12 @@ function oneOf(all: Inversion, i: number): Inversion {
 
 /** What the last stages have made, and the way to it. */
 function after(before: Inversion, { state: _ofTheRest, ...own }: Inversion): Inversion {
+  // z and the weights are then those that the stages before have ended with.
+  const isDiscarded = own.tuning !== undefined && !isKept(own.tuning);
   return {
     ...own,
+    ...(isDiscarded ? { codes: own.codes.map((code) => (code === 'interrupted' ? code : before.codes[0])) } : {}),
+    ...(isDiscarded && before.gradientNorm ? { gradientNorm: before.gradientNorm } : {}),
     ...(before.missing ? { missing: before.missing } : {}),
     steps: [before.steps[0] + own.steps[0]],
     history: {
