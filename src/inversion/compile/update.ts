@@ -166,7 +166,8 @@ function emitBest(
   const isBetter = b.Less(fidelity, best);
   for (const name of names) {
     const before = inputOf(b, step, STEP.best(name), primal.types.get(name)!.dims);
-    next(before, b.Where(isBetter, name, before));
+    // In the variable's own shape, which may be that of a scalar.
+    next(before, b.Where(b.Reshape(isBetter, []), name, before));
   }
   // Nothing is known before the first step.
   const isFirst = b.Less(first, b.scalar(0));

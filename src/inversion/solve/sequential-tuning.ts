@@ -8,7 +8,7 @@ import { imageAt } from '../../images/image.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
-import { foundMasks } from '../mask/found-mask.ts';
+import { tuningMasks } from '../mask/tuning-mask.ts';
 import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
 import { runMethod } from './driver.ts';
 import type { SolverOptions, StepReport } from './run.ts';
@@ -68,7 +68,7 @@ export async function* invertImages(
   // A mask that was found is kept as the solver keeps it; a given one, as the method says.
   const visibilityOf = method.needsMask ? method.visibilityOf : undefined;
   const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.sequential };
-  const fixed = method.needsMask ? masks! : foundMasks(method, images, all.image, all.mask!, all.missing);
+  const fixed = method.needsMask ? masks! : tuningMasks(method, images, all.image, all.mask!, all.missing);
   for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();
     const before = oneOf(all, i);

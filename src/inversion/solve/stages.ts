@@ -7,7 +7,8 @@ import { renderFeeds, stepFeeds } from '../compile/feeds.ts';
 import { STEP } from '../compile/step-names.ts';
 import { foundMasks } from '../mask/found-mask.ts';
 import { outlierThresholdsMeanAbsolute } from '../mask/noise.ts';
-import type { Stage } from '../spec/method.ts';
+import { tuningMasks } from '../mask/tuning-mask.ts';
+import { type Stage, stageTunesWeights } from '../spec/method.ts';
 import { curvatureOf } from './lbfgs-loop.ts';
 import { enter, perSearch, type Rendered, type Run, type RunContext, type StepReport } from './run.ts';
 import { bestSearches } from './searches.ts';
@@ -110,7 +111,9 @@ async function goingOn(
   const chosen = bestSearches(loss, n, 1);
   const best = rows(image, chosen);
   if (freezesMask && !method.needsMask)
-    run.visibility = visibilityOf(foundMasks(method, run.images, best, rows(mask!, chosen), run.missing));
+    run.visibility = visibilityOf(
+      (stageTunesWeights(next) ? tuningMasks : foundMasks)(method, run.images, best, rows(mask!, chosen), run.missing),
+    );
   if (lambdaOfThreshold)
     run.minLambda = outlierThresholdsMeanAbsolute(run.images, best, run.missing).map(lambdaOfThreshold);
   return { tensors, searches: takesAll ? [...run.codes.keys()] : bestSearches(loss, n, next.starts) };
