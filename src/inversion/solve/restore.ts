@@ -33,7 +33,7 @@ import type { Inversion } from './solver.ts';
 import { isKept, type Tuning } from './state.ts';
 
 /** Version of what a restoration is made by: raised whenever the same settings give other pictures. */
-export const RESTORE_RULES = 1;
+export const RESTORE_RULES = 2;
 
 /** What `restoreImages` is given. */
 export interface RestoreJob {

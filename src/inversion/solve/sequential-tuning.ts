@@ -104,7 +104,6 @@ function after(before: Inversion, { state: _ofTheRest, ...own }: Inversion): Inv
   const isDiscarded = own.tuning !== undefined && !isKept(own.tuning);
   return {
     ...own,
-    ...(isDiscarded ? { codes: own.codes.map((code) => (code === 'interrupted' ? code : before.codes[0])) } : {}),
     ...(isDiscarded && before.gradientNorm ? { gradientNorm: before.gradientNorm } : {}),
     ...(before.missing ? { missing: before.missing } : {}),
     steps: [before.steps[0] + own.steps[0]],
