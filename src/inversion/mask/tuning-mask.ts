@@ -10,7 +10,7 @@ import { foundMasks } from './found-mask.ts';
 import { outlierThresholdsMeanAbsolute } from './noise.ts';
 
 /** A visible pixel is a gross outlier from this multiple of the outlier threshold on: ten medians of the inliers. */
-export const GROSS: number = Number((globalThis as any).GROSS ?? 2);
+export const GROSS = 2;
 
 /**
  * The masks [n,1,H,W] for weights to be tuned by, of pictures `x`, what was made of them, `y` [n,C,H,W], and their soft masks. Where the
