@@ -76,7 +76,7 @@ export { type RunOptions, runMethod } from './inversion/solve/driver.ts';
 export { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from './inversion/solve/restore.ts';
 export type { SolverOptions, StepReport } from './inversion/solve/run.ts';
 export { createSolver, type Inversion, type Solver } from './inversion/solve/solver.ts';
-export { type History, readState, type SolverState, writeState } from './inversion/solve/state.ts';
+export { type History, readState, type SolverState, type Tuning, writeState } from './inversion/solve/state.ts';
 export {
   type Controls,
   type Formulation,

@@ -1,6 +1,7 @@
 /** The steps in which R-RGI tunes the generator's weights: bounded by the loss, and never for the worse. */
 import { describe, expect, it } from 'vitest';
 import { reuse } from '../../src/inversion/compile/reuse.ts';
+import { compileStep } from '../../src/inversion/compile/step.ts';
 import { STEP } from '../../src/inversion/compile/step-names.ts';
 import { type Generator, openGenerator } from '../../src/inversion/generator/generator.ts';
 import { weightChanges, withWeightChanges } from '../../src/inversion/generator/weight-changes.ts';
@@ -16,6 +17,7 @@ import { encodeModel } from '../../src/onnx/encode.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import { evaluatorOf } from '../../src/runtime/runtime.ts';
 import { expectClose } from '../support/close.ts';
 import { tinyGenerator } from '../support/tiny.ts';
 
@@ -126,6 +128,23 @@ describe('the best state is the result', () => {
     expect(tuning).toBeUndefined();
     expect(weights.get(WEIGHT)!.data).not.toEqual(generator.graph.initializers.get(WEIGHT)!.data);
   });
+});
+
+it.each([
+  [
+    2,
+    {},
+    'A formulation with steps bounded by the loss and a best state that is kept is for one search at a time, not 2.',
+  ],
+  [
+    1,
+    { optimiser: { kind: 'lbfgs', memory: 3 } } as const,
+    'L-BFGS cannot be combined with steps bounded by the loss and a best state that is kept and tuned weights: use Adam in this formulation.',
+  ],
+])('%i searches by such a formulation with %j are refused', async (batch, change, message) => {
+  const { formulation } = tuned.stages[tuned.stages.length - 1];
+  const evaluate = evaluatorOf(runtime, encodeModel);
+  await expect(compileStep(generator, { ...formulation, ...change }, batch, evaluate)).rejects.toThrow(message);
 });
 
 describe('steps follow the loss', () => {

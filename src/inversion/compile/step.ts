@@ -45,7 +45,7 @@ export async function compileStep(
   critic?: Critic,
 ): Promise<CompiledStep> {
   const weightNames = formulation.weightGroups.flat();
-  checkOptimiser(formulation);
+  checkOptimiser(formulation, batch);
   const forward = forwardGraph(generator, formulation, batch, critic);
   const latentNames = generator.latents.map((latent) => latent.name);
   const maskVariable = forward.graph.inputs.some((input) => input.name === STEP.mask) ? [STEP.mask] : [];
@@ -109,9 +109,22 @@ function emitPriorGradients(
 }
 
 /** L-BFGS moves latents that are free, and nothing beside them. */
-function checkOptimiser({ optimiser, mask, weightGroups, latentBound }: Formulation): void {
+function checkOptimiser(
+  { optimiser, mask, weightGroups, latentBound, maxPredictedFall, keepsBest }: Formulation,
+  batch: number,
+): void {
+  const guards = [
+    ...(maxPredictedFall !== undefined ? ['steps bounded by the loss'] : []),
+    ...(keepsBest ? ['a best state that is kept'] : []),
+  ];
+  if (guards.length > 0 && batch > 1)
+    throw new RgiError(
+      'usage',
+      `A formulation with ${guards.join(' and ')} is for one search at a time, not ${batch}.`,
+    );
   if (optimiser.kind !== 'lbfgs') return;
   const beside = [
+    ...guards,
     ...('initial' in mask ? [`a ${mask.form} mask`] : []),
     ...(weightGroups.flat().length > 0 ? ['tuned weights'] : []),
     ...(latentBound !== undefined ? ['bounded latents'] : []),

@@ -92,11 +92,13 @@ export function resultOf({ formulation, latents, weights }: CompiledStep, state:
 
 /** L_rec of the visible pixels before the weights were tuned, and of the best state since. */
 export interface Tuning {
+  /** That of the search without tuning, at the same mask. */
   readonly before: number;
   /** Equal to `before` where no step lowered it: the weights are then the generator's own. */
   readonly after: number;
 }
 
+/** Are tuned weights part of the result? */
 export function isKept({ before, after }: Tuning): boolean {
   return after < before;
 }
