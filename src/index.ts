@@ -68,8 +68,9 @@ export type { KnownMask, ScaleTerms } from './inversion/mask/corruption/planes.t
 export { type AnoganOptions, anogan } from './inversion/methods/anogan.ts';
 export type { ContinuationSchedule } from './inversion/methods/continuation.ts';
 export { type DgpOptions, dgp } from './inversion/methods/dgp.ts';
-export { buildMethod, type MethodContext, type MethodOptions } from './inversion/methods/index.ts';
+export { buildMethod } from './inversion/methods/index.ts';
 export { type InvertOptions, invert } from './inversion/methods/invert.ts';
+export type { MethodContext, MethodOptions } from './inversion/methods/options.ts';
 export {
   PAPER,
   type PaperPreset,
@@ -85,7 +86,7 @@ export { type RunOptions, runMethod } from './inversion/solve/driver.ts';
 export { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from './inversion/solve/restore.ts';
 export type { SolverOptions, StepReport } from './inversion/solve/run.ts';
 export { createSolver, type Inversion, type Solver } from './inversion/solve/solver.ts';
-export { type History, readState, type SolverState, writeState } from './inversion/solve/state.ts';
+export { type History, readState, type SolverState, type Tuning, writeState } from './inversion/solve/state.ts';
 export {
   type Controls,
   type Formulation,
@@ -99,7 +100,7 @@ export {
   thresholdOfLambda,
 } from './inversion/spec/formulation.ts';
 export { METHOD_NAMES, type Method, type MethodName, type Stage } from './inversion/spec/method.ts';
-export { RESULT_SENTENCES, type ResultCode } from './inversion/spec/result.ts';
+export { RESULT_SENTENCES, type ResultCode, TUNING_DISCARDED } from './inversion/spec/result.ts';
 export { encoderFits } from './inversion/start/encoded.ts';
 export * from './metrics/index.ts';
 export {

@@ -3,7 +3,8 @@
  * `rgi:paper`, `rgi:paper:lambda=0.1`, `yeh`, `yeh+mask`, `dgp:rgi+mask`. With `+mask` the method is given the true mask.
  */
 import { optionError, RgiError } from '../errors.ts';
-import { type MethodOptions, maskUseOf, understoodOptions } from '../inversion/methods/index.ts';
+import { maskUseOf, understoodOptions } from '../inversion/methods/index.ts';
+import type { MethodOptions } from '../inversion/methods/options.ts';
 import { PRESETS, type Preset } from '../inversion/methods/presets.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
 import { METHOD_NAMES } from '../inversion/spec/method.ts';

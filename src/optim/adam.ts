@@ -4,9 +4,8 @@
  */
 import type { GraphBuilder, Value } from '../onnx/builder.ts';
 
+/** What a step of Adam is made with, its rate left out. */
 export interface AdamOptions {
-  /** Step size: a float32 scalar. */
-  readonly rate: Value;
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
@@ -16,6 +15,7 @@ export interface AdamOptions {
   readonly correction2: Value;
 }
 
+/** One parameter and its moments. */
 export interface AdamState {
   readonly parameter: Value;
   /** Exponential mean of the gradients, over 1 - beta1: the sum of beta1^age g. */
@@ -24,8 +24,18 @@ export interface AdamState {
   readonly v: Value;
 }
 
+/** A step of Adam that has no length yet. */
+export interface AdamStep {
+  readonly m: Value;
+  readonly v: Value;
+  /** m' / (sqrt(v') + epsilon r) of `adamStep`. */
+  readonly direction: Value;
+  /** The length along it at a rate (float32, any shape that broadcasts): p' = p - length(rate) direction. */
+  length(rate: Value): Value;
+}
+
 /**
- * Emits one Adam step and returns the next parameter and moments, all in the parameter's shape.
+ * Emits the moments and the direction of one Adam step, all in the parameter's shape.
  *
  *     m' = beta1 m + g,   v' = beta2 v + g^2
  *     p' = p - rate ((1 - beta1) m' / c1) / (sqrt((1 - beta2) v' / c2) + epsilon)
@@ -34,19 +44,31 @@ export interface AdamState {
  * Moments kept without their factors 1 - beta leave all constants to scalars: ten passes over the parameter, each in
  * place where ONNX Runtime's planner finds the room.
  */
+export function adamStep(
+  b: GraphBuilder,
+  { gradient, m, v }: Omit<AdamState, 'parameter'> & { readonly gradient: Value },
+  { beta1, beta2, epsilon, correction1, correction2 }: AdamOptions,
+): AdamStep {
+  const root = b.Sqrt(b.Mul(correction2, b.scalar(1 / (1 - beta2))));
+  const floor = b.Mul(b.scalar(epsilon), root);
+  const nextM = b.Add(b.Mul(m, b.scalar(beta1)), gradient);
+  const nextV = b.Add(b.Mul(v, b.scalar(beta2)), b.Mul(gradient, gradient));
+  return {
+    m: nextM,
+    v: nextV,
+    direction: b.Div(nextM, b.Add(b.Sqrt(nextV), floor)),
+    length: (rate) => b.Div(b.Mul(b.Mul(rate, root), b.scalar(1 - beta1)), correction1),
+  };
+}
+
+/** Emits one Adam step at a rate (a float32 scalar) and returns the next parameter and moments. */
 export function adamUpdate(
   b: GraphBuilder,
-  state: AdamState & { readonly gradient: Value },
-  options: AdamOptions,
+  { parameter, ...rest }: AdamState & { readonly gradient: Value },
+  { rate, ...options }: AdamOptions & { readonly rate: Value },
 ): AdamState {
-  const { parameter, gradient, m, v } = state;
-  const root = b.Sqrt(b.Mul(options.correction2, b.scalar(1 / (1 - options.beta2))));
-  const size = b.Div(b.Mul(b.Mul(options.rate, root), b.scalar(1 - options.beta1)), options.correction1);
-  const floor = b.Mul(b.scalar(options.epsilon), root);
-  const nextM = b.Add(b.Mul(m, b.scalar(options.beta1)), gradient);
-  const nextV = b.Add(b.Mul(v, b.scalar(options.beta2)), b.Mul(gradient, gradient));
-  const direction = b.Div(nextM, b.Add(b.Sqrt(nextV), floor));
-  return { parameter: b.Sub(parameter, b.Mul(direction, size)), m: nextM, v: nextV };
+  const { m, v, direction, length } = adamStep(b, rest, options);
+  return { parameter: b.Sub(parameter, b.Mul(direction, length(rate))), m, v };
 }
 
 /** The two bias corrections 1 - beta^t of step t = 1, 2, ... */

@@ -95,12 +95,17 @@ export async function tune(
   };
 }
 
-/** The last stage with rates that do not fall, so that its points do not depend on how long it was planned. */
+/**
+ * The last stage with rates that do not fall, so that its points do not depend on how long it was planned; each point is the state at that
+ * time, not the best one until then.
+ */
 function constantly(method: Method): Method {
   const last = method.stages[method.stages.length - 1];
   const { lambda } = last.controls(0);
   const constant = {
     ...last,
+    formulation: { ...last.formulation, keepsBest: undefined },
+    terminate: undefined,
     controls: () => ({
       lambda,
       latentRate: FAST_WEIGHTS.latentRate,

@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNpy, readNpz, writeNpy } from '../../src/arrays/npy.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
+import { randomFrom } from '../../src/random.ts';
 import { createRuntime } from '../../src/runtime/node/index.ts';
 import { type Bench, makeBench } from './bench.ts';
 
@@ -12,6 +13,14 @@ let out: string;
 let turn = 0;
 beforeAll(async () => {
   bench = await makeBench();
+  // A picture with details that no latent makes, for weights to learn.
+  const { data, dims } = readNpy(readFileSync(bench.file('pictures/b.npy')));
+  const noise = randomFrom(9).normals(data.length);
+  const detailed = float32(
+    Float32Array.from(noise, (v, i) => Number(data[i]) + 0.05 * v),
+    dims,
+  );
+  writeFileSync(bench.file('detailed.npy'), writeNpy(detailed));
 });
 afterAll(() => bench.remove());
 
@@ -42,6 +51,8 @@ interface Manifest {
     readonly maskedShare: number;
     readonly sha256: string;
     readonly steps: number;
+    readonly gradientNorm?: number;
+    readonly tuning?: { readonly kept: boolean; readonly before: number; readonly after: number };
     readonly seconds: number;
     readonly history: { readonly step: number[]; readonly loss: number[] };
   }[];
@@ -81,37 +92,48 @@ describe('what is written', () => {
 
   test('with --npy the arrays too, from which the picture can be computed again', async () => {
     const to = results();
-    await bench.rgi(`restore @pictures/b.npy --generator @g.onnx --out ${to.word} ${FAST} --npy --method rrgi`);
+    await bench.rgi(`restore @detailed.npy --generator @g.onnx --out ${to.word} ${FAST} --npy --method rrgi`);
     expect(to.files().filter((f) => /np[yz]$/.test(f))).toEqual([
-      'b.composite.npy',
-      'b.latents.npz',
-      'b.picture.npy',
-      'b.residual.npy',
-      'b.restored.npy',
-      'b.softmask.npy',
-      'b.weights.npz',
+      'detailed.composite.npy',
+      'detailed.latents.npz',
+      'detailed.picture.npy',
+      'detailed.residual.npy',
+      'detailed.restored.npy',
+      'detailed.softmask.npy',
+      'detailed.weights.npz',
     ]);
-    expect(readNpy(readFileSync(to.file('b.restored.npy'))).dims).toEqual([1, 3, 8, 8]);
-    expect(readNpz(readFileSync(to.file('b.latents.npz'))).get('z')?.dims).toEqual([1, 4]);
-    const change = readNpz(readFileSync(to.file('b.weights.npz')));
+    expect(readNpy(readFileSync(to.file('detailed.restored.npy'))).dims).toEqual([1, 3, 8, 8]);
+    expect(readNpz(readFileSync(to.file('detailed.latents.npz'))).get('z')?.dims).toEqual([1, 4]);
+    const change = readNpz(readFileSync(to.file('detailed.weights.npz')));
     expect([...change.keys()].sort()).toEqual(['layer.bias', 'layer.weight']);
     expect(float32Data(change.get('layer.weight')!).some((v) => v !== 0)).toBe(true);
+    const [{ tuning }] = manifestIn(out).images;
+    expect(tuning?.kept).toBe(true);
+    expect(tuning!.after).toBeLessThan(tuning!.before);
+  });
+
+  test('the manifest says how near a stationary point the search ended', async () => {
+    const to = results();
+    await bench.rgi(`restore @detailed.npy --generator @g.onnx --out ${to.word} --pool 50 --starts 2`);
+    const [{ gradientNorm, message }] = manifestIn(out).images;
+    expect(gradientNorm).toBeLessThan(1e-3);
+    expect(message).toBe('A stationary point was reached.');
   });
 
   test('with --save-generator the generator as it was tuned: it makes the restored picture from the latents', async () => {
     const to = results();
-    const line = `restore @pictures/b.npy --generator @g.onnx --out ${to.word} ${FAST} --method rrgi --weight-rate 0.01`;
+    const line = `restore @detailed.npy --generator @g.onnx --out ${to.word} ${FAST} --method rrgi --weight-rate 0.01`;
     await bench.rgi(`${line} --npy --save-generator`);
     const runtime = await createRuntime({ device: 'cpu', threads: 1, worker: false });
     const made = async (generator: string) => {
       const session = await runtime.session(readFileSync(generator));
-      const image = (await session.run(readNpz(readFileSync(to.file('b.latents.npz'))))).get('image')!;
+      const image = (await session.run(readNpz(readFileSync(to.file('detailed.latents.npz'))))).get('image')!;
       await session.dispose();
       return float32Data(image);
     };
-    const [tuned, plain] = [await made(to.file('b.generator.onnx')), await made(bench.file('g.onnx'))];
+    const [tuned, plain] = [await made(to.file('detailed.generator.onnx')), await made(bench.file('g.onnx'))];
     await runtime.dispose();
-    const restored = float32Data(readNpy(readFileSync(to.file('b.restored.npy'))));
+    const restored = float32Data(readNpy(readFileSync(to.file('detailed.restored.npy'))));
     const farthest = (a: Float32Array) => Math.max(...a.map((v, i) => Math.abs(v - restored[i])));
     expect(farthest(tuned)).toBeLessThan(1e-4);
     expect(farthest(plain)).toBeGreaterThan(1e-3);

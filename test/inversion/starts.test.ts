@@ -158,6 +158,7 @@ describe('the path of our default', () => {
     adaptive: true,
     masked: false,
     steps: 140,
+    settling: 0,
     starts: 4,
     latentRate: 0.5,
     coherence: 0.5,

@@ -3,7 +3,8 @@ import { optionError, RgiError } from '../../errors.ts';
 import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
 import type { Recipe } from '../../evaluate/recipes.ts';
 import { reuse } from '../../inversion/compile/reuse.ts';
-import { buildMethod, leavesCriticOut, type MethodContext } from '../../inversion/methods/index.ts';
+import { buildMethod, leavesCriticOut } from '../../inversion/methods/index.ts';
+import type { MethodContext } from '../../inversion/methods/options.ts';
 import { companionOf } from '../../models/node/companions.ts';
 import {
   type GeneratorFlags,

@@ -14,12 +14,17 @@ export const STEP = {
   secondMoment: (name: string) => `rgi.v.${name}`,
   memory: 'rgi.lbfgs',
   gradient: (name: string) => `rgi.gradient.${name}`,
+  /** Of the loop by L-BFGS, per search: see `gradientNormsOf`. */
+  gradientNorm: 'rgi.gradient.norm',
   /** L-BFGS beside the latents' prior: the prior's weight of the last accepted point, and what it is at this one. */
   priorWeight: 'rgi.prior.weight',
   measuredPriorWeight: 'rgi.prior.weight.measured',
   priorGradient: (name: string) => `rgi.prior.gradient.${name}`,
   /** The objective with that of the last accepted point; `loss` is with its own. */
   trialLoss: 'rgi.loss.trial',
+  /** Where the best state is kept: that of a variable, and L_rec [2] of the first state and of the best. */
+  best: (name: string) => `rgi.best.${name}`,
+  bestFidelity: 'rgi.best.fidelity',
   image: 'rgi.image',
   softMask: 'rgi.softmask',
   loss: 'rgi.loss',

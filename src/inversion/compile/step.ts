@@ -17,7 +17,7 @@ import type { Formulation } from '../spec/formulation.ts';
 import { type Forward, forwardGraph } from './forward.ts';
 import type { Objective } from './objective.ts';
 import { STEP } from './step-names.ts';
-import { emitUpdate } from './update.ts';
+import { emitUpdates } from './update.ts';
 
 export interface CompiledStep {
   /** Bytes of the step graph. */
@@ -45,7 +45,7 @@ export async function compileStep(
   critic?: Critic,
 ): Promise<CompiledStep> {
   const weightNames = formulation.weightGroups.flat();
-  checkOptimiser(formulation);
+  checkOptimiser(formulation, batch);
   const forward = forwardGraph(generator, formulation, batch, critic);
   const latentNames = generator.latents.map((latent) => latent.name);
   const maskVariable = forward.graph.inputs.some((input) => input.name === STEP.mask) ? [STEP.mask] : [];
@@ -65,14 +65,12 @@ export async function compileStep(
     { name: STEP.masked, type: 'float32', dims: [batch] },
   ];
   const inputs = new Map<string, ValueInfo>(primal.inputs.map((input) => [input.name, input]));
-  for (const name of wrt) {
-    const gradient = gradients.get(name);
-    if (gradient === undefined)
-      throw new RgiError('model', `The loss does not depend on '${name}', so it cannot be optimised.`, {
-        tensor: name,
-      });
-    emitUpdate(b, primal, formulation, { inputs, outputs }, name, gradient);
-  }
+  const independent = wrt.find((name) => !gradients.has(name));
+  if (independent !== undefined)
+    throw new RgiError('model', `The loss does not depend on '${independent}', so it cannot be optimised.`, {
+      tensor: independent,
+    });
+  emitUpdates(b, primal, formulation, { inputs, outputs }, gradients, STEP.fidelity);
   if (forward.priorTotal) emitPriorGradients(b, primal, forward, latentNames, outputs);
   const weights = new Map(weightNames.map((name) => [name, primal.initializers.get(name)!]));
   for (const name of weightNames) b.initializers.delete(name);
@@ -111,9 +109,22 @@ function emitPriorGradients(
 }
 
 /** L-BFGS moves latents that are free, and nothing beside them. */
-function checkOptimiser({ optimiser, mask, weightGroups, latentBound }: Formulation): void {
+function checkOptimiser(
+  { optimiser, mask, weightGroups, latentBound, maxPredictedFall, keepsBest }: Formulation,
+  batch: number,
+): void {
+  const guards = [
+    ...(maxPredictedFall !== undefined ? ['steps bounded by the loss'] : []),
+    ...(keepsBest ? ['a best state that is kept'] : []),
+  ];
+  if (guards.length > 0 && batch > 1)
+    throw new RgiError(
+      'usage',
+      `A formulation with ${guards.join(' and ')} is for one search at a time, not ${batch}.`,
+    );
   if (optimiser.kind !== 'lbfgs') return;
   const beside = [
+    ...guards,
     ...('initial' in mask ? [`a ${mask.form} mask`] : []),
     ...(weightGroups.flat().length > 0 ? ['tuned weights'] : []),
     ...(latentBound !== undefined ? ['bounded latents'] : []),

@@ -28,6 +28,8 @@ export interface ContinuationOptions {
   /** The true mask is given: the same search as the mask-free one, its oracle. */
   readonly masked: boolean;
   readonly steps: number;
+  /** Further steps in which a stationary point may be reached. */
+  readonly settling: number;
   readonly starts: number;
   readonly latentRate: number;
   readonly coherence: number;
@@ -54,6 +56,10 @@ export interface ContinuationSchedule {
   readonly minFall: number;
   /** Steps that `minFall` is counted over; more than L-BFGS tries a direction in vain. */
   readonly fallSteps: number;
+  /** As `minFall`, of settling. */
+  readonly minSettlingFall: number;
+  /** A gradient whose norm is at most this share of the largest one met (`gradientNormsOf`) has vanished. */
+  readonly stationary: number;
 }
 
 /** The defaults, each with what decided it; docs/figures.md has the figures. */
@@ -72,6 +78,10 @@ export const SCHEDULE: ContinuationSchedule = {
   memory: 20,
   minFall: 2e-3,
   fallSteps: 6,
+  // The VAE's own pictures, irregular blobs: 69 to 87 dB. Elsewhere within .3 dB, for 15 to 40 more steps.
+  minSettlingFall: 1e-5,
+  // Off the manifold the gradient's norm ends at 1e-4 to 1e-3, as the rounding of float32 has it.
+  stationary: 1e-3,
 };
 
 export function continuation(options: ContinuationOptions): Stage[] {
@@ -89,21 +99,19 @@ export function continuation(options: ContinuationOptions): Stage[] {
   const exact: MaskForm = { form: 'exact', shared: true, ...(options.adaptive ? { missing: true } : {}) };
   const hidden = options.priors.map((prior) => forHidden(prior, schedule.hiddenWeight));
   const given = formulation({ form: 'given' }, hidden);
-  const path = Math.ceil(options.steps * schedule.falling);
-  const contest = Math.ceil(path * schedule.contest);
-  const refining = Math.min(options.steps - path, Math.round(options.steps * schedule.refining));
-  const settling = options.steps - path - refining;
+  const { path, contest, refining, settling } = stepsOf(options, schedule);
   const from = lambda(Math.max(thresholdGrey, schedule.firstThresholdGrey));
   const rates = { latentRate, maskRate: 0, weightRates: [] };
-  const alone = (name: string, steps: number, made: Formulation): Stage => ({
+  const alone = (name: string, steps: number, made: Formulation, terminate: Stage['terminate']): Stage => ({
     name,
     formulation: made,
     steps,
     starts: 1,
     warmStart: true,
     controls: () => ({ ...rates, lambda: lambda(thresholdGrey) }),
-    terminate: (progress) => converged(progress, schedule),
+    terminate,
   });
+  const settles: Stage['terminate'] = (progress) => settled(progress, schedule);
   const falling = (t: number) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey), t / path) });
   const searched = formulation(exact, options.masked ? hidden : options.priors);
   const search: Stage[] = [
@@ -117,14 +125,26 @@ export function continuation(options: ContinuationOptions): Stage[] {
       controls: (t) => falling(contest + t),
     },
   ];
-  const refined = (steps: number): Stage => ({
-    ...alone('refine', steps, formulation({ ...exact, coherence }, hidden)),
+  const refined = (steps: number, terminate: Stage['terminate']): Stage => ({
+    ...alone('refine', steps, formulation({ ...exact, coherence }, hidden), terminate),
     lambdaOfThreshold: options.adaptive ? lambda : undefined,
   });
   // Where the user chose the threshold, M itself is the result: it is not frozen.
-  if (!options.adaptive && !options.masked) return [...search, refined(refining + settling)];
+  if (!options.adaptive && !options.masked) return [...search, refined(refining + settling, settles)];
   // Corrupted values that are nearly right keep a pull on z in squared error while M is soft: not once it is fixed.
-  return [...search, refined(refining), { ...alone('settle', settling, given), freezesMask: true }];
+  return [
+    ...search,
+    refined(refining, (progress) => converged(progress, schedule)),
+    { ...alone('settle', settling, given, settles), freezesMask: true },
+  ];
+}
+
+/** How many steps each part has at most; the contest is the beginning of lambda's path. */
+function stepsOf({ steps, settling }: ContinuationOptions, schedule: ContinuationSchedule) {
+  const path = Math.ceil(steps * schedule.falling);
+  const contest = Math.ceil(path * schedule.contest);
+  const refining = Math.min(steps - path, Math.round(steps * schedule.refining));
+  return { path, contest, refining, settling: steps - path - refining + settling };
 }
 
 /** Once there is a mask, the latents' prior is for what it hides. */
@@ -153,6 +173,32 @@ export function converged(
   if (step <= fallSteps) return undefined;
   // Not of the objective: that is all lambda*||M||_1 where the kept pixels fit exactly.
   return loss[step - 1 - fallSteps] - loss[step - 1] <= minFall * fidelity ? 'converged' : undefined;
+}
+
+/**
+ * Where the objective is even (`minSettlingFall`): 'stationary' if the gradient has vanished (`stationary`), 'converged' if it has not. Judged in
+ * this order, since the objective of an exact fit goes on falling long after its gradient is small.
+ */
+export function settled(
+  progress: Progress,
+  {
+    minSettlingFall: minFall,
+    fallSteps,
+    stationary,
+  }: Pick<ContinuationSchedule, 'minSettlingFall' | 'fallSteps' | 'stationary'> = SCHEDULE,
+): ResultCode | undefined {
+  const code = converged(progress, { minFall, fallSteps });
+  return code && progress.gradientNorm !== undefined && progress.gradientNorm <= stationary ? 'stationary' : code;
+}
+
+/** 'converged' where the least objective so far has fallen by less than `minFall` of L_rec in the last `fallSteps` steps: for Adam, which may rise. */
+export function stalled(
+  { step, loss, fidelity }: Progress,
+  { minFall, fallSteps }: Pick<ContinuationSchedule, 'minFall' | 'fallSteps'>,
+): ResultCode | undefined {
+  if (step <= fallSteps) return undefined;
+  const before = Math.min(...loss.slice(0, -fallSteps));
+  return before - Math.min(...loss.slice(-fallSteps)) <= minFall * fidelity ? 'converged' : undefined;
 }
 
 /** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */

@@ -44,7 +44,7 @@ export interface RgiOptions {
   readonly reduction?: Reduction;
   /** The form of M in place of the preset's. */
   readonly mask?: MaskForm;
-  /** Steps in all; default 140 ('fast') or the preset's. */
+  /** Steps in all; default 140 and up to 200 more until z is at a stationary point ('fast'), or the preset's. */
   readonly steps?: number;
   /** Searches per image that compete, and random latents looked at before (default preset). */
   readonly starts?: number;
@@ -71,6 +71,8 @@ export const FAST = {
   thresholdGrey: 32,
   coherence: 0.8,
   steps: 140,
+  /** Steps that the last stage may take beyond those, where no number of steps is chosen: most pictures need few of them. */
+  settling: 200,
   starts: 2,
   pool: 1000,
   /** The longest move of a step: half a standard deviation of the usual latents. */
@@ -105,6 +107,7 @@ function ours(options: RgiOptions): Method {
       adaptive: !masked && given === undefined,
       masked,
       steps: options.steps ?? FAST.steps,
+      settling: options.steps === undefined ? FAST.settling : 0,
       starts: options.starts ?? FAST.starts,
       latentRate: options.latentRate ?? FAST.latentRate,
       coherence: options.coherence ?? FAST.coherence,

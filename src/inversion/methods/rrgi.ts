@@ -8,7 +8,7 @@
 import { optionError } from '../../errors.ts';
 import { ADAM, type Formulation } from '../spec/formulation.ts';
 import type { Method, Stage } from '../spec/method.ts';
-import { cosineDecay } from './continuation.ts';
+import { cosineDecay, stalled } from './continuation.ts';
 import { isOwnPreset, PAPER, PAPER_RATES, type PaperPreset } from './presets.ts';
 import { type RgiOptions, rgi } from './rgi.ts';
 
@@ -29,7 +29,16 @@ export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
 }
 
 /** Defaults of `weightSteps`, `weightRate` and `tuningLatentRate` ('best'): how long theta moves, how fast, and z with it. */
-export const FAST_WEIGHTS = { steps: 50, rate: 1e-4, latentRate: 0.01 } as const;
+export const FAST_WEIGHTS = {
+  steps: 50,
+  rate: 1e-4,
+  latentRate: 0.01,
+  /** See `Formulation.maxPredictedFall`. */
+  maxPredictedFall: 1,
+  /** Tuning ends where the best objective has fallen by less than this share of L_rec in the last `fallSteps` steps. */
+  minFall: 1e-2,
+  fallSteps: 8,
+} as const;
 
 /**
  * R-RGI (Mou et al., ICLR 2023): RGI, and then the generator's weights move too. One picture at a time from there on.
@@ -55,10 +64,17 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
   const latentRate = options.tuningLatentRate ?? FAST_WEIGHTS.latentRate;
   const tune: Stage = {
     name: 'tune',
-    formulation: { ...withWeights(last.formulation, options.weights), mask: { form: 'given' }, optimiser: ADAM },
+    formulation: {
+      ...withWeights(last.formulation, options.weights),
+      mask: { form: 'given' },
+      optimiser: ADAM,
+      maxPredictedFall: FAST_WEIGHTS.maxPredictedFall,
+      keepsBest: true,
+    },
     freezesMask: true,
     steps,
     starts: 1,
+    terminate: (progress) => stalled(progress, FAST_WEIGHTS),
     controls: (t) => ({
       lambda: 0,
       latentRate: latentRate * cosineDecay(t / steps),

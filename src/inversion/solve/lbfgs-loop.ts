@@ -11,10 +11,11 @@ import type { Loop, Runtime, Tensors } from '../../runtime/runtime.ts';
 import type { CompiledStep } from '../compile/step.ts';
 import { STEP } from '../compile/step-names.ts';
 
-/** Vectors of a search's memory beside its pairs (gradient, direction), and its numbers (value, fidelity, masked, rate, trials, pairs, prior). */
+/** Vectors of a search's memory beside its pairs (gradient, direction), and its numbers (value, fidelity, masked, rate, trials, pairs, prior, steepest). */
 const VECTORS = 2;
-const NUMBERS = 7;
+const NUMBERS = 8;
 const RATE = 3;
+const STEEPEST = 7;
 
 /** `fidelity` and `masked` are, as the value, of the last point that was accepted. */
 interface Search extends LbfgsState {
@@ -22,6 +23,8 @@ interface Search extends LbfgsState {
   readonly masked: number;
   /** What the latents' prior weighs at that point; 0 without one, and before the first. */
   readonly priorWeight: number;
+  /** The largest gradient norm of all accepted points, those of the stages before included. */
+  readonly steepest: number;
 }
 
 /** The memory of n searches before their first step, as one tensor. */
@@ -42,6 +45,26 @@ export function curvatureOf(state: ReadonlyMap<string, Tensor>, chosen: readonly
     kept.data[i * kept.dims[1] + RATE] = 0;
   });
   return kept;
+}
+
+/**
+ * How near the searches `chosen` are to a stationary point: the norm of the objective's gradient in z at the last accepted point, as a share
+ * of the largest norm met on the way there (1 = as steep as ever, 0 = stationary). Mask and prior weight are those of that point. NaN
+ * before the first step; undefined where z is not moved by L-BFGS.
+ */
+export function gradientNormsOf(state: ReadonlyMap<string, Tensor>, chosen: readonly number[]): number[] | undefined {
+  const memory = state.get(STEP.memory);
+  if (!memory) return undefined;
+  const size = [...state].reduce(
+    (sum, [name, { dims }]) => sum + (name === STEP.memory ? 0 : sizeOf(dims.slice(1))),
+    0,
+  );
+  return chosen.map((i) => {
+    const packed = row(memory, i);
+    // A search that has begun moves at some rate.
+    if (packed[RATE] === 0) return Number.NaN;
+    return shareOf(norm(packed.subarray(NUMBERS, NUMBERS + size)), packed[STEEPEST]);
+  });
 }
 
 /** The loop of a compiled step from `start` on, by whichever optimiser it has. */
@@ -90,13 +113,15 @@ function lbfgsLoop(
         const { value, gradient, course, renewed } = found(i, search.priorWeight);
         const next = lbfgsNext(search, value, gradient, { longest: rates[i], memory, lineSearch }, renewed);
         // A rejected trial point is no part of the search's history.
-        return next.at === search.at ? { ...search, ...next } : { ...next, ...course };
+        if (next.at === search.at) return { ...search, ...next };
+        return { ...next, ...course, steepest: Math.fround(Math.max(search.steepest, norm(next.gradient!))) };
       });
       return new Map([
         ...outputs,
         [STEP.loss, perSearch(searches.map(({ value }) => value))],
         [STEP.fidelity, perSearch(searches.map(({ fidelity }) => fidelity))],
         [STEP.masked, perSearch(searches.map((search) => search.masked))],
+        [STEP.gradientNorm, perSearch(searches.map(({ gradient, steepest }) => shareOf(norm(gradient!), steepest)))],
       ]);
     },
     async write(state) {
@@ -181,19 +206,32 @@ function row(tensor: Tensor, i: number): Float32Array {
   return float32Data(tensor).subarray(i * size, (i + 1) * size);
 }
 
+function norm(vector: Float32Array): number {
+  return Math.sqrt(vector.reduce((sum, v) => sum + v * v, 0));
+}
+
+/** Where no gradient was met the objective is flat. */
+function shareOf(gradient: number, steepest: number): number {
+  return steepest === 0 ? 0 : gradient / steepest;
+}
+
 function packedAll(searches: readonly Search[], width: number): Float32Array {
   const data = new Float32Array(searches.length * width);
-  searches.forEach(({ value, fidelity, masked, gradient, direction, rate, trials, pairs, priorWeight }, i) => {
-    data.set([value, fidelity, masked, gradient ? rate : 0, trials, pairs.length, priorWeight], i * width);
-    [gradient ?? direction, direction, ...pairs.flatMap(({ move, change }) => [move, change])].forEach((vector, j) => {
-      data.set(vector, i * width + NUMBERS + j * vector.length);
-    });
-  });
+  searches.forEach(
+    ({ value, fidelity, masked, gradient, direction, rate, trials, pairs, priorWeight, steepest }, i) => {
+      data.set([value, fidelity, masked, gradient ? rate : 0, trials, pairs.length, priorWeight, steepest], i * width);
+      [gradient ?? direction, direction, ...pairs.flatMap(({ move, change }) => [move, change])].forEach(
+        (vector, j) => {
+          data.set(vector, i * width + NUMBERS + j * vector.length);
+        },
+      );
+    },
+  );
   return data;
 }
 
 function unpacked(at: Float32Array, packed: Float32Array): Search {
-  const [value, fidelity, masked, rate, trials, count, weight] = packed;
+  const [value, fidelity, masked, rate, trials, count, weight, steepest] = packed;
   const vector = (j: number) => packed.slice(NUMBERS + j * at.length, NUMBERS + (j + 1) * at.length);
   const pairs = Array.from({ length: count }, (_, j) => ({
     move: vector(VECTORS + 2 * j),
@@ -202,5 +240,5 @@ function unpacked(at: Float32Array, packed: Float32Array): Search {
   // A search that has begun moves at some rate.
   const state =
     rate === 0 ? lbfgsStart(at, pairs) : { at, value, gradient: vector(0), direction: vector(1), rate, trials, pairs };
-  return { ...state, fidelity, masked, priorWeight: rate === 0 ? 0 : weight };
+  return { ...state, fidelity, masked, priorWeight: rate === 0 ? 0 : weight, steepest };
 }

@@ -30,6 +30,7 @@ import type { ResultCode } from '../spec/result.ts';
 import type { StepReport } from './run.ts';
 import { canBatchFirstStages, invertImages } from './sequential-tuning.ts';
 import type { Inversion } from './solver.ts';
+import { isKept, type Tuning } from './state.ts';
 
 /** Version of what a restoration is made by: raised whenever the same settings give other pictures. */
 export const RESTORE_RULES = 2;
@@ -86,8 +87,15 @@ export interface Restoration {
   readonly latents: ReadonlyMap<string, Tensor>;
   /** What was added to each tuned weight (see `withWeightChanges`). */
   readonly weightChanges: ReadonlyMap<string, Tensor>;
+  /** What tuning the weights has brought, of our R-RGI: it is discarded where it has not lowered L_rec of the visible pixels. */
+  readonly tuning?: Tuning & { readonly kept: boolean };
   /** How the search ended, 'not-restored' where its own mask leaves a picture outside of the generator's domain; `RESULT_SENTENCES` has the sentences. */
   readonly code: ResultCode;
+  /**
+   * How near a stationary point of the objective z is: the norm of the gradient in z, as a share of the largest norm met by this picture's
+   * search. Absent where z was not moved by L-BFGS to the end: with the paper's presets, and where tuned weights were kept.
+   */
+  readonly gradientNorm?: number;
   /** The objective at the end, in the loss's own units. */
   readonly loss: number;
   /** Steps until this picture's search stopped. */
@@ -204,7 +212,9 @@ export async function* restoreImages(
         outOfDomain,
         latents: inversion.latents,
         weightChanges: weightChanges(job.generator, inversion.weights),
+        ...(inversion.tuning ? { tuning: { ...inversion.tuning, kept: isKept(inversion.tuning) } } : {}),
         code: isLost && inversion.codes[0] !== 'diverged' ? 'not-restored' : inversion.codes[0],
+        ...(inversion.gradientNorm ? { gradientNorm: inversion.gradientNorm[0] } : {}),
         loss: inversion.loss[0],
         steps: inversion.steps[0],
         seconds,

@@ -53,6 +53,8 @@ export interface StepReport {
   readonly fidelity: Float32Array;
   /** Mean |M|, per search. */
   readonly masked: Float32Array;
+  /** Of L-BFGS, per search: how near a stationary point it is, see `gradientNormsOf`. */
+  readonly gradientNorm?: Float32Array;
 }
 
 /** What a run is of, and what it works with. */

@@ -4,16 +4,18 @@
  */
 
 import { rows } from '../../arrays/rows.ts';
-import { imageAt } from '../../images/image.ts';
+import { imageAt, type Mask } from '../../images/image.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
 import { foundMasks } from '../mask/found-masks.ts';
+import { tuningMasks } from '../mask/tuning-mask.ts';
 import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
 import { runMethod } from './driver.ts';
 import { exactProblem, isQuadratic, solveExactly } from './exact/exact.ts';
 import type { SolverOptions, StepReport } from './run.ts';
 import type { Inversion } from './solver.ts';
+import { isKept } from './state.ts';
 
 export interface InvertImagesOptions extends SolverOptions {
   /** After each step, with its stage's number in the whole method; how many pictures it was made for. */
@@ -71,9 +73,7 @@ export async function* invertImages(
   // A mask that was found is kept as the solver keeps it; a given one, as the method says.
   const visibilityOf = method.needsMask ? method.visibilityOf : undefined;
   const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.sequential };
-  const fixed = method.needsMask
-    ? masks!
-    : (all.found?.mask ?? foundMasks(method, images, all.image, all.mask!, all.missing));
+  const fixed = method.needsMask ? masks! : hiddenFromWeights(method, images, all);
   for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();
     const before = oneOf(all, i);
@@ -87,6 +87,12 @@ export async function* invertImages(
   }
 }
 
+/** What the weights are not shown of images `x`: the mask that was found, and gross outliers. */
+function hiddenFromWeights(method: Method, x: Tensor, { image: y, mask, found, missing }: Inversion): Mask {
+  const masks = found?.mask ?? foundMasks(method, x, y, mask!, missing);
+  return tuningMasks(method, masks, x, y, missing);
+}
+
 function oneOf(all: Inversion, i: number): Inversion {
   const { mask, found, missing } = all;
   return {
@@ -97,6 +103,7 @@ function oneOf(all: Inversion, i: number): Inversion {
     latents: new Map([...all.latents].map(([name, z]) => [name, rows(z, [i])])),
     weights: all.weights,
     codes: [all.codes[i]],
+    ...(all.gradientNorm ? { gradientNorm: [all.gradientNorm[i]] } : {}),
     loss: [all.loss[i]],
     steps: [all.steps[i]],
     history: { loss: [all.history.loss[i]], masked: [all.history.masked[i]] },
@@ -105,9 +112,12 @@ function oneOf(all: Inversion, i: number): Inversion {
 
 /** What the last stages have made, and the way to it. */
 function after(before: Inversion, { state: _ofTheRest, ...own }: Inversion): Inversion {
+  // z and the weights are then those that the stages before have ended with.
+  const isDiscarded = own.tuning !== undefined && !isKept(own.tuning);
   return {
     ...own,
     ...(before.found ? { found: before.found } : {}),
+    ...(isDiscarded && before.gradientNorm ? { gradientNorm: before.gradientNorm } : {}),
     ...(before.missing ? { missing: before.missing } : {}),
     steps: [before.steps[0] + own.steps[0]],
     history: {

@@ -7,6 +7,7 @@ import { reuse } from '../compile/reuse.ts';
 import type { Generator } from '../generator/generator.ts';
 import type { Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
+import { gradientNormsOf } from './lbfgs-loop.ts';
 import {
   begin,
   type Rendered,
@@ -20,7 +21,7 @@ import {
 import { bestSearches } from './searches.ts';
 import { stageLoops } from './stage-loops.ts';
 import { advance, hasEnded, latentsOf, render, stepOnce } from './stages.ts';
-import type { History, SolverState } from './state.ts';
+import { type History, type SolverState, type Tuning, tuningOf } from './state.ts';
 
 /** The result for n pictures, the best of each one's searches. */
 export interface Inversion {
@@ -36,8 +37,12 @@ export interface Inversion {
   readonly latents: ReadonlyMap<string, Tensor>;
   /** Tuned weights (n = 1), absent for frozen ones; the generator's own stay as they are. */
   readonly weights: ReadonlyMap<string, Tensor>;
+  /** What tuning them has brought, where the stage keeps the best state (n = 1). */
+  readonly tuning?: Tuning;
   /** Per image: how its search ended. */
   readonly codes: readonly ResultCode[];
+  /** Per image: how near a stationary point its search ended (`gradientNormsOf`), where z was moved by L-BFGS to the end. */
+  readonly gradientNorm?: readonly number[];
   /** Per image: the last objective, and the steps made until it stopped. */
   readonly loss: readonly number[];
   /** Per image: steps made until it stopped. */
@@ -105,13 +110,17 @@ async function finish(context: RunContext, run: Run): Promise<Inversion> {
   const { compiled, missing, history } = run;
   const chosen = bestSearches(loss, run.images.dims[0], 1);
   const codes = chosen.map((search) => codeOf(context, run, search));
+  const tuning = tuningOf(compiled, tensors);
+  const gradientNorm = gradientNormsOf(tensors, chosen);
   return {
     image: rows(image, chosen),
     mask: mask && rows(mask, chosen),
     ...(missing ? { missing } : {}),
     latents: latentsOf(run, tensors, chosen),
     weights: new Map([...compiled.weights.keys()].map((name) => [name, tensors.get(name)!])),
+    ...(tuning ? { tuning } : {}),
     codes,
+    ...(gradientNorm ? { gradientNorm } : {}),
     loss: chosen.map((i) => loss[i]),
     steps: history.loss.map((list) => list.length),
     history,

@@ -7,23 +7,26 @@ import { renderFeeds, stepFeeds } from '../compile/feeds.ts';
 import { STEP } from '../compile/step-names.ts';
 import { foundMasks } from '../mask/found-masks.ts';
 import { outlierThresholdsMeanAbsolute } from '../mask/noise.ts';
-import type { Stage } from '../spec/method.ts';
+import { tuningMasks } from '../mask/tuning-mask.ts';
+import { type Stage, stageTunesWeights } from '../spec/method.ts';
 import { curvatureOf } from './lbfgs-loop.ts';
 import { enter, perSearch, type Rendered, type Run, type RunContext, type StepReport } from './run.ts';
 import { bestSearches } from './searches.ts';
-import { initialTensors } from './state.ts';
+import { initialTensors, resultOf } from './state.ts';
 
 /** One step of the current stage. */
 export async function stepOnce({ method, options }: RunContext, run: Run): Promise<StepReport> {
   const stage = method.stages[run.stage];
   const feeds = stepFeeds(run.compiled, stage.controls(run.step), run.step + 1, run.codes, run.minLambda);
   const outputs = await run.loop.step(feeds);
+  const slopes = outputs.get(STEP.gradientNorm);
   const report: StepReport = {
     stage: run.stage,
     step: run.step,
     loss: float32Data(outputs.get(STEP.loss)!),
     fidelity: float32Data(outputs.get(STEP.fidelity)!),
     masked: float32Data(outputs.get(STEP.masked)!),
+    ...(slopes ? { gradientNorm: float32Data(slopes) } : {}),
   };
   run.step++;
   record(run, stage.starts, report);
@@ -41,11 +44,12 @@ function record({ images, codes, history }: Run, starts: number, { loss, masked 
 }
 
 /** Which searches have ended. */
-function judge({ codes, losses, step }: Run, stage: Stage, { loss: found, fidelity }: StepReport): void {
+function judge({ codes, losses, step }: Run, stage: Stage, { loss: found, fidelity, gradientNorm }: StepReport): void {
   found.forEach((loss, i) => {
     if (codes[i] !== undefined) return;
     losses[i].push(loss);
-    codes[i] = Number.isFinite(loss) ? stage.terminate?.({ step, loss: losses[i], fidelity: fidelity[i] }) : 'diverged';
+    const progress = { step, loss: losses[i], fidelity: fidelity[i], gradientNorm: gradientNorm?.[i] };
+    codes[i] = Number.isFinite(loss) ? stage.terminate?.(progress) : 'diverged';
   });
 }
 
@@ -57,7 +61,7 @@ export function hasEnded({ method }: RunContext, { stage, step, codes }: Run): b
 /** All searches at the current state. */
 export async function render({ method, loops }: RunContext, run: Run): Promise<Rendered> {
   const { controls, starts } = method.stages[run.stage];
-  const tensors = await run.loop.read();
+  const tensors = resultOf(run.compiled, await run.loop.read());
   const visibility = run.visibility && perSearch(run.visibility, starts);
   const x = perSearch(run.images, starts);
   const made = await loops.render(
@@ -102,12 +106,16 @@ async function goingOn(
   const { lambdaOfThreshold, freezesMask } = next;
   const takesAll = options.handOver !== undefined || (starts === 1 && next.starts === 1);
   if (takesAll && !lambdaOfThreshold && !freezesMask)
-    return { tensors: await run.loop.read(), searches: [...run.codes.keys()] };
+    return { tensors: resultOf(run.compiled, await run.loop.read()), searches: [...run.codes.keys()] };
   const { tensors, image, mask, loss } = await render(context, run);
   const chosen = bestSearches(loss, n, 1);
   const best = rows(image, chosen);
-  if (freezesMask && !method.needsMask)
-    run.visibility = visibilityOf(foundMasks(method, run.images, best, rows(mask!, chosen), run.missing));
+  if (freezesMask && !method.needsMask) {
+    const found = foundMasks(method, run.images, best, rows(mask!, chosen), run.missing);
+    run.visibility = visibilityOf(
+      stageTunesWeights(next) ? tuningMasks(method, found, run.images, best, run.missing) : found,
+    );
+  }
   if (lambdaOfThreshold)
     run.minLambda = outlierThresholdsMeanAbsolute(run.images, best, run.missing).map(lambdaOfThreshold);
   return { tensors, searches: takesAll ? [...run.codes.keys()] : bestSearches(loss, n, next.starts) };

@@ -1,7 +1,8 @@
 /** The state of a solver as plain data: start values, checks, and its file form. */
 import { readNpz, writeNpz } from '../../arrays/npy.ts';
 import { RgiError } from '../../errors.ts';
-import { float32, numbersOf, sizeOf, type Tensor, tensorOf, zeros } from '../../onnx/tensor.ts';
+import { float32, float32Data, numbersOf, sizeOf, type Tensor, tensorOf, zeros } from '../../onnx/tensor.ts';
+import type { Tensors } from '../../runtime/runtime.ts';
 import type { CompiledStep } from '../compile/step.ts';
 import { STEP } from '../compile/step-names.ts';
 import type { ResultCode } from '../spec/result.ts';
@@ -73,7 +74,40 @@ export function initialTensors(
     add(STEP.mask, float32(new Float32Array(sizeOf(compiled.mask)).fill(formulation.mask.initial), compiled.mask), 2);
   }
   for (const [name, weight] of compiled.weights) add(name, weight, 2);
-  return state;
+  return formulation.keepsBest ? withBest(state, compiled) : state;
+}
+
+function withBest(state: ReadonlyMap<string, Tensor>, { latents, weights }: CompiledStep): Map<string, Tensor> {
+  const best = [...latents.keys(), ...weights.keys()].map((name) => [STEP.best(name), state.get(name)!] as const);
+  // No L_rec is negative, or above the first.
+  return new Map([...state, ...best, [STEP.bestFidelity, float32([-1, Number.POSITIVE_INFINITY], [2])]]);
+}
+
+/** The state that counts: the best one, where the stage keeps it, else the last. */
+export function resultOf({ formulation, latents, weights }: CompiledStep, state: Tensors): Tensors {
+  if (!formulation.keepsBest) return state;
+  const names = [...latents.keys(), ...weights.keys()];
+  return new Map([...state, ...names.map((name) => [name, state.get(STEP.best(name))!] as const)]);
+}
+
+/** L_rec of the visible pixels before the weights were tuned, and of the best state since. */
+export interface Tuning {
+  /** That of the search without tuning, at the same mask. */
+  readonly before: number;
+  /** Equal to `before` where no step lowered it: the weights are then the generator's own. */
+  readonly after: number;
+}
+
+/** Are tuned weights part of the result? */
+export function isKept({ before, after }: Tuning): boolean {
+  return after < before;
+}
+
+/** What tuning has brought, where the stage keeps the best state and has made a step. */
+export function tuningOf({ formulation }: CompiledStep, state: Tensors): Tuning | undefined {
+  if (!formulation.keepsBest) return undefined;
+  const [before, after] = float32Data(state.get(STEP.bestFidelity)!);
+  return before < 0 ? undefined : { before, after };
 }
 
 /** Throws `input` where `state` cannot be one of this step. */

@@ -102,6 +102,14 @@ export interface Formulation {
   readonly scheduledTerms?: boolean;
   /** Weights of G tuned with it (initialiser names), in groups that may have rates of their own (DGP: depth). */
   readonly weightGroups: readonly (readonly string[])[];
+  /**
+   * Adam's step is shortened until the fall that its slope predicts is at most this many times L_rec; any length if not given. A
+   * parabola that is nowhere negative has its minimum where the slope predicts a fall of at most twice its value. So steps shrink with
+   * the loss, and an exact fit stays one. For one image and search at a time.
+   */
+  readonly maxPredictedFall?: number;
+  /** Is the result the state of least L_rec of this stage, its first one included? Else it is the last. For one image and search at a time. */
+  readonly keepsBest?: boolean;
 }
 
 /** The numbers of one step. Rates of 0 freeze. */

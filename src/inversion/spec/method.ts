@@ -23,6 +23,8 @@ export interface Progress {
   /** The objective at each step, and L_rec at the last. */
   readonly loss: readonly number[];
   readonly fidelity: number;
+  /** Of L-BFGS: the gradient's norm as a share of the largest met so far. */
+  readonly gradientNorm?: number;
 }
 
 /** A part of a method's run: one formulation, minimised for a number of steps. */

@@ -5,7 +5,7 @@ import { RESIDUAL_WHITE } from '../../images/colour.ts';
 import { coverage } from '../../images/image.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { Method } from '../../inversion/spec/method.ts';
-import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
+import { RESULT_SENTENCES, TUNING_DISCARDED } from '../../inversion/spec/result.ts';
 import type { Entry } from '../../jobs/job.ts';
 import { hashOfData } from '../../jobs/node/program.ts';
 import type { Loaded } from './pictures.ts';
@@ -38,6 +38,10 @@ export const imageRecordSchema = z.object({
   /** The sentence of a failure, or of how the search ended. */
   message: z.string(),
   code: z.string().optional(),
+  /** How near a stationary point the search ended: `Restoration.gradientNorm`. */
+  gradientNorm: number.optional(),
+  /** What tuning the generator's weights has brought: `Restoration.tuning`. */
+  tuning: z.object({ kept: z.boolean(), before: number, after: number }).optional(),
   loss: number.optional(),
   steps: z.number().optional(),
   seconds: z.number().optional(),
@@ -110,8 +114,10 @@ export function recordOf(
   return {
     ...picture,
     status: 'done',
-    message: RESULT_SENTENCES[result.code],
+    message: messageOf(result),
     code: result.code,
+    ...(result.gradientNorm === undefined ? {} : { gradientNorm: Number(result.gradientNorm.toPrecision(3)) }),
+    ...(result.tuning ? { tuning: result.tuning } : {}),
     loss: result.loss,
     steps: result.steps,
     seconds: Number(result.seconds.toFixed(3)),
@@ -122,6 +128,12 @@ export function recordOf(
     files: [...files],
     notes: [...notes],
   };
+}
+
+/** How the search ended, and whether tuning the weights was of use. */
+function messageOf({ code, tuning }: Pick<Restoration, 'code' | 'tuning'>): string {
+  const said = RESULT_SENTENCES[code];
+  return tuning && !tuning.kept ? `${said} ${TUNING_DISCARDED}` : said;
 }
 
 /** A record as the manifest has it: one that another version made says so. */
