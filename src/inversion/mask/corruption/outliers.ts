@@ -20,6 +20,9 @@ export interface Outliers {
 const MIN_COUNT = 8;
 const MIN_SHARE = 0.1;
 
+/** Share of a value's pixels that have to be misfits: a flat region whose shade G(z) misses a little is none. */
+const MIN_MISFITS = 0.25;
+
 /** Deviations beyond which a value's Gaussian counts as 0: it is below 1e-17 of its peak. */
 const MAX_DEVIATIONS = 9;
 
@@ -109,6 +112,7 @@ function repeatedValues(
 ): Float64Array[] {
   const mass = new Float64Array(values.count);
   const excess = new Int32Array(values.count);
+  const count = new Int32Array(values.count);
   const pixel = new Int32Array(values.count);
   let total = 0;
   for (let p = 0; p < size; p++) {
@@ -116,11 +120,14 @@ function repeatedValues(
     const value = values.of[p];
     total += misfit[p];
     mass[value] += misfit[p];
+    count[value]++;
     excess[value] += isPoor(p) ? 1 : -1;
     pixel[value] = p;
   }
   return Array.from(mass.keys())
-    .filter((value) => excess[value] > 0 && mass[value] >= Math.max(MIN_COUNT, MIN_SHARE * total))
+    .filter(
+      (value) => excess[value] > 0 && mass[value] >= Math.max(MIN_COUNT, MIN_SHARE * total, MIN_MISFITS * count[value]),
+    )
     .sort((a, b) => mass[b] - mass[a])
     .slice(0, most)
     .map((value) => Float64Array.from({ length: channels }, (_, c) => x[c * size + pixel[value]]));
