@@ -72,6 +72,7 @@ async function restoreOn(
       thresholdGrey,
       blend: flags.blend,
       grow: flags.grow,
+      format: flags.format,
       npy: flags.npy,
       // As the user's file has it, not as adapted: so that it is used with the same options.
       tunedModel: flags.saveGenerator ? await openModel(flags.generator) : undefined,
@@ -89,6 +90,7 @@ async function restoreOn(
           grey: flags.grey,
           blend: flags.blend,
           grow: flags.grow,
+          format: flags.format ?? 'own',
           npy: flags.npy ?? false,
           saveGenerator: flags.saveGenerator ?? false,
           masked: flags.mask !== undefined,

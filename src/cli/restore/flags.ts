@@ -1,6 +1,7 @@
 /** `rgi restore`: its options as commander reads them, and what a method gets of them. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { optionError } from '../../errors.ts';
+import { WRITTEN_FORMATS, type WrittenFormat } from '../../images/node/stored.ts';
 import type { Fit } from '../../images/resize.ts';
 import type { ImageFacts, ImageRange } from '../../inspect/facts.ts';
 import type { LatentLaw } from '../../inversion/generator/generator.ts';
@@ -35,6 +36,7 @@ export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags,
   readonly blend: 'poisson' | 'feather' | 'none';
   readonly grow: number;
   readonly batch?: number;
+  readonly format?: WrittenFormat;
   readonly npy?: boolean;
   readonly saveGenerator?: boolean;
   readonly json?: boolean;
@@ -157,7 +159,7 @@ export function addRestoreOptions(command: Command): Command {
     .option('--mask <path>', 'given masks, white = corrupted: one file for all pictures, or a folder')
     .option('--threshold <grey>', 'residual above which a pixel is masked, in grey levels (0 to 255)', rate)
     .addOption(
-      choice('--fit <how>', 'pictures of another size', ['refuse', 'contain', 'cover', 'stretch'] as const, 'refuse'),
+      choice('--fit <how>', 'pictures of another size', ['refuse', 'contain', 'cover', 'stretch'] as const, 'contain'),
     )
     .option('--resume', 'continue an interrupted run of the same settings')
     .option('-q, --quiet', 'print nothing but errors')
@@ -173,6 +175,7 @@ export function addRestoreOptions(command: Command): Command {
     .addOption(choice('--grey <how>', 'colour pictures for a grey generator', ['refuse', 'luma'] as const, 'refuse'))
     .addOption(choice('--blend <how>', 'seam of the composite', ['poisson', 'feather', 'none'] as const, 'poisson'))
     .option('--grow <pixels>', 'the mask is grown by this much for the composite', numberIn({ from: 0, to: 64 }), 1)
+    .addOption(choice('--format <name>', "format of the composite (default: the picture's own)", WRITTEN_FORMATS))
     .optionsGroup('Running:');
   addRuntimeOptions(command)
     .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)

@@ -82,9 +82,23 @@ export interface MaskOptions {
  * and padded as the picture was: [N,1,H,W]. Throws `input`, naming the file, where it cannot be understood.
  */
 export async function readMask(file: string, like: Picture, options: MaskOptions = {}): Promise<Mask> {
+  const { count, height, width } = shapeOf(like.image);
+  const stored = await readStoredMask(file, like, options);
+  const soft = place(stored, { height, width }, like.placement, 'area');
+  const data = new Float32Array(count * height * width);
+  for (let i = 0; i < data.length; i++) data[i] = soft.data[i % soft.data.length] > 0.5 ? 1 : 0;
+  return { type: 'float32', dims: [count, 1, height, width], data };
+}
+
+/** Reads a mask as `readMask` does, at its picture's stored size: [N,1,H,W] of 0 and 1, N 1 or that of the pictures. */
+export async function readStoredMask(
+  file: string,
+  like: { readonly path: string; readonly source: Size; readonly image: Pick<Image, 'dims'> },
+  options: MaskOptions = {},
+): Promise<Mask> {
   const { pixelLimit = PIXEL_LIMIT, labels, onDoubt = () => {} } = options;
   const bytes = await readBytes(file);
-  const { count, height, width } = shapeOf(like.image);
+  const [count] = like.image.dims;
   const values = isNpy(file, bytes) ? maskArray(file, npy(file, bytes)) : await maskPicture(file, bytes, pixelLimit);
   const shape = shapeOf(values.mask);
   if (shape.height !== like.source.height || shape.width !== like.source.width) {
@@ -106,10 +120,7 @@ export async function readMask(file: string, like: Picture, options: MaskOptions
   }
   const stored = { ...values.mask, data: binary(file, values, labels, onDoubt) };
   for (const doubt of coverageDoubts(file, stored.data)) onDoubt(doubt);
-  const soft = place(stored, { height, width }, like.placement, 'area');
-  const data = new Float32Array(count * height * width);
-  for (let i = 0; i < data.length; i++) data[i] = soft.data[i % soft.data.length] > 0.5 ? 1 : 0;
-  return { type: 'float32', dims: [count, 1, height, width], data };
+  return stored;
 }
 
 /** The stored values of a mask, in units where 1 is white (pictures) or the number 1 (arrays); `scale` makes them integers. */

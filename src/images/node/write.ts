@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { writeNpy } from '../../arrays/npy.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
-import { asBatch, type Image, type Mask, maskToImage, shapeOf, toPixels } from '../image.ts';
+import { asBatch, type Image, type Mask, maskToImage, type Size, shapeOf, toPixels } from '../image.ts';
 
 /** Bytes or text, at once or piece by piece. */
 export type FileContent = Uint8Array | string | AsyncIterable<string>;
@@ -91,6 +91,12 @@ export async function encodePng(image: Image): Promise<Uint8Array> {
       .png()
       .toBuffer(),
   );
+}
+
+/** One byte for each pixel, as the bytes of a grey PNG. */
+export async function encodeGrey(values: Uint8Array, { height, width }: Size): Promise<Uint8Array> {
+  const picture = sharp(values, { raw: { width, height, channels: 1 } });
+  return new Uint8Array(await picture.toColourspace('b-w').png().toBuffer());
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Method } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import type { Entry } from '../../jobs/job.ts';
 import { hashOfData } from '../../jobs/node/program.ts';
+import type { AtOwnSize } from './own-size.ts';
 import type { Loaded } from './pictures.ts';
 
 export const MANIFEST = 'manifest.json';
@@ -49,6 +50,12 @@ export const imageRecordSchema = z.object({
   history: z.object({ step: z.array(z.number()), loss: z.array(number), masked: z.array(number) }).optional(),
   files: z.array(z.string()).optional(),
   notes: z.array(z.string()).optional(),
+  /** Width and height of the picture and of its composite, mask and residual. */
+  size: z.array(z.number()).optional(),
+  /** Pixels of the composite that were filled or blended; all others are the file's. */
+  changedPixels: z.number().optional(),
+  /** What the composite's file does not keep, one sentence each. */
+  losses: z.array(z.string()).optional(),
 });
 
 /** What became of one picture. */
@@ -101,8 +108,9 @@ export type PictureFacts = Pick<ImageRecord, 'name' | 'path' | 'sha256' | 'maskS
 
 export function recordOf(
   picture: PictureFacts,
-  { outside, notes }: Pick<Loaded, 'outside' | 'notes'>,
+  { outside, notes, size }: Pick<Loaded, 'outside' | 'notes' | 'size'>,
   result: Restoration,
+  { losses, changed }: AtOwnSize,
   files: readonly string[],
 ): ImageRecord {
   // Of the picture, without its margins.
@@ -122,6 +130,9 @@ export function recordOf(
     history: { step: [...history.step], loss: [...history.loss], masked: [...history.masked] },
     files: [...files],
     notes: [...notes],
+    size: [size.width, size.height],
+    changedPixels: changed,
+    losses: [...losses],
   };
 }
 

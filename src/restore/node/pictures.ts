@@ -3,10 +3,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import { type Image, imageAt, type Mask } from '../../images/image.ts';
+import { type Image, imageAt, type Mask, type Size } from '../../images/image.ts';
 import { isPictureName } from '../../images/node/formats.ts';
 import { type ExpandOptions, expandInputs, type InputFile } from '../../images/node/inputs.ts';
 import { type Picture, readMask, readPicture } from '../../images/node/read.ts';
+import { type Frame, frameOf } from '../../images/own-size/frame.ts';
 import type { Fit } from '../../images/resize.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 
@@ -25,6 +26,14 @@ export interface Loaded {
   readonly outside?: Mask;
   /** What was adapted, one sentence each. */
   readonly notes: readonly string[];
+  /** Where the generator's picture lies in the file's. */
+  readonly frame: Frame;
+  /** Size of the file's picture, upright. */
+  readonly size: Size;
+  /** Which of the file's pictures it is: of an array, from 0. */
+  readonly index: number;
+  /** The file of its mask, if one is given. */
+  readonly maskFile?: string;
 }
 
 export async function findSources(
@@ -70,6 +79,7 @@ export interface ReadingOptions {
 export interface ReadSource {
   readonly picture: Picture;
   readonly masks?: Mask;
+  readonly maskFile?: string;
   readonly notes: readonly string[];
   /** What is doubtful about its mask, one sentence each; among the notes, too. */
   readonly doubts: readonly string[];
@@ -90,12 +100,17 @@ export async function readSource(
   if (h !== height || w !== width)
     notes.push(`Resized from ${w} x ${h} to ${width} x ${height} pixels (--fit ${fit}).`);
   if (c !== channels) notes.push(`Converted from ${c} channels to ${channels}.`);
-  return { picture, masks, notes, doubts };
+  return { picture, masks, maskFile: source.mask, notes, doubts };
 }
 
 /** The i-th picture of a source. */
-export function loadedAt({ picture, masks, notes }: ReadSource, i: number): Loaded {
+export function loadedAt({ picture, masks, notes, maskFile }: ReadSource, i: number): Loaded {
+  const [, , height, width] = picture.image.dims;
   return {
+    frame: frameOf(picture.placement, { height, width }),
+    size: { height: picture.source.height, width: picture.source.width },
+    index: i,
+    ...(maskFile === undefined ? {} : { maskFile }),
     image: imageAt(picture.image, i),
     ...(masks ? { mask: imageAt(masks, i) } : {}),
     ...(picture.outside ? { outside: picture.outside } : {}),

@@ -2,6 +2,7 @@
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { type Mask, stackImages } from '../../images/image.ts';
+import type { WrittenFormat } from '../../images/node/stored.ts';
 import { reuse } from '../../inversion/compile/reuse.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -59,7 +60,7 @@ export interface RestoreFilesOptions {
   readonly critic?: Critic;
   /** A mask for all pictures, or a folder of masks named after them (1, white = to be filled); for methods that are given one. */
   readonly masks?: string;
-  /** Pictures of another size than the generator's; default: they are refused. */
+  /** Pictures of another size than the generator's; default: `contain`, the whole picture with margins of which nothing is known. */
   readonly fit?: ReadingOptions['fit'];
   /** Colour pictures for a grey generator; default: they are refused. */
   readonly grey?: ReadingOptions['grey'];
@@ -71,7 +72,9 @@ export interface RestoreFilesOptions {
   readonly blend?: RestoreJob['blend'];
   /** Pixels by which the composite's filled region is grown; default 1. */
   readonly grow?: number;
-  /** The float arrays too. */
+  /** Format of the composite's file; default: that of the picture, or PNG where that is not written. */
+  readonly format?: WrittenFormat;
+  /** The float arrays too, at the generator's size. */
   readonly npy?: boolean;
   /** A model of the generator, to be written as it was tuned to each picture (methods that tune weights). */
   readonly tunedModel?: Model;
@@ -158,12 +161,15 @@ interface Settings extends ReadingOptions {
   readonly method: Method;
   readonly restore: Omit<RestoreJob, 'images' | 'masks' | 'outside'>;
   readonly npy: boolean;
+  readonly blend: NonNullable<RestoreJob['blend']>;
+  readonly grow: number;
+  readonly format: WrittenFormat | undefined;
   readonly description: RunDescription;
 }
 
 async function resolved(options: RestoreFilesOptions): Promise<Settings> {
   const { generator, critic, batch, thresholdGrey = FAST.thresholdGrey, blend = 'poisson', grow = 1 } = options;
-  const { fit = 'refuse', grey = 'refuse', npy = false, masks } = options;
+  const { fit = 'contain', grey = 'refuse', npy = false, masks, format } = options;
   const context = {
     channels: generator.channels,
     generator: generator.graph,
@@ -173,7 +179,7 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
   const method = options.method ?? buildMethod({ method: 'rgi' }, { ...context, logistic: false, layers: [] });
   if (method.needsMask && masks === undefined)
     throw new RgiError('usage', `The method '${method.name}' needs masks: give a file or a folder of them.`);
-  const decisive = { thresholdGrey, fit, grey, blend, grow, npy, masked: masks !== undefined };
+  const decisive = { thresholdGrey, fit, grey, blend, grow, npy, masked: masks !== undefined, format: format ?? 'own' };
   const description: RunDescription = {
     options: { ...decisive, saveGenerator: options.tunedModel !== undefined },
     generator: options.description?.generator ?? describeGenerator(generator),
@@ -181,7 +187,7 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
     method: describeMethod(method),
   };
   const restore = { generator, method, critic, batch, thresholdGrey, blend, grow };
-  return { options, method, restore, fit, grey, npy, description };
+  return { options, method, restore, fit, grey, npy, blend, grow, format, description };
 }
 
 function describeGenerator({ graph, latents, channels, height, width }: Generator): unknown {
@@ -230,7 +236,8 @@ function restoreJob(
   const read = lastOnly((source: Source) => readSource(source, restore.generator, settings));
   const doubted = new Set<string>();
   const shared = reuse();
-  const choice = { npy, generator: options.tunedModel };
+  const { blend, grow, format } = settings;
+  const choice = { npy, generator: options.tunedModel, blend, grow, format };
   return {
     kind: 'restore',
     key,
@@ -258,8 +265,8 @@ function restoreJob(
         const message = RESULT_SENTENCES.diverged;
         return { status: 'failed', record: { ...facts, status: 'failed', message, code: result.code } };
       }
-      await putRestoration(outputs, planned.name, loaded.image, result, choice);
-      return { status: 'done', record: recordOf(facts, loaded, result, outputs.names()) };
+      const atOwnSize = await putRestoration(outputs, planned.name, planned.item.source.path, loaded, result, choice);
+      return { status: 'done', record: recordOf(facts, loaded, result, atOwnSize, outputs.names()) };
     },
     failed: (planned, message) => ({ ...factsOf(planned), status: 'failed', message }),
   };

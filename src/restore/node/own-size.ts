@@ -1,0 +1,131 @@
+/** What `restore` gives back at the picture's own size: composite, mask, soft mask and residual. See CONTRACT "Own size". */
+import { colourMap, RESIDUAL_WHITE } from '../../images/colour.ts';
+import { type Image, imageAt, isDrawable, type Size } from '../../images/image.ts';
+import { readPicture, readStoredMask } from '../../images/node/read.ts';
+import { encodeStored, readStored, type StoredPicture, storedOf, type WrittenFormat } from '../../images/node/stored.ts';
+import { encodeGrey, encodePng } from '../../images/node/write.ts';
+import { inColours } from '../../images/own-size/colours.ts';
+import { compositeInPlace } from '../../images/own-size/composite.ts';
+import { type Frame, framed, sampleCubic, sampleRow, scaleOf } from '../../images/own-size/frame.ts';
+import { sharpened } from '../../images/own-size/sharpness.ts';
+import type { ByteMask } from '../../images/own-size/windows.ts';
+import type { Restoration } from '../../inversion/solve/restore.ts';
+import { zeros } from '../../onnx/tensor.ts';
+import type { Loaded } from './pictures.ts';
+
+/** How composites are made and written. */
+export interface OwnSizeChoice {
+  readonly blend: 'poisson' | 'feather' | 'none';
+  /** Pixels of the mask, as it was found or given, by which it is grown. */
+  readonly grow: number;
+  readonly format?: WrittenFormat;
+}
+
+export interface AtOwnSize {
+  /** What the composite's file does not keep, one sentence each. */
+  readonly losses: readonly string[];
+  /** Pixels that were filled or blended. */
+  readonly changed: number;
+}
+
+type Put = (kind: string, content: Uint8Array) => Promise<void>;
+
+/** From this scale on a fill has less detail than its surroundings. */
+const MIN_FINER = 1.25;
+
+/** Width of the fade of `feather`, in pixels of the generator. */
+const FEATHER = 4;
+
+/** Of pictures of other than 1 or 3 channels, everything but the composite. */
+export async function putAtOwnSize(
+  put: Put,
+  source: string,
+  loaded: Loaded,
+  result: Restoration,
+  choice: OwnSizeChoice,
+): Promise<AtOwnSize> {
+  const { frame, size } = loaded;
+  const mask = await maskAtOwnSize(source, loaded, result);
+  const made = isDrawable(loaded.image)
+    ? await putComposite(put, source, loaded, result, mask, choice)
+    : { losses: [], changed: 0 };
+  await put('mask.png', await encodeGrey(mask.data.map((on) => 255 * on), size));
+  await put('softmask.png', await encodeGrey(bytesOf(result.softMask, frame, size), size));
+  await put('residual.png', await encodePng(colourMap(mapAtOwnSize(result.residual, frame, size), 0, RESIDUAL_WHITE)));
+  return made;
+}
+
+/** A mask that was given is as it was given; one that was found is brought up from the generator's size. */
+async function maskAtOwnSize(
+  source: string,
+  { frame, size, index, maskFile }: Loaded,
+  result: Restoration,
+): Promise<ByteMask> {
+  if (maskFile !== undefined) {
+    const given = await readStoredMask(maskFile, { path: source, source: size, image: { dims: [index + 1] } });
+    const own = imageAt(given, Math.min(index, given.dims[0] - 1));
+    return { ...size, data: Uint8Array.from(own.data) };
+  }
+  const map = framed(result.mask, frame);
+  const data = new Uint8Array(size.height * size.width);
+  const row = new Float32Array(size.width);
+  for (let y = 0; y < size.height; y++) {
+    sampleRow(map, y, row);
+    for (let x = 0; x < size.width; x++) data[y * size.width + x] = row[x] > 0.5 ? 1 : 0;
+  }
+  return { ...size, data };
+}
+
+async function putComposite(
+  put: Put,
+  source: string,
+  loaded: Loaded,
+  result: Restoration,
+  mask: ByteMask,
+  { blend, grow, format }: OwnSizeChoice,
+): Promise<AtOwnSize> {
+  const picture = await storedAt(source, loaded.index);
+  const { frame } = loaded;
+  const scale = Math.max(1, scaleOf(frame));
+  const isFiner = scale >= MIN_FINER;
+  const fill = framed(isFiner ? sharpened(result.restored, loaded.image, result.mask) : result.restored, frame);
+  const changed = compositeInPlace(
+    picture,
+    mask,
+    (box) => inColours(sampleCubic(fill, box), picture.colours, picture.cube),
+    {
+      blend,
+      feather: FEATHER * scale,
+      grow: loaded.maskFile === undefined ? grow * scale : grow,
+      grain: isFiner,
+    },
+  );
+  const { bytes, extension, losses } = await encodeStored(picture, format);
+  await put(`composite.${extension}`, bytes);
+  return { losses: [...picture.losses, ...losses], changed };
+}
+
+async function storedAt(source: string, index: number): Promise<StoredPicture> {
+  if (!source.toLowerCase().endsWith('.npy')) return readStored(source);
+  return storedOf(imageAt((await readPicture(source)).image, index));
+}
+
+/** A map [1,1,H,W] of the generator's size at the picture's own; 0 outside of the frame. */
+function mapAtOwnSize(map: Image, frame: Frame, size: Size): Image {
+  const ready = framed(map, frame);
+  const out = zeros('float32', [1, 1, size.height, size.width]);
+  for (let y = 0; y < size.height; y++) sampleRow(ready, y, out.data.subarray(y * size.width, (y + 1) * size.width));
+  return out;
+}
+
+/** As 0 to 255. */
+function bytesOf(map: Image, frame: Frame, { height, width }: Size): Uint8Array {
+  const ready = framed(map, frame);
+  const row = new Float32Array(width);
+  const bytes = new Uint8Array(height * width);
+  for (let y = 0; y < height; y++) {
+    sampleRow(ready, y, row);
+    for (let x = 0; x < width; x++) bytes[y * width + x] = Math.round(255 * Math.min(1, Math.max(0, row[x])));
+  }
+  return bytes;
+}
