@@ -27,7 +27,7 @@ import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
   // What can be wrong without a network is said before one is opened.
-  await findSources(patterns, flags.mask, inputOptions(flags, io));
+  await findSources(patterns, flags, inputOptions(flags, io));
   await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
@@ -63,6 +63,10 @@ async function restoreOn(
       recursive: flags.recursive,
       out: flags.out,
       masks: flags.mask,
+      keep: flags.keep,
+      hide: flags.hide,
+      region: flags.region,
+      alignment: flags.align,
       generator,
       method,
       critic: critic.critic,
@@ -91,6 +95,8 @@ async function restoreOn(
           blend: flags.blend,
           grow: flags.grow,
           format: flags.format ?? 'own',
+          region: flags.region,
+          alignment: flags.align,
           npy: flags.npy ?? false,
           saveGenerator: flags.saveGenerator ?? false,
           masked: flags.mask !== undefined,
@@ -126,7 +132,14 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
     progress.clear();
     if (always || !flags.quiet) say(io, line);
   };
+  // Many pictures have the same to say: it is said with the first.
+  const said = new Set<string>();
+  const tellOnce = (sentence: string) => {
+    if (!said.has(sentence)) tell(`note: ${sentence}`);
+    said.add(sentence);
+  };
   const tellDone = (record: ImageRecord) => {
+    for (const sentence of [...(record.notes ?? []), ...(record.losses ?? [])]) tellOnce(sentence);
     const masked = `${(100 * record.maskedShare!).toFixed(1)}% masked`;
     if (record.domain === 'outside')
       tell(
@@ -140,8 +153,10 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
     event(event: JobEvent<ImageRecord>) {
       if (event.kind === 'begin') for (const note of notes) tell(`note: ${note}`);
       else if (event.kind === 'progress') progress.show(event.done, event.total, event.what);
-      else if (event.kind === 'warning') tell(`warning: ${event.message}`, true);
-      else if (event.kind === 'record' && !event.kept) {
+      else if (event.kind === 'warning') {
+        said.add(event.message);
+        tell(`warning: ${event.message}`, true);
+      } else if (event.kind === 'record' && !event.kept) {
         const { status, record } = event.entry;
         if (record.code === 'diverged') diverged++;
         if (status === 'done') tellDone(record);

@@ -1,7 +1,9 @@
 /** `rgi restore`: its options as commander reads them, and what a method gets of them. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { optionError } from '../../errors.ts';
+import type { Box } from '../../images/image.ts';
 import { WRITTEN_FORMATS, type WrittenFormat } from '../../images/node/stored.ts';
+import type { Alignment } from '../../images/own-size/view.ts';
 import type { Fit } from '../../images/resize.ts';
 import type { ImageFacts, ImageRange } from '../../inspect/facts.ts';
 import type { LatentLaw } from '../../inversion/generator/generator.ts';
@@ -28,6 +30,10 @@ export interface RuntimeFlags {
 export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags, InputFlags {
   readonly out: string;
   readonly mask?: string;
+  readonly keep?: string;
+  readonly hide?: string;
+  readonly region?: Box;
+  readonly align?: Alignment;
   readonly encoder?: string;
   readonly discriminator?: string;
   readonly features?: string;
@@ -135,6 +141,29 @@ export function modelSeconds(): Option {
   return new Option('--model-seconds <seconds>', text).argParser(count);
 }
 
+function region(text: string): Box {
+  const [left, top, width, height, ...more] = numbersOf(text);
+  if (
+    more.length === 0 &&
+    [left, top].every((n) => Number.isInteger(n) && n >= 0) &&
+    [width, height].every((n) => Number.isInteger(n) && n > 0)
+  )
+    return { left, top, width, height };
+  throw new InvalidArgumentError('It is left, top, width and height in whole pixels, such as 100,40,512,512.');
+}
+
+function alignment(text: string): Alignment {
+  const [x, y, scale, degrees = 0, ...more] = numbersOf(text);
+  if (more.length === 0 && [x, y, scale, degrees].every(Number.isFinite) && scale > 0) return { x, y, scale, degrees };
+  throw new InvalidArgumentError(
+    "It is x, y, scale and degrees: where the centre of the generator's picture lies, how many pixels one of its pixels covers, and its turn, such as 300,200,4.5,10.",
+  );
+}
+
+function numbersOf(text: string): number[] {
+  return text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+}
+
 function pictureShape(text: string): number[] {
   const shape = sizes(text);
   if (shape.length === 3 && shape[0] <= 4) return shape;
@@ -157,6 +186,8 @@ export function addRestoreOptions(command: Command): Command {
     .addOption(choice('-m, --method <name>', 'method (default: rgi; with --preset best: rrgi)', METHOD_NAMES))
     .addOption(choice('--preset <name>', 'settings (default: fast for rgi, best for rrgi, else paper)', PRESETS))
     .option('--mask <path>', 'given masks, white = corrupted: one file for all pictures, or a folder')
+    .option('--keep <path>', 'masks of what is known to be good, white: never masked; as --mask')
+    .option('--hide <path>', 'masks of what is known to be corrupted, white: masked; as --mask')
     .option('--threshold <grey>', 'residual above which a pixel is masked, in grey levels (0 to 255)', rate)
     .addOption(
       choice('--fit <how>', 'pictures of another size', ['refuse', 'contain', 'cover', 'stretch'] as const, 'contain'),
@@ -172,6 +203,15 @@ export function addRestoreOptions(command: Command): Command {
   command
     .optionsGroup('Pictures:')
     .option(...RECURSIVE)
+    .addOption(
+      new Option('--region <x,y,w,h>', 'restore this part of each picture only, in its pixels').argParser(region),
+    )
+    .addOption(
+      new Option(
+        '--align <x,y,scale,degrees>',
+        "centre of the generator's picture, its pixels' size and its turn clockwise, in each picture",
+      ).argParser(alignment),
+    )
     .addOption(choice('--grey <how>', 'colour pictures for a grey generator', ['refuse', 'luma'] as const, 'refuse'))
     .addOption(choice('--blend <how>', 'seam of the composite', ['poisson', 'feather', 'none'] as const, 'poisson'))
     .option('--grow <pixels>', 'the mask is grown by this much for the composite', numberIn({ from: 0, to: 64 }), 1)

@@ -79,7 +79,12 @@ export async function readStored(file: string, pixelLimit = PIXEL_LIMIT): Promis
       losses: lossesOf(meta, bytes),
     };
   } catch (error) {
-    throw fileError(file, 'damaged', `${file} is damaged or cut short: copy it again, whole (${messageOf(error)}).`, error);
+    throw fileError(
+      file,
+      'damaged',
+      `${file} is damaged or cut short: copy it again, whole (${messageOf(error)}).`,
+      error,
+    );
   }
 }
 
@@ -89,7 +94,12 @@ function wideValues(data: Buffer): Uint16Array {
 }
 
 /** libvips may give grey as RGB. */
-function chosenChannels<T extends Uint8Array | Uint16Array>(values: T, present: number, colours: number, alpha: boolean): T {
+function chosenChannels<T extends Uint8Array | Uint16Array>(
+  values: T,
+  present: number,
+  colours: number,
+  alpha: boolean,
+): T {
   const wanted = colours + (alpha ? 1 : 0);
   if (present === wanted) return values;
   const size = (values.length / present) * wanted;
@@ -202,7 +212,9 @@ export async function encodeStored(picture: StoredPicture, format?: WrittenForma
     losses.push(`${chosen.toUpperCase()} has 8 bits; the composite is rounded to them.`);
   const isExact = chosen === 'png' || chosen === 'tiff' || (chosen === 'webp' && lossless);
   if (!isExact && lossless === false)
-    losses.push(`${chosen.toUpperCase()} is compressed again with loss; --format png keeps every pixel outside the mask.`);
+    losses.push(
+      `${chosen.toUpperCase()} is compressed again with loss; --format png keeps every pixel outside the mask.`,
+    );
   else if (!isExact) losses.push(`${chosen.toUpperCase()} compresses with loss.`);
   const toSrgb = colours === 4 && !keepsCmyk;
   let image: Sharp = sharp(encodeTiff(picture), { limitInputPixels: false, ignoreIcc: !toSrgb });

@@ -42,7 +42,10 @@ export function encodeTiff(pixels: StoredPixels): Uint8Array {
   const channels = colours + (alpha ? 1 : 0);
   const rowBytes = width * channels * data.BYTES_PER_ELEMENT;
   const rows = Math.max(1, Math.floor(STRIP_BYTES / rowBytes));
-  const counts = Array.from({ length: Math.ceil(height / rows) }, (_, i) => Math.min(rows, height - i * rows) * rowBytes);
+  const counts = Array.from(
+    { length: Math.ceil(height / rows) },
+    (_, i) => Math.min(rows, height - i * rows) * rowBytes,
+  );
   const offsets = counts.map((_, i) => i * rows * rowBytes);
   const perInch = density === undefined ? undefined : [Math.round(1000 * density), 1000];
   const tags: Tag[] = [

@@ -57,7 +57,8 @@ export function grainMeter(): GrainMeter {
 }
 
 function isKnown(inside: Uint8Array, width: number, top: number, left: number): boolean {
-  for (let y = top; y < top + SIDE; y++) for (let x = left; x < left + SIDE; x++) if (inside[y * width + x]) return false;
+  for (let y = top; y < top + SIDE; y++)
+    for (let x = left; x < left + SIDE; x++) if (inside[y * width + x]) return false;
   return true;
 }
 

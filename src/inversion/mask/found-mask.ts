@@ -56,16 +56,18 @@ export interface FoundMask {
 }
 
 /**
- * Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] says nothing of the rest, and is masked.
+ * Of a picture `x` and what was made of it, [1,C,H,W]; `missing` [1,1,H,W] says nothing of the rest, and is masked; `keep`
+ * [1,1,H,W] is known to be good, and is not.
  *
  * Two units meet here. The threshold is measured on mean absolute residuals over the channels; what is compared with it are normalised
  * residuals, of the kind of a root mean square. Of a residual in one of C channels alone, the first is |r|/C and the second
  * |r|/sqrt(C); where all channels share it, both are |r|. So the threshold is up to sqrt(C) times stricter than it was measured, and
  * for grey pictures exact. The multiples in this file were chosen with that comparison: to convert would change masks.
  */
-export function foundIn(x: Image, y: Image, missing?: Mask): FoundMask {
+export function foundIn(x: Image, y: Image, missing?: Mask, keep?: Mask): FoundMask {
   const [meanAbsoluteGrey] = outlierThresholdsMeanAbsolute(x, y, missing);
-  return foundMask(normalisedResidual(x, y, meanAbsoluteGrey, missing), meanAbsoluteGrey, missing);
+  const found = foundMask(normalisedResidual(x, y, meanAbsoluteGrey, missing), meanAbsoluteGrey, missing);
+  return { mask: zeroWhere(keep, found.mask), softMask: zeroWhere(keep, found.softMask) };
 }
 
 /**
@@ -161,15 +163,17 @@ function surroundedShares(mask: Mask, inside: Float32Array): Float32Array {
 
 /**
  * The masks [n,1,H,W] that the search of `method` has found for images `x` [n,C,H,W]: what the residuals of its `y` say, or M
- * itself where its threshold was given.
+ * itself where its threshold was given. Nothing of `keep` [n,1,H,W] is in them.
  */
-export function foundMasks(method: Method, x: Tensor, y: Tensor, softMasks: Tensor, missing?: Mask): Mask {
+export function foundMasks(method: Method, x: Tensor, y: Tensor, softMasks: Tensor, missing?: Mask, keep?: Mask): Mask {
   const [images, restored, soft] = [x, y, softMasks].map((tensor) => float32(float32Data(tensor), tensor.dims));
-  if (!isAdaptive(method)) return binaryMask(soft);
+  if (!isAdaptive(method)) return zeroWhere(keep, binaryMask(soft));
   return stackImages(
     Array.from(
       { length: x.dims[0] },
-      (_, i) => foundIn(imageAt(images, i), imageAt(restored, i), missing && imageAt(missing, i)).mask,
+      (_, i) =>
+        foundIn(imageAt(images, i), imageAt(restored, i), missing && imageAt(missing, i), keep && imageAt(keep, i))
+          .mask,
     ),
   );
 }

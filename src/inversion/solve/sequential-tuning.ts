@@ -67,13 +67,14 @@ export async function* invertImages(
   // A mask that was found is kept as the solver keeps it; a given one, as the method says.
   const visibilityOf = method.needsMask ? method.visibilityOf : undefined;
   const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.sequential };
-  const fixed = method.needsMask ? masks! : foundMasks(method, images, all.image, all.mask!, all.missing);
+  const fixed = method.needsMask ? masks! : foundMasks(method, images, all.image, all.mask!, all.missing, options.keep);
   for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();
     const before = oneOf(all, i);
     const own = await runMethod(generator, rest, runtime, rows(images, [i]), rows(fixed, [i]), {
       ...options,
       outside: options.outside && imageAt(options.outside, i),
+      keep: options.keep && imageAt(options.keep, i),
       ...reporting(1, parts.batched.length),
       latents: before.latents,
     });

@@ -107,7 +107,9 @@ async function goingOn(
   const chosen = bestSearches(loss, n, 1);
   const best = rows(image, chosen);
   if (freezesMask && !method.needsMask)
-    run.visibility = visibilityOf(foundMasks(method, run.images, best, rows(mask!, chosen), run.missing));
+    run.visibility = visibilityOf(
+      foundMasks(method, run.images, best, rows(mask!, chosen), run.missing, context.options.keep),
+    );
   if (lambdaOfThreshold)
     run.minLambda = outlierThresholdsMeanAbsolute(run.images, best, run.missing).map(lambdaOfThreshold);
   return { tensors, searches: takesAll ? [...run.codes.keys()] : bestSearches(loss, n, next.starts) };

@@ -9,7 +9,7 @@ import type { OutputSet } from '../../jobs/job.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { type AtOwnSize, type OwnSizeChoice, putAtOwnSize } from './own-size.ts';
-import type { Loaded } from './pictures.ts';
+import type { Loaded, Source } from './pictures.ts';
 
 /** What may follow a picture's name in a file that looks like a picture. */
 export const PICTURE_KINDS: readonly string[] = [
@@ -36,7 +36,7 @@ export interface FileChoice extends OwnSizeChoice {
 export async function putRestoration(
   outputs: OutputSet,
   name: string,
-  source: string,
+  source: Source,
   loaded: Loaded,
   result: Restoration,
   { npy, generator, ...ownSize }: FileChoice,

@@ -1,8 +1,14 @@
 /** What `restore` gives back at the picture's own size: composite, mask, soft mask and residual. See CONTRACT "Own size". */
 import { colourMap, RESIDUAL_WHITE } from '../../images/colour.ts';
-import { type Image, imageAt, isDrawable, type Size } from '../../images/image.ts';
+import { type Image, imageAt, isDrawable, type Mask, type Size } from '../../images/image.ts';
 import { readPicture, readStoredMask } from '../../images/node/read.ts';
-import { encodeStored, readStored, type StoredPicture, storedOf, type WrittenFormat } from '../../images/node/stored.ts';
+import {
+  encodeStored,
+  readStored,
+  type StoredPicture,
+  storedOf,
+  type WrittenFormat,
+} from '../../images/node/stored.ts';
 import { encodeGrey, encodePng } from '../../images/node/write.ts';
 import { inColours } from '../../images/own-size/colours.ts';
 import { compositeInPlace } from '../../images/own-size/composite.ts';
@@ -11,7 +17,7 @@ import { sharpened } from '../../images/own-size/sharpness.ts';
 import type { ByteMask } from '../../images/own-size/windows.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
 import { zeros } from '../../onnx/tensor.ts';
-import type { Loaded } from './pictures.ts';
+import type { Loaded, Source } from './pictures.ts';
 
 /** How composites are made and written. */
 export interface OwnSizeChoice {
@@ -39,34 +45,51 @@ const FEATHER = 4;
 /** Of pictures of other than 1 or 3 channels, everything but the composite. */
 export async function putAtOwnSize(
   put: Put,
-  source: string,
+  source: Source,
   loaded: Loaded,
   result: Restoration,
   choice: OwnSizeChoice,
 ): Promise<AtOwnSize> {
-  const { frame, size } = loaded;
+  const { size } = loaded;
+  const { frame } = loaded.view;
   const mask = await maskAtOwnSize(source, loaded, result);
   const made = isDrawable(loaded.image)
     ? await putComposite(put, source, loaded, result, mask, choice)
     : { losses: [], changed: 0 };
-  await put('mask.png', await encodeGrey(mask.data.map((on) => 255 * on), size));
+  await put(
+    'mask.png',
+    await encodeGrey(
+      mask.data.map((on) => 255 * on),
+      size,
+    ),
+  );
   await put('softmask.png', await encodeGrey(bytesOf(result.softMask, frame, size), size));
   await put('residual.png', await encodePng(colourMap(mapAtOwnSize(result.residual, frame, size), 0, RESIDUAL_WHITE)));
   return made;
 }
 
-/** A mask that was given is as it was given; one that was found is brought up from the generator's size. */
-async function maskAtOwnSize(
-  source: string,
-  { frame, size, index, maskFile }: Loaded,
-  result: Restoration,
-): Promise<ByteMask> {
-  if (maskFile !== undefined) {
-    const given = await readStoredMask(maskFile, { path: source, source: size, image: { dims: [index + 1] } });
-    const own = imageAt(given, Math.min(index, given.dims[0] - 1));
-    return { ...size, data: Uint8Array.from(own.data) };
-  }
-  const map = framed(result.mask, frame);
+/**
+ * A mask that was given is as it was given; one that was found is brought up from the generator's size. What is known of the picture is known
+ * of its own pixels.
+ */
+async function maskAtOwnSize(source: Source, { view, size, index }: Loaded, result: Restoration): Promise<ByteMask> {
+  const mask =
+    source.mask === undefined
+      ? broughtUp(result.mask, view.frame, size)
+      : await storedMask(source.mask, source, size, index);
+  const known = async (file: string | undefined, value: number) => {
+    const given = file === undefined ? undefined : await storedMask(file, source, size, index);
+    given?.data.forEach((on, i) => {
+      if (on) mask.data[i] = value;
+    });
+  };
+  await known(source.hide, 1);
+  await known(source.keep, 0);
+  return mask;
+}
+
+function broughtUp(mask: Mask, frame: Frame, size: Size): ByteMask {
+  const map = framed(mask, frame);
   const data = new Uint8Array(size.height * size.width);
   const row = new Float32Array(size.width);
   for (let y = 0; y < size.height; y++) {
@@ -76,16 +99,21 @@ async function maskAtOwnSize(
   return { ...size, data };
 }
 
+async function storedMask(file: string, { path }: Source, size: Size, index: number): Promise<ByteMask> {
+  const given = await readStoredMask(file, { path, source: size, image: { dims: [index + 1] } });
+  return { ...size, data: Uint8Array.from(imageAt(given, Math.min(index, given.dims[0] - 1)).data) };
+}
+
 async function putComposite(
   put: Put,
-  source: string,
+  source: Source,
   loaded: Loaded,
   result: Restoration,
   mask: ByteMask,
   { blend, grow, format }: OwnSizeChoice,
 ): Promise<AtOwnSize> {
-  const picture = await storedAt(source, loaded.index);
-  const { frame } = loaded;
+  const picture = await storedAt(source.path, loaded.index);
+  const { frame } = loaded.view;
   const scale = Math.max(1, scaleOf(frame));
   const isFiner = scale >= MIN_FINER;
   const fill = framed(isFiner ? sharpened(result.restored, loaded.image, result.mask) : result.restored, frame);
@@ -96,7 +124,7 @@ async function putComposite(
     {
       blend,
       feather: FEATHER * scale,
-      grow: loaded.maskFile === undefined ? grow * scale : grow,
+      grow: source.mask === undefined ? grow * scale : grow,
       grain: isFiner,
     },
   );

@@ -60,8 +60,16 @@ export interface RestoreFilesOptions {
   readonly critic?: Critic;
   /** A mask for all pictures, or a folder of masks named after them (1, white = to be filled); for methods that are given one. */
   readonly masks?: string;
+  /** What is known to be good (1, white), and never masked: a mask for all pictures, or a folder of masks named after them. */
+  readonly keep?: string;
+  /** What is known to be corrupted (1, white): masked, and left out of the search. As `keep`. */
+  readonly hide?: string;
   /** Pictures of another size than the generator's; default: `contain`, the whole picture with margins of which nothing is known. */
   readonly fit?: ReadingOptions['fit'];
+  /** Only this part of each picture is restored, in its own pixels; default: the whole picture. */
+  readonly region?: ReadingOptions['region'];
+  /** Where the generator's picture lies in each picture, turned or not; in place of `fit` and `region`. */
+  readonly alignment?: ReadingOptions['alignment'];
   /** Colour pictures for a grey generator; default: they are refused. */
   readonly grey?: ReadingOptions['grey'];
   /** Pictures inverted side by side; default: chosen for the generator and method. */
@@ -124,7 +132,8 @@ export interface RestoreFilesResult extends Outcome {
  * ```
  */
 export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtime): Promise<RestoreFilesResult> {
-  const sources = await findSources(options.files, options.masks, { recursive: options.recursive });
+  const { masks: mask, keep, hide } = options;
+  const sources = await findSources(options.files, { mask, keep, hide }, { recursive: options.recursive });
   const settings = await resolved(options);
   const key = keyOf(settings.description);
   const { out, resume, overwrite } = options;
@@ -141,7 +150,7 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
     const inputs = await withoutOwnOutputs(sources, folder, PICTURE_KINDS, (message) =>
       options.onEvent?.({ kind: 'warning', message }),
     );
-    folder.guard(inputs.flatMap(({ path: file, mask }) => (mask === undefined ? [file] : [file, mask])));
+    folder.guard(inputs.flatMap((one) => [one.path, one.mask, one.keep, one.hide].flatMap((file) => file ?? [])));
     const job = restoreJob(settings, inputs, key, folder, runtime);
     const outcome = await runJob(job, folder, {
       resume,
@@ -159,7 +168,7 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
 interface Settings extends ReadingOptions {
   readonly options: RestoreFilesOptions;
   readonly method: Method;
-  readonly restore: Omit<RestoreJob, 'images' | 'masks' | 'outside'>;
+  readonly restore: Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>;
   readonly npy: boolean;
   readonly blend: NonNullable<RestoreJob['blend']>;
   readonly grow: number;
@@ -169,7 +178,7 @@ interface Settings extends ReadingOptions {
 
 async function resolved(options: RestoreFilesOptions): Promise<Settings> {
   const { generator, critic, batch, thresholdGrey = FAST.thresholdGrey, blend = 'poisson', grow = 1 } = options;
-  const { fit = 'contain', grey = 'refuse', npy = false, masks, format } = options;
+  const { fit = 'contain', grey = 'refuse', npy = false, masks, format, region, alignment } = options;
   const context = {
     channels: generator.channels,
     generator: generator.graph,
@@ -179,7 +188,18 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
   const method = options.method ?? buildMethod({ method: 'rgi' }, { ...context, logistic: false, layers: [] });
   if (method.needsMask && masks === undefined)
     throw new RgiError('usage', `The method '${method.name}' needs masks: give a file or a folder of them.`);
-  const decisive = { thresholdGrey, fit, grey, blend, grow, npy, masked: masks !== undefined, format: format ?? 'own' };
+  const decisive = {
+    thresholdGrey,
+    fit,
+    grey,
+    blend,
+    grow,
+    npy,
+    masked: masks !== undefined,
+    format: format ?? 'own',
+    region,
+    alignment,
+  };
   const description: RunDescription = {
     options: { ...decisive, saveGenerator: options.tunedModel !== undefined },
     generator: options.description?.generator ?? describeGenerator(generator),
@@ -187,7 +207,7 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
     method: describeMethod(method),
   };
   const restore = { generator, method, critic, batch, thresholdGrey, blend, grow };
-  return { options, method, restore, fit, grey, npy, blend, grow, format, description };
+  return { options, method, restore, fit, region, alignment, grey, npy, blend, grow, format, description };
 }
 
 function describeGenerator({ graph, latents, channels, height, width }: Generator): unknown {
@@ -242,8 +262,7 @@ function restoreJob(
     kind: 'restore',
     key,
     rules: RESTORE_RULES,
-    items: () =>
-      pictureItems(sources, folder.names(), async ({ mask }) => (mask === undefined ? '' : `+${await maskHash(mask)}`)),
+    items: () => pictureItems(sources, folder.names(), (source) => masksContent(source, maskHash)),
     batch: batchSize(restore),
     even: true,
     // Where no weights are tuned, a batch is one search.
@@ -265,7 +284,7 @@ function restoreJob(
         const message = RESULT_SENTENCES.diverged;
         return { status: 'failed', record: { ...facts, status: 'failed', message, code: result.code } };
       }
-      const atOwnSize = await putRestoration(outputs, planned.name, planned.item.source.path, loaded, result, choice);
+      const atOwnSize = await putRestoration(outputs, planned.name, planned.item.source, loaded, result, choice);
       return { status: 'done', record: recordOf(facts, loaded, result, atOwnSize, outputs.names()) };
     },
     failed: (planned, message) => ({ ...factsOf(planned), status: 'failed', message }),
@@ -273,7 +292,7 @@ function restoreJob(
 }
 
 function factsOf({ name, content, item: { source, sha256 } }: Planned<Item>): PictureFacts {
-  const maskSha256 = source.mask === undefined || content === '' ? undefined : content.split('+')[1];
+  const maskSha256 = source.mask === undefined ? undefined : /\+([0-9a-f]{64})/.exec(content)?.[1];
   return {
     name,
     path: source.path,
@@ -283,7 +302,7 @@ function factsOf({ name, content, item: { source, sha256 } }: Planned<Item>): Pi
 }
 
 async function* restoreBatch(
-  job: Omit<RestoreJob, 'images' | 'masks' | 'outside'>,
+  job: Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>,
   batch: readonly Member[],
   runtime: Runtime,
   report: ReportShare,
@@ -295,8 +314,13 @@ async function* restoreBatch(
   report(0, `${what}: choosing starts`);
   const images = stackImages(batch.map(({ image }) => image));
   const masks = batch[0].mask && stackImages(batch.map(({ mask }) => mask!));
+  const known = {
+    outside: stackedMasks(batch, 'outside'),
+    keep: stackedMasks(batch, 'keep'),
+    hide: stackedMasks(batch, 'hide'),
+  };
   // The engine has made the batch; it is not to be divided again.
-  const own = { ...job, batch: batch.length, images, masks, outside: marginsOf(batch) };
+  const own = { ...job, batch: batch.length, images, masks, ...known };
   yield* restoreImages(own, runtime, {
     onStep: (_, pictures) => {
       made += pictures;
@@ -305,8 +329,15 @@ async function* restoreBatch(
   });
 }
 
-/** The margins of a batch; undefined where no picture has any. */
-function marginsOf(batch: readonly Loaded[]): Mask | undefined {
-  if (batch.every(({ outside }) => outside === undefined)) return undefined;
-  return stackImages(batch.map(({ outside, image }) => outside ?? zeros('float32', [1, 1, ...image.dims.slice(2)])));
+/** The masks of a batch; undefined where no picture has one. */
+function stackedMasks(batch: readonly Loaded[], kind: 'outside' | 'keep' | 'hide'): Mask | undefined {
+  if (batch.every((one) => one[kind] === undefined)) return undefined;
+  return stackImages(batch.map((one) => one[kind] ?? zeros('float32', [1, 1, ...one.image.dims.slice(2)])));
+}
+
+/** What of a picture's masks goes into its content. */
+async function masksContent({ mask, keep, hide }: Source, hashOf: (file: string) => Promise<string>): Promise<string> {
+  const marked = async (mark: string, file: string | undefined) =>
+    file === undefined ? '' : mark + (await hashOf(file));
+  return `${await marked('+', mask)}${await marked('+keep=', keep)}${await marked('+hide=', hide)}`;
 }
