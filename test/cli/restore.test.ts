@@ -71,7 +71,7 @@ describe('what is written', () => {
     expect(manifestIn(out)).toMatchObject({
       complete: true,
       device: 'cpu',
-      options: { method: 'rgi', seed: 3, steps: 60, starts: 2, pool: 50, fit: 'refuse' },
+      options: { method: 'rgi', seed: 3, steps: 60, starts: 2, pool: 50, fit: 'contain' },
       generator: { law: 'normal', latents: [{ name: 'z', dims: [4] }] },
       images: [{ name: 'b', status: 'done', maskedShare: 0.25, domain: 'inside' }],
     });
@@ -162,7 +162,7 @@ describe('what is written', () => {
 describe('several pictures', () => {
   test('a broken one is reported, the others are done: exit code 4', async () => {
     const to = results();
-    const said = await bench.rgi(`restore @a.png @text.png @big.png --generator @g.onnx --out ${to.word} ${FAST}`);
+    const said = await bench.rgi(`restore @a.png @text.png @big.png --fit refuse --generator @g.onnx --out ${to.word} ${FAST}`);
     expect(said.code).toBe(4);
     expect(manifestIn(out).images.map(({ name, status }) => [name, status])).toEqual([
       ['a', 'done'],
@@ -174,7 +174,7 @@ describe('several pictures', () => {
   });
 
   test('all broken: exit code 2', async () => {
-    const said = await bench.rgi(`restore @text.png @big.png --generator @g.onnx --out ${results().word} ${FAST}`);
+    const said = await bench.rgi(`restore @text.png @big.png --fit refuse --generator @g.onnx --out ${results().word} ${FAST}`);
     expect(said.code).toBe(2);
   });
 

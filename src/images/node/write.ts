@@ -83,20 +83,27 @@ export async function encodePng(image: Image): Promise<Uint8Array> {
   if (channels !== 1 && channels !== 3) {
     throw new RgiError('input', `A picture file has 1 or 3 channels, not ${channels}; write .npy instead.`);
   }
-  const pixels = toPixels(image);
-  const png = sharp(pixels, { raw: { width, height, channels } });
+  return encodeBytes(toPixels(image), { height, width }, channels);
+}
+
+/** One byte for each pixel, as the bytes of a grey PNG. */
+export function encodeGrey(values: Uint8Array, size: Size): Promise<Uint8Array> {
+  return encodeBytes(values, size, 1);
+}
+
+/** Red, green and blue for each pixel, as the bytes of a PNG. */
+export function encodeColour(values: Uint8Array, size: Size): Promise<Uint8Array> {
+  return encodeBytes(values, size, 3);
+}
+
+async function encodeBytes(values: Uint8Array, { height, width }: Size, channels: 1 | 3): Promise<Uint8Array> {
+  const picture = sharp(values, { raw: { width, height, channels } });
   return new Uint8Array(
-    await png
+    await picture
       .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .png()
       .toBuffer(),
   );
-}
-
-/** One byte for each pixel, as the bytes of a grey PNG. */
-export async function encodeGrey(values: Uint8Array, { height, width }: Size): Promise<Uint8Array> {
-  const picture = sharp(values, { raw: { width, height, channels: 1 } });
-  return new Uint8Array(await picture.toColourspace('b-w').png().toBuffer());
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What `restore` gives back at the picture's own size: composite, mask, soft mask and residual. See CONTRACT "Own size". */
-import { colourMap, RESIDUAL_WHITE } from '../../images/colour.ts';
+import { COLOUR_SCALE, RESIDUAL_WHITE } from '../../images/colour.ts';
 import { type Image, imageAt, isDrawable, type Mask, type Size } from '../../images/image.ts';
 import { readPicture, readStoredMask } from '../../images/node/read.ts';
 import {
@@ -9,14 +9,13 @@ import {
   storedOf,
   type WrittenFormat,
 } from '../../images/node/stored.ts';
-import { encodeGrey, encodePng } from '../../images/node/write.ts';
+import { encodeColour, encodeGrey } from '../../images/node/write.ts';
 import { inColours } from '../../images/own-size/colours.ts';
 import { compositeInPlace } from '../../images/own-size/composite.ts';
 import { type Frame, framed, sampleCubic, sampleRow, scaleOf } from '../../images/own-size/frame.ts';
 import { sharpened } from '../../images/own-size/sharpness.ts';
 import type { ByteMask } from '../../images/own-size/windows.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
-import { zeros } from '../../onnx/tensor.ts';
 import type { Loaded, Source } from './pictures.ts';
 
 /** How composites are made and written. */
@@ -64,7 +63,7 @@ export async function putAtOwnSize(
     ),
   );
   await put('softmask.png', await encodeGrey(bytesOf(result.softMask, frame, size), size));
-  await put('residual.png', await encodePng(colourMap(mapAtOwnSize(result.residual, frame, size), 0, RESIDUAL_WHITE)));
+  await put('residual.png', await encodeColour(coloursOf(result.residual, frame, size), size));
   return made;
 }
 
@@ -138,22 +137,23 @@ async function storedAt(source: string, index: number): Promise<StoredPicture> {
   return storedOf(imageAt((await readPicture(source)).image, index));
 }
 
-/** A map [1,1,H,W] of the generator's size at the picture's own; 0 outside of the frame. */
-function mapAtOwnSize(map: Image, frame: Frame, size: Size): Image {
-  const ready = framed(map, frame);
-  const out = zeros('float32', [1, 1, size.height, size.width]);
-  for (let y = 0; y < size.height; y++) sampleRow(ready, y, out.data.subarray(y * size.width, (y + 1) * size.width));
-  return out;
+/** A residual in the colours of the scale, a byte each. */
+function coloursOf(residual: Image, frame: Frame, size: Size): Uint8Array {
+  const scale = COLOUR_SCALE.flatMap((colour) => colour.map((v) => Math.round(127.5 * (v + 1))));
+  const levels = bytesOf(residual, frame, size, 255 / RESIDUAL_WHITE);
+  const bytes = new Uint8Array(3 * levels.length);
+  for (let i = 0; i < levels.length; i++) for (let c = 0; c < 3; c++) bytes[3 * i + c] = scale[3 * levels[i] + c];
+  return bytes;
 }
 
-/** As 0 to 255. */
-function bytesOf(map: Image, frame: Frame, { height, width }: Size): Uint8Array {
+/** A map [1,1,H,W] of the generator's size at the picture's own, times `unit`, as 0 to 255; 0 outside of the frame. */
+function bytesOf(map: Image, frame: Frame, { height, width }: Size, unit = 255): Uint8Array {
   const ready = framed(map, frame);
   const row = new Float32Array(width);
   const bytes = new Uint8Array(height * width);
   for (let y = 0; y < height; y++) {
     sampleRow(ready, y, row);
-    for (let x = 0; x < width; x++) bytes[y * width + x] = Math.round(255 * Math.min(1, Math.max(0, row[x])));
+    for (let x = 0; x < width; x++) bytes[y * width + x] = Math.round(Math.min(255, Math.max(0, unit * row[x])));
   }
   return bytes;
 }
