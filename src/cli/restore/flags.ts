@@ -34,6 +34,7 @@ export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags,
   readonly hide?: string;
   readonly region?: Box;
   readonly align?: Alignment;
+  readonly tiles?: number | true;
   readonly encoder?: string;
   readonly discriminator?: string;
   readonly features?: string;
@@ -211,6 +212,11 @@ export function addRestoreOptions(command: Command): Command {
         '--align <x,y,scale,degrees>',
         "centre of the generator's picture, its pixels' size and its turn clockwise, in each picture",
       ).argParser(alignment),
+    )
+    .option(
+      '--tiles [factor]',
+      'by tiles, for generators of textures; of each picture made smaller by a factor (default: 1)',
+      numberIn({ from: 1 }),
     )
     .addOption(choice('--grey <how>', 'colour pictures for a grey generator', ['refuse', 'luma'] as const, 'refuse'))
     .addOption(choice('--blend <how>', 'seam of the composite', ['poisson', 'feather', 'none'] as const, 'poisson'))

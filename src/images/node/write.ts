@@ -7,6 +7,7 @@ import { writeNpy } from '../../arrays/npy.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import { asBatch, type Image, type Mask, maskToImage, type Size, shapeOf, toPixels } from '../image.ts';
+import type { StoredMap } from '../own-size/frame.ts';
 
 /** Bytes or text, at once or piece by piece. */
 export type FileContent = Uint8Array | string | AsyncIterable<string>;
@@ -94,6 +95,17 @@ export function encodeGrey(values: Uint8Array, size: Size): Promise<Uint8Array> 
 /** Red, green and blue for each pixel, as the bytes of a PNG. */
 export function encodeColour(values: Uint8Array, size: Size): Promise<Uint8Array> {
   return encodeBytes(values, size, 3);
+}
+
+/** A picture [1,1 or 3,H,W] in [-1,1], however it is held, as the bytes of an 8-bit PNG. */
+export function encodeMap({ data, dims, unit = 1, offset = 0 }: StoredMap): Promise<Uint8Array> {
+  const [, channels, height, width] = dims;
+  const plane = height * width;
+  const bytes = new Uint8ClampedArray(channels * plane);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < plane; i++) bytes[i * channels + c] = (unit * data[c * plane + i] + offset + 1) * 127.5;
+  }
+  return encodeBytes(new Uint8Array(bytes.buffer), { height, width }, channels === 1 ? 1 : 3);
 }
 
 async function encodeBytes(values: Uint8Array, { height, width }: Size, channels: 1 | 3): Promise<Uint8Array> {

@@ -3,8 +3,8 @@
  *
  * Coordinates are continuous: pixel i spans [i, i + 1].
  */
-import { zeros } from '../../onnx/tensor.ts';
-import { type Box, type Image, type Size, shapeOf } from '../image.ts';
+import { float32, zeros } from '../../onnx/tensor.ts';
+import type { Box, Image, Size } from '../image.ts';
 import { type Placement, resize } from '../resize.ts';
 
 /** A generator's picture in another picture. */
@@ -34,13 +34,26 @@ export function scaleOf({ matrix: [a, b, , c, d] }: Frame): number {
  * that nothing aliases.
  */
 export interface FramedMap {
-  readonly image: Image;
+  readonly image: StoredMap;
   readonly frame: Frame;
 }
 
-export function framed(image: Image, frame: Frame): FramedMap {
+/** A picture or map [1,C,H,W], as floats or, to save memory, as integers: `unit` times the stored value, plus `offset`. */
+export interface StoredMap {
+  readonly data: Float32Array | Uint8Array | Uint16Array;
+  readonly dims: readonly number[];
+  readonly unit?: number;
+  readonly offset?: number;
+}
+
+export function framed(map: StoredMap, frame: Frame): FramedMap {
   const scale = scaleOf(frame);
-  if (scale >= 1) return { image, frame };
+  if (scale >= 1) return { image: map, frame };
+  const { unit = 1, offset = 0 } = map;
+  const image = float32(
+    Float32Array.from(map.data, (v) => unit * v + offset),
+    map.dims,
+  );
   const { height, width } = frame.size;
   const size = { height: Math.max(1, Math.round(scale * height)), width: Math.max(1, Math.round(scale * width)) };
   const [across, down] = [size.width / width, size.height / height];
@@ -71,7 +84,8 @@ function cubicWeights(t: number, out: Float64Array): void {
 
 /** The values of a map in a box of the picture: [1,C,h,w]. Beyond the map's border, its border continues. */
 export function sampleCubic({ image, frame }: FramedMap, box: Box): Image {
-  const { channels, height, width } = shapeOf(image);
+  const [, channels, height, width] = image.dims;
+  const { unit = 1, offset = 0 } = image;
   const out = zeros('float32', [1, channels, box.height, box.width]);
   const [a, b, e, c, d, f] = frame.matrix;
   const [wx, wy] = [new Float64Array(4), new Float64Array(4)];
@@ -93,7 +107,7 @@ export function sampleCubic({ image, frame }: FramedMap, box: Box): Image {
           for (let k = 0; k < 4; k++) along += wx[k] * image.data[row + columns[k]];
           sum += wy[j] * along;
         }
-        out.data[ch * plane + at] = sum;
+        out.data[ch * plane + at] = unit * sum + offset;
       }
     }
   }
@@ -102,7 +116,8 @@ export function sampleCubic({ image, frame }: FramedMap, box: Box): Image {
 
 /** One row of a map [1,1,H,W] at the picture's row `y`, bilinear; `beyond` outside of the part that shows the picture. */
 export function sampleRow({ image, frame }: FramedMap, y: number, out: Float32Array, beyond = 0): void {
-  const { height, width } = shapeOf(image);
+  const [, , height, width] = image.dims;
+  const { unit = 1, offset = 0 } = image;
   const { inner, matrix } = frame;
   const [a, b, e, c, d, f] = matrix;
   const [right, bottom] = [inner.left + inner.width, inner.top + inner.height];
@@ -119,7 +134,7 @@ export function sampleRow({ image, frame }: FramedMap, y: number, out: Float32Ar
     const [r0, r1] = [clamped(v0, height) * width, clamped(v0 + 1, height) * width];
     const upper = (1 - fu) * image.data[r0 + x0] + fu * image.data[r0 + x1];
     const lower = (1 - fu) * image.data[r1 + x0] + fu * image.data[r1 + x1];
-    out[x] = (1 - fv) * upper + fv * lower;
+    out[x] = unit * ((1 - fv) * upper + fv * lower) + offset;
   }
 }
 

@@ -10,7 +10,7 @@ import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import type { Entry } from '../../jobs/job.ts';
 import { hashOfData } from '../../jobs/node/program.ts';
 import type { AtOwnSize } from './own-size.ts';
-import type { Loaded } from './pictures.ts';
+import type { Loaded, Seen } from './pictures.ts';
 
 export const MANIFEST = 'manifest.json';
 
@@ -56,6 +56,8 @@ export const imageRecordSchema = z.object({
   changedPixels: z.number().optional(),
   /** What the composite's file does not keep, one sentence each. */
   losses: z.array(z.string()).optional(),
+  /** How many tiles the picture was restored by. */
+  tiles: z.number().optional(),
 });
 
 /** What became of one picture. */
@@ -106,16 +108,30 @@ export function describeMethod(method: Method): unknown {
 /** What identifies a picture in its record. */
 export type PictureFacts = Pick<ImageRecord, 'name' | 'path' | 'sha256' | 'maskSha256'>;
 
+/** What is known of how a picture was restored. */
+export interface Summary extends Pick<Restoration, 'code' | 'loss' | 'steps' | 'seconds' | 'misfit'> {
+  /** Of the picture, without its margins. */
+  readonly maskedShare: number;
+  readonly history?: Restoration['history'];
+  /** How many tiles the picture was restored by. */
+  readonly tiles?: number;
+}
+
+/** Of a picture that was restored whole. */
+export function summaryOf(result: Restoration, { outside }: Pick<Loaded, 'outside'>): Summary {
+  const seen = outside ? result.mask.data.filter((_, i) => outside.data[i] < 0.5) : result.mask.data;
+  return { ...result, maskedShare: coverage(seen) };
+}
+
 export function recordOf(
   picture: PictureFacts,
-  { outside, notes, size }: Pick<Loaded, 'outside' | 'notes' | 'size'>,
-  result: Restoration,
+  { notes, size }: Pick<Seen, 'notes' | 'size'>,
+  result: Summary,
   { losses, changed }: AtOwnSize,
   files: readonly string[],
 ): ImageRecord {
-  // Of the picture, without its margins.
-  const maskedShare = coverage(outside ? result.mask.data.filter((_, i) => outside.data[i] < 0.5) : result.mask.data);
-  const history = thinned(result.history, HISTORY_POINTS);
+  const { maskedShare, tiles } = result;
+  const history = result.history && thinned(result.history, HISTORY_POINTS);
   return {
     ...picture,
     status: 'done',
@@ -127,7 +143,8 @@ export function recordOf(
     maskedShare,
     misfitGrey: Number(result.misfit.toFixed(2)),
     domain: isOutside(result.misfit, maskedShare) ? 'outside' : 'inside',
-    history: { step: [...history.step], loss: [...history.loss], masked: [...history.masked] },
+    ...(history ? { history: { step: [...history.step], loss: [...history.loss], masked: [...history.masked] } } : {}),
+    ...(tiles === undefined ? {} : { tiles }),
     files: [...files],
     notes: [...notes],
     size: [size.width, size.height],

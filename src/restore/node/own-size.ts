@@ -1,6 +1,6 @@
 /** What `restore` gives back at the picture's own size: composite, mask, soft mask and residual. See CONTRACT "Own size". */
 import { COLOUR_SCALE, RESIDUAL_WHITE } from '../../images/colour.ts';
-import { type Image, imageAt, isDrawable, type Mask, type Size } from '../../images/image.ts';
+import { imageAt, isDrawable, type Size } from '../../images/image.ts';
 import { readPicture, readStoredMask } from '../../images/node/read.ts';
 import {
   encodeStored,
@@ -12,11 +12,9 @@ import {
 import { encodeColour, encodeGrey } from '../../images/node/write.ts';
 import { inColours } from '../../images/own-size/colours.ts';
 import { compositeInPlace } from '../../images/own-size/composite.ts';
-import { type Frame, framed, sampleCubic, sampleRow, scaleOf } from '../../images/own-size/frame.ts';
-import { sharpened } from '../../images/own-size/sharpness.ts';
+import { type Frame, framed, type StoredMap, sampleCubic, sampleRow, scaleOf } from '../../images/own-size/frame.ts';
 import type { ByteMask } from '../../images/own-size/windows.ts';
-import type { Restoration } from '../../inversion/solve/restore.ts';
-import type { Loaded, Source } from './pictures.ts';
+import type { Seen, Source } from './pictures.ts';
 
 /** How composites are made and written. */
 export interface OwnSizeChoice {
@@ -33,10 +31,20 @@ export interface AtOwnSize {
   readonly changed: number;
 }
 
+/** What was found and made, at the size that was searched. */
+export interface Found {
+  /** Grey or RGB, [1,C,H,W] in [-1,1]; with any other number of channels there is no composite. */
+  readonly restored: StoredMap;
+  /** [1,1,H,W]. */
+  readonly mask: StoredMap;
+  readonly softMask: StoredMap;
+  readonly residual: StoredMap;
+}
+
 type Put = (kind: string, content: Uint8Array) => Promise<void>;
 
 /** From this scale on a fill has less detail than its surroundings. */
-const MIN_FINER = 1.25;
+export const MIN_FINER = 1.25;
 
 /** Width of the fade of `feather`, in pixels of the generator. */
 const FEATHER = 4;
@@ -45,15 +53,15 @@ const FEATHER = 4;
 export async function putAtOwnSize(
   put: Put,
   source: Source,
-  loaded: Loaded,
-  result: Restoration,
+  loaded: Seen,
+  found: Found,
   choice: OwnSizeChoice,
 ): Promise<AtOwnSize> {
   const { size } = loaded;
   const { frame } = loaded.view;
-  const mask = await maskAtOwnSize(source, loaded, result);
-  const made = isDrawable(loaded.image)
-    ? await putComposite(put, source, loaded, result, mask, choice)
+  const mask = await maskAtOwnSize(source, loaded, found);
+  const made = isDrawable(found.restored)
+    ? await putComposite(put, source, loaded, found, mask, choice)
     : { losses: [], changed: 0 };
   await put(
     'mask.png',
@@ -62,8 +70,8 @@ export async function putAtOwnSize(
       size,
     ),
   );
-  await put('softmask.png', await encodeGrey(bytesOf(result.softMask, frame, size), size));
-  await put('residual.png', await encodeColour(coloursOf(result.residual, frame, size), size));
+  await put('softmask.png', await encodeGrey(bytesOf(found.softMask, frame, size), size));
+  await put('residual.png', await encodeColour(coloursOf(found.residual, frame, size), size));
   return made;
 }
 
@@ -71,10 +79,10 @@ export async function putAtOwnSize(
  * A mask that was given is as it was given; one that was found is brought up from the generator's size. What is known of the picture is known
  * of its own pixels.
  */
-async function maskAtOwnSize(source: Source, { view, size, index }: Loaded, result: Restoration): Promise<ByteMask> {
+async function maskAtOwnSize(source: Source, { view, size, index }: Seen, found: Found): Promise<ByteMask> {
   const mask =
     source.mask === undefined
-      ? broughtUp(result.mask, view.frame, size)
+      ? broughtUp(found.mask, view.frame, size)
       : await storedMask(source.mask, source, size, index);
   const known = async (file: string | undefined, value: number) => {
     const given = file === undefined ? undefined : await storedMask(file, source, size, index);
@@ -87,7 +95,7 @@ async function maskAtOwnSize(source: Source, { view, size, index }: Loaded, resu
   return mask;
 }
 
-function broughtUp(mask: Mask, frame: Frame, size: Size): ByteMask {
+function broughtUp(mask: StoredMap, frame: Frame, size: Size): ByteMask {
   const map = framed(mask, frame);
   const data = new Uint8Array(size.height * size.width);
   const row = new Float32Array(size.width);
@@ -106,8 +114,8 @@ async function storedMask(file: string, { path }: Source, size: Size, index: num
 async function putComposite(
   put: Put,
   source: Source,
-  loaded: Loaded,
-  result: Restoration,
+  loaded: Seen,
+  found: Found,
   mask: ByteMask,
   { blend, grow, format }: OwnSizeChoice,
 ): Promise<AtOwnSize> {
@@ -115,7 +123,7 @@ async function putComposite(
   const { frame } = loaded.view;
   const scale = Math.max(1, scaleOf(frame));
   const isFiner = scale >= MIN_FINER;
-  const fill = framed(isFiner ? sharpened(result.restored, loaded.image, result.mask) : result.restored, frame);
+  const fill = framed(found.restored, frame);
   const changed = compositeInPlace(
     picture,
     mask,
@@ -138,7 +146,7 @@ async function storedAt(source: string, index: number): Promise<StoredPicture> {
 }
 
 /** A residual in the colours of the scale, a byte each. */
-function coloursOf(residual: Image, frame: Frame, size: Size): Uint8Array {
+function coloursOf(residual: StoredMap, frame: Frame, size: Size): Uint8Array {
   const scale = COLOUR_SCALE.flatMap((colour) => colour.map((v) => Math.round(127.5 * (v + 1))));
   const levels = bytesOf(residual, frame, size, 255 / RESIDUAL_WHITE);
   const bytes = new Uint8Array(3 * levels.length);
@@ -147,7 +155,7 @@ function coloursOf(residual: Image, frame: Frame, size: Size): Uint8Array {
 }
 
 /** A map [1,1,H,W] of the generator's size at the picture's own, times `unit`, as 0 to 255; 0 outside of the frame. */
-function bytesOf(map: Image, frame: Frame, { height, width }: Size, unit = 255): Uint8Array {
+function bytesOf(map: StoredMap, frame: Frame, { height, width }: Size, unit = 255): Uint8Array {
   const ready = framed(map, frame);
   const row = new Float32Array(width);
   const bytes = new Uint8Array(height * width);

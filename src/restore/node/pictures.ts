@@ -23,8 +23,20 @@ export interface GivenMasks {
 /** A picture file, and the files of what is known of it. */
 export interface Source extends InputFile, GivenMasks {}
 
+/** A picture of a file, and how it is seen. */
+export interface Seen {
+  /** How the generator sees the file's picture; or, by tiles, how it is taken apart. */
+  readonly view: View;
+  /** Size of the file's picture, upright. */
+  readonly size: Size;
+  /** Which of the file's pictures it is: of an array, from 0. */
+  readonly index: number;
+  /** What was adapted, one sentence each. */
+  readonly notes: readonly string[];
+}
+
 /** One picture ready to be inverted. */
-export interface Loaded {
+export interface Loaded extends Seen {
   /** [1,C,H,W] in [-1,1], as the generator takes it. */
   readonly image: Image;
   /** 1 = to be filled, [1,1,H,W]. */
@@ -33,17 +45,9 @@ export interface Loaded {
   readonly hide?: Mask;
   /** 1 where there is no picture: margins that `contain` left, transparent pixels, [1,1,H,W]. */
   readonly outside?: Mask;
-  /** What was adapted, one sentence each. */
-  readonly notes: readonly string[];
-  /** How the generator sees the file's picture. */
-  readonly view: View;
-  /** Size of the file's picture, upright. */
-  readonly size: Size;
-  /** Which of the file's pictures it is: of an array, from 0. */
-  readonly index: number;
 }
 
-const MASK_KINDS = ['mask', 'keep', 'hide'] as const;
+export const MASK_KINDS = ['mask', 'keep', 'hide'] as const;
 
 /** Every picture needs a mask where masks are given; what is known to be good or corrupted may be of some pictures only. */
 export async function findSources(
@@ -131,7 +135,7 @@ export async function readSource(
 }
 
 /** What a picture was adapted by, one sentence each. */
-function adaptations(
+export function adaptations(
   { source, view, image }: Picture,
   channels: number,
   { fit, region, alignment }: ViewOptions,

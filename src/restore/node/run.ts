@@ -1,34 +1,26 @@
 /** Restoration of picture files into a folder: a job whose items are pictures, and the manifest that is derived from its journal. */
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
-import { type Mask, stackImages } from '../../images/image.ts';
+import { isDrawable } from '../../images/image.ts';
 import type { WrittenFormat } from '../../images/node/stored.ts';
-import { reuse } from '../../inversion/compile/reuse.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
-import {
-  batchSize,
-  plannedSteps,
-  RESTORE_RULES,
-  type Restoration,
-  type RestoreJob,
-  restoreImages,
-} from '../../inversion/solve/restore.ts';
+import { RESTORE_RULES, type RestoreJob } from '../../inversion/solve/restore.ts';
 import { type Method, tunesWeights } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import { jsonDocument } from '../../jobs/document.ts';
-import type { Job, JobEvent, Outcome, Planned, ReportShare } from '../../jobs/job.ts';
+import type { Job, JobEvent, Outcome, Planned } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { type PictureItem, pictureItems, withoutOwnOutputs } from '../../jobs/node/pictures.ts';
 import { lastOnly, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { zeros } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { PICTURE_KINDS, putRestoration } from './files.ts';
+import { PICTURE_KINDS } from './files.ts';
+import { type Form, type FormSettings, type Made, type Named, tiledForm, wholeForm } from './forms.ts';
 import {
   describeMethod,
   type ImageRecord,
@@ -42,7 +34,7 @@ import {
   type RunDescription,
   recordOf,
 } from './manifest.ts';
-import { findSources, type Loaded, loadedAt, type ReadingOptions, readSource, type Source } from './pictures.ts';
+import { findSources, type ReadingOptions, type Seen, type Source } from './pictures.ts';
 
 /** What `restoreFiles` is asked. */
 export interface RestoreFilesOptions {
@@ -70,6 +62,11 @@ export interface RestoreFilesOptions {
   readonly region?: ReadingOptions['region'];
   /** Where the generator's picture lies in each picture, turned or not; in place of `fit` and `region`. */
   readonly alignment?: ReadingOptions['alignment'];
+  /**
+   * Restore each picture by overlapping tiles of the generator's size, for generators of textures, after making it smaller by this factor (1 for
+   * its own size); in place of `fit` and `alignment`. Default: whole.
+   */
+  readonly tiles?: number;
   /** Colour pictures for a grey generator; default: they are refused. */
   readonly grey?: ReadingOptions['grey'];
   /** Pictures inverted side by side; default: chosen for the generator and method. */
@@ -151,13 +148,16 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
       options.onEvent?.({ kind: 'warning', message }),
     );
     folder.guard(inputs.flatMap((one) => [one.path, one.mask, one.keep, one.hide].flatMap((file) => file ?? [])));
-    const job = restoreJob(settings, inputs, key, folder, runtime);
-    const outcome = await runJob(job, folder, {
+    const running = {
       resume,
       signal: options.signal,
       onEvent: options.onEvent,
-      save: (complete) => writeManifest(folder, headOf(settings, key, runtime, complete)),
-    });
+      save: (complete: boolean) => writeManifest(folder, headOf(settings, key, runtime, complete)),
+    };
+    const outcome =
+      settings.tiles === undefined
+        ? await runJob(restoreJob(settings, wholeForm(settings, runtime), inputs, key, folder), folder, running)
+        : await runJob(restoreJob(settings, tiledForm(settings, runtime), inputs, key, folder), folder, running);
     return { ...outcome, manifest: `${out}/${MANIFEST}` };
   } finally {
     await folder.close();
@@ -165,20 +165,14 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
 }
 
 /** Options with their defaults, and how they are described. */
-interface Settings extends ReadingOptions {
+interface Settings extends FormSettings {
   readonly options: RestoreFilesOptions;
-  readonly method: Method;
-  readonly restore: Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>;
-  readonly npy: boolean;
-  readonly blend: NonNullable<RestoreJob['blend']>;
-  readonly grow: number;
-  readonly format: WrittenFormat | undefined;
   readonly description: RunDescription;
 }
 
 async function resolved(options: RestoreFilesOptions): Promise<Settings> {
   const { generator, critic, batch, thresholdGrey = FAST.thresholdGrey, blend = 'poisson', grow = 1 } = options;
-  const { fit = 'contain', grey = 'refuse', npy = false, masks, format, region, alignment } = options;
+  const { fit = 'contain', grey = 'refuse', npy = false, masks, format, region, alignment, tiles } = options;
   const context = {
     channels: generator.channels,
     generator: generator.graph,
@@ -199,6 +193,7 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
     format: format ?? 'own',
     region,
     alignment,
+    tiles,
   };
   const description: RunDescription = {
     options: { ...decisive, saveGenerator: options.tunedModel !== undefined },
@@ -207,7 +202,35 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
     method: describeMethod(method),
   };
   const restore = { generator, method, critic, batch, thresholdGrey, blend, grow };
-  return { options, method, restore, fit, region, alignment, grey, npy, blend, grow, format, description };
+  checkTiles(options, method);
+  return {
+    options,
+    restore,
+    fit,
+    region,
+    alignment,
+    tiles,
+    grey,
+    npy,
+    tunedModel: options.tunedModel,
+    blend,
+    grow,
+    format,
+    description,
+  };
+}
+
+/** What cannot be had of tiles is refused. */
+function checkTiles({ tiles, alignment, npy, tunedModel, generator }: RestoreFilesOptions, method: Method): void {
+  if (tiles === undefined) return;
+  const fail = (what: string) => new RgiError('usage', `Tiles ${what}.`);
+  if (!(tiles >= 1)) throw fail(`are taken of the picture made smaller by a factor of at least 1, not ${tiles}`);
+  if (alignment) throw fail('have the places that the picture gives them: leave the alignment out');
+  if (npy || tunedModel) throw fail('are merged: float arrays and tuned generators are written of whole pictures only');
+  if (!isDrawable({ dims: [1, generator.channels] }))
+    throw fail(`are of grey or colour pictures; the generator has ${generator.channels} channels`);
+  if (tunesWeights(method))
+    throw fail(`would each tune the weights: use a method that does not, such as 'rgi', not '${method.name}'`);
 }
 
 function describeGenerator({ graph, latents, channels, height, width }: Generator): unknown {
@@ -238,54 +261,42 @@ async function writeManifest(folder: RunFolder<ImageRecord>, head: ManifestHead)
 
 type Item = PictureItem<Source>;
 
-/** A picture and its name, for progress. */
-interface Member extends Loaded {
-  readonly name: string;
-}
-
-function restoreJob(
+function restoreJob<L extends Seen>(
   settings: Settings,
+  form: Form<L>,
   sources: readonly Source[],
   key: string,
   folder: RunFolder<ImageRecord>,
-  runtime: Runtime,
-): Job<Item, Member, Restoration, ImageRecord> {
-  const { restore, options, npy } = settings;
+): Job<Item, Named<L>, Made, ImageRecord> {
   const maskHash = lastOnly(sha256Of);
-  // The pictures of one array follow each other: it is read once.
-  const read = lastOnly((source: Source) => readSource(source, restore.generator, settings));
   const doubted = new Set<string>();
-  const shared = reuse();
-  const { blend, grow, format } = settings;
-  const choice = { npy, generator: options.tunedModel, blend, grow, format };
   return {
     kind: 'restore',
     key,
     rules: RESTORE_RULES,
     items: () => pictureItems(sources, folder.names(), (source) => masksContent(source, maskHash)),
-    batch: batchSize(restore),
+    batch: form.batch,
     even: true,
-    // Where no weights are tuned, a batch is one search.
-    together: !tunesWeights(restore.method),
+    together: form.together,
     alone: sources.length === 1,
     async load({ name, item: { source, index } }) {
-      const stored = await read(source);
+      const { loaded, doubts } = await form.load(source, index);
       // Doubts about a mask for all pictures are reported once.
-      for (const message of stored.doubts) {
-        if (!doubted.has(message)) options.onEvent?.({ kind: 'warning', message });
+      for (const message of doubts) {
+        if (!doubted.has(message)) settings.options.onEvent?.({ kind: 'warning', message });
         doubted.add(message);
       }
-      return { name, ...loadedAt(stored, index) };
+      return { name, loaded };
     },
-    run: (batch, report) => restoreBatch({ ...restore, reuse: shared }, batch, runtime, report),
-    async write(outputs, planned, loaded, result) {
+    run: (batch, report) => form.run(batch, report),
+    async write(outputs, planned, { loaded }, { summary, put }) {
       const facts = factsOf(planned);
-      if (result.code === 'diverged') {
+      if (summary.code === 'diverged') {
         const message = RESULT_SENTENCES.diverged;
-        return { status: 'failed', record: { ...facts, status: 'failed', message, code: result.code } };
+        return { status: 'failed', record: { ...facts, status: 'failed', message, code: summary.code } };
       }
-      const atOwnSize = await putRestoration(outputs, planned.name, planned.item.source, loaded, result, choice);
-      return { status: 'done', record: recordOf(facts, loaded, result, atOwnSize, outputs.names()) };
+      const atOwnSize = await put(outputs, planned.name, planned.item.source);
+      return { status: 'done', record: recordOf(facts, loaded, summary, atOwnSize, outputs.names()) };
     },
     failed: (planned, message) => ({ ...factsOf(planned), status: 'failed', message }),
   };
@@ -299,40 +310,6 @@ function factsOf({ name, content, item: { source, sha256 } }: Planned<Item>): Pi
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(maskSha256 === undefined ? {} : { maskSha256 }),
   };
-}
-
-async function* restoreBatch(
-  job: Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>,
-  batch: readonly Member[],
-  runtime: Runtime,
-  report: ReportShare,
-): AsyncGenerator<Restoration> {
-  const steps = plannedSteps(job.method);
-  const [{ name }] = batch;
-  const what = batch.length === 1 ? name : `${name} and ${batch.length - 1} more`;
-  let made = 0;
-  report(0, `${what}: choosing starts`);
-  const images = stackImages(batch.map(({ image }) => image));
-  const masks = batch[0].mask && stackImages(batch.map(({ mask }) => mask!));
-  const known = {
-    outside: stackedMasks(batch, 'outside'),
-    keep: stackedMasks(batch, 'keep'),
-    hide: stackedMasks(batch, 'hide'),
-  };
-  // The engine has made the batch; it is not to be divided again.
-  const own = { ...job, batch: batch.length, images, masks, ...known };
-  yield* restoreImages(own, runtime, {
-    onStep: (_, pictures) => {
-      made += pictures;
-      report(made / (steps * batch.length), `${what}: step ${Math.ceil(made / batch.length)} of ${steps}`);
-    },
-  });
-}
-
-/** The masks of a batch; undefined where no picture has one. */
-function stackedMasks(batch: readonly Loaded[], kind: 'outside' | 'keep' | 'hide'): Mask | undefined {
-  if (batch.every((one) => one[kind] === undefined)) return undefined;
-  return stackImages(batch.map((one) => one[kind] ?? zeros('float32', [1, 1, ...one.image.dims.slice(2)])));
 }
 
 /** What of a picture's masks goes into its content. */

@@ -1,6 +1,6 @@
 /** Large pictures by tiles: covered everywhere, merged without seams, nothing changed where nothing was found. */
 import { describe, expect, test } from 'vitest';
-import { tileBoxes, tileMerger, tileStarts } from '../../src/detect/tiles.ts';
+import { tileBoxes, tileMerger, tileStarts } from '../../src/images/tiles.ts';
 import type { Image } from '../../src/images/image.ts';
 import { crop } from '../../src/images/resize.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
