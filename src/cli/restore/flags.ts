@@ -33,7 +33,7 @@ export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags,
   readonly keep?: string;
   readonly hide?: string;
   readonly region?: Box;
-  readonly align?: Alignment;
+  readonly align?: Alignment | 'auto';
   readonly tiles?: number | true;
   readonly encoder?: string;
   readonly discriminator?: string;
@@ -153,11 +153,12 @@ function region(text: string): Box {
   throw new InvalidArgumentError('It is left, top, width and height in whole pixels, such as 100,40,512,512.');
 }
 
-function alignment(text: string): Alignment {
+function alignment(text: string): Alignment | 'auto' {
+  if (text === 'auto') return text;
   const [x, y, scale, degrees = 0, ...more] = numbersOf(text);
   if (more.length === 0 && [x, y, scale, degrees].every(Number.isFinite) && scale > 0) return { x, y, scale, degrees };
   throw new InvalidArgumentError(
-    "It is x, y, scale and degrees: where the centre of the generator's picture lies, how many pixels one of its pixels covers, and its turn, such as 300,200,4.5,10.",
+    "It is x, y, scale and degrees: where the centre of the generator's picture lies, how many pixels one of its pixels covers, and its turn, such as 300,200,4.5,10; or auto.",
   );
 }
 
@@ -210,7 +211,7 @@ export function addRestoreOptions(command: Command): Command {
     .addOption(
       new Option(
         '--align <x,y,scale,degrees>',
-        "centre of the generator's picture, its pixels' size and its turn clockwise, in each picture",
+        "where the generator's picture lies: its centre, pixels of the picture for one of its own, turn clockwise; or auto to find it",
       ).argParser(alignment),
     )
     .option(

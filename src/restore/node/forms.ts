@@ -1,7 +1,9 @@
 /** The two forms in which pictures are restored, whole or by tiles: how they are read, searched, and what is written of them. */
-import { coverage, type Mask, stackImages } from '../../images/image.ts';
+import { coverage, imageAt, type Mask, stackImages } from '../../images/image.ts';
+import { readPicture } from '../../images/node/read.ts';
 import type { WrittenFormat } from '../../images/node/stored.ts';
 import { encodeMap } from '../../images/node/write.ts';
+import type { Alignment } from '../../images/own-size/view.ts';
 import { reuse } from '../../inversion/compile/reuse.ts';
 import {
   batchSize,
@@ -16,6 +18,7 @@ import { lastOnly } from '../../jobs/node/program.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { zeros } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { findAlignment } from '../align.ts';
 import { restoreTiled, type TiledRestoration } from '../tiled.ts';
 import { putRestoration } from './files.ts';
 import { type Summary, summaryOf } from './manifest.ts';
@@ -24,7 +27,9 @@ import { type Loaded, loadedAt, type ReadingOptions, readSource, type Seen, type
 import { type LoadedTiles, readTiles } from './tiles.ts';
 
 /** What decides how pictures are restored. */
-export interface FormSettings extends ReadingOptions {
+export interface FormSettings extends Omit<ReadingOptions, 'alignment'> {
+  /** Given, or to be found for each picture. */
+  readonly alignment: Alignment | 'auto' | undefined;
   readonly restore: Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>;
   /** By tiles, of the picture made smaller by this factor. */
   readonly tiles: number | undefined;
@@ -61,7 +66,11 @@ export interface Form<L extends Seen> {
 export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded> {
   const { restore, npy, tunedModel, blend, grow, format } = settings;
   // The pictures of one array follow each other: it is read once.
-  const read = lastOnly((source: Source) => readSource(source, restore.generator, settings));
+  const read = lastOnly(async (source: Source) => {
+    const { alignment: given } = settings;
+    const alignment = given === 'auto' ? await alignmentOf(source, settings, runtime) : given;
+    return readSource(source, restore.generator, { ...settings, alignment });
+  });
   const shared = reuse();
   const choice = { npy, generator: tunedModel, blend, grow, format };
   return {
@@ -83,6 +92,14 @@ export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded
       }
     },
   };
+}
+
+/** Found on the first picture of a file. */
+async function alignmentOf({ path }: Source, { restore, grey }: FormSettings, runtime: Runtime): Promise<Alignment> {
+  const { generator } = restore;
+  const { image } = await readPicture(path, { channels: generator.channels, grey });
+  const found = await findAlignment(generator, imageAt(image, 0), runtime);
+  return found!.alignment;
 }
 
 export function tiledForm(settings: FormSettings, runtime: Runtime): Form<LoadedTiles> {

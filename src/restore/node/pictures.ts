@@ -7,7 +7,7 @@ import { type Image, imageAt, type Mask, type Size } from '../../images/image.ts
 import { isPictureName } from '../../images/node/formats.ts';
 import { type ExpandOptions, expandInputs, type InputFile } from '../../images/node/inputs.ts';
 import { type Picture, readMask, readPicture } from '../../images/node/read.ts';
-import { unseenShare, type View, type ViewOptions } from '../../images/own-size/view.ts';
+import { type Alignment, unseenShare, type View, type ViewOptions } from '../../images/own-size/view.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 
 /** What may be known of pictures beforehand: a file for all of them, or a folder of files named after them. */
@@ -142,7 +142,7 @@ export function adaptations(
 ): string[] {
   const [, , height, width] = image.dims;
   const { height: h, width: w, channels: c } = source;
-  const how = alignment ? 'aligned' : region ? `--region, --fit ${fit}` : `--fit ${fit}`;
+  const how = alignment ? `--align ${alignmentText(alignment)}` : region ? `--region, --fit ${fit}` : `--fit ${fit}`;
   const unseen = unseenShare(view, source);
   return [
     ...(h !== height || w !== width || view.isAligned
@@ -155,6 +155,11 @@ export function adaptations(
       : []),
     ...(c !== channels ? [`Converted from ${c} channels to ${channels}.`] : []),
   ];
+}
+
+/** As the command line takes it. */
+function alignmentText({ x, y, scale, degrees }: Alignment): string {
+  return `${x.toFixed(1)},${y.toFixed(1)},${scale.toPrecision(4)},${degrees.toFixed(1)}`;
 }
 
 /** The i-th picture of a source. */

@@ -3,6 +3,7 @@ import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { isDrawable } from '../../images/image.ts';
 import type { WrittenFormat } from '../../images/node/stored.ts';
+import type { Alignment } from '../../images/own-size/view.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
@@ -60,8 +61,10 @@ export interface RestoreFilesOptions {
   readonly fit?: ReadingOptions['fit'];
   /** Only this part of each picture is restored, in its own pixels; default: the whole picture. */
   readonly region?: ReadingOptions['region'];
-  /** Where the generator's picture lies in each picture, turned or not; in place of `fit` and `region`. */
-  readonly alignment?: ReadingOptions['alignment'];
+  /**
+   * Where the generator's picture lies in each picture, turned or not, or `auto` to find it; in place of `fit` and `region`.
+   */
+  readonly alignment?: Alignment | 'auto';
   /**
    * Restore each picture by overlapping tiles of the generator's size, for generators of textures, after making it smaller by this factor (1 for
    * its own size); in place of `fit` and `alignment`. Default: whole.
