@@ -61,7 +61,17 @@ Examples:
   rgi restore photo.png --generator faces.onnx --out restored
 
   # a folder of pictures of any size; the generator's weights are tuned too
-  rgi restore photos/ -g faces.onnx --method rrgi --fit cover --out restored
+  rgi restore photos/ -g faces.onnx --method rrgi --out restored
+
+  # the face is a part of the picture: named, or found
+  rgi restore photo.jpg -g faces.onnx --region 620,60,320,320 --out restored
+  rgi restore photo.jpg -g faces.onnx --align auto --out restored
+
+  # a large scan, by a generator of its texture
+  rgi restore scan.tif -g linen.onnx --tiles 4 --out restored
+
+  # correct a mask that was found: white in good.png stays, in bad.png goes
+  rgi restore photo.jpg -g faces.onnx --keep good.png --hide bad.png -o again
 
   # compare the features of a discriminator too
   rgi restore photo.png -g faces.onnx --discriminator d.onnx \\
@@ -78,9 +88,11 @@ Examples:
   rgi restore photo.png -g stylegan.onnx --latent /mapping/Mul_output_0 -o out
 
 Files written to --out, for each picture NAME:
-  NAME.restored.png   G(z), the generator's picture
-  NAME.composite.png  the picture, with G(z) in the masked region
-  NAME.mask.png       the masked region, white
+  NAME.restored.png   G(z), the generator's picture, at the generator's size
+  NAME.composite.EXT  the picture at its own size and in its own format, with
+                      the masked region filled from G(z); other pixels are
+                      those of the file (JPEG is compressed again: --format)
+  NAME.mask.png       the masked region, white, at the picture's own size
   NAME.softmask.png   confidence of the mask from 0 to 1: |M|; with an exact
                       mask (the default) 1 - (t/r)^2 for a residual r above the
                       threshold t, or the share of masked neighbours; 1 where
@@ -88,7 +100,7 @@ Files written to --out, for each picture NAME:
   NAME.residual.png   |picture - G(z)|, RMS over the channels; black is 0, white
                       is 127.5 grey levels and more
   NAME.*.npy          with --npy: picture, restored, composite, softmask and
-                      residual as float arrays
+                      residual as float arrays at the generator's size
   NAME.latents.npz    with --npy: the latents
   NAME.weights.npz    with --npy and tuned weights (rrgi, dgp): what was added
                       to each weight
@@ -188,8 +200,6 @@ export function addRestoreOptions(command: Command): Command {
     .addOption(choice('-m, --method <name>', 'method (default: rgi; with --preset best: rrgi)', METHOD_NAMES))
     .addOption(choice('--preset <name>', 'settings (default: fast for rgi, best for rrgi, else paper)', PRESETS))
     .option('--mask <path>', 'given masks, white = corrupted: one file for all pictures, or a folder')
-    .option('--keep <path>', 'masks of what is known to be good, white: never masked; as --mask')
-    .option('--hide <path>', 'masks of what is known to be corrupted, white: masked; as --mask')
     .option('--threshold <grey>', 'residual above which a pixel is masked, in grey levels (0 to 255)', rate)
     .addOption(
       choice('--fit <how>', 'pictures of another size', ['refuse', 'contain', 'cover', 'stretch'] as const, 'contain'),
@@ -205,12 +215,14 @@ export function addRestoreOptions(command: Command): Command {
   command
     .optionsGroup('Pictures:')
     .option(...RECURSIVE)
+    .option('--keep <path>', 'what is known to be good, white: never masked; files as of --mask')
+    .option('--hide <path>', 'what is known to be corrupted, white: masked; files as of --mask')
     .addOption(
       new Option('--region <x,y,w,h>', 'restore this part of each picture only, in its pixels').argParser(region),
     )
     .addOption(
       new Option(
-        '--align <x,y,scale,degrees>',
+        '--align <x,y,scale,turn>',
         "where the generator's picture lies: its centre, pixels of the picture for one of its own, turn clockwise; or auto to find it",
       ).argParser(alignment),
     )
