@@ -1,9 +1,9 @@
 /** What pictures would look like if they were good: whole ones at the generator's size, others put together of tiles. */
 import { type Box, type Image, imageAt, type Size, shapeOf, stackImages } from '../images/image.ts';
 import { crop } from '../images/resize.ts';
+import { atLeast, type TileMerger, tileBoxes, tileMerger, withoutPadding } from '../images/tiles.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type InverterOptions, openInverter } from './inverter.ts';
-import { atLeast, type TileMerger, tileBoxes, tileMerger, withoutPadding } from './tiles.ts';
 
 export interface Restorer {
   /** Pictures that should be given together. */

@@ -70,5 +70,10 @@ export function composite(image: Image, restored: Image, mask: Mask, options: Co
 /** 1 inside, falling smoothly (half a cosine) to 0 at `reach` pixels from the region. */
 function fade(inside: Uint8Array, height: number, width: number, reach: number): Float64Array {
   const distance = squaredDistances(inside, height, width);
-  return distance.map((d) => (d >= (reach + 1) ** 2 ? 0 : (1 + Math.cos((Math.PI * Math.sqrt(d)) / (reach + 1))) / 2));
+  return distance.map((d) => fadeAt(Math.sqrt(d), reach));
+}
+
+/** 1 at the region, falling smoothly (half a cosine) to 0 beyond `reach` pixels from it. */
+export function fadeAt(distance: number, reach: number): number {
+  return distance >= reach + 1 ? 0 : (1 + Math.cos((Math.PI * distance) / (reach + 1))) / 2;
 }

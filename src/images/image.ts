@@ -33,7 +33,7 @@ export interface Box extends Size {
 }
 
 /** Can a picture file hold it? Grey or colour; other numbers of channels are written as arrays only. */
-export function isDrawable({ dims }: Pick<Image, 'dims'>): boolean {
+export function isDrawable({ dims }: { readonly dims: readonly number[] }): boolean {
   return dims[1] === 1 || dims[1] === 3;
 }
 

@@ -92,16 +92,6 @@ export function outsideOf(size: Size, inner: Box): Tensor<'float32'> {
   return mask;
 }
 
-/** Crops, resizes and pads an image as a placement says. */
-export function place(
-  image: Image,
-  size: Size,
-  { crop: box, inner }: Placement,
-  method: ResizeMethod = 'bilinear',
-): Image {
-  return padTo(resize(crop(image, box), inner, method), size, inner);
-}
-
 /** The image at another size. */
 export function resize(image: Image, size: Size, method: ResizeMethod = 'bilinear'): Image {
   const { count, channels, height, width } = shapeOf(image);

@@ -82,7 +82,7 @@ describe('what is written', () => {
     expect(manifestIn(out)).toMatchObject({
       complete: true,
       device: 'cpu',
-      options: { method: 'rgi', seed: 3, steps: 60, starts: 2, pool: 50, fit: 'refuse' },
+      options: { method: 'rgi', seed: 3, steps: 60, starts: 2, pool: 50, fit: 'contain' },
       generator: { law: 'normal', latents: [{ name: 'z', dims: [4] }] },
       images: [{ name: 'b', status: 'done', maskedShare: 0.25, domain: 'inside' }],
     });
@@ -184,7 +184,9 @@ describe('what is written', () => {
 describe('several pictures', () => {
   test('a broken one is reported, the others are done: exit code 4', async () => {
     const to = results();
-    const said = await bench.rgi(`restore @a.png @text.png @big.png --generator @g.onnx --out ${to.word} ${FAST}`);
+    const said = await bench.rgi(
+      `restore @a.png @text.png @big.png --fit refuse --generator @g.onnx --out ${to.word} ${FAST}`,
+    );
     expect(said.code).toBe(4);
     expect(manifestIn(out).images.map(({ name, status }) => [name, status])).toEqual([
       ['a', 'done'],
@@ -196,7 +198,9 @@ describe('several pictures', () => {
   });
 
   test('all broken: exit code 2', async () => {
-    const said = await bench.rgi(`restore @text.png @big.png --generator @g.onnx --out ${results().word} ${FAST}`);
+    const said = await bench.rgi(
+      `restore @text.png @big.png --fit refuse --generator @g.onnx --out ${results().word} ${FAST}`,
+    );
     expect(said.code).toBe(2);
   });
 
@@ -335,4 +339,91 @@ test('nothing temporary is left behind', async () => {
   const to = results();
   await bench.rgi(`restore @a.png --generator @g.onnx --out ${to.word} ${FAST} --npy`);
   expect(to.files().filter((f) => f.endsWith('.tmp') || f.startsWith('.'))).toEqual([]);
+});
+
+describe('pictures of other sizes', () => {
+  const sizeOf = async (file: string) => {
+    const { width, height } = await sharp(file).metadata();
+    return [width, height];
+  };
+
+  test('come back at their own size; what was adapted is said once', async () => {
+    const to = results();
+    const said = await bench.rgi(`restore @big.png --generator @g.onnx --out ${to.word} ${FAST}`);
+    expect(said.code).toBe(0);
+    for (const kind of ['composite', 'mask', 'softmask', 'residual'])
+      expect(await sizeOf(to.file(`big.${kind}.png`))).toEqual([16, 16]);
+    expect(await sizeOf(to.file('big.restored.png'))).toEqual([8, 8]);
+    expect(said.err).toContain('note: Resized from 16 x 16 to 8 x 8 pixels for the generator (--fit contain).\n');
+  });
+
+  test('a region is restored alone, and the rest is said to stay', async () => {
+    const to = results();
+    const said = await bench.rgi(
+      `restore @big.png --generator @g.onnx --out ${to.word} ${FAST} --region 4,6,8,8 --format tiff`,
+    );
+    expect(said.err).toContain(
+      'note: 75% of the picture was not shown to the generator (--region, --fit contain) and stays as it is.\n',
+    );
+    const [before, after] = await Promise.all(
+      [bench.file('big.png'), to.file('big.composite.tif')].map((file) => sharp(file).removeAlpha().raw().toBuffer()),
+    );
+    // A pixel of the generator is one of the picture, and the mask is grown by one.
+    const isBeyond = (i: number) => {
+      const [x, y] = [Math.floor(i / 3) % 16, Math.floor(i / 48)];
+      return x < 3 || x > 12 || y < 5 || y > 14;
+    };
+    expect(before.every((v, i) => !isBeyond(i) || v === after[i])).toBe(true);
+  });
+
+  test('by tiles, which are merged at the size of the picture', async () => {
+    const to = results();
+    const said = await bench.rgi(`restore @big.png --generator @g.onnx --out ${to.word} ${FAST} --tiles`);
+    expect(said.code).toBe(0);
+    expect(await sizeOf(to.file('big.restored.png'))).toEqual([16, 16]);
+    expect(await sizeOf(to.file('big.composite.png'))).toEqual([16, 16]);
+    expect(manifestIn(out).images[0]).toMatchObject({ tiles: 9, size: [16, 16] });
+  });
+
+  test('float arrays of tiles are refused', async () => {
+    const said = await bench.rgi(`restore @big.png --generator @g.onnx --out ${results().word} --tiles --npy`);
+    expect(said).toMatchObject({
+      code: 2,
+      err: 'error: Tiles are merged: float arrays and tuned generators are written of whole pictures only.\n',
+    });
+  });
+});
+
+describe('what is known of a picture', () => {
+  const half = async (name: string, isWhite: (x: number) => boolean) => {
+    const values = Uint8Array.from({ length: 64 }, (_, i) => (isWhite(i % 8) ? 255 : 0));
+    await sharp(values, { raw: { width: 8, height: 8, channels: 1 } })
+      .png()
+      .toFile(bench.file(name));
+  };
+
+  test('--keep is never masked, --hide always', async () => {
+    await half('left.png', (x) => x < 4);
+    await half('right.png', (x) => x === 7);
+    const to = results();
+    const said = await bench.rgi(
+      `restore @pictures/b.npy --generator @g.onnx --out ${to.word} ${FAST} --keep @left.png --hide @right.png`,
+    );
+    expect(said.code).toBe(0);
+    const mask = await greyOf(to.file('b.mask.png'));
+    mask.forEach((v, i) => {
+      if (i % 8 < 4) expect(v).toBe(0);
+      if (i % 8 === 7) expect(v).toBe(255);
+    });
+  });
+
+  test('the same pixel cannot be both', async () => {
+    await half('both.png', (x) => x === 7);
+    await half('again.png', (x) => x > 5);
+    const said = await bench.rgi(
+      `restore @pictures/b.npy --generator @g.onnx --out ${results().word} ${FAST} --keep @both.png --hide @again.png`,
+    );
+    expect(said.code).toBe(2);
+    expect(said.err).toContain('8 pixels are known to be good and to be corrupted: take them out of one mask.');
+  });
 });

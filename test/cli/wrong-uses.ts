@@ -262,7 +262,7 @@ export const WRONG_USES: readonly WrongUse[] = [
   },
   {
     title: 'A picture of another size',
-    line: 'restore @big.png --generator @g.onnx --out @o',
+    line: 'restore @big.png --fit refuse --generator @g.onnx --out @o',
     code: 2,
     says: 'error: big.png is 16 x 16 pixels (width x height), 8 x 8 are needed; choose --fit contain, cover or stretch.',
   },

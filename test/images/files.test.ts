@@ -161,8 +161,8 @@ describe('fitting', () => {
   });
 
   it('contain keeps all of it and marks the margins', async () => {
-    const { image, outside, placement } = await read('contain');
-    expect(placement.inner).toEqual({ top: 2, left: 0, height: 15, width: 20 });
+    const { image, outside, view } = await read('contain');
+    expect(view.placement.inner).toEqual({ top: 2, left: 0, height: 15, width: 20 });
     expect(image.dims).toEqual([1, 3, 20, 20]);
     expect(Array.from(outside!.data).filter((v) => v === 1)).toHaveLength(5 * 20);
     // The margin repeats the border row.

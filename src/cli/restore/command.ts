@@ -28,7 +28,7 @@ import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
   // What can be wrong without a network is said before one is opened.
-  await findSources(patterns, flags.mask, inputOptions(flags, io));
+  await findSources(patterns, flags, inputOptions(flags, io));
   await checkFolder(flags.out);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
@@ -64,6 +64,11 @@ async function restoreOn(
       recursive: flags.recursive,
       out: flags.out,
       masks: flags.mask,
+      keep: flags.keep,
+      hide: flags.hide,
+      region: flags.region,
+      alignment: flags.align,
+      tiles: flags.tiles === true ? 1 : flags.tiles,
       generator,
       method,
       critic: critic.critic,
@@ -73,6 +78,7 @@ async function restoreOn(
       thresholdGrey,
       blend: flags.blend,
       grow: flags.grow,
+      format: flags.format,
       npy: flags.npy,
       // As the user's file has it, not as adapted: so that it is used with the same options.
       tunedModel: flags.saveGenerator ? await openModel(flags.generator) : undefined,
@@ -90,6 +96,10 @@ async function restoreOn(
           grey: flags.grey,
           blend: flags.blend,
           grow: flags.grow,
+          format: flags.format ?? 'own',
+          region: flags.region,
+          alignment: flags.align,
+          tiles: flags.tiles === true ? 1 : flags.tiles,
           npy: flags.npy ?? false,
           saveGenerator: flags.saveGenerator ?? false,
           masked: flags.mask !== undefined,
@@ -138,7 +148,14 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
     progress.clear();
     if (always || !flags.quiet) say(io, line);
   };
+  // Many pictures have the same to say: it is said with the first.
+  const said = new Set<string>();
+  const tellOnce = (sentence: string) => {
+    if (!said.has(sentence)) tell(`note: ${sentence}`);
+    said.add(sentence);
+  };
   const tellDone = (record: ImageRecord) => {
+    for (const sentence of [...(record.notes ?? []), ...(record.losses ?? [])]) tellOnce(sentence);
     const masked = `${(100 * record.maskedShare!).toFixed(1)}% masked`;
     if (record.domain === 'outside')
       tell(
@@ -153,8 +170,10 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
     event(event: JobEvent<ImageRecord>) {
       if (event.kind === 'begin') for (const note of notes) tell(`note: ${note}`);
       else if (event.kind === 'progress') progress.show(event.done, event.total, event.what);
-      else if (event.kind === 'warning') tell(`warning: ${event.message}`, true);
-      else if (event.kind === 'record' && !event.kept) {
+      else if (event.kind === 'warning') {
+        said.add(event.message);
+        tell(`warning: ${event.message}`, true);
+      } else if (event.kind === 'record' && !event.kept) {
         const { status, record } = event.entry;
         if (record.code === 'diverged') diverged++;
         if (record.code === 'not-restored') notRestored++;

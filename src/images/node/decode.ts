@@ -18,7 +18,12 @@ export interface Pixels extends Size {
   /** Interleaved, 8 or 16 bits. */
   readonly data: Uint8Array | Uint16Array;
   readonly channels: 1 | 3;
+  /** Per pixel 1 where it is transparent, more than half; absent where nothing can be, or is laid over a colour. */
+  readonly transparent?: Uint8Array;
 }
+
+/** What transparent pixels are laid over; with `none` they keep their own colours and are reported. */
+export type Background = 'white' | 'black' | 'none';
 
 export interface DecodedPicture {
   /** Size upright (EXIF orientation applied), channels (1 or 3) and bits as stored. */
@@ -49,7 +54,7 @@ export async function openPicture(
   path: string,
   bytes: Uint8Array,
   limit = PIXEL_LIMIT,
-  background: 'white' | 'black' = 'white',
+  background: Background = 'white',
 ): Promise<DecodedPicture> {
   const { source, pipeline } = await openPipeline(path, bytes, limit, background);
   return { source, pixels: (placement) => extract(path, pipeline(), source, placement) };
@@ -60,7 +65,7 @@ export async function openPipeline(
   path: string,
   bytes: Uint8Array,
   limit = PIXEL_LIMIT,
-  background: 'white' | 'black' = 'white',
+  background: Background = 'white',
 ): Promise<{ readonly source: DecodedPicture['source']; readonly pipeline: () => Sharp }> {
   const fail = (what: string, reason: FileReason, cause?: unknown) => fileError(path, reason, `${path} ${what}`, cause);
   const isBmp = bytes[0] === 0x42 && bytes[1] === 0x4d;
@@ -105,7 +110,7 @@ export async function openPipeline(
   } as const;
   const open = () => {
     const upright = sharp(bytes, { limitInputPixels: limit, failOn: 'error' }).autoOrient();
-    return meta.hasAlpha ? upright.flatten({ background }) : upright;
+    return meta.hasAlpha && background !== 'none' ? upright.flatten({ background }) : upright;
   };
   return { source, pipeline: open };
 }
@@ -133,10 +138,20 @@ async function extract(
     // A copy of its own: Buffers may share memory at odd offsets.
     const own = new Uint8Array(data);
     const values = wide ? new Uint16Array(own.buffer) : own;
-    return firstChannels(values, info.height, info.width, info.channels, source.channels);
+    const pixels = firstChannels(values, info.height, info.width, info.channels, source.channels);
+    const transparent = info.hasAlpha ? transparentOf(values, info.channels) : undefined;
+    return transparent ? { ...pixels, transparent } : pixels;
   } catch (error) {
     throw fileError(path, 'damaged', `${path} is damaged or cut short: copy it again, whole.`, error);
   }
+}
+
+/** Of interleaved pixels whose last channel is alpha; undefined where none is transparent. */
+function transparentOf(values: Uint8Array | Uint16Array, channels: number): Uint8Array | undefined {
+  const half = (values instanceof Uint16Array ? 65535 : 255) / 2;
+  const out = new Uint8Array(values.length / channels);
+  for (let i = 0; i < out.length; i++) out[i] = values[(i + 1) * channels - 1] < half ? 1 : 0;
+  return out.includes(1) ? out : undefined;
 }
 
 /** The wanted leading channels of pixels that hold `present`. */

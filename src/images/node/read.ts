@@ -2,8 +2,9 @@
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
 import { type FileReason, fileError, messageOf, RgiError } from '../../errors.ts';
-import { castTensor, isFloat, type Tensor } from '../../onnx/tensor.ts';
+import { castTensor, float32, isFloat, type Tensor } from '../../onnx/tensor.ts';
 import {
+  type Box,
   coverage,
   fromPixels,
   type Image,
@@ -14,7 +15,8 @@ import {
   toColour,
   toGrey,
 } from '../image.ts';
-import { type Fit, outsideOf, type Placement, padTo, place, placementOf } from '../resize.ts';
+import { type Alignment, maskThrough, seenThrough, type View, viewOf } from '../own-size/view.ts';
+import { crop, type Fit, resize } from '../resize.ts';
 import { openPicture, PIXEL_LIMIT, readBytes } from './decode.ts';
 
 export interface ReadOptions {
@@ -27,6 +29,12 @@ export interface ReadOptions {
    * marked in `outside`), `cover` (central crop), `stretch` (changes the aspect).
    */
   readonly fit?: Fit;
+  /** The part of the picture that is read, in its pixels; default: all of it. */
+  readonly region?: Box;
+  /** A part that is turned and resized; in place of `fit` and `region`. */
+  readonly alignment?: Alignment;
+  /** Transparent pixels: laid over white (default), or in their own colours and marked in `outside`. */
+  readonly transparent?: 'white' | 'missing';
   /** What to do with a coloured picture where grey is wanted: `refuse` (default) or `luma` (BT.601). */
   readonly grey?: 'refuse' | 'luma';
   /** Larger pictures are refused; default 100 million pixels. */
@@ -39,8 +47,9 @@ export interface Picture {
   readonly image: Image;
   /** The picture as stored, upright. */
   readonly source: Size & { readonly channels: number; readonly bits: 8 | 16 | 'float' };
-  readonly placement: Placement;
-  /** [1,1,H,W], 1 where `contain` left margins; absent where there are none. */
+  /** How it was taken from the stored picture. */
+  readonly view: View;
+  /** [1,1,H,W], 1 where there is no picture: margins, and transparent pixels that are `missing`; absent where there are none. */
   readonly outside?: Mask;
 }
 
@@ -49,22 +58,27 @@ export interface Picture {
  * file, where it cannot be read or does not have the wanted size or channels.
  */
 export async function readPicture(file: string, options: ReadOptions = {}): Promise<Picture> {
-  const { channels, fit = 'refuse', pixelLimit = PIXEL_LIMIT } = options;
+  const { channels, pixelLimit = PIXEL_LIMIT } = options;
   const bytes = await readBytes(file);
   if (isNpy(file, bytes)) {
     const stored = pictureArray(file, npy(file, bytes), channels);
     const { height, width, channels: present } = shapeOf(stored);
-    const size = options.size ?? { height, width };
-    const placement = placed(file, { height, width }, size, fit);
-    const image = inChannels(file, place(stored, size, placement), channels, options.grey);
-    return picture(file, image, { height, width, channels: present, bits: 'float' }, size, placement);
+    const source = { height, width, channels: present, bits: 'float' } as const;
+    const size = options.size ?? options.region ?? source;
+    const view = viewed(file, source, size, options);
+    const part = resize(crop(stored, view.placement.crop), view.placement.inner);
+    const image = inChannels(file, part, channels, options.grey);
+    return { path: file, source, view, ...seenThrough(view, image, source) };
   }
-  const decoded = await openPicture(file, bytes, pixelLimit);
-  const size = options.size ?? { height: decoded.source.height, width: decoded.source.width };
-  const placement = placed(file, decoded.source, size, fit);
-  const pixels = await decoded.pixels(placement);
+  const decoded = await openPicture(file, bytes, pixelLimit, options.transparent === 'missing' ? 'none' : 'white');
+  const { source } = decoded;
+  const size = options.size ?? options.region ?? source;
+  const view = viewed(file, source, size, options);
+  const pixels = await decoded.pixels(view.placement);
   const image = inChannels(file, fromPixels(pixels.data, pixels), channels, options.grey);
-  return picture(file, padTo(image, size, placement.inner), decoded.source, size, placement);
+  const transparent =
+    pixels.transparent && float32(Float32Array.from(pixels.transparent), [1, 1, pixels.height, pixels.width]);
+  return { path: file, source, view, ...seenThrough(view, image, source, transparent) };
 }
 
 export interface MaskOptions {
@@ -82,9 +96,23 @@ export interface MaskOptions {
  * and padded as the picture was: [N,1,H,W]. Throws `input`, naming the file, where it cannot be understood.
  */
 export async function readMask(file: string, like: Picture, options: MaskOptions = {}): Promise<Mask> {
+  const { count, height, width } = shapeOf(like.image);
+  const stored = await readStoredMask(file, like, options);
+  const soft = maskThrough(like.view, stored);
+  const data = new Float32Array(count * height * width);
+  for (let i = 0; i < data.length; i++) data[i] = soft.data[i % soft.data.length] > 0.5 ? 1 : 0;
+  return { type: 'float32', dims: [count, 1, height, width], data };
+}
+
+/** Reads a mask as `readMask` does, at its picture's stored size: [N,1,H,W] of 0 and 1, N 1 or that of the pictures. */
+export async function readStoredMask(
+  file: string,
+  like: { readonly path: string; readonly source: Size; readonly image: Pick<Image, 'dims'> },
+  options: MaskOptions = {},
+): Promise<Mask> {
   const { pixelLimit = PIXEL_LIMIT, labels, onDoubt = () => {} } = options;
   const bytes = await readBytes(file);
-  const { count, height, width } = shapeOf(like.image);
+  const [count] = like.image.dims;
   const values = isNpy(file, bytes) ? maskArray(file, npy(file, bytes)) : await maskPicture(file, bytes, pixelLimit);
   const shape = shapeOf(values.mask);
   if (shape.height !== like.source.height || shape.width !== like.source.width) {
@@ -106,10 +134,7 @@ export async function readMask(file: string, like: Picture, options: MaskOptions
   }
   const stored = { ...values.mask, data: binary(file, values, labels, onDoubt) };
   for (const doubt of coverageDoubts(file, stored.data)) onDoubt(doubt);
-  const soft = place(stored, { height, width }, like.placement, 'area');
-  const data = new Float32Array(count * height * width);
-  for (let i = 0; i < data.length; i++) data[i] = soft.data[i % soft.data.length] > 0.5 ? 1 : 0;
-  return { type: 'float32', dims: [count, 1, height, width], data };
+  return stored;
 }
 
 /** The stored values of a mask, in units where 1 is white (pictures) or the number 1 (arrays); `scale` makes them integers. */
@@ -255,10 +280,12 @@ function pictureArray(file: string, array: Tensor, channels?: number): Image {
   return { type: 'float32', dims, data: values };
 }
 
-function placed(file: string, source: Size, size: Size, fit: Fit): Placement {
+function viewed(file: string, source: Size, size: Size, options: ReadOptions): View {
   try {
-    return placementOf(source, size, fit);
-  } catch {
+    return viewOf(source, size, options);
+  } catch (error) {
+    if (options.alignment || (options.region && options.fit !== undefined && options.fit !== 'refuse'))
+      throw new RgiError('input', `${file}: ${messageOf(error)}`, { file }, { cause: error });
     throw new RgiError(
       'input',
       `${file} is ${source.width} x ${source.height} pixels (width x height), ${size.width} x ${size.height} are needed; choose a fit: contain, cover or stretch.`,
@@ -294,10 +321,4 @@ function inChannels(file: string, image: Image, wanted: number | undefined, grey
 function wrongChannels(file: string, what: string, expected: number, received: number): RgiError {
   const details = { kind: 'shape', of: file, expected: [expected], received: [received] } as const;
   return new RgiError('input', `${file} ${what}`, { file }, { details });
-}
-
-function picture(file: string, image: Image, source: Picture['source'], size: Size, placement: Placement): Picture {
-  const { inner } = placement;
-  const margins = inner.height !== size.height || inner.width !== size.width;
-  return { path: file, image, source, placement, ...(margins && { outside: outsideOf(size, inner) }) };
 }

@@ -6,7 +6,8 @@ import sharp from 'sharp';
 import { writeNpy } from '../../arrays/npy.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
-import { asBatch, type Image, type Mask, maskToImage, shapeOf, toPixels } from '../image.ts';
+import { asBatch, type Image, type Mask, maskToImage, type Size, shapeOf, toPixels } from '../image.ts';
+import type { StoredMap } from '../own-size/frame.ts';
 
 /** Bytes or text, at once or piece by piece. */
 export type FileContent = Uint8Array | string | AsyncIterable<string>;
@@ -83,10 +84,34 @@ export async function encodePng(image: Image): Promise<Uint8Array> {
   if (channels !== 1 && channels !== 3) {
     throw new RgiError('input', `A picture file has 1 or 3 channels, not ${channels}; write .npy instead.`);
   }
-  const pixels = toPixels(image);
-  const png = sharp(pixels, { raw: { width, height, channels } });
+  return encodeBytes(toPixels(image), { height, width }, channels);
+}
+
+/** One byte for each pixel, as the bytes of a grey PNG. */
+export function encodeGrey(values: Uint8Array, size: Size): Promise<Uint8Array> {
+  return encodeBytes(values, size, 1);
+}
+
+/** Red, green and blue for each pixel, as the bytes of a PNG. */
+export function encodeColour(values: Uint8Array, size: Size): Promise<Uint8Array> {
+  return encodeBytes(values, size, 3);
+}
+
+/** A picture [1,1 or 3,H,W] in [-1,1], however it is held, as the bytes of an 8-bit PNG. */
+export function encodeMap({ data, dims, unit = 1, offset = 0 }: StoredMap): Promise<Uint8Array> {
+  const [, channels, height, width] = dims;
+  const plane = height * width;
+  const bytes = new Uint8ClampedArray(channels * plane);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < plane; i++) bytes[i * channels + c] = (unit * data[c * plane + i] + offset + 1) * 127.5;
+  }
+  return encodeBytes(new Uint8Array(bytes.buffer), { height, width }, channels === 1 ? 1 : 3);
+}
+
+async function encodeBytes(values: Uint8Array, { height, width }: Size, channels: 1 | 3): Promise<Uint8Array> {
+  const picture = sharp(values, { raw: { width, height, channels } });
   return new Uint8Array(
-    await png
+    await picture
       .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .png()
       .toBuffer(),

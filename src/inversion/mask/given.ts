@@ -57,7 +57,7 @@ export async function knownBeforehand(
   options: MissingOptions,
 ): Promise<{ readonly visibility?: Tensor; readonly missing?: Mask }> {
   const { outside } = options;
-  for (const given of [mask, outside]) if (given) checkMask(images, given);
+  for (const given of [mask, outside, options.keep]) if (given) checkMask(images, given);
   if (method.needsMask) {
     if (!mask)
       throw optionError(`The method '${method.name}' needs the mask of the corrupted region: give --mask.`, {

@@ -29,6 +29,8 @@ export interface FlatnessCache {
 export interface MissingOptions {
   /** 1 where there is no picture, [n,1,H,W]: nothing is looked for there, and it is missing. */
   readonly outside?: Mask;
+  /** 1 where the picture is known to be good, [n,1,H,W]: it is not missing, whatever it looks like. */
+  readonly keep?: Mask;
   readonly reuse?: FlatnessCache;
 }
 
@@ -37,7 +39,7 @@ export async function missingPixels(
   generator: Generator,
   x: Tensor,
   runtime: Runtime,
-  { outside, reuse }: MissingOptions = {},
+  { outside, keep, reuse }: MissingOptions = {},
 ): Promise<Mask> {
   const [n, , height, width] = x.dims;
   const missing = outside ? float32(outside.data.slice(), outside.dims) : zeros('float32', [n, 1, height, width]);
@@ -54,7 +56,11 @@ export async function missingPixels(
   if (isNatural(shares.keys(), shares.length)) return missing;
   fills.forEach((own, i) => {
     for (const pixels of own) {
-      if (!isNatural(pixels, pixels.length)) for (const p of pixels) missing.data[i * height * width + p] = 1;
+      if (isNatural(pixels, pixels.length)) continue;
+      for (const p of pixels) {
+        const at = i * height * width + p;
+        if (!((keep?.data[at] ?? 0) > 0.5)) missing.data[at] = 1;
+      }
     }
   });
   return missing;

@@ -4,6 +4,7 @@
  */
 
 import { rows } from '../../arrays/rows.ts';
+import { RgiError } from '../../errors.ts';
 import { composite } from '../../images/blend.ts';
 import {
   binaryMask,
@@ -50,6 +51,13 @@ export interface RestoreJob {
    * threshold is chosen; no mask that is found tells it.
    */
   readonly outside?: Mask;
+  /** Known to be good: 1, [n,1,H,W]. Never masked. */
+  readonly keep?: Mask;
+  /**
+   * Known to be corrupted: 1, [n,1,H,W]. Masked in the result, and left out of the search like `outside`; a pixel may not be of both `keep` and
+   * `hide`.
+   */
+  readonly hide?: Mask;
   /** For methods whose formulation asks a second network (`criticOf`). */
   readonly critic?: Critic;
   /** Shared with other jobs of the same generator, method and critic; a job shares among its own batches anyway. */
@@ -166,7 +174,8 @@ export async function* restoreImages(
   hooks: RestoreHooks = {},
 ): AsyncGenerator<Restoration> {
   const total = job.images.dims[0];
-  for (const given of [job.masks, job.outside]) if (given) checkMask(job.images, given);
+  for (const given of [job.masks, job.outside, job.keep, job.hide]) if (given) checkMask(job.images, given);
+  checkConstraints(job);
   const size = evenBatch(total, batchSize(job));
   const shared = job.reuse ?? reuse();
   for (let from = 0; from < total && !hooks.signal?.aborted; from += size) {
@@ -174,11 +183,14 @@ export async function* restoreImages(
     hooks.onBatch?.(from, to);
     const picked = Array.from({ length: to - from }, (_, i) => from + i);
     const images = rows(job.images, picked);
-    const masks = job.masks && rows(job.masks, picked);
-    const margins = job.outside && rows(job.outside, picked);
+    const of = (mask: Mask | undefined) => mask && rows(mask, picked);
+    const [margins, keep, hide] = [job.outside, job.keep, job.hide].map(of);
+    const given = of(job.masks);
+    const masks = given && zeroWhere(keep, unionOf(given, hide));
+    const unseen = hide ? unionOf(hide, margins) : margins;
     const { critic } = job;
     const { onStep, signal } = hooks;
-    const options = { critic, reuse: shared, outside: margins, onStep, signal };
+    const options = { critic, reuse: shared, outside: unseen, keep, onStep, signal };
     let i = 0;
     for await (const { inversion, seconds } of invertImages(
       job.generator,
@@ -198,7 +210,14 @@ export async function* restoreImages(
       const { mask, softMask } =
         masks && job.method.needsMask
           ? { mask: binaryMask(rows(masks, [i])), softMask: rows(masks, [i]) }
-          : withoutMargins(masksOf(job, x, made, residual, inversion), outside);
+          : withoutMargins(
+              constrained(
+                masksOf(job, x, made, residual, inversion),
+                hide && imageAt(hide, i),
+                keep && imageAt(keep, i),
+              ),
+              outside,
+            );
       const misfit = misfitOf(x, made, unionOf(mask, outside));
       const outOfDomain = isOutOfDomain(misfit);
       const isLost = outOfDomain && isAdaptive(job.method);
@@ -229,6 +248,21 @@ export async function* restoreImages(
 interface FoundMask {
   readonly mask: Mask;
   readonly softMask: Mask;
+}
+
+/** Throws `input` where a pixel is to be kept and to be hidden. */
+function checkConstraints({ keep, hide }: RestoreJob): void {
+  if (!keep || !hide) return;
+  const both = hide.data.reduce((count, on, i) => count + (on > 0.5 && keep.data[i] > 0.5 ? 1 : 0), 0);
+  if (both > 0)
+    throw new RgiError('input', `${both} pixels are known to be good and to be corrupted: take them out of one mask.`);
+}
+
+function constrained({ mask, softMask }: FoundMask, hide: Mask | undefined, keep: Mask | undefined): FoundMask {
+  return {
+    mask: zeroWhere(keep, unionOf(mask, hide)),
+    softMask: zeroWhere(keep, unionOf(softMask, hide)),
+  };
 }
 
 function withoutMargins({ mask, softMask }: FoundMask, outside: Mask | undefined): FoundMask {

@@ -28,6 +28,8 @@ export interface SolverOptions {
   readonly reuse?: Reuse;
   /** Of the images, 1 where there is no picture, [n,1,H,W]: see `missingPixels`. */
   readonly outside?: Mask;
+  /** Of the images, 1 where they are known to be good, [n,1,H,W]: never in a mask that is found. */
+  readonly keep?: Mask;
   /** Aborting ends `runMethod` after the current step, with `state` in its result. */
   readonly signal?: AbortSignal;
   /** Makes all planned steps of every stage, whatever becomes of a search. Default: a search ends where its stage says so, or it diverges. */

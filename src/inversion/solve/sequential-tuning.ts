@@ -4,7 +4,7 @@
  */
 
 import { rows } from '../../arrays/rows.ts';
-import { imageAt, type Mask } from '../../images/image.ts';
+import { imageAt, type Mask, zeroWhere } from '../../images/image.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
@@ -73,13 +73,14 @@ export async function* invertImages(
   // A mask that was found is kept as the solver keeps it; a given one, as the method says.
   const visibilityOf = method.needsMask ? method.visibilityOf : undefined;
   const rest: Method = { ...method, visibilityOf, needsMask: true, stages: parts.sequential };
-  const fixed = method.needsMask ? masks! : hiddenFromWeights(method, images, all);
+  const fixed = method.needsMask ? masks! : hiddenFromWeights(method, images, all, options.keep);
   for (let i = 0; i < n && !options.signal?.aborted; i++) {
     const from = performance.now();
     const before = oneOf(all, i);
     const own = await runMethod(generator, rest, runtime, rows(images, [i]), rows(fixed, [i]), {
       ...options,
       outside: options.outside && imageAt(options.outside, i),
+      keep: options.keep && imageAt(options.keep, i),
       ...reporting(1, parts.batched.length),
       latents: before.latents,
     });
@@ -88,9 +89,10 @@ export async function* invertImages(
 }
 
 /** What the weights are not shown of images `x`: the mask that was found, and gross outliers. */
-function hiddenFromWeights(method: Method, x: Tensor, { image: y, mask, found, missing }: Inversion): Mask {
-  const masks = found?.mask ?? foundMasks(method, x, y, mask!, missing);
-  return tuningMasks(method, masks, x, y, missing);
+function hiddenFromWeights(method: Method, x: Tensor, inversion: Inversion, keep: Mask | undefined): Mask {
+  const { image: y, mask, found, missing } = inversion;
+  const masks = found?.mask ?? foundMasks(method, x, y, mask!, missing, keep);
+  return zeroWhere(keep, tuningMasks(method, masks, x, y, missing));
 }
 
 function oneOf(all: Inversion, i: number): Inversion {

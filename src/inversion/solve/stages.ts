@@ -1,6 +1,6 @@
 /** Moves a run on: one step of its stage, from stage to stage, and what it shows of its searches. */
 import { rows } from '../../arrays/rows.ts';
-import { visibilityOf } from '../../images/image.ts';
+import { visibilityOf, zeroWhere } from '../../images/image.ts';
 import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
 import { renderFeeds, stepFeeds } from '../compile/feeds.ts';
@@ -111,10 +111,10 @@ async function goingOn(
   const chosen = bestSearches(loss, n, 1);
   const best = rows(image, chosen);
   if (freezesMask && !method.needsMask) {
-    const found = foundMasks(method, run.images, best, rows(mask!, chosen), run.missing);
-    run.visibility = visibilityOf(
-      stageTunesWeights(next) ? tuningMasks(method, found, run.images, best, run.missing) : found,
-    );
+    const { keep } = context.options;
+    const found = foundMasks(method, run.images, best, rows(mask!, chosen), run.missing, keep);
+    const hidden = stageTunesWeights(next) ? tuningMasks(method, found, run.images, best, run.missing) : found;
+    run.visibility = visibilityOf(zeroWhere(keep, hidden));
   }
   if (lambdaOfThreshold)
     run.minLambda = outlierThresholdsMeanAbsolute(run.images, best, run.missing).map(lambdaOfThreshold);

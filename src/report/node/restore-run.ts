@@ -115,6 +115,7 @@ function pictureOf(
   maskGiven: boolean,
 ): RunPicture {
   const file = (kind: string) => files.find((one) => one === `${name}.${kind}`) ?? '';
+  const composite = files.find((one) => isComposite(name, one)) ?? '';
   return {
     name,
     state: message,
@@ -128,7 +129,7 @@ function pictureOf(
     thumbs: [
       { file: path, caption: 'input', alt: `${name} as it was given` },
       { file: file('restored.png'), caption: 'restored', alt: `${name} restored` },
-      { file: file('composite.png'), caption: 'composite', alt: `${name}, the found region filled` },
+      { file: composite, caption: 'composite', alt: `${name}, the found region filled` },
       {
         file: file('mask.png'),
         caption: 'mask',
@@ -143,11 +144,17 @@ function pictureOf(
   };
 }
 
+/** It has the format of the picture. */
+function isComposite(name: string, file: string): boolean {
+  return file.startsWith(`${name}.composite.`) && !file.endsWith('.npy');
+}
+
 function usesOf({ name, path, sha256, files = [] }: Picture): PictureUse[] {
   const own = (kind: string) => files.filter((one) => one === `${name}.${kind}`);
   return [
     ...(sha256 === undefined ? [] : [{ file: path, sha256 }]),
-    ...['restored.png', 'composite.png', 'residual.png'].flatMap(own).map((file) => ({ file })),
+    ...['restored.png', 'residual.png'].flatMap(own).map((file) => ({ file })),
+    ...files.filter((one) => isComposite(name, one)).map((file) => ({ file })),
     ...own('mask.png').map((file) => ({ file, lossless: true })),
   ];
 }

@@ -1,18 +1,22 @@
 /** The files of one restored picture. */
 import { writeNpy, writeNpz } from '../../arrays/npy.ts';
-import { colourMap, RESIDUAL_WHITE } from '../../images/colour.ts';
-import { type Image, isDrawable, maskToImage } from '../../images/image.ts';
+import { isDrawable } from '../../images/image.ts';
+import { EXTENSIONS } from '../../images/node/stored.ts';
 import { encodePng } from '../../images/node/write.ts';
+import { scaleOf } from '../../images/own-size/frame.ts';
+import { sharpened } from '../../images/own-size/sharpness.ts';
 import { withWeightChanges } from '../../inversion/generator/weight-changes.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { OutputSet } from '../../jobs/job.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
+import { type AtOwnSize, type Found, MIN_FINER, type OwnSizeChoice, putAtOwnSize } from './own-size.ts';
+import type { Loaded, Source } from './pictures.ts';
 
 /** What may follow a picture's name in a file that looks like a picture. */
 export const PICTURE_KINDS: readonly string[] = [
   'restored.png',
-  'composite.png',
+  ...Object.values(EXTENSIONS).map((extension) => `composite.${extension}`),
   'mask.png',
   'softmask.png',
   'residual.png',
@@ -23,35 +27,38 @@ export const PICTURE_KINDS: readonly string[] = [
   'residual.npy',
 ];
 
-export interface FileChoice {
+export interface FileChoice extends OwnSizeChoice {
   /** The float arrays too. */
   readonly npy: boolean;
   /** The generator, if it is to be written as it was tuned to the picture. */
   readonly generator?: Model;
 }
 
+/** With as much detail as the picture has, where the picture is finer than the generator's. */
+function foundIn({ image, view }: Loaded, result: Restoration): Found {
+  if (!isDrawable(image) || scaleOf(view.frame) < MIN_FINER) return result;
+  return { ...result, restored: sharpened(result.restored, image, result.mask) };
+}
+
 /** Puts them into `outputs`. Pictures of other than 1 or 3 channels are written as arrays only. */
 export async function putRestoration(
   outputs: OutputSet,
   name: string,
-  picture: Image,
+  source: Source,
+  loaded: Loaded,
   result: Restoration,
-  { npy, generator }: FileChoice,
-): Promise<void> {
+  { npy, generator, ...ownSize }: FileChoice,
+): Promise<AtOwnSize> {
+  const { image: picture } = loaded;
   const drawable = isDrawable(picture);
   const put = (kind: string, content: Uint8Array) => outputs.put(`${name}.${kind}`, content);
-  if (drawable) {
-    await put('restored.png', await encodePng(result.restored));
-    await put('composite.png', await encodePng(result.composite));
-  }
-  await put('mask.png', await encodePng(maskToImage(result.mask)));
-  await put('softmask.png', await encodePng(maskToImage(result.softMask)));
-  await put('residual.png', await encodePng(colourMap(result.residual, 0, RESIDUAL_WHITE)));
+  if (drawable) await put('restored.png', await encodePng(result.restored));
+  const made = await putAtOwnSize(put, source, loaded, foundIn(loaded, result), ownSize);
   if (generator) {
     const tuned = withWeightChanges(generator.graph, result.weightChanges);
     await put('generator.onnx', encodeModel(tuned, generator.metadata));
   }
-  if (!npy && drawable) return;
+  if (!npy && drawable) return made;
   await put('picture.npy', writeNpy(picture));
   await put('restored.npy', writeNpy(result.restored));
   await put('composite.npy', writeNpy(result.composite));
@@ -59,4 +66,5 @@ export async function putRestoration(
   await put('residual.npy', writeNpy(result.residual));
   await put('latents.npz', writeNpz(result.latents));
   if (result.weightChanges.size > 0) await put('weights.npz', writeNpz(result.weightChanges));
+  return made;
 }

@@ -8,7 +8,8 @@ import type { Method } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES, TUNING_DISCARDED } from '../../inversion/spec/result.ts';
 import type { Entry } from '../../jobs/job.ts';
 import { hashOfData } from '../../jobs/node/program.ts';
-import type { Loaded } from './pictures.ts';
+import type { AtOwnSize } from './own-size.ts';
+import type { Loaded, Seen } from './pictures.ts';
 
 export const MANIFEST = 'manifest.json';
 
@@ -52,6 +53,14 @@ export const imageRecordSchema = z.object({
   history: z.object({ step: z.array(z.number()), loss: z.array(number), masked: z.array(number) }).optional(),
   files: z.array(z.string()).optional(),
   notes: z.array(z.string()).optional(),
+  /** Width and height of the picture and of its composite, mask and residual. */
+  size: z.array(z.number()).optional(),
+  /** Pixels of the composite that were filled or blended; all others are the file's. */
+  changedPixels: z.number().optional(),
+  /** What the composite's file does not keep, one sentence each. */
+  losses: z.array(z.string()).optional(),
+  /** How many tiles the picture was restored by. */
+  tiles: z.number().optional(),
 });
 
 /** What became of one picture. */
@@ -102,15 +111,34 @@ export function describeMethod(method: Method): unknown {
 /** What identifies a picture in its record. */
 export type PictureFacts = Pick<ImageRecord, 'name' | 'path' | 'sha256' | 'maskSha256'>;
 
+/** What is known of how a picture was restored. */
+export interface Summary
+  extends Pick<
+    Restoration,
+    'code' | 'loss' | 'steps' | 'seconds' | 'misfit' | 'outOfDomain' | 'gradientNorm' | 'tuning'
+  > {
+  /** Of the picture, without its margins. */
+  readonly maskedShare: number;
+  readonly history?: Restoration['history'];
+  /** How many tiles the picture was restored by. */
+  readonly tiles?: number;
+}
+
+/** Of a picture that was restored whole. */
+export function summaryOf(result: Restoration, { outside }: Pick<Loaded, 'outside'>): Summary {
+  const seen = outside ? result.mask.data.filter((_, i) => outside.data[i] < 0.5) : result.mask.data;
+  return { ...result, maskedShare: coverage(seen) };
+}
+
 export function recordOf(
   picture: PictureFacts,
-  { outside, notes }: Pick<Loaded, 'outside' | 'notes'>,
-  result: Restoration,
+  { notes, size }: Pick<Seen, 'notes' | 'size'>,
+  result: Summary,
+  { losses, changed }: AtOwnSize,
   files: readonly string[],
 ): ImageRecord {
-  // Of the picture, without its margins.
-  const maskedShare = coverage(outside ? result.mask.data.filter((_, i) => outside.data[i] < 0.5) : result.mask.data);
-  const history = thinned(result.history, HISTORY_POINTS);
+  const { maskedShare, tiles } = result;
+  const history = result.history && thinned(result.history, HISTORY_POINTS);
   return {
     ...picture,
     status: 'done',
@@ -124,9 +152,13 @@ export function recordOf(
     maskedShare,
     misfitGrey: Number(result.misfit.toFixed(2)),
     domain: result.outOfDomain ? 'outside' : 'inside',
-    history: { step: [...history.step], loss: [...history.loss], masked: [...history.masked] },
+    ...(history ? { history: { step: [...history.step], loss: [...history.loss], masked: [...history.masked] } } : {}),
+    ...(tiles === undefined ? {} : { tiles }),
     files: [...files],
     notes: [...notes],
+    size: [size.width, size.height],
+    changedPixels: changed,
+    losses: [...losses],
   };
 }
 

@@ -3,101 +3,175 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import { type Image, imageAt, type Mask } from '../../images/image.ts';
+import { type Image, imageAt, type Mask, type Size } from '../../images/image.ts';
 import { isPictureName } from '../../images/node/formats.ts';
 import { type ExpandOptions, expandInputs, type InputFile } from '../../images/node/inputs.ts';
 import { type Picture, readMask, readPicture } from '../../images/node/read.ts';
-import type { Fit } from '../../images/resize.ts';
+import { type Alignment, unseenShare, type View, type ViewOptions } from '../../images/own-size/view.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 
-/** A picture file, and the file of its mask where masks are given. */
-export interface Source extends InputFile {
+/** What may be known of pictures beforehand: a file for all of them, or a folder of files named after them. */
+export interface GivenMasks {
+  /** The whole mask, for methods that are given one. */
   readonly mask?: string;
+  /** Known to be good (white): never masked. */
+  readonly keep?: string;
+  /** Known to be corrupted (white): masked, and hidden from the search. */
+  readonly hide?: string;
 }
 
-/** One picture ready to be inverted. */
-export interface Loaded {
-  /** [1,C,H,W] in [-1,1], as the generator takes it. */
-  readonly image: Image;
-  /** 1 = to be filled, [1,1,H,W]. */
-  readonly mask?: Mask;
-  /** 1 in the margins that `contain` left, [1,1,H,W]. */
-  readonly outside?: Mask;
+/** A picture file, and the files of what is known of it. */
+export interface Source extends InputFile, GivenMasks {}
+
+/** A picture of a file, and how it is seen. */
+export interface Seen {
+  /** How the generator sees the file's picture; or, by tiles, how it is taken apart. */
+  readonly view: View;
+  /** Size of the file's picture, upright. */
+  readonly size: Size;
+  /** Which of the file's pictures it is: of an array, from 0. */
+  readonly index: number;
   /** What was adapted, one sentence each. */
   readonly notes: readonly string[];
 }
 
+/** One picture ready to be inverted. */
+export interface Loaded extends Seen {
+  /** [1,C,H,W] in [-1,1], as the generator takes it. */
+  readonly image: Image;
+  /** 1 = to be filled, [1,1,H,W]. */
+  readonly mask?: Mask;
+  readonly keep?: Mask;
+  readonly hide?: Mask;
+  /** 1 where there is no picture: margins that `contain` left, transparent pixels, [1,1,H,W]. */
+  readonly outside?: Mask;
+}
+
+export const MASK_KINDS = ['mask', 'keep', 'hide'] as const;
+
+/** Every picture needs a mask where masks are given; what is known to be good or corrupted may be of some pictures only. */
 export async function findSources(
   patterns: readonly string[],
-  masks: string | undefined,
+  given: GivenMasks,
   options: ExpandOptions = {},
 ): Promise<Source[]> {
-  const files = await expandInputs(patterns, options);
-  if (masks === undefined) return files;
-  const found = await stat(masks).catch(() => undefined);
-  if (!found) throw new RgiError('input', `The mask ${masks} does not exist.`, { file: masks });
-  if (!found.isDirectory()) return files.map((file) => ({ ...file, mask: masks }));
+  let sources: Source[] = await expandInputs(patterns, options);
+  for (const kind of MASK_KINDS) {
+    const place = given[kind];
+    if (place !== undefined) sources = await withMasks(sources, kind, place);
+  }
+  return sources;
+}
+
+async function withMasks(
+  sources: readonly Source[],
+  kind: (typeof MASK_KINDS)[number],
+  place: string,
+): Promise<Source[]> {
+  const found = await stat(place).catch(() => undefined);
+  if (!found) throw new RgiError('input', `The mask ${place} does not exist.`, { file: place });
+  if (!found.isDirectory()) return sources.map((file) => ({ ...file, [kind]: place }));
   const byStem = new Map<string, string>();
-  for (const entry of (await readdir(masks)).filter(isPictureName).sort())
-    byStem.set(path.parse(entry).name, path.join(masks, entry));
-  const withMasks = files.map((file) => ({ ...file, mask: maskFor(file, byStem) }));
-  const without = withMasks.filter((file) => file.mask === undefined);
-  if (without.length > 0) {
+  for (const entry of (await readdir(place)).filter(isPictureName).sort())
+    byStem.set(path.parse(entry).name, path.join(place, entry));
+  const withFiles = sources.map((file) => ({ ...file, [kind]: maskFor(file, kind, byStem) }));
+  const without = withFiles.filter((file) => file[kind] === undefined);
+  if (without.length > 0 && (kind === 'mask' || without.length === sources.length)) {
     const { name, path: first } = without[0];
     const others = without.length > 1 ? ` (nor for ${without.length - 1} more)` : '';
     throw new RgiError(
       'input',
-      `The folder ${masks} has no mask for ${first}${others}: it would be named ${name}.png, ${name}.mask.png or ${name}_mask.png.`,
-      { file: masks },
+      `The folder ${place} has no mask for ${first}${others}: it would be named ${name}.png, ${name}.${kind}.png or ${name}_${kind}.png.`,
+      { file: place },
     );
   }
-  return withMasks;
+  return withFiles;
 }
 
-function maskFor(file: InputFile, byStem: ReadonlyMap<string, string>): string | undefined {
+function maskFor(file: InputFile, kind: string, byStem: ReadonlyMap<string, string>): string | undefined {
   const stem = path.parse(file.path).name;
   return [file.name, stem]
-    .flatMap((name) => [name, `${name}.mask`, `${name}_mask`].map((n) => byStem.get(n)))
+    .flatMap((name) => [name, `${name}.${kind}`, `${name}_${kind}`].map((n) => byStem.get(n)))
     .find(Boolean);
 }
 
-export interface ReadingOptions {
-  readonly fit: Fit;
+export interface ReadingOptions extends Required<Pick<ViewOptions, 'fit'>>, Pick<ViewOptions, 'region' | 'alignment'> {
   readonly grey: 'refuse' | 'luma';
 }
 
 /** A source's pictures [N,C,H,W] and masks, for a generator. */
 export interface ReadSource {
   readonly picture: Picture;
-  readonly masks?: Mask;
+  readonly mask?: Mask;
+  readonly keep?: Mask;
+  readonly hide?: Mask;
   readonly notes: readonly string[];
-  /** What is doubtful about its mask, one sentence each; among the notes, too. */
+  /** What is to be said of it when it is read, one sentence each; among the notes, too. */
   readonly doubts: readonly string[];
 }
 
 /** Reads a source for a generator. Throws `input` where it cannot be read or has another size and no fit is chosen. */
 export async function readSource(
-  source: Pick<Source, 'path' | 'mask'>,
+  source: Pick<Source, 'path' | 'mask' | 'keep' | 'hide'>,
   { channels, height, width }: Pick<Generator, 'channels' | 'height' | 'width'>,
-  { fit, grey }: ReadingOptions,
+  { fit, grey, region, alignment }: ReadingOptions,
 ): Promise<ReadSource> {
-  const picture = await readPicture(source.path, { channels, size: { height, width }, fit, grey });
+  const view = { fit, region, alignment };
+  const picture = await readPicture(source.path, {
+    channels,
+    size: { height, width },
+    grey,
+    transparent: 'missing',
+    ...view,
+  });
   const doubts: string[] = [];
   const onDoubt = (sentence: string) => doubts.push(sentence);
-  const masks = source.mask === undefined ? undefined : await readMask(source.mask, picture, { onDoubt });
-  const notes: string[] = [...doubts];
-  const { height: h, width: w, channels: c } = picture.source;
-  if (h !== height || w !== width)
-    notes.push(`Resized from ${w} x ${h} to ${width} x ${height} pixels (--fit ${fit}).`);
-  if (c !== channels) notes.push(`Converted from ${c} channels to ${channels}.`);
-  return { picture, masks, notes, doubts };
+  const masks: { mask?: Mask; keep?: Mask; hide?: Mask } = {};
+  for (const kind of MASK_KINDS) {
+    const file = source[kind];
+    if (file !== undefined) masks[kind] = await readMask(file, picture, { onDoubt });
+  }
+  return { picture, ...masks, notes: [...doubts, ...adaptations(picture, channels, view)], doubts };
+}
+
+/** What a picture was adapted by, one sentence each. */
+export function adaptations(
+  { source, view, image }: Picture,
+  channels: number,
+  { fit, region, alignment }: ViewOptions,
+): string[] {
+  const [, , height, width] = image.dims;
+  const { height: h, width: w, channels: c } = source;
+  const how = alignment ? `--align ${alignmentText(alignment)}` : region ? `--region, --fit ${fit}` : `--fit ${fit}`;
+  const unseen = unseenShare(view, source);
+  return [
+    ...(h !== height || w !== width || view.isAligned
+      ? [`Resized from ${w} x ${h} to ${width} x ${height} pixels for the generator (${how}).`]
+      : []),
+    ...(unseen > 0.0005
+      ? [
+          `${(100 * unseen).toFixed(unseen < 0.1 ? 1 : 0)}% of the picture was not shown to the generator (${how}) and stays as it is.`,
+        ]
+      : []),
+    ...(c !== channels ? [`Converted from ${c} channels to ${channels}.`] : []),
+  ];
+}
+
+/** As the command line takes it. */
+function alignmentText({ x, y, scale, degrees }: Alignment): string {
+  return `${x.toFixed(1)},${y.toFixed(1)},${scale.toPrecision(4)},${degrees.toFixed(1)}`;
 }
 
 /** The i-th picture of a source. */
-export function loadedAt({ picture, masks, notes }: ReadSource, i: number): Loaded {
+export function loadedAt({ picture, mask, keep, hide, notes }: ReadSource, i: number): Loaded {
   return {
+    view: picture.view,
+    size: { height: picture.source.height, width: picture.source.width },
+    index: i,
     image: imageAt(picture.image, i),
-    ...(masks ? { mask: imageAt(masks, i) } : {}),
+    ...(mask ? { mask: imageAt(mask, i) } : {}),
+    ...(keep ? { keep: imageAt(keep, i) } : {}),
+    ...(hide ? { hide: imageAt(hide, i) } : {}),
     ...(picture.outside ? { outside: picture.outside } : {}),
     notes,
   };

@@ -1,33 +1,27 @@
 /** Restoration of picture files into a folder: a job whose items are pictures, and the manifest that is derived from its journal. */
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
-import { type Mask, stackImages } from '../../images/image.ts';
-import { reuse } from '../../inversion/compile/reuse.ts';
+import { isDrawable } from '../../images/image.ts';
+import type { WrittenFormat } from '../../images/node/stored.ts';
+import type { Alignment } from '../../images/own-size/view.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
-import {
-  batchSize,
-  plannedSteps,
-  RESTORE_RULES,
-  type Restoration,
-  type RestoreJob,
-  restoreImages,
-} from '../../inversion/solve/restore.ts';
+import { RESTORE_RULES, type RestoreJob } from '../../inversion/solve/restore.ts';
 import { type Method, tunesWeights } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import { jsonDocument } from '../../jobs/document.ts';
-import type { Job, JobEvent, Outcome, Planned, ReportShare } from '../../jobs/job.ts';
+import type { Job, JobEvent, Outcome, Planned } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { type PictureItem, pictureItems, withoutOwnOutputs } from '../../jobs/node/pictures.ts';
 import { lastOnly, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { zeros } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { PICTURE_KINDS, putRestoration } from './files.ts';
+import { PICTURE_KINDS } from './files.ts';
+import { type Form, type FormSettings, type Made, type Named, tiledForm, wholeForm } from './forms.ts';
 import {
   describeMethod,
   type ImageRecord,
@@ -41,7 +35,7 @@ import {
   type RunDescription,
   recordOf,
 } from './manifest.ts';
-import { findSources, type Loaded, loadedAt, type ReadingOptions, readSource, type Source } from './pictures.ts';
+import { findSources, type ReadingOptions, type Seen, type Source } from './pictures.ts';
 
 /** What `restoreFiles` is asked. */
 export interface RestoreFilesOptions {
@@ -59,8 +53,23 @@ export interface RestoreFilesOptions {
   readonly critic?: Critic;
   /** A mask for all pictures, or a folder of masks named after them (1, white = to be filled); for methods that are given one. */
   readonly masks?: string;
-  /** Pictures of another size than the generator's; default: they are refused. */
+  /** What is known to be good (1, white), and never masked: a mask for all pictures, or a folder of masks named after them. */
+  readonly keep?: string;
+  /** What is known to be corrupted (1, white): masked, and left out of the search. As `keep`. */
+  readonly hide?: string;
+  /** Pictures of another size than the generator's; default: `contain`, the whole picture with margins of which nothing is known. */
   readonly fit?: ReadingOptions['fit'];
+  /** Only this part of each picture is restored, in its own pixels; default: the whole picture. */
+  readonly region?: ReadingOptions['region'];
+  /**
+   * Where the generator's picture lies in each picture, turned or not, or `auto` to find it; in place of `fit` and `region`.
+   */
+  readonly alignment?: Alignment | 'auto';
+  /**
+   * Restore each picture by overlapping tiles of the generator's size, for generators of textures, after making it smaller by this factor (1 for
+   * its own size); in place of `fit` and `alignment`. Default: whole.
+   */
+  readonly tiles?: number;
   /** Colour pictures for a grey generator; default: they are refused. */
   readonly grey?: ReadingOptions['grey'];
   /** Pictures inverted side by side; default: chosen for the generator and method. */
@@ -71,7 +80,9 @@ export interface RestoreFilesOptions {
   readonly blend?: RestoreJob['blend'];
   /** Pixels by which the composite's filled region is grown; default 1. */
   readonly grow?: number;
-  /** The float arrays too. */
+  /** Format of the composite's file; default: that of the picture, or PNG where that is not written. */
+  readonly format?: WrittenFormat;
+  /** The float arrays too, at the generator's size. */
   readonly npy?: boolean;
   /** A model of the generator, to be written as it was tuned to each picture (methods that tune weights). */
   readonly tunedModel?: Model;
@@ -123,7 +134,8 @@ export interface RestoreFilesResult extends Outcome {
  * ```
  */
 export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtime): Promise<RestoreFilesResult> {
-  const sources = await findSources(options.files, options.masks, { recursive: options.recursive });
+  const { masks: mask, keep, hide } = options;
+  const sources = await findSources(options.files, { mask, keep, hide }, { recursive: options.recursive });
   const settings = await resolved(options);
   const key = keyOf(settings.description);
   const { out, resume, overwrite } = options;
@@ -140,19 +152,22 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
     const inputs = await withoutOwnOutputs(sources, folder, PICTURE_KINDS, (message) =>
       options.onEvent?.({ kind: 'warning', message }),
     );
-    folder.guard(inputs.flatMap(({ path: file, mask }) => (mask === undefined ? [file] : [file, mask])));
-    const job = restoreJob(settings, inputs, key, folder, runtime);
+    folder.guard(inputs.flatMap((one) => [one.path, one.mask, one.keep, one.hide].flatMap((file) => file ?? [])));
     let saved = false;
-    const outcome = await runJob(job, folder, {
+    const running = {
       resume,
       signal: options.signal,
       onEvent: options.onEvent,
-      async save(complete) {
+      async save(complete: boolean) {
         saved = false;
         await writeManifest(folder, headOf(settings, key, runtime, complete));
         saved = true;
       },
-    });
+    };
+    const outcome =
+      settings.tiles === undefined
+        ? await runJob(restoreJob(settings, wholeForm(settings, runtime), inputs, key, folder), folder, running)
+        : await runJob(restoreJob(settings, tiledForm(settings, runtime), inputs, key, folder), folder, running);
     return { ...outcome, manifest: `${out}/${MANIFEST}`, saved };
   } finally {
     await folder.close();
@@ -160,17 +175,14 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
 }
 
 /** Options with their defaults, and how they are described. */
-interface Settings extends ReadingOptions {
+interface Settings extends FormSettings {
   readonly options: RestoreFilesOptions;
-  readonly method: Method;
-  readonly restore: Omit<RestoreJob, 'images' | 'masks' | 'outside'>;
-  readonly npy: boolean;
   readonly description: RunDescription;
 }
 
 async function resolved(options: RestoreFilesOptions): Promise<Settings> {
   const { generator, critic, batch, thresholdGrey = FAST.thresholdGrey, blend = 'poisson', grow = 1 } = options;
-  const { fit = 'refuse', grey = 'refuse', npy = false, masks } = options;
+  const { fit = 'contain', grey = 'refuse', npy = false, masks, format, region, alignment, tiles } = options;
   const context = {
     channels: generator.channels,
     generator: generator.graph,
@@ -180,7 +192,20 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
   const method = options.method ?? buildMethod({ method: 'rgi' }, { ...context, logistic: false, layers: [] });
   if (method.needsMask && masks === undefined)
     throw new RgiError('usage', `The method '${method.name}' needs masks: give a file or a folder of them.`);
-  const decisive = { thresholdGrey, fit, grey, blend, grow, npy, masked: masks !== undefined, batch };
+  const decisive = {
+    thresholdGrey,
+    fit,
+    grey,
+    blend,
+    grow,
+    npy,
+    masked: masks !== undefined,
+    format: format ?? 'own',
+    region,
+    alignment,
+    tiles,
+    batch,
+  };
   const description: RunDescription = {
     options: { ...decisive, saveGenerator: options.tunedModel !== undefined },
     generator: options.description?.generator ?? describeGenerator(generator),
@@ -188,7 +213,35 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
     method: describeMethod(method),
   };
   const restore = { generator, method, critic, batch, thresholdGrey, blend, grow };
-  return { options, method, restore, fit, grey, npy, description };
+  checkTiles(options, method);
+  return {
+    options,
+    restore,
+    fit,
+    region,
+    alignment,
+    tiles,
+    grey,
+    npy,
+    tunedModel: options.tunedModel,
+    blend,
+    grow,
+    format,
+    description,
+  };
+}
+
+/** What cannot be had of tiles is refused. */
+function checkTiles({ tiles, alignment, npy, tunedModel, generator }: RestoreFilesOptions, method: Method): void {
+  if (tiles === undefined) return;
+  const fail = (what: string) => new RgiError('usage', `Tiles ${what}.`);
+  if (!(tiles >= 1)) throw fail(`are taken of the picture made smaller by a factor of at least 1, not ${tiles}`);
+  if (alignment) throw fail('have the places that the picture gives them: leave the alignment out');
+  if (npy || tunedModel) throw fail('are merged: float arrays and tuned generators are written of whole pictures only');
+  if (!isDrawable({ dims: [1, generator.channels] }))
+    throw fail(`are of grey or colour pictures; the generator has ${generator.channels} channels`);
+  if (tunesWeights(method))
+    throw fail(`would each tune the weights: use a method that does not, such as 'rgi', not '${method.name}'`);
 }
 
 function describeGenerator({ graph, latents, channels, height, width }: Generator): unknown {
@@ -219,64 +272,53 @@ async function writeManifest(folder: RunFolder<ImageRecord>, head: ManifestHead)
 
 type Item = PictureItem<Source>;
 
-/** A picture and its name, for progress. */
-interface Member extends Loaded {
-  readonly name: string;
-}
-
-function restoreJob(
+function restoreJob<L extends Seen>(
   settings: Settings,
+  form: Form<L>,
   sources: readonly Source[],
   key: string,
   folder: RunFolder<ImageRecord>,
-  runtime: Runtime,
-): Job<Item, Member, Restoration, ImageRecord> {
-  const { restore, options, npy } = settings;
+): Job<Item, Named<L>, Made, ImageRecord> {
   const maskHash = lastOnly(sha256Of);
-  // The pictures of one array follow each other: it is read once.
-  const read = lastOnly((source: Source) => readSource(source, restore.generator, settings));
   const doubted = new Set<string>();
-  const shared = reuse();
-  const choice = { npy, generator: options.tunedModel };
   return {
     kind: 'restore',
     key,
     rules: RESTORE_RULES,
-    items: () =>
-      pictureItems(sources, folder.names(), async ({ mask }) => (mask === undefined ? '' : `+${await maskHash(mask)}`)),
-    batch: batchSize(restore),
+    items: () => pictureItems(sources, folder.names(), (source) => masksContent(source, maskHash)),
+    batch: form.batch,
     even: true,
-    // Where no weights are tuned, a batch is one search.
-    together: !tunesWeights(restore.method),
+    together: form.together,
     alone: sources.length === 1,
     async load({ name, item: { source, index } }) {
-      const stored = await read(source);
+      const { loaded, doubts } = await form.load(source, index);
       // Doubts about a mask for all pictures are reported once.
-      for (const message of stored.doubts) {
-        if (!doubted.has(message)) options.onEvent?.({ kind: 'warning', message });
+      for (const message of doubts) {
+        if (!doubted.has(message)) settings.options.onEvent?.({ kind: 'warning', message });
         doubted.add(message);
       }
-      return { name, ...loadedAt(stored, index) };
+      return { name, loaded };
     },
-    run: (batch, report) => restoreBatch({ ...restore, reuse: shared }, batch, runtime, report),
-    async write(outputs, planned, loaded, result) {
+    run: (batch, report) => form.run(batch, report),
+    async write(outputs, planned, { loaded }, { summary, put }) {
       const facts = factsOf(planned);
-      if (result.code === 'diverged') {
+      if (summary.code === 'diverged') {
         const message = RESULT_SENTENCES.diverged;
-        return { status: 'failed', record: { ...facts, status: 'failed', message, code: result.code } };
+        return { status: 'failed', record: { ...facts, status: 'failed', message, code: summary.code } };
       }
-      if (result.code === 'not-restored') {
-        return { status: 'failed', record: { ...recordOf(facts, loaded, result, []), status: 'failed' } };
+      if (summary.code === 'not-restored') {
+        const untouched = { losses: [], changed: 0 };
+        return { status: 'failed', record: { ...recordOf(facts, loaded, summary, untouched, []), status: 'failed' } };
       }
-      await putRestoration(outputs, planned.name, loaded.image, result, choice);
-      return { status: 'done', record: recordOf(facts, loaded, result, outputs.names()) };
+      const atOwnSize = await put(outputs, planned.name, planned.item.source);
+      return { status: 'done', record: recordOf(facts, loaded, summary, atOwnSize, outputs.names()) };
     },
     failed: (planned, message) => ({ ...factsOf(planned), status: 'failed', message }),
   };
 }
 
 function factsOf({ name, content, item: { source, sha256 } }: Planned<Item>): PictureFacts {
-  const maskSha256 = source.mask === undefined || content === '' ? undefined : content.split('+')[1];
+  const maskSha256 = source.mask === undefined ? undefined : /\+([0-9a-f]{64})/.exec(content)?.[1];
   return {
     name,
     path: source.path,
@@ -285,31 +327,9 @@ function factsOf({ name, content, item: { source, sha256 } }: Planned<Item>): Pi
   };
 }
 
-async function* restoreBatch(
-  job: Omit<RestoreJob, 'images' | 'masks' | 'outside'>,
-  batch: readonly Member[],
-  runtime: Runtime,
-  report: ReportShare,
-): AsyncGenerator<Restoration> {
-  const steps = plannedSteps(job.method);
-  const [{ name }] = batch;
-  const what = batch.length === 1 ? name : `${name} and ${batch.length - 1} more`;
-  let made = 0;
-  report(0, `${what}: choosing starts`);
-  const images = stackImages(batch.map(({ image }) => image));
-  const masks = batch[0].mask && stackImages(batch.map(({ mask }) => mask!));
-  // The engine has made the batch; it is not to be divided again.
-  const own = { ...job, batch: batch.length, images, masks, outside: marginsOf(batch) };
-  yield* restoreImages(own, runtime, {
-    onStep: (_, pictures) => {
-      made += pictures;
-      report(made / (steps * batch.length), `${what}: step ${Math.ceil(made / batch.length)} of ${steps}`);
-    },
-  });
-}
-
-/** The margins of a batch; undefined where no picture has any. */
-function marginsOf(batch: readonly Loaded[]): Mask | undefined {
-  if (batch.every(({ outside }) => outside === undefined)) return undefined;
-  return stackImages(batch.map(({ outside, image }) => outside ?? zeros('float32', [1, 1, ...image.dims.slice(2)])));
+/** What of a picture's masks goes into its content. */
+async function masksContent({ mask, keep, hide }: Source, hashOf: (file: string) => Promise<string>): Promise<string> {
+  const marked = async (mark: string, file: string | undefined) =>
+    file === undefined ? '' : mark + (await hashOf(file));
+  return `${await marked('+', mask)}${await marked('+keep=', keep)}${await marked('+hide=', hide)}`;
 }

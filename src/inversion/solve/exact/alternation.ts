@@ -30,6 +30,8 @@ export interface Search {
   readonly product: GramProduct;
   /** [1,C,H,W] */
   readonly x: Image;
+  /** 1 where it is known to be intact, [1,1,H,W]. */
+  readonly keep?: Mask;
   readonly onStep?: (report: StepReport) => void;
 }
 
@@ -133,13 +135,13 @@ async function followed(
 }
 
 async function shown(
-  { x, problem: { map, whole }, product }: Search,
+  { x, keep, problem: { map, whole }, product }: Search,
   { posterior }: State,
   missing: Mask | undefined,
 ): Promise<Shown> {
   const uncertain = await uncertaintyOf(posterior, map, product);
   const deviation = Float32Array.from(uncertain, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
-  return { x, y: float32(posterior.picture, x.dims), deviation: float32(deviation, x.dims), missing };
+  return { x, y: float32(posterior.picture, x.dims), deviation: float32(deviation, x.dims), missing, keep };
 }
 
 /** The mask follows from the first reconstruction on. */

@@ -78,7 +78,8 @@ export async function solveExactly(
     for (let i = 0; i < images.dims[0] && !options.signal?.aborted; i++) {
       const missing = known.missing && imageAt(known.missing, i);
       const given = known.visibility && rows(float32(float32Data(known.visibility), known.visibility.dims), [i]);
-      const search = { problem, generator, product, x: imageAt(picture, i), onStep: options.onStep };
+      const keep = options.keep && imageAt(options.keep, i);
+      const search = { problem, generator, product, x: imageAt(picture, i), keep, onStep: options.onStep };
       solved.push(await (steps ? alternate(search, steps, missing) : solvedOnce(search, given!)));
     }
   } finally {

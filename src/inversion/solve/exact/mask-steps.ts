@@ -3,7 +3,7 @@
  * threshold the model of corruption says it (`mask/corruption`); else M is that of the method's own stages, at some points of their path of
  * lambda.
  */
-import { type Image, type Mask, visibilityOf } from '../../../images/image.ts';
+import { type Image, type Mask, visibilityOf, zeroWhere } from '../../../images/image.ts';
 import { GraphBuilder } from '../../../onnx/builder.ts';
 import { encodeModel } from '../../../onnx/encode.ts';
 import type { ValueInfo } from '../../../onnx/graph.ts';
@@ -34,6 +34,8 @@ export interface Shown {
   /** Standard deviation of each value of x about y if it is intact, [1,C,H,W]: of the noise, and of y where little determines it. */
   readonly deviation: Image;
   readonly missing?: Mask;
+  /** What is known to be intact. */
+  readonly keep?: Mask;
 }
 
 /** One mask step after the other: the last one is repeated until the mask stays as it is. */
@@ -79,9 +81,9 @@ const CERTAIN = 0.02;
 /** Rounds of EM while the reconstruction is still a rough one. */
 const ROUGH = { rounds: 5 };
 
-function modelled({ x, y, deviation, missing }: Shown, isRough?: boolean): MaskStep {
+function modelled({ x, y, deviation, missing, keep }: Shown, isRough?: boolean): MaskStep {
   const { probability, mask, evidence } = inferCorruption(
-    { picture: x, reconstruction: y, missing, noise: deviation },
+    { picture: x, reconstruction: y, missing, keep, noise: deviation },
     isRough ? ROUGH : {},
   );
   // What is all but certain is taken to be: the equations change at the other pixels only.
@@ -106,7 +108,7 @@ function lambdaAt(stages: Method['stages'], at: number): number {
 async function exactMask(formulation: Formulation, generator: Generator, runtime: Runtime) {
   const session = await runtime.session(encodeModel(maskGraph(formulation, generator)));
   return {
-    async of({ x, y, missing }: Shown, lambda: number): Promise<MaskStep> {
+    async of({ x, y, missing, keep }: Shown, lambda: number): Promise<MaskStep> {
       const { height, width } = generator;
       const seen = visibilityOf(missing ?? float32(new Float32Array(height * width), [1, 1, height, width]));
       const feeds = new Map<string, Tensor>([
@@ -116,7 +118,7 @@ async function exactMask(formulation: Formulation, generator: Generator, runtime
         ...(readsVisibility(formulation.mask) ? [[STEP.visibility, seen] as const] : []),
       ]);
       const made = (await session.run(feeds)).get(STEP.softMask)!;
-      const mask = float32(float32Data(made), made.dims);
+      const mask = zeroWhere(keep, float32(float32Data(made), made.dims));
       // The loss is (1-M)^2 r^2.
       const weights = float32(
         mask.data.map((m) => (1 - m) ** 2),

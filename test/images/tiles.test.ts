@@ -1,8 +1,8 @@
 /** Large pictures by tiles: covered everywhere, merged without seams, nothing changed where nothing was found. */
 import { describe, expect, test } from 'vitest';
-import { tileBoxes, tileMerger, tileStarts } from '../../src/detect/tiles.ts';
 import type { Image } from '../../src/images/image.ts';
 import { crop } from '../../src/images/resize.ts';
+import { tileBoxes, tileMerger, tileStarts } from '../../src/images/tiles.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 

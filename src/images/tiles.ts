@@ -2,9 +2,10 @@
  * A large picture by overlapping tiles of the generator's size. Tiles are put together with weights that fall to almost
  * nothing at a tile's rim, so that no seam shows.
  */
-import { type Box, type Image, type Size, shapeOf } from '../images/image.ts';
-import { crop, padTo } from '../images/resize.ts';
+
 import { zeros } from '../onnx/tensor.ts';
+import { type Box, type Image, type Size, shapeOf } from './image.ts';
+import { crop, padTo } from './resize.ts';
 
 /** First pixels of tiles along `length`, evenly spread, at most `stride` apart; the last one ends at the border. */
 export function tileStarts(length: number, tile: number, stride: number): number[] {
@@ -59,6 +60,64 @@ export function tileMerger(channels: number, { height, width }: Size, tile: Size
       }
     },
     merged: () => ({ ...sum, data: sum.data.map((v, i) => v / weights[i % weights.length]) }),
+  };
+}
+
+/** A weight for each pixel of a tile, [h*w]: almost nothing at its rim. */
+function tileWeights(tile: Size): Float64Array {
+  const [down, across] = [window(tile.height), window(tile.width)];
+  return Float64Array.from({ length: tile.height * tile.width }, (_, i) => {
+    return down[Math.floor(i / tile.width)] * across[i % tile.width] + MIN_WEIGHT;
+  });
+}
+
+/** Collects tiles [1,C,h,w] of one picture that come row by row, and hands finished rows on, so that only a band of them is held. */
+export interface BandMerger {
+  add(tile: Image, box: Box): void;
+  /** Hands on all rows above `top`, which no further tile reaches. */
+  finishAbove(top: number): void;
+}
+
+/** `onRow` is given each row y of each channel c, once: the weighted mean of the tiles there, [width]. */
+export function bandMerger(
+  channels: number,
+  width: number,
+  tile: Size,
+  onRow: (c: number, y: number, row: Float32Array) => void,
+): BandMerger {
+  const weightOf = tileWeights(tile);
+  // Row y is held at y modulo the height of a tile.
+  const sums = new Float32Array(channels * tile.height * width);
+  const weights = new Float32Array(tile.height * width);
+  let done = 0;
+  return {
+    add({ data }, { top, left }) {
+      for (let y = 0; y < tile.height; y++) {
+        const held = ((top + y) % tile.height) * width + left;
+        for (let x = 0; x < tile.width; x++) {
+          const w = weightOf[y * tile.width + x];
+          weights[held + x] += w;
+          for (let c = 0; c < channels; c++)
+            sums[c * tile.height * width + held + x] += w * data[(c * tile.height + y) * tile.width + x];
+        }
+      }
+    },
+    finishAbove(top) {
+      for (; done < top; done++) {
+        const held = (done % tile.height) * width;
+        const own = weights.subarray(held, held + width);
+        for (let c = 0; c < channels; c++) {
+          const sum = sums.subarray(c * tile.height * width + held, c * tile.height * width + held + width);
+          onRow(
+            c,
+            done,
+            sum.map((v, x) => v / own[x]),
+          );
+          sum.fill(0);
+        }
+        own.fill(0);
+      }
+    },
   };
 }
 
