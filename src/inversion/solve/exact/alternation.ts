@@ -10,6 +10,7 @@ import type { Generator } from '../../generator/generator.ts';
 import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts';
 import type { ResultCode } from '../../spec/result.ts';
 import type { StepReport } from '../run.ts';
+import { withoutEachPixel } from './leave-one-out.ts';
 import type { MaskStep, MaskSteps, Shown } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct } from './normal-equations.ts';
 import { type Posterior, posteriorOf, rightSide, uncertaintyOf } from './posterior.ts';
@@ -136,12 +137,13 @@ async function followed(
 
 async function shown(
   { x, keep, problem: { map, whole }, product }: Search,
-  { posterior }: State,
+  { posterior, equations }: State,
   missing: Mask | undefined,
 ): Promise<Shown> {
   const uncertain = await uncertaintyOf(posterior, map, product);
-  const deviation = Float32Array.from(uncertain, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
-  return { x, y: float32(posterior.picture, x.dims), deviation: float32(deviation, x.dims), missing, keep };
+  const { picture, variance } = withoutEachPixel(map, equations, posterior, uncertain, x.data, x.dims[1]);
+  const deviation = Float32Array.from(variance, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
+  return { x, y: float32(picture, x.dims), deviation: float32(deviation, x.dims), missing, keep };
 }
 
 /** The mask follows from the first reconstruction on. */
