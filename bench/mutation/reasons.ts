@@ -38,8 +38,6 @@ export const REASONS: Readonly<Record<string, string>> = {
   'good-pictures.ts SEEN': COST,
   'scale.ts MAX_GREY': UNREACHED,
   'local-contrast.ts SAMPLED': COST,
-  'tiles.ts MIN_WEIGHT':
-    'keeps the division defined where a single tile reaches; a thousandth of the weight of its middle',
   'policy-schema.ts MAX_SIDE': 'what a damaged file may claim at most',
   'policy-schema.ts MAX_COUNT': 'what a damaged file may claim at most',
   'synthetic.ts SHAPES.count': LOOK,

@@ -121,7 +121,10 @@ describe('with --json a failed command prints the error as a document', () => {
     ['restore @cut.png -g @g.onnx -o @o', { kind: 'file', path: 'cut.png', reason: 'damaged' }],
     ['restore @huge.png -g @g.onnx -o @o', { kind: 'file', path: 'huge.png', reason: 'too-large' }],
     ['restore @nan.npy -g @g.onnx -o @o', { kind: 'file', path: 'nan.npy', reason: 'values' }],
-    ['restore @big.png -g @g.onnx -o @o', { kind: 'shape', of: 'big.png', expected: [8, 8], received: [16, 16] }],
+    [
+      'restore @big.png -g @g.onnx -o @o --fit refuse',
+      { kind: 'shape', of: 'big.png', expected: [8, 8], received: [16, 16] },
+    ],
     ['restore @last.npy -g @g.onnx -o @o', { kind: 'shape', of: 'last.npy', received: [8, 8, 3] }],
     ['restore @a.png -g @missing.onnx -o @o', { kind: 'file', path: 'missing.onnx', reason: 'missing' }],
     ['restore @a.png -g @det.onnx -o @o', { kind: 'operator', op: 'Det' }],

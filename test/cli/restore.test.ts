@@ -349,7 +349,7 @@ describe('pictures of other sizes', () => {
 
   test('come back at their own size; what was adapted is said once', async () => {
     const to = results();
-    const said = await bench.rgi(`restore @big.png --generator @g.onnx --out ${to.word} ${FAST}`);
+    const said = await bench.rgi(`restore @big.png --generator @g.onnx --out ${to.word} ${FAST} --threshold 20`);
     expect(said.code).toBe(0);
     for (const kind of ['composite', 'mask', 'softmask', 'residual'])
       expect(await sizeOf(to.file(`big.${kind}.png`))).toEqual([16, 16]);
