@@ -12,7 +12,7 @@ import type { ResultCode } from '../../spec/result.ts';
 import type { StepReport } from '../run.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
 import type { MaskStep, MaskSteps, Shown } from './mask-steps.ts';
-import { type Equations, equationsAt, type GramProduct } from './normal-equations.ts';
+import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
 import { type Posterior, posteriorOf, rightSide, uncertaintyOf } from './posterior.ts';
 
 /** What all pictures of a generator share. */
@@ -39,6 +39,8 @@ export interface Search {
 /** One picture's solution. */
 export interface Solved {
   readonly posterior: Posterior;
+  /** A u + b, [values]. */
+  readonly picture: Float32Array;
   /** M in [0,1], and as it is reported, [1,1,H,W]. */
   readonly softMask: Mask;
   readonly mask: Mask;
@@ -52,6 +54,8 @@ interface State {
   readonly weights: Mask;
   readonly equations: Equations;
   readonly posterior: Posterior;
+  /** A u + b, [values]. */
+  readonly picture: Float32Array;
 }
 
 /** With the mask given: what is kept of each pixel, [1,1,H,W]. */
@@ -60,11 +64,11 @@ export async function solvedOnce(search: Search, visibility: Mask): Promise<Solv
     visibility.data.map((v) => v ** 2),
     visibility.dims,
   );
-  const { posterior } = await solvedAt(search, weights, undefined, 1, true);
+  const { posterior, picture } = await solvedAt(search, weights, undefined, 1, true);
   const mask = visibilityOf(visibility);
   const history = { loss: [posterior.energy], masked: [shareOf(mask)] };
   report(search, history);
-  return { posterior, softMask: mask, mask, code: 'solved', history };
+  return { posterior, picture, softMask: mask, mask, code: 'solved', history };
 }
 
 /** Share of the pixels whose mask may still change from step to step. */
@@ -103,14 +107,14 @@ export async function alternate(search: Search, steps: MaskSteps, missing: Mask 
     const isSettled = changeOf(before, found.softMask) <= SETTLED;
     if (isSettled || i >= MAX_REPEATED) {
       const code = isSettled ? 'solved' : 'step-limit';
-      const { posterior } = await solvedAt(
+      const { posterior, picture } = await solvedAt(
         search,
         steps.isModelled ? visibilityOf(found.mask) : found.weights,
         state,
         1,
         true,
       );
-      return { posterior, softMask: found.softMask, mask: found.mask, code, history };
+      return { posterior, picture, softMask: found.softMask, mask: found.mask, code, history };
     }
     course = await followed(search, course, last, missing, 1);
   }
@@ -137,11 +141,12 @@ async function followed(
 
 async function shown(
   { x, keep, problem: { map, whole }, product }: Search,
-  { posterior, equations }: State,
+  { posterior, equations, picture: made }: State,
   missing: Mask | undefined,
 ): Promise<Shown> {
   const uncertain = await uncertaintyOf(posterior, map, product);
-  const { picture, variance } = withoutEachPixel(map, equations, posterior, uncertain, x.data, x.dims[1]);
+  const prediction = { picture: made, variance: uncertain };
+  const { picture, variance } = withoutEachPixel(map, equations, posterior, prediction, x.data, x.dims[1]);
   const deviation = Float32Array.from(variance, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
   return { x, y: float32(picture, x.dims), deviation: float32(deviation, x.dims), missing, keep };
 }
@@ -169,7 +174,7 @@ async function annealed(
 async function trimmed(search: Search, { steps }: MaskSteps, missing: Mask | undefined, begun: State): Promise<Course> {
   let state = begun;
   for (const eased of EASED.slice(1))
-    state = await solvedAt(search, bestFitted(search.x, state.posterior.picture, missing), state, eased);
+    state = await solvedAt(search, bestFitted(search.x, state.picture, missing), state, eased);
   const found = await steps[0](await shown(search, state, missing), true);
   return followed(search, { state, found }, steps[0], missing, 1);
 }
@@ -215,7 +220,7 @@ async function solvedAt(
     const posterior = posteriorOf(map, equations, x.data, eta, scale, right);
     const next = atLeast(posterior.scale);
     if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
-      return { weights: pixelWeights, equations, posterior };
+      return { weights: pixelWeights, equations, posterior, picture: pictureOf(map, posterior.u) };
     scale = next;
   }
 }

@@ -99,7 +99,7 @@ function inversionOf(
   const image = new Float32Array(n * map.values);
   const [soft, mask] = [0, 1].map(() => float32(new Float32Array(n * height * width), [n, 1, height, width]));
   const each = solved.map((one, i) => {
-    image.set(one.posterior.picture, i * map.values);
+    image.set(one.picture, i * map.values);
     soft.data.set(one.softMask.data, i * height * width);
     mask.data.set(one.mask.data, i * height * width);
     return map.latentsOf(one.posterior.u);

@@ -22,12 +22,12 @@ const MIN_LEVERAGE = 0.3;
 /** Most pixels that are left out, those of the largest leverage first: each takes the square of the unknowns for each channel. */
 const MAX_PIXELS = 256;
 
-/** Of a picture `x` [values] of `channels`: the posterior at `equations`, and the variance of its reconstruction, both with all pixels. */
+/** Of a picture `x` [values] of `channels`: the posterior at `equations`, and what it predicts with all pixels. */
 export function withoutEachPixel(
   map: AffineMap,
   { weights }: Pick<Equations, 'weights'>,
-  posterior: Pick<Posterior, 'picture' | 'factor' | 'ridge'>,
-  variance: Float64Array,
+  posterior: Pick<Posterior, 'factor' | 'ridge'>,
+  { picture, variance }: Prediction,
   x: Float32Array,
   channels: number,
 ): Prediction {
@@ -39,11 +39,11 @@ export function withoutEachPixel(
     .filter((p) => leverages[p] > MIN_LEVERAGE)
     .sort((p, q) => leverages[q] - leverages[p])
     .slice(0, MAX_PIXELS);
-  const made = { picture: posterior.picture.slice(), variance: variance.slice() };
+  const made = { picture: picture.slice(), variance: variance.slice() };
   for (const pixel of pixels) {
     const values = Array.from({ length: channels }, (_, c) => c * plane + pixel);
     const covariance = covarianceOf(map, posterior.factor, values);
-    const right = values.map((v, c) => [x[v] - posterior.picture[v], ...covariance[c].map((entry) => entry)]);
+    const right = values.map((v, c) => [x[v] - picture[v], ...covariance[c]]);
     const left = values.map((_, c) => values.map((v, d) => (c === d ? 1 : 0) - covariance[c][d] * weights[v]));
     const solved = solvedSmall(left, right);
     values.forEach((v, c) => {
