@@ -1,53 +1,69 @@
 /**
  * First and second moments of feature maps at each position, added up picture by picture: any union of parts has the sum of their
- * moments, so that statistics without one part cost no second pass.
+ * moments, so that statistics without one part cost no second pass. Channels come in groups (layers); products are kept within
+ * a group only.
  */
 import { shapeOf } from '../images/image.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 
 export interface Moments {
-  readonly channels: number;
+  /** Channels of each group; D in all. */
+  readonly groups: readonly number[];
   /** Positions along each side. */
   readonly grid: number;
   /** Maps that were added. */
   readonly count: number;
   /** What is subtracted from each value before it is added, for precision: [P,D], P = grid^2 positions. */
   readonly origin: Float32Array;
-  /** Sums of the values [P,D], and of their products, the lower triangle of D x D row by row: [P,D(D+1)/2]. */
+  /** Sums of the values: [P,D]. */
   readonly sums: Float64Array;
+  /** Sums of their products: of each group the lower triangle row by row, `pairsOf(groups)` values at each position. */
   readonly products: Float32Array;
 }
 
+/** Values in the lower triangles of all groups. */
+export function pairsOf(groups: readonly number[]): number {
+  return groups.reduce((sum, n) => sum + (n * (n + 1)) / 2, 0);
+}
+
+/** Channels of all groups. */
+export function channelsOf(groups: readonly number[]): number {
+  return groups.reduce((sum, n) => sum + n, 0);
+}
+
 /** The moments of no maps; `origin` [1,D,grid,grid] is a typical map. */
-export function noMoments(origin: Tensor<'float32'>): Moments {
+export function noMoments(origin: Tensor<'float32'>, groups: readonly number[]): Moments {
   const { channels, height: grid } = shapeOf(origin);
   const positions = grid * grid;
   return {
-    channels,
+    groups,
     grid,
     count: 0,
     origin: byPosition(origin.data, channels, positions),
     sums: new Float64Array(positions * channels),
-    products: new Float32Array((positions * channels * (channels + 1)) / 2),
+    products: new Float32Array(positions * pairsOf(groups)),
   };
 }
 
 /** The moments with the maps [N,D,grid,grid] added; the arrays of `moments` are taken over. */
 export function withMaps(moments: Moments, maps: Tensor<'float32'>): Moments {
-  const { channels, origin, sums, products } = moments;
-  const { count, height: grid } = shapeOf(maps);
+  const { groups, origin, sums, products } = moments;
+  const { count, channels, height: grid } = shapeOf(maps);
   const positions = grid * grid;
   const size = channels * positions;
-  const own = new Float64Array(channels);
   for (let n = 0; n < count; n++) {
     const values = byPosition(maps.data.subarray(n * size, (n + 1) * size), channels, positions);
-    for (let p = 0, at = 0; p < positions; p++) {
-      const base = p * channels;
-      for (let i = 0; i < channels; i++) {
-        const v = values[base + i] - origin[base + i];
-        own[i] = v;
-        sums[base + i] += v;
-        for (let j = 0; j <= i; j++) products[at++] += v * own[j];
+    for (let i = 0; i < size; i++) {
+      values[i] -= origin[i];
+      sums[i] += values[i];
+    }
+    for (let p = 0, at = 0, base = 0; p < positions; p++) {
+      for (const group of groups) {
+        for (let i = 0; i < group; i++) {
+          const v = values[base + i];
+          for (let j = 0; j <= i; j++) products[at++] += v * values[base + j];
+        }
+        base += group;
       }
     }
   }
@@ -60,12 +76,8 @@ export function togetherOf(parts: readonly Moments[]): Moments {
   const sums = new Float64Array(first.sums.length);
   const products = new Float32Array(first.products.length);
   for (const part of parts) {
-    part.sums.forEach((v, i) => {
-      sums[i] += v;
-    });
-    part.products.forEach((v, i) => {
-      products[i] += v;
-    });
+    for (let i = 0; i < sums.length; i++) sums[i] += part.sums[i];
+    for (let i = 0; i < products.length; i++) products[i] += part.products[i];
   }
   return { ...first, count: parts.reduce((sum, { count }) => sum + count, 0), sums, products };
 }

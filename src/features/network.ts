@@ -110,6 +110,15 @@ export async function openFeatureNetwork(
   };
 }
 
+/**
+ * The network without its layers of stride below `stride`: the finest maps see edges only, and their noise lowers what the others find
+ * (docs/figures.md). All layers where none is left.
+ */
+export function coarserLayers(network: FeatureNetwork, stride = 4): FeatureNetwork {
+  const layers = network.layers.filter(({ height }) => height * stride <= network.size);
+  return layers.length > 0 ? { ...network, layers } : network;
+}
+
 interface InputFacts {
   readonly name: string;
   readonly channels: 1 | 3;

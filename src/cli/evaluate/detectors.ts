@@ -15,7 +15,7 @@ import { type AutoencoderSettings, trainAutoencoder } from '../../gan/autoencode
 import type { Image, Size } from '../../images/image.ts';
 import { batchSize } from '../../inversion/solve/restore.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
-import { openFeatureFile } from '../../models/node/feature-network.ts';
+import { openFeatureFile, openPolicyFeatures } from '../../models/node/feature-network.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../../models/node/networks.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
@@ -241,11 +241,13 @@ async function productCandidate(
   const { opened, file, description } = model;
   const { generator } = opened;
   const policy = await readPolicy(file, opened.model, asked);
+  const features = (await openPolicyFeatures(runtime, policy, file, flags))?.network;
   return {
     name,
     description: { kind: 'policy', policy: settingsOf(policy), generator: description },
     batch: flags.batch ?? inversionBatch(generator),
     walks: false,
-    learn: async () => productDetector({ generator, encoder: generator.encoder, policy, batch: flags.batch }, runtime),
+    learn: async () =>
+      productDetector({ generator, encoder: generator.encoder, features, policy, batch: flags.batch }, runtime),
   };
 }

@@ -3,9 +3,9 @@
  * PatchCore (Roth et al. 2022). What a user of the field would pick instead.
  */
 import { greedyCentres } from '../../features/coreset.ts';
-import { type FeatureExtractor, openExtractor } from '../../features/extraction.ts';
+import { type FeatureExtractor, featureChannels, openExtractor } from '../../features/extraction.ts';
 import { appendDistances, type FeatureGaussian, gaussianOf } from '../../features/gaussian.ts';
-import { noMoments, withMaps } from '../../features/moments.ts';
+import { channelsOf, noMoments, withMaps } from '../../features/moments.ts';
 import type { FeatureNetwork } from '../../features/network.ts';
 import { type Image, imageAt, shapeOf, stackImages } from '../../images/image.ts';
 import { gaussianBlur, resize } from '../../images/resize.ts';
@@ -36,7 +36,7 @@ export async function padimDetector(
 ): Promise<Detector | undefined> {
   const extractor = await openExtractor(network, shapeOf(good), runtime);
   const { count } = shapeOf(good);
-  let moments = noMoments(await extractor.extract(part(good, 0, 1)));
+  let moments = noMoments(await extractor.extract(part(good, 0, 1)), [featureChannels(network)]);
   for (let from = 0; from < count; from += TOGETHER) {
     if (signal?.aborted) return void (await extractor.dispose());
     const to = Math.min(count, from + TOGETHER);
@@ -209,7 +209,8 @@ function nearestGraph({ dims, data }: Tensor<'float32'>) {
 }
 
 function distanceGraph(gaussian: FeatureGaussian) {
-  const { channels, grid } = gaussian;
+  const { groups, grid } = gaussian;
+  const channels = channelsOf(groups);
   const b = new GraphBuilder();
   b.reserve('features');
   b.node('Identity', [appendDistances(b, gaussian, 'features')], {}, ['distances']);

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { PolicySettings } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
 import { type FeatureNetwork, type FeatureNetworkOptions, openFeatureNetwork } from '../../features/network.ts';
 import { rangeDoubt } from '../../features/range.ts';
@@ -47,24 +48,25 @@ export async function openFeatureFile(runtime: Runtime, flags: FeatureFlags): Pr
   return { network, file, sha256: await sha256Of(file) };
 }
 
-/** The network that a policy was made with: the file beside the model, the one of the package, or the one that is named. */
+/** The network that a policy was made with, undefined where it compares pixels alone: the file beside the model, the one of the package, or the one that is named. */
 export async function openPolicyFeatures(
   runtime: Runtime,
-  wanted: { readonly file: string; readonly sha256: string } & FeatureNetworkOptions,
+  policy: PolicySettings,
   modelFile: string,
-  flags: FeatureFlags = {},
-): Promise<OpenedFeatures> {
+  flags: Omit<FeatureFlags, 'featureRange' | 'featureLayers'> = {},
+): Promise<OpenedFeatures | undefined> {
+  const wanted = policy.features?.network;
+  if (!wanted) return undefined;
   const named = typeof flags.features === 'string' ? [flags.features] : [];
   const places = [...named, path.join(path.dirname(modelFile), wanted.file), SHIPPED_FEATURES];
   for (const file of places.filter((one) => existsSync(one))) {
     if ((await sha256Of(file)) !== wanted.sha256) continue;
-    const opened = await openFeatureFile(runtime, {
+    return openFeatureFile(runtime, {
       ...flags,
       features: file,
       featureRange: wanted.range,
       featureLayers: wanted.layers,
     });
-    return opened!;
   }
   throw new RgiError(
     'model',
@@ -72,8 +74,6 @@ export async function openPolicyFeatures(
     { file: wanted.file },
   );
 }
-
-export { rangeDoubt };
 
 /** Sentences that a user should read about the network on these pictures. */
 export async function featureNotes(network: FeatureNetwork, pictures: Image, runtime: Runtime): Promise<string[]> {
