@@ -22,8 +22,10 @@ const SMOOTHING = 2;
 /** Weight of the pooled covariance in each position's own. */
 const POOLED = 0.1;
 
-/** Pictures that the common level of all positions counts for in the level of each. */
-const LEVEL_WEIGHT = 8;
+/** Levels: the power whose mean is taken; pictures that the common level counts for in each; sigma in positions of the grid. */
+const LEVEL_POWER = 4;
+const LEVEL_WEIGHT = 32;
+const LEVEL_SMOOTHING = 1;
 
 /** The sigma of feature maps for pictures of a size. */
 export function featureSmoothing({ height, width }: Size): number {
@@ -170,12 +172,19 @@ async function gather(
 }
 
 /**
- * The mean distance of good pictures at each position that the statistics are not of. Where good pictures differ in ways that few of them
- * show, it is above the others', and defects there count for less.
+ * The level of distances at each position, of good pictures that the statistics are not of: the root of the mean fourth power, drawn to that
+ * of all positions, and smoothed. Where good pictures differ in ways that few of them show, it is above the others', and what is found there
+ * counts for less. (With the mean, positions that seldom differ, but then by much, count for more than without levels.)
  */
 function levelsOf(maps: readonly Image[]): Float32Array {
-  const levels = new Float32Array(maps[0].data.length);
-  for (const { data } of maps) for (let p = 0; p < levels.length; p++) levels[p] += data[p];
-  const mean = levels.reduce((sum, v) => sum + v, 0) / (levels.length * maps.length);
-  return levels.map((sum) => Math.max((sum + LEVEL_WEIGHT * mean) / (maps.length + LEVEL_WEIGHT), 1e-6));
+  const power = (sum: number, count: number) => Math.max((sum / count) ** (1 / LEVEL_POWER), 1e-6);
+  const sums = new Float64Array(maps[0].data.length);
+  for (const { data } of maps) for (let p = 0; p < sums.length; p++) sums[p] += data[p] ** LEVEL_POWER;
+  const common = power(
+    sums.reduce((sum, v) => sum + v, 0),
+    sums.length * maps.length,
+  );
+  const own = maps.length / (maps.length + LEVEL_WEIGHT);
+  const levels = Float32Array.from(sums, (sum) => own * power(sum, maps.length) + (1 - own) * common);
+  return gaussianBlur({ ...maps[0], data: levels }, LEVEL_SMOOTHING).data;
 }

@@ -1,8 +1,9 @@
 /**
  * Joins the maps of two spaces, pixels a and features b:
  *     a / u + b / v.
- * Mahalanobis distances are roots of log-likelihoods up to constants; each is measured in units of its own good pictures, u and v, so that
- * neither outweighs the other because it is noisier.
+ * Mahalanobis distances are roots of log-likelihoods up to constants; each is measured in units of its own good pictures, so that
+ * neither outweighs the other because it is noisier. Features count for more: pixels of new good pictures exceed the limits of the earlier ones
+ * by more than features do.
  */
 import { quantile } from '../arrays/sort.ts';
 import type { Image } from '../images/image.ts';
@@ -13,6 +14,9 @@ export type JoinUnits = NonNullable<PolicySettings['features']>['units'];
 
 /** Which of the two maps a policy uses. */
 export type Spaces = 'pixels' | 'features' | 'both';
+
+/** The weight of features in the sum, when both maps are measured in units of their limits; pixels have the rest. */
+const FEATURE_SHARE = 0.7;
 
 /** The share of good pictures whose largest value lies below a space's limit. */
 const LIMIT = 0.95;
@@ -31,8 +35,8 @@ export function joinUnits(pixels: readonly Image[], features: readonly Image[], 
   const limitOf = (maps: readonly Image[]) =>
     Math.max(1e-6, quantile(Float32Array.from(maps, ({ data }) => imageScore(data, 1)).sort(), LIMIT));
   const limits = {
-    pixels: spaces === 'features' ? 0 : limitOf(pixels),
-    features: spaces === 'pixels' ? 0 : limitOf(features),
+    pixels: spaces === 'features' ? 0 : limitOf(pixels) / (1 - FEATURE_SHARE),
+    features: spaces === 'pixels' ? 0 : limitOf(features) / FEATURE_SHARE,
   };
   const joined = pixels.map((map, i) => joinedMap(map, features[i], limits));
   const mean = joined.reduce((sum, { data }) => sum + data.reduce((s, v) => s + v, 0) / data.length, 0) / joined.length;

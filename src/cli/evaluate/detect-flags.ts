@@ -10,7 +10,6 @@ import { addEvaluateOptions, type EvaluateFlags } from './common.ts';
 export interface DetectFlags extends EvaluateFlags, FeatureInputFlags {
   readonly generator?: string;
   readonly encoder?: string;
-  readonly features?: string;
   readonly count?: number;
   readonly learn?: number;
   readonly held?: number;
@@ -69,9 +68,7 @@ export function addDetectOptions(command: Command): Command {
     ofEach: 'of each kind',
     pictures: 6,
     own: (own) =>
-      addFeatureInputOptions(
-        own.option('--features <file>', 'feature network of padim and patchcore (default: the one of this package)'),
-      )
+      addFeatureInputOptions(own)
         .option(
           '--false-alarm <rate>',
           'share of the pixels of good pictures above the threshold',
