@@ -18,9 +18,11 @@ import { drawnSample, type Trial } from './selection.ts';
 
 /** A feature network, and the good pictures that its statistics are of. */
 export interface FeatureSource {
+  /** What pictures are compared by. */
   readonly network: FeatureNetwork;
-  /** Name of its file, by which a policy finds it again, and the SHA-256 of the content. */
+  /** Name of its file, by which a policy finds it again. */
   readonly file: string;
+  /** SHA-256 of the file's content, in hexadecimal. */
   readonly sha256: string;
   /** Good pictures [1,C,H,W] beside those that set thresholds: those that the generator was trained on, for instance. Default none. */
   readonly learnt?: readonly Image[];

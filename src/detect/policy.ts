@@ -60,11 +60,15 @@ export interface PolicySettings {
   readonly features?: {
     /** The network that the statistics are of. */
     readonly network: {
-      /** Name of its file, and the SHA-256 of the content. */
+      /** Name of its file. */
       readonly file: string;
+      /** SHA-256 of the file's content. */
       readonly sha256: string;
+      /** Range of values at its input. */
       readonly range: FeatureRange;
+      /** Side of the pictures that it is given. */
       readonly size: number;
+      /** Layers whose maps are compared. */
       readonly layers: readonly string[];
     };
     /** Width (sigma, pixels) by which the feature map is smoothed. */

@@ -22,21 +22,29 @@ export interface FeatureLayer {
   readonly name: string;
   /** 'map': [N,C,H,W]. 'nhwc': [N,H,W,C]. 'tokens': [N,T,C], the last H W of T tokens being the patches of a vision transformer. */
   readonly form: 'map' | 'nhwc' | 'tokens';
+  /** Features at each position. */
   readonly channels: number;
+  /** Positions down. */
   readonly height: number;
+  /** Positions across. */
   readonly width: number;
 }
 
 /** An opened feature network. */
 export interface FeatureNetwork {
+  /** The network, as it was read. */
   readonly graph: Graph;
   /** Name of the input that takes the pictures. */
   readonly input: string;
+  /** Grey or RGB. */
   readonly inputChannels: 1 | 3;
+  /** Order of the input's axes. */
   readonly inputLayout: 'NCHW' | 'NHWC';
   /** Side of the pictures that the network is given, pixels. */
   readonly size: number;
+  /** What stands for black and white at the input. */
   readonly range: FeatureRange;
+  /** Whose maps are used. */
   readonly layers: readonly FeatureLayer[];
   /** Pictures in one run: any number, or the one that the network was exported for. */
   readonly batch: number | 'any';
@@ -79,6 +87,16 @@ export function featureMetadata({ metadata }: Pick<Model, 'metadata'>): z.infer<
 /**
  * Opens a feature network: runs it once to find the shapes of its layers. Throws `RgiError('model')` where it does not take pictures
  * alone or has no layer that can be used, `RgiError('usage')` where a layer is unknown or the range of its input is not known.
+ *
+ * @example
+ * ```ts
+ * import { createRuntime, openFeatureNetwork, openModel, SHIPPED_FEATURES } from 'rgi/node';
+ *
+ * const runtime = await createRuntime();
+ * const network = await openFeatureNetwork(await openModel(SHIPPED_FEATURES), runtime);
+ * console.log(network.range, network.layers.map(({ channels }) => channels).join(' ')); // 0..1 16 24 32 64
+ * await runtime.dispose();
+ * ```
  */
 export async function openFeatureNetwork(
   model: Model,

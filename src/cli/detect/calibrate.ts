@@ -43,7 +43,8 @@ const EXAMPLES = `
 Pictures that the model was trained on set no thresholds. 'rgi train' holds some
 out, so the training folder can be used here. How pictures are scored is
 chosen by defects drawn on good pictures; the thresholds come from the good
-pictures as they are. No defective picture is needed.
+pictures as they are. No defective picture is needed. Whole pictures are also
+compared in the feature maps of a pretrained network.
 
 Examples:
   rgi train good/ --out part.onnx --size 128
@@ -225,6 +226,11 @@ function notesOf({ source, encoder }: ProductModel, learnt: number): string[] {
   ];
 }
 
+function spacesOf({ features }: Calibration['policy']): string {
+  const units = features!.units;
+  return units.pixels > 0 ? 'residuals and of features of' : 'features of';
+}
+
 function linesOf({ policy, chosen }: Calibration, files: readonly string[]): string[] {
   const { thresholds, falseAlarms, calibration, evidence, inversion, form } = policy;
   const percent = (rate: number) => `${Number((100 * rate).toPrecision(3))}%`;
@@ -232,6 +238,7 @@ function linesOf({ policy, chosen }: Calibration, files: readonly string[]): str
   return [
     `Policy '${policy.name}' of ${calibration.unseen} good pictures, ${form === 'tiles' ? 'by tiles' : 'whole'}; defects drawn on some of them were found with a pixel AP of ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}.`,
     `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${chosen.candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
+    ...(policy.features ? [`The map is that of ${spacesOf(policy)} '${policy.features.network.file}'.`] : []),
     `A pixel is marked above ${thresholds.pixel.toFixed(2)} (${percent(falseAlarms.pixel)} of good pixels), a picture is defective above ${thresholds.image.toFixed(2)} (${percent(falseAlarms.image)} of good pictures).`,
     ...files,
   ];

@@ -16,12 +16,17 @@ import { openTriedModel, type TrialFlags } from './trial.ts';
 export interface FeatureFlags extends TrialFlags {
   /** A file; true or undefined for the network of the package; false for none. */
   readonly features?: string | boolean;
+  /** Range of values at its input; default: as its file says. */
   readonly featureRange?: FeatureNetworkOptions['range'];
+  /** Layers whose maps are used; default: as its file says, else chosen. */
   readonly featureLayers?: readonly string[];
 }
 
+/** A feature network from a file. */
 export interface OpenedFeatures {
+  /** The network, ready to be used. */
   readonly network: FeatureNetwork;
+  /** Its path. */
   readonly file: string;
   /** Of the file's content. */
   readonly sha256: string;
