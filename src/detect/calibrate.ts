@@ -107,6 +107,9 @@ const MIN_PIXEL_AP = 0.5;
 const MAX_PIXELS = 2 ** 24;
 const MAX_TOGETHER = 32;
 
+/** Of the time that a calibration with features takes, what pixels take, about. */
+const PIXEL_SHARE = 0.75;
+
 /** Default of `steps`: with an encoder's start few are enough; without, more. */
 const STEPS = { started: 50, drawn: 400 } as const;
 
@@ -132,8 +135,13 @@ export async function calibrate(
   );
   const residuals = await residualsWith(setup, best, used);
   const pixels = pixelMaps(best, residuals);
-  const source = job.form === 'object' ? job.features : undefined;
-  const second = source && (await chooseSpaces({ source, setup, best, residuals, pixels, used }, runtime, hooks));
+  const source = secondOf(job);
+  const second =
+    source &&
+    (await chooseSpaces({ source, setup, best, residuals, pixels, used }, runtime, {
+      signal: hooks.signal,
+      onProgress: (share) => hooks.onProgress?.(PIXEL_SHARE + (1 - PIXEL_SHARE) * share, 'feature maps'),
+    }));
   const policy = policyOf(job, stride, best, residuals, pixels, second);
   return {
     policy,
@@ -142,6 +150,11 @@ export async function calibrate(
     ...(second ? { spaces: second.compared } : {}),
     notes: notesOf(used.length, second?.measured ?? best.measured),
   };
+}
+
+/** The features that are compared, too. */
+function secondOf({ form, features }: CalibrationJob): FeatureSource | undefined {
+  return form === 'object' ? features : undefined;
 }
 
 function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: CalibrationHooks): CalibrationSetup {
@@ -157,7 +170,7 @@ function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: C
     seed: job.seed ?? 0,
     priorLength: priorLengthOf(generator, law),
     restore: restoringWith({ generator, encoder, form, stride, signal: hooks.signal }, runtime),
-    report: hooks.onProgress ?? (() => {}),
+    report: (share, what) => hooks.onProgress?.(secondOf(job) ? PIXEL_SHARE * share : share, what),
   };
 }
 

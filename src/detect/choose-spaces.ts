@@ -62,11 +62,7 @@ export interface ChosenSpaces {
 /** By how much one space alone must find drawn defects better than both together (mean of AP, AUPRO and AUROC). */
 const MIN_LEAD = 0.05;
 
-export async function chooseSpaces(
-  job: SpaceJob,
-  runtime: Runtime,
-  hooks: Pick<FeatureHooks, 'signal'>,
-): Promise<ChosenSpaces> {
+export async function chooseSpaces(job: SpaceJob, runtime: Runtime, hooks: FeatureHooks): Promise<ChosenSpaces> {
   const { source, setup, best, residuals, pixels, used } = job;
   const sample = drawnSample(setup);
   const drawn = sample.drawn.flatMap(({ image, mask }, i) => {
@@ -85,7 +81,7 @@ export async function chooseSpaces(
       drawnFolds: places.map((place) => residuals.folds[place]),
     },
     runtime,
-    { signal: hooks.signal, onProgress: (share) => setup.report(share, 'feature maps') },
+    hooks,
   );
   const restored = await setup.restore(best.inversion, images);
   const drawnPixels = pixels.mapsOf(residualsOf(restored, best.candidate.blur), places);
