@@ -59,9 +59,6 @@ export interface ChosenSpaces {
   readonly gaussian?: FeatureGaussian;
 }
 
-/** By how much one space alone must find drawn defects better than both together (mean of AP, AUPRO and AUROC). */
-const MIN_LEAD = 0.05;
-
 export async function chooseSpaces(job: SpaceJob, runtime: Runtime, hooks: FeatureHooks): Promise<ChosenSpaces> {
   const { source, setup, best, residuals, pixels, used } = job;
   const sample = drawnSample(setup);
@@ -93,7 +90,7 @@ export async function chooseSpaces(job: SpaceJob, runtime: Runtime, hooks: Featu
     const clean = places.map((place) => good[place]);
     return { spaces, units, good, ...measuredMaps(clean, bad, labels) };
   });
-  const chosen = tried.reduce((kept, other) => (other.score > kept.score + MIN_LEAD ? other : kept));
+  const chosen = tried.reduce((kept, other) => (other.score > kept.score + setup.lead ? other : kept));
   const compared = Object.fromEntries(tried.map(({ spaces, measured }) => [spaces, measured])) as Record<
     Spaces,
     Measured

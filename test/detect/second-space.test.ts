@@ -30,9 +30,19 @@ beforeAll(async () => {
   runtime = await nodeRuntime({ threads: 1 });
   generator = await openGenerator(productGraph(), runtime);
   network = await tinyFeatures(runtime, SIDE);
-  const features = { network, file: 'tiny.onnx', sha256: 'abc', learnt: await goodPictures(runtime, 40, 3) };
-  const unseen = await goodPictures(runtime, 24, 1);
-  calibration = await calibrate({ generator, form: 'object', unseen, features, steps: 40 }, runtime);
+  const features = { network, file: 'tiny.onnx', sha256: 'abc', learnt: await goodPictures(runtime, 30, 3) };
+  const unseen = await goodPictures(runtime, 16, 1);
+  calibration = await calibrate(
+    {
+      generator,
+      form: 'object',
+      unseen,
+      features,
+      steps: 30,
+      search: { comparedOn: 8, priorStrengths: [1], starts: 2, lead: 1 },
+    },
+    runtime,
+  );
 });
 afterAll(async () => {
   await runtime.dispose();
@@ -45,7 +55,7 @@ describe('a policy of pixels and features', () => {
     expect(Object.keys(spaces!)).toEqual(['both', 'pixels', 'features']);
     expect(policy.calibration.spaces).toBe('both');
     expect(policy.features).toMatchObject({
-      network: { file: 'tiny.onnx', sha256: 'abc', range: '-1..1', size: SIDE, layers: ['gradient'] },
+      network: { file: 'tiny.onnx', sha256: 'abc', range: '-1..1', size: SIDE, layers: ['contrast'] },
       smoothing: (2 * SIDE) / 128,
     });
     expect(policy.statistics.features).toMatchObject({ groups: [1], grid: 32 });
@@ -53,14 +63,14 @@ describe('a policy of pixels and features', () => {
 
   test('finds a square, and gives maps that are about 1 on new good pictures', async () => {
     const { policy } = calibration;
-    const fresh = await goodPictures(runtime, 20, 2);
+    const fresh = await goodPictures(runtime, 12, 2);
     const inspector = await openInspector({ generator, policy, features: network }, runtime);
     const good = await inspector.inspect(fresh);
     const bad = await inspector.inspect(fresh.slice(0, 8).map(withSquare));
     await inspector.dispose();
     const all = good.flatMap(({ map }) => [...map.data]);
     expect(all.reduce((sum, v) => sum + v, 0) / all.length).toBeCloseTo(1, 0);
-    expect(good.filter((one) => one.defective).length).toBeLessThan(6);
+    expect(good.filter((one) => one.defective).length).toBeLessThan(5);
     expect(bad.filter((one) => one.defective).length).toBe(8);
   });
 
@@ -110,8 +120,8 @@ describe('joined maps', () => {
 
   test('of one space leave the other out', () => {
     const alone = joinedMap(pixels[0], features[0], joinUnits(pixels, features, 'pixels'));
-    expect([...alone.data]).toEqual([2, 0]);
+    expect([...alone.data]).toEqual([expect.closeTo(2, 5), 0]);
     const other = joinedMap(pixels[1], features[1], joinUnits(pixels, features, 'features'));
-    expect([...other.data]).toEqual([0, 2]);
+    expect([...other.data]).toEqual([0, expect.closeTo(2, 5)]);
   });
 });

@@ -1,4 +1,4 @@
-/** A tiny feature network of grey pictures: one map, twice the picture's horizontal gradient. */
+/** A tiny feature network of grey pictures: one map, the difference of a pixel and the mean of the 7 x 7 around it. */
 import { type FeatureNetwork, openFeatureNetwork } from '../../src/features/network.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
@@ -7,13 +7,14 @@ import type { Runtime } from '../../src/runtime/runtime.ts';
 export function tinyFeatures(runtime: Runtime, side: number): Promise<FeatureNetwork> {
   const b = new GraphBuilder();
   b.reserve('picture');
-  const kernel = b.initializer('kernel', float32([-1, 0, 1], [1, 1, 1, 3]));
-  b.node('Conv', ['picture', kernel], { kernel_shape: [1, 3], pads: [0, 1, 0, 1] }, ['gradient']);
+  const weights = Array.from({ length: 49 }, (_, i) => (i === 24 ? 1 : 0) - 1 / 49);
+  const kernel = b.initializer('kernel', float32(weights, [1, 1, 7, 7]));
+  b.node('Conv', ['picture', kernel], { kernel_shape: [7, 7], pads: [3, 3, 3, 3] }, ['contrast']);
   const graph = b.graph(
     'tiny features',
     [{ name: 'picture', type: 'float32', dims: ['N', 1, 'H', 'W'] }],
-    [{ name: 'gradient', type: 'float32', dims: ['N', 1, 'H', 'W'] }],
+    [{ name: 'contrast', type: 'float32', dims: ['N', 1, 'H', 'W'] }],
   );
-  const metadata = new Map([['rgi.features', JSON.stringify({ range: '-1..1', size: side, layers: ['gradient'] })]]);
+  const metadata = new Map([['rgi.features', JSON.stringify({ range: '-1..1', size: side, layers: ['contrast'] })]]);
   return openFeatureNetwork({ graph, metadata, sourceOpset: 20, producer: '', notes: [] }, runtime);
 }
