@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Calibration, calibrate } from '../../src/detect/calibrate.ts';
+import { featureMap, openFeatureScorer } from '../../src/detect/feature-space.ts';
 import { openInspector } from '../../src/detect/inspector.ts';
 import { joinedMap, joinUnits } from '../../src/detect/joining.ts';
 import { readPolicy, writePolicy } from '../../src/detect/node/policy-files.ts';
@@ -17,7 +18,7 @@ import { float32 } from '../../src/onnx/tensor.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { tinyFeatures } from '../features/tiny.ts';
-import { goodPictures, productGraph, SIDE, withSquare } from './made.ts';
+import { goodPictures, productGraph, SIDE } from './made.ts';
 
 let runtime: Runtime;
 let generator: Generator;
@@ -61,17 +62,42 @@ describe('a policy of pixels and features', () => {
     expect(policy.statistics.features).toMatchObject({ groups: [1], grid: 32 });
   });
 
-  test('finds a square, and gives maps that are about 1 on new good pictures', async () => {
+  test('inspects by the map of pixels and that of features, joined', async () => {
     const { policy } = calibration;
-    const fresh = await goodPictures(runtime, 12, 2);
-    const inspector = await openInspector({ generator, policy, features: network }, runtime);
-    const good = await inspector.inspect(fresh);
-    const bad = await inspector.inspect(fresh.slice(0, 8).map(withSquare));
-    await inspector.dispose();
-    const all = good.flatMap(({ map }) => [...map.data]);
+    const fresh = await goodPictures(runtime, 6, 2);
+    const { features: settings, statistics, ...rest } = policy;
+    const alone = { ...rest, statistics: { location: statistics.location, whitening: statistics.whitening } };
+    const [joined, pixels] = await Promise.all(
+      [policy, alone].map(async (one) => {
+        const inspector = await openInspector({ generator, policy: one, features: network }, runtime);
+        const found = await inspector.inspect(fresh);
+        await inspector.dispose();
+        return found.map(({ map }) => map);
+      }),
+    );
+    const scorer = await openFeatureScorer(network, statistics.features!, generator, runtime);
+    const distances = await scorer.score(fresh);
+    await scorer.dispose();
+    joined.forEach((map, i) => {
+      const features = featureMap(distances[i], generator, settings!.smoothing);
+      expect(map).toEqual(joinedMap(pixels[i], features, settings!.units));
+    });
+    const all = joined.flatMap(({ data }) => [...data]);
     expect(all.reduce((sum, v) => sum + v, 0) / all.length).toBeCloseTo(1, 0);
-    expect(good.filter((one) => one.defective).length).toBeLessThan(5);
-    expect(bad.filter((one) => one.defective).length).toBe(8);
+  });
+
+  test('is one of pixels alone where drawn defects are found clearly better so, as on patterns of which no two are alike', async () => {
+    const unseen = await goodPictures(runtime, 16, 1);
+    const search = { comparedOn: 12, priorStrengths: [1] };
+    const features = { network, file: 'tiny.onnx', sha256: 'abc' };
+    const { policy, spaces } = await calibrate(
+      { generator, form: 'object', unseen, features, steps: 40, search },
+      runtime,
+    );
+    expect(policy.calibration.spaces).toBe('pixels');
+    expect(spaces!.pixels.pixelAp).toBeGreaterThan(spaces!.both.pixelAp);
+    expect(policy.features).toBeUndefined();
+    expect(policy.statistics.features).toBeUndefined();
   });
 
   test('is the same when it is read back from its two files', async () => {
