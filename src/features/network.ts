@@ -3,7 +3,7 @@
  * and the layers whose maps are used: those that are named, those that the file's metadata names (`rgi.features`), or the last map at each
  * of the resolutions that matter.
  */
-import { z } from 'zod';
+import * as z from 'zod/mini';
 import { RgiError } from '../errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, Model } from '../onnx/graph.ts';
@@ -70,8 +70,8 @@ const STRIDES = [2, 4, 8, 16];
 
 const metadataSchema = z.looseObject({
   range: z.enum(['0..1', '-1..1', '0..255', 'imagenet']),
-  size: z.int().check(z.positive()).optional(),
-  layers: z.array(z.string()).optional(),
+  size: z.optional(z.int().check(z.positive())),
+  layers: z.optional(z.array(z.string())),
 });
 
 /** What a network's file says of its input and its layers (`rgi.features`); undefined where it says nothing that can be read. */
