@@ -28,6 +28,7 @@ export const LAYERS: readonly string[] = [
   'pages',
   'datasets',
   'gan',
+  'features',
   'detect',
   'models',
   'evaluate',

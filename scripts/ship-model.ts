@@ -101,7 +101,7 @@ async function writeCard(folder: string): Promise<void> {
 
 /** The list of models that need no trial. */
 async function writeHashes(models: string): Promise<void> {
-  const lines = shippedModels(models).flatMap((folder) =>
+  const lines = [...shippedModels(models), path.join(models, 'features')].flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => name.endsWith('.onnx'))
       .sort()

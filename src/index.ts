@@ -7,6 +7,7 @@ export { readNpy, readNpz, writeNpy, writeNpz } from './arrays/npy.ts';
 export { differentiate, missingRules } from './autodiff/differentiate.ts';
 export { type Calibration, type CalibrationJob, calibrate, FALSE_ALARMS } from './detect/calibrate.ts';
 export type { CalibrationSearch } from './detect/calibration-setup.ts';
+export type { FeatureSource } from './detect/choose-spaces.ts';
 export { type Defect, findDefects } from './detect/defects.ts';
 export { type Inspection, type Inspector, type InspectorOptions, openInspector } from './detect/inspector.ts';
 export type { Policy, PolicySettings, Statistics } from './detect/policy.ts';
@@ -20,6 +21,13 @@ export {
   RgiError,
   type RgiErrorOptions,
 } from './errors.ts';
+export {
+  type FeatureLayer,
+  type FeatureNetwork,
+  type FeatureNetworkOptions,
+  type FeatureRange,
+  openFeatureNetwork,
+} from './features/network.ts';
 export { composite } from './images/blend.ts';
 export { type Corruption, corrupt, FILLS } from './images/corruptions.ts';
 export { DEFECT_KINDS, type DefectKind, drawDefects } from './images/defects.ts';

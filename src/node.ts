@@ -11,6 +11,12 @@ export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';
 export type { Entry, JobEvent, Outcome } from './jobs/job.ts';
 export { openEncoder } from './models/node/encoder.ts';
+export {
+  type FeatureFlags,
+  type OpenedFeatures,
+  openFeatureFile,
+  SHIPPED_FEATURES,
+} from './models/node/feature-network.ts';
 export { openModel } from './models/node/model-file.ts';
 export { type GeneratorFlags, openGeneratorFile } from './models/node/networks.ts';
 export { type ModelBudget, openTriedModel } from './models/node/trial.ts';

@@ -18,8 +18,11 @@ import {
   priorLengthOf,
   restoringWith,
 } from './calibration-setup.ts';
+import type { Measured } from './candidates.ts';
+import { type ChosenSpaces, chooseSpaces, type FeatureSource, type PixelMaps } from './choose-spaces.ts';
 import { imageScore } from './defects.ts';
 import { crossFitted, foldsOf, type Residuals, residualsOf, statisticsOf } from './folds.ts';
+import type { Spaces } from './joining.ts';
 import { localContrastOf } from './local-contrast.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
 import { finishedMap } from './scoring.ts';
@@ -52,6 +55,8 @@ export interface CalibrationJob {
   readonly groups?: readonly number[];
   /** Some of its training pictures, for statistics per pixel. Default none. */
   readonly seen?: readonly Image[];
+  /** Compares feature maps, too, of the form 'object'. Default: pixels alone. */
+  readonly features?: FeatureSource;
   /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. Default `FALSE_ALARMS`. */
   readonly falseAlarms?: PolicySettings['falseAlarms'];
   /** Steps of each search; default 50 with an encoder, 400 without. */
@@ -77,6 +82,8 @@ export interface Calibration {
   readonly compared: readonly Trial[];
   /** The one that the policy stores: nearly the best, of those with the prior that was chosen. */
   readonly chosen: Trial;
+  /** How well the drawn defects were found in pixels, in features and in both; where features were compared. */
+  readonly spaces?: Readonly<Record<Spaces, Measured>>;
   /** Sentences that a user should read, for instance that there were few pictures. */
   readonly notes: readonly string[];
 }
@@ -99,6 +106,9 @@ const MIN_PIXEL_AP = 0.5;
 /** Pixels of all good pictures together that thresholds are set on, and pictures restored at a time: for memory. */
 const MAX_PIXELS = 2 ** 24;
 const MAX_TOGETHER = 32;
+
+/** Of the time that a calibration with features takes, what pixels take, about. */
+const PIXEL_SHARE = 0.75;
 
 /** Default of `steps`: with an encoder's start few are enough; without, more. */
 const STEPS = { started: 50, drawn: 400 } as const;
@@ -124,13 +134,27 @@ export async function calibrate(
     Math.max(MIN_PICTURES, Math.floor(MAX_PIXELS / pixelsOf(setup.unseen[0]))),
   );
   const residuals = await residualsWith(setup, best, used);
-  const policy = policyOf(job, stride, best, residuals);
+  const pixels = pixelMaps(best, residuals);
+  const source = secondOf(job);
+  const second =
+    source &&
+    (await chooseSpaces({ source, setup, best, residuals, pixels, used }, runtime, {
+      signal: hooks.signal,
+      onProgress: (share) => hooks.onProgress?.(PIXEL_SHARE + (1 - PIXEL_SHARE) * share, 'feature maps'),
+    }));
+  const policy = policyOf(job, stride, best, residuals, pixels, second);
   return {
     policy,
     compared: [...compared].sort((a, b) => b.score - a.score),
     chosen: best,
-    notes: notesOf(used.length, best),
+    ...(second ? { spaces: second.compared } : {}),
+    notes: notesOf(used.length, second?.measured ?? best.measured),
   };
+}
+
+/** The features that are compared, too. */
+function secondOf({ form, features }: CalibrationJob): FeatureSource | undefined {
+  return form === 'object' ? features : undefined;
 }
 
 function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: CalibrationHooks): CalibrationSetup {
@@ -146,7 +170,7 @@ function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: C
     seed: job.seed ?? 0,
     priorLength: priorLengthOf(generator, law),
     restore: restoringWith({ generator, encoder, form, stride, signal: hooks.signal }, runtime),
-    report: hooks.onProgress ?? (() => {}),
+    report: (share, what) => hooks.onProgress?.(secondOf(job) ? PIXEL_SHARE * share : share, what),
   };
 }
 
@@ -164,15 +188,34 @@ async function residualsWith(setup: CalibrationSetup, best: Trial, used: readonl
   return { unseen, seen, folds: foldsOf(used.length, groupsOf(setup, used)) };
 }
 
-/** The policy by these residuals; for the thresholds, each picture is compared with statistics of the others only. */
-function policyOf(job: CalibrationJob, stride: number, best: Trial, residuals: Residuals): Policy {
-  const { name = DEFAULT_POLICY, form, scale = 1, seed = 0, falseAlarms = FALSE_ALARMS } = job;
-  const { perPixel, blur, smoothing, contrastWidth: width } = best.candidate;
-  const raw = crossFitted(residuals, perPixel)(residuals.unseen);
+/** Maps of the good pictures' residuals, each by statistics of the others only, and how they are made. */
+function pixelMaps({ candidate }: Trial, residuals: Residuals): PixelMaps {
+  const { perPixel, blur, smoothing, contrastWidth: width } = candidate;
+  const fitted = crossFitted(residuals, perPixel);
+  const raw = fitted(residuals.unseen);
   const evidence = { blur, ...(width > 0 ? { surround: localContrastOf(raw, width) } : {}), smoothing };
-  const maps = raw.map((map) => finishedMap(map, evidence).data);
+  return {
+    evidence,
+    good: raw.map((map) => finishedMap(map, evidence)),
+    mapsOf: (images, places) => fitted(images, places).map((map) => finishedMap(map, evidence)),
+  };
+}
+
+/** The policy by these maps of good pictures. */
+function policyOf(
+  job: CalibrationJob,
+  stride: number,
+  best: Trial,
+  residuals: Residuals,
+  { evidence, good }: PixelMaps,
+  second: ChosenSpaces | undefined,
+): Policy {
+  const { name = DEFAULT_POLICY, form, scale = 1, seed = 0, falseAlarms = FALSE_ALARMS } = job;
+  const { perPixel } = best.candidate;
+  const scorePixels = second?.scorePixels ?? best.scorePixels;
+  const maps = (second?.good ?? good).map(({ data }) => data);
   const pixel = pixelThreshold(maps, falseAlarms.pixel);
-  const scores = maps.map((map) => imageScore(map, best.scorePixels));
+  const scores = maps.map((map) => imageScore(map, scorePixels));
   const image = scoreThreshold(scores, falseAlarms.image);
   return {
     format: 1,
@@ -182,11 +225,12 @@ function policyOf(job: CalibrationJob, stride: number, best: Trial, residuals: R
     stride,
     inversion: best.inversion,
     evidence,
-    statistics: statisticsOf(residuals, perPixel),
+    ...(second?.settings ? { features: second.settings } : {}),
+    statistics: { ...statisticsOf(residuals, perPixel), ...(second?.gaussian ? { features: second.gaussian } : {}) },
     thresholds: { pixel, image },
     falseAlarms,
     leastArea: leastArea(best.candidate),
-    scorePixels: best.scorePixels,
+    scorePixels,
     displayHigh: Math.max(3 * pixel, 1.5 * image),
     calibration: {
       pictures: job.unseen.length,
@@ -194,13 +238,14 @@ function policyOf(job: CalibrationJob, stride: number, best: Trial, residuals: R
       seed,
       perPixel,
       priorStrength: best.strength,
-      drawnDefects: best.measured,
+      drawnDefects: second?.measured ?? best.measured,
+      ...(second ? { spaces: second.spaces } : {}),
       ...job.facts,
     },
   };
 }
 
-function notesOf(used: number, { measured: { pixelAp, imageAuroc } }: Trial): string[] {
+function notesOf(used: number, { pixelAp, imageAuroc }: Trial['measured']): string[] {
   const notes: string[] = [];
   if (used < RECOMMENDED_PICTURES)
     notes.push(`Only ${used} good pictures were left to set thresholds on, so the rate of false alarms is rough.`);

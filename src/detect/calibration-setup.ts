@@ -23,6 +23,11 @@ export interface CalibrationSearch {
   readonly priorStrengths: readonly number[];
   /** Share of the pixels of good pictures that the search may mask, in (0,1); default 0.01. It gives `thresholdGrey`. */
   readonly maskedShare: number;
+  /**
+   * By how much pixels or features alone must find drawn defects better than both together, to be used alone; default 0.05 (in the mean of AP,
+   * AUPRO and AUROC). Drawn defects say little about real ones, and both together are the safer choice.
+   */
+  readonly lead: number;
 }
 
 export const CALIBRATION_SEARCH: CalibrationSearch = {
@@ -30,6 +35,7 @@ export const CALIBRATION_SEARCH: CalibrationSearch = {
   starts: 4,
   priorStrengths: [1, 5, 25, 0.2],
   maskedShare: 0.01,
+  lead: 0.05,
 };
 
 export interface CalibrationSetup extends CalibrationSearch {

@@ -89,7 +89,6 @@ export function searchCandidates(
 
 /** How well a candidate finds the drawn defects; what several of them need is made once. */
 export function comparer({ good, bad, truth, seen, folds }: Comparison): (candidate: Candidate) => Compared {
-  const { height, width } = shapeOf(good[0].image);
   const labels = joined(truth);
   let latest: { key: string; raw: [Image[], Image[]] } | undefined;
   const rawMaps = ({ blur, perPixel }: Candidate): [Image[], Image[]] => {
@@ -106,15 +105,25 @@ export function comparer({ good, bad, truth, seen, folds }: Comparison): (candid
     const { smoothing, contrastWidth } = candidate;
     const scoring = { smoothing, ...(contrastWidth > 0 ? { surround: localContrastOf(raw[0], contrastWidth) } : {}) };
     const [clean, defective] = raw.map((list) => list.map((map) => finishedMap(map, scoring)));
-    const scores = joined(defective);
-    const { scorePixels, imageAuroc } = bestScore(clean, defective);
-    const measured = {
-      pixelAp: averagePrecision(labels, scores),
-      aupro: aupro(labels, scores, height, width),
-      imageAuroc,
-    };
-    return { candidate, measured, scorePixels, score: (measured.pixelAp + measured.aupro + measured.imageAuroc) / 3 };
+    return { candidate, ...measuredMaps(clean, defective, labels) };
   };
+}
+
+/** How well maps tell defective pictures from good ones, and their pixels by the true masks (`labels`, one picture after the other). */
+export function measuredMaps(
+  clean: readonly Image[],
+  defective: readonly Image[],
+  labels: Float32Array,
+): Pick<Compared, 'measured' | 'scorePixels' | 'score'> {
+  const { height, width } = shapeOf(defective[0]);
+  const scores = joined(defective);
+  const { scorePixels, imageAuroc } = bestScore(clean, defective);
+  const measured = {
+    pixelAp: averagePrecision(labels, scores),
+    aupro: aupro(labels, scores, height, width),
+    imageAuroc,
+  };
+  return { measured, scorePixels, score: (measured.pixelAp + measured.aupro + measured.imageAuroc) / 3 };
 }
 
 /** Shares of a picture's pixels whose mean may be its score; one pixel alone, where others are not clearly better. */
@@ -132,7 +141,8 @@ function bestScore(clean: readonly Image[], defective: readonly Image[]): { scor
   return tried.reduce((best, other) => (other.imageAuroc > best.imageAuroc + MIN_SCORE_GAIN ? other : best));
 }
 
-function joined(maps: readonly Image[]): Float32Array {
+/** The values of several maps, one after the other. */
+export function joined(maps: readonly Image[]): Float32Array {
   const all = new Float32Array(maps.reduce((sum, map) => sum + map.data.length, 0));
   let offset = 0;
   for (const { data } of maps) {

@@ -70,11 +70,18 @@ function meanSquare(residuals: readonly Image[]): number {
   return sum / count;
 }
 
-/** Raw maps of `pictures` (residuals of the unseen pictures, or of the same with something drawn on them), each by the statistics of the other parts. */
-export function crossFitted(residuals: Residuals, perPixel: boolean): (pictures: readonly Image[]) => Image[] {
+/**
+ * Raw maps of `pictures` (residuals of the unseen pictures, or of the same with something drawn on them), each by the statistics of the other
+ * parts. `places`: which of the unseen pictures they are; default all of them.
+ */
+export function crossFitted(
+  residuals: Residuals,
+  perPixel: boolean,
+): (pictures: readonly Image[], places?: readonly number[]) => Image[] {
   const { unseen, seen, folds } = residuals;
   const statistics = Array.from({ length: Math.max(...folds) + 1 }, (_, fold) =>
     statisticsOf({ unseen: unseen.filter((_, i) => folds[i] !== fold), seen }, perPixel),
   );
-  return (pictures) => pictures.map((residual, i) => standardised(residual, statistics[folds[i]]));
+  return (pictures, places) =>
+    pictures.map((residual, i) => standardised(residual, statistics[folds[places?.[i] ?? i]]));
 }

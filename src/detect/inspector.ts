@@ -1,9 +1,13 @@
 /** Inspection of pictures by a policy: each is restored, its residual scored, and the score compared with the thresholds. */
-import type { Image } from '../images/image.ts';
+import { RgiError } from '../errors.ts';
+import type { FeatureNetwork } from '../features/network.ts';
+import { type Image, shapeOf } from '../images/image.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { imageScore } from './defects.ts';
+import { featureMap, openFeatureScorer } from './feature-space.ts';
+import { joinedMap } from './joining.ts';
 import { checkPolicyFits, type Policy } from './policy.ts';
 import { openRestorer } from './restorer.ts';
 import { anomalyMap } from './scoring.ts';
@@ -39,6 +43,8 @@ export interface InspectorOptions {
   readonly generator: Generator;
   /** The encoder that the policy was made with, if any. */
   readonly encoder?: Graph;
+  /** The feature network that the policy was made with; needed where the policy compares features (`policy.features`). */
+  readonly features?: FeatureNetwork;
   /** From `calibrate`, `readPolicy` or `parsePolicy`. */
   readonly policy: Policy;
   /** Pictures or tiles that are searched together; chosen by their size if not given. */
@@ -74,20 +80,55 @@ export interface InspectorOptions {
  * ```
  */
 export async function openInspector(options: InspectorOptions, runtime: Runtime): Promise<Inspector> {
-  const { policy, ...rest } = options;
+  const { policy, features, ...rest } = options;
   checkPolicyFits(policy, options.generator);
   const { form, stride, inversion: settings, statistics, evidence, thresholds, scorePixels } = policy;
+  const second = await openSecondSpace(options, runtime);
   const restorer = await openRestorer({ ...rest, form, stride, settings }, runtime);
   return {
     batch: restorer.batch,
     async inspect(images, onDone) {
       const restored = await restorer.restore(images, onDone);
-      return images.map((image, i) => {
-        const map = anomalyMap(image, restored[i], statistics, evidence);
+      const pixels = images.map((image, i) => anomalyMap(image, restored[i], statistics, evidence));
+      const maps = second ? await second.join(images, pixels) : pixels;
+      return maps.map((map, i) => {
         const score = imageScore(map.data, scorePixels);
         return { restored: restored[i], map, score, defective: score > thresholds.image };
       });
     },
-    dispose: restorer.dispose,
+    async dispose() {
+      await second?.dispose();
+      await restorer.dispose();
+    },
+  };
+}
+
+interface SecondSpace {
+  /** The maps joined with those of the pictures' features. */
+  join(images: readonly Image[], pixels: readonly Image[]): Promise<Image[]>;
+  dispose(): Promise<void>;
+}
+
+/** Undefined where the policy compares pixels alone. Throws `usage` where its feature network is not given. */
+async function openSecondSpace(
+  { policy, features: network, generator }: InspectorOptions,
+  runtime: Runtime,
+): Promise<SecondSpace | undefined> {
+  const { features: settings, statistics } = policy;
+  if (!settings || !statistics.features) return undefined;
+  if (!network)
+    throw new RgiError(
+      'usage',
+      `The policy '${policy.name}' compares the features of '${settings.network.file}': open that network and give it as 'features'.`,
+    );
+  const scorer = await openFeatureScorer(network, statistics.features, generator, runtime);
+  return {
+    async join(images, pixels) {
+      const distances = await scorer.score(images);
+      return pixels.map((map, i) =>
+        joinedMap(map, featureMap(distances[i], shapeOf(map), settings.smoothing), settings.units),
+      );
+    },
+    dispose: scorer.dispose,
   };
 }

@@ -32,6 +32,21 @@ const settingsSchema = z.object({
   stride: z.int().check(z.positive(), z.lte(MAX_SIDE)),
   inversion: z.object({ thresholdGrey: positive, prior: nonnegative, steps: count, starts: count }),
   evidence: z.object({ blur: width, surround: z.optional(surround), smoothing: width }),
+  features: z.optional(
+    z.object({
+      network: z.object({
+        file: z.string().check(z.minLength(1)),
+        sha256: z.string(),
+        range: z.enum(['0..1', '-1..1', '0..255', 'imagenet']),
+        size: z.int().check(z.positive(), z.lte(MAX_SIDE)),
+        layers: z.array(z.string()).check(z.minLength(1)),
+      }),
+      smoothing: width,
+      units: z
+        .object({ pixels: nonnegative, features: nonnegative })
+        .check(z.refine((units) => units.pixels + units.features > 0)),
+    }),
+  ),
   thresholds: z.object({ pixel: positive, image: positive }),
   falseAlarms: z.object({ pixel: share, image: share }),
   leastArea: z.int().check(z.nonnegative()),

@@ -3,8 +3,11 @@
  * their residuals are compared with, and the thresholds of a defect. It belongs to one generator.
  */
 import { RgiError } from '../errors.ts';
+import type { FeatureGaussian } from '../features/gaussian.ts';
+import { channelsOf, pairsOf } from '../features/moments.ts';
+import type { FeatureRange } from '../features/network.ts';
 import type { Image } from '../images/image.ts';
-import { float32Data, type Tensor } from '../onnx/tensor.ts';
+import { castTensor, float32Data, ints, numbersOf, type Tensor } from '../onnx/tensor.ts';
 
 /** Statistics of the residuals of good pictures, used by `standardised` (`scoring.ts`). */
 export interface Statistics {
@@ -12,6 +15,8 @@ export interface Statistics {
   readonly location: Image;
   /** The lower triangle, row by row, of a matrix that makes residuals white: [1,C(C+1)/2,H,W], or [...,1,1]. */
   readonly whitening: Image;
+  /** Of the feature maps, where the policy compares them, too. */
+  readonly features?: FeatureGaussian;
 }
 
 /** The part of a policy that is written into the model file (`rgi.policies`). */
@@ -50,6 +55,26 @@ export interface PolicySettings {
     };
     /** Width by which the map is smoothed afterwards. */
     readonly smoothing: number;
+  };
+  /** The second space (`feature-space.ts`); absent where pixels alone are compared. */
+  readonly features?: {
+    /** The network that the statistics are of. */
+    readonly network: {
+      /** Name of its file. */
+      readonly file: string;
+      /** SHA-256 of the file's content. */
+      readonly sha256: string;
+      /** Range of values at its input. */
+      readonly range: FeatureRange;
+      /** Side of the pictures that it is given. */
+      readonly size: number;
+      /** Layers whose maps are compared. */
+      readonly layers: readonly string[];
+    };
+    /** Width (sigma, pixels) by which the feature map is smoothed. */
+    readonly smoothing: number;
+    /** What the two maps are divided by before they are joined: levels of good pictures. 0: the space is not used. */
+    readonly units: { readonly pixels: number; readonly features: number };
   };
   /** In the anomaly map's units (about 1 on good pixels): of a pixel, and of a picture's score. */
   readonly thresholds: { readonly pixel: number; readonly image: number };
@@ -110,10 +135,18 @@ export function checkPolicyFits(
 }
 
 /** Statistics as named arrays, and back; undefined where an array is missing, of another shape, or holds what is no number. */
-export function statisticsArrays({ location, whitening }: Statistics): Map<string, Tensor> {
-  return new Map([
+export function statisticsArrays({ location, whitening, features }: Statistics): Map<string, Tensor> {
+  return new Map<string, Tensor>([
     ['location', location],
     ['whitening', whitening],
+    // Half precision: a hundred numbers and more at each of a thousand positions.
+    ...(features
+      ? ([
+          ['featureGroups', ints(features.groups)],
+          ['featureMean', castTensor(features.mean, 'float16')],
+          ['featureWhitening', castTensor(features.whitening, 'float16')],
+        ] as const)
+      : []),
   ]);
 }
 
@@ -128,7 +161,29 @@ export function statisticsFrom(arrays: ReadonlyMap<string, Tensor>): Statistics 
   const channels = location.dims[1];
   if (whitening.dims[1] !== (channels * (channels + 1)) / 2) return undefined;
   if (location.dims.slice(2).join() !== whitening.dims.slice(2).join()) return undefined;
-  return { location: asImage(location), whitening: asImage(whitening) };
+  const [groups, mean, factors] = ['featureGroups', 'featureMean', 'featureWhitening'].map((name) => arrays.get(name));
+  const own = { location: asImage(location), whitening: asImage(whitening) };
+  if (!groups && !mean && !factors) return own;
+  const features = groups && mean && factors && featuresFrom(groups, mean, factors);
+  return features && { ...own, features };
+}
+
+function featuresFrom(sizes: Tensor, mean: Tensor, whitening: Tensor): FeatureGaussian | undefined {
+  if (![mean, whitening].every(({ type, dims }) => type === 'float16' && dims.length === 2)) return undefined;
+  const groups = numbersOf(sizes);
+  if (!groups.every((n) => Number.isSafeInteger(n) && n > 0)) return undefined;
+  const [positions, channels] = mean.dims;
+  const grid = Math.round(Math.sqrt(positions));
+  if (
+    grid ** 2 !== positions ||
+    channelsOf(groups) !== channels ||
+    whitening.dims.join() !== `${positions},${pairsOf(groups)}`
+  )
+    return undefined;
+  const wide = { mean: castTensor(mean, 'float32'), whitening: castTensor(whitening, 'float32') };
+  return [wide.mean, wide.whitening].every(({ data }) => data.every(Number.isFinite))
+    ? { groups, grid, ...wide }
+    : undefined;
 }
 
 function asImage(tensor: Tensor): Image {

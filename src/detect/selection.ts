@@ -66,15 +66,25 @@ export async function selectSettings(setup: CalibrationSetup): Promise<Selection
   return selection;
 }
 
-function sampleOf(setup: CalibrationSetup): Sample {
-  const { unseen, form, seed, comparedOn } = setup;
+/** Some of the unseen pictures, and the same with defects drawn on them: what settings are compared on. */
+export function drawnSample({ unseen, form, seed, comparedOn }: CalibrationSetup): {
+  /** Which of the unseen pictures they are. */
+  readonly chosen: readonly number[];
+  readonly good: readonly Image[];
+  readonly drawn: readonly { readonly image: Image; readonly mask: Mask }[];
+} {
   const chosen = evenly([...unseen.keys()], comparedOn);
   const good = squares(
     chosen.map((i) => unseen[i]),
     form === 'tiles' ? MAX_SIDE : undefined,
     seed,
   );
-  const drawn = withDefects(good, seed);
+  return { chosen, good, drawn: withDefects(good, seed) };
+}
+
+function sampleOf(setup: CalibrationSetup): Sample {
+  const { form } = setup;
+  const { chosen, good, drawn } = drawnSample(setup);
   const side = Math.min(shapeOf(good[0]).height, shapeOf(good[0]).width);
   return {
     good,

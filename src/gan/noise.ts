@@ -9,7 +9,7 @@ import type { Region } from '../images/regions.ts';
 import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.ts';
 import { openGenerator } from '../inversion/generator/generator.ts';
 import { NOISE_SHRINKAGE, type NoiseModel } from '../inversion/generator/noise-model.ts';
-import { equationsAt, gramProduct, pictureOf, wholeEquations, pictureOf } from '../inversion/solve/exact/normal-equations.ts';
+import { equationsAt, gramProduct, pictureOf, wholeEquations } from '../inversion/solve/exact/normal-equations.ts';
 import { factored, posteriorOf, rightSide } from '../inversion/solve/exact/posterior.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32 } from '../onnx/tensor.ts';

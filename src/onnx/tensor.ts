@@ -149,9 +149,15 @@ export function floatToHalf(value: number): number {
   return sign | ((rounded - 0x38000000) >>> 13);
 }
 
+/** float16 as float32, without an array of plain numbers between: statistics and weights have millions of values. */
+function wideTensor({ dims, data }: Tensor): Tensor<'float32'> {
+  return { type: 'float32', dims, data: Float32Array.from(data as Uint16Array, halfToFloat) };
+}
+
 /** The tensor in another element type, value by value. */
 export function castTensor<T extends ElementType>(tensor: Tensor, type: T): Tensor<T> {
   if (tensor.type === (type as ElementType)) return tensor as unknown as Tensor<T>;
+  if (tensor.type === 'float16' && type === 'float32') return wideTensor(tensor) as unknown as Tensor<T>;
   if (type === 'float16') {
     return { type, dims: tensor.dims, data: Uint16Array.from(numbersOf(tensor), floatToHalf) as TensorData[T] };
   }

@@ -22,6 +22,7 @@ import { resize } from '../../src/images/resize.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { goodPictures, withSquare } from '../detect/made.ts';
+import { tinyFeatureFile } from '../features/tiny.ts';
 
 let folder: string;
 const file = (name: string) => path.join(folder, name);
@@ -89,7 +90,9 @@ describe('three commands', () => {
   });
 
   test('calibrate stores a policy and says what it knows', async () => {
-    const { code, err, out } = await rgi('calibrate @good --generator @part.onnx --false-alarms 0.02 --json');
+    const { code, err, out } = await rgi(
+      'calibrate @good --generator @part.onnx --no-features --false-alarms 0.02 --json',
+    );
     expect(code).toBe(0);
     const said = JSON.parse(out) as { form: string; thresholds: { pixel: number; image: number }; notes: string[] };
     expect(said.form).toBe('object');
@@ -99,6 +102,20 @@ describe('three commands', () => {
     );
     expect(err).toContain('note: Only 20 good pictures were left');
     expect(statSync(file('part.policy.npz')).size).toBeGreaterThan(300);
+  });
+
+  test('calibrate compares the features of a network that is named, and refuses what is none', async () => {
+    writeFileSync(file('tiny.onnx'), tinyFeatureFile(16));
+    const line = 'calibrate @good --generator @part.onnx --name featured --steps 10 --json';
+    const { code, out } = await rgi(`${line} --features @tiny.onnx`);
+    expect(code).toBe(0);
+    const said = JSON.parse(out) as { calibration: { spaces: string }; features?: { network: { file: string } } };
+    expect(['both', 'pixels', 'features']).toContain(said.calibration.spaces);
+    expect(said.features?.network.file).toBe(said.calibration.spaces === 'pixels' ? undefined : 'tiny.onnx');
+    expect(await rgi(`${line} --features @part.onnx --quiet`)).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/^error: part\.onnx does not say which range of values its input takes: /),
+    });
   });
 
   test('detect writes maps at the size of each picture, scores, and a manifest', async () => {

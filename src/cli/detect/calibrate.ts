@@ -1,23 +1,31 @@
 /** `rgi calibrate`: good pictures in, a policy into the model file out. */
 
+import path from 'node:path';
 import type { Command } from 'commander';
 import { type Calibration, calibrate, FALSE_ALARMS } from '../../detect/calibrate.ts';
-import { loadGoodPictures } from '../../detect/node/good-pictures.ts';
+import type { FeatureSource } from '../../detect/choose-spaces.ts';
+import { type GoodPictures, loadGoodPictures } from '../../detect/node/good-pictures.ts';
 import { lockModel, lostPolicies, writePolicy } from '../../detect/node/policy-files.ts';
 import { checkPolicyName, settingsOf } from '../../detect/policy.ts';
 import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
+import { coarserLayers } from '../../features/network.ts';
+import { shapeOf, stackImages } from '../../images/image.ts';
 import type { EncoderFlags } from '../../models/node/encoder.ts';
+import { featureNotes, openFeatureFile } from '../../models/node/feature-network.ts';
 import { openProduct, type ProductModel } from '../../models/node/product.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import { choice, count, numberIn } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { addText } from '../help.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
+import { addFeatureInputOptions, type FeatureInputFlags } from './feature-flags.ts';
 
-export interface CalibrateFlags extends EncoderFlags, RuntimeFlags {
+export interface CalibrateFlags extends EncoderFlags, RuntimeFlags, FeatureInputFlags {
+  readonly features?: string | boolean;
   readonly name: string;
   readonly falseAlarms: number;
   readonly pixelFalseAlarms: number;
@@ -35,7 +43,8 @@ const EXAMPLES = `
 Pictures that the model was trained on set no thresholds. 'rgi train' holds some
 out, so the training folder can be used here. How pictures are scored is
 chosen by defects drawn on good pictures; the thresholds come from the good
-pictures as they are. No defective picture is needed.
+pictures as they are. No defective picture is needed. Whole pictures are also
+compared in the feature maps of a pretrained network.
 
 Examples:
   rgi train good/ --out part.onnx --size 128
@@ -73,9 +82,13 @@ export function addCalibrateOptions(command: Command): Command {
     .option('--limit <count>', 'most pictures that set thresholds', count)
     .option('--steps <count>', 'steps of each inversion (default: automatic)', count)
     .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
+    .option('--features [file]', 'compare features of this network, too (default: the one of this package)')
+    .option('--no-features', 'compare pixels alone')
     .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
     .optionsGroup('Generator:');
   addGeneratorOptions(command);
+  command.optionsGroup('Features:');
+  addFeatureInputOptions(command);
   command.optionsGroup('Running:');
   addRuntimeOptions(command)
     .option('--json', 'print the policy and all candidates as one JSON document')
@@ -106,6 +119,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
       onProgress: (done, total) => progress.show(done, total, `reading picture ${done}`),
     });
     const { generator, encoder, law } = product;
+    const features = await featureSource(runtime, flags, form, good);
     const calibration = await calibrate(
       {
         name: flags.name,
@@ -118,6 +132,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
         unseen: good.unseen,
         groups: good.groups,
         seen: good.seen,
+        features: features?.source,
         falseAlarms: { image: flags.falseAlarms, pixel: flags.pixelFalseAlarms },
         steps: flags.steps,
         seed: flags.seed,
@@ -132,6 +147,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
       ...product.notes,
       ...good.notes,
       ...notesOf(product, good.learnt),
+      ...(features?.notes ?? []),
       ...calibration.notes,
       ...lost.map(lostNote),
     ];
@@ -161,6 +177,39 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
   }
 }
 
+interface OpenedSource {
+  readonly source: FeatureSource;
+  readonly notes: readonly string[];
+}
+
+/** The features that are compared: of whole pictures, unless they are not wanted. Throws `usage` where they are asked for and cannot be. */
+async function featureSource(
+  runtime: Runtime,
+  flags: CalibrateFlags,
+  form: 'object' | 'tiles',
+  { unseen, many }: GoodPictures,
+): Promise<OpenedSource | undefined> {
+  if (flags.features === false) return undefined;
+  const fits = form === 'object' && (shapeOf(unseen[0]).channels === 1 || shapeOf(unseen[0]).channels === 3);
+  if (!fits) {
+    if (typeof flags.features === 'string')
+      throw new RgiError(
+        'usage',
+        '--features applies to whole grey or colour pictures: features of tiles are not compared.',
+      );
+    return undefined;
+  }
+  const opened = await openFeatureFile(runtime, flags);
+  if (!opened) return undefined;
+  const network = flags.featureLayers ? opened.network : coarserLayers(opened.network);
+  const { file, sha256 } = opened;
+  const notes = await featureNotes(network, stackImages(unseen.slice(0, RANGE_PICTURES)), runtime);
+  return { source: { network, file: path.basename(file), sha256, learnt: many }, notes };
+}
+
+/** Pictures by which the range of a network's input is checked. */
+const RANGE_PICTURES = 8;
+
 /** As the model was trained, unless said otherwise. */
 function formOf({ source }: ProductModel, flags: CalibrateFlags): { form: 'object' | 'tiles'; scale: number } {
   const form = flags.form ?? (source?.kind === 'crops' ? 'tiles' : 'object');
@@ -183,6 +232,11 @@ function notesOf({ source, encoder }: ProductModel, learnt: number): string[] {
   ];
 }
 
+function spacesOf({ features }: Calibration['policy']): string {
+  const units = features!.units;
+  return units.pixels > 0 ? 'residuals and of features of' : 'features of';
+}
+
 function linesOf({ policy, chosen }: Calibration, files: readonly string[]): string[] {
   const { thresholds, falseAlarms, calibration, evidence, inversion, form } = policy;
   const percent = (rate: number) => `${Number((100 * rate).toPrecision(3))}%`;
@@ -190,6 +244,7 @@ function linesOf({ policy, chosen }: Calibration, files: readonly string[]): str
   return [
     `Policy '${policy.name}' of ${calibration.unseen} good pictures, ${form === 'tiles' ? 'by tiles' : 'whole'}; defects drawn on some of them were found with a pixel AP of ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}.`,
     `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${chosen.candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
+    ...(policy.features ? [`The map is that of ${spacesOf(policy)} '${policy.features.network.file}'.`] : []),
     `A pixel is marked above ${thresholds.pixel.toFixed(2)} (${percent(falseAlarms.pixel)} of good pixels), a picture is defective above ${thresholds.image.toFixed(2)} (${percent(falseAlarms.image)} of good pictures).`,
     ...files,
   ];

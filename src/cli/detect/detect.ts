@@ -5,6 +5,7 @@ import type { DetectRecord } from '../../detect/node/record.ts';
 import { type DetectFilesResult, detectFiles } from '../../detect/node/run.ts';
 import { expandInputs } from '../../images/node/inputs.ts';
 import type { JobEvent } from '../../jobs/job.ts';
+import { openPolicyFeatures } from '../../models/node/feature-network.ts';
 import { openProduct } from '../../models/node/product.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -32,6 +33,7 @@ async function detectOn(runtime: Runtime, patterns: readonly string[], flags: De
   const product = await openProduct(runtime, flags);
   const policy = await readPolicy(flags.generator, product.model, flags.policy);
   const { generator, encoder, encoderFile, notes } = product;
+  const features = await openPolicyFeatures(runtime, policy, flags.generator, flags);
   const described = async (file: string | undefined) =>
     file === undefined ? undefined : { file, sha256: await sha256Of(file) };
   const reporter = reporterOf(notes, flags, io);
@@ -42,6 +44,7 @@ async function detectOn(runtime: Runtime, patterns: readonly string[], flags: De
       out: flags.out,
       generator,
       encoder,
+      features: features?.network,
       policy,
       batch: flags.batch,
       resume: flags.resume,

@@ -10,6 +10,7 @@ import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../re
 export interface DetectFlags extends EncoderFlags, RuntimeFlags, InputFlags {
   readonly out: string;
   readonly policy: string;
+  readonly features?: string;
   readonly batch?: number;
   readonly resume?: boolean;
   readonly overwrite?: boolean;
@@ -44,6 +45,7 @@ export function addDetectOptions(command: Command): Command {
     .requiredOption('-g, --generator <file>', 'a calibrated generator of good pictures (ONNX)')
     .requiredOption('-o, --out <folder>', 'folder of the results')
     .option('--policy <name>', "the policy to use, by the name given to 'rgi calibrate'", DEFAULT_POLICY)
+    .option('--features <file>', 'the feature network that the policy was made with (default: found by its name)')
     .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
     .option(...RECURSIVE)
     .optionsGroup('Generator:');

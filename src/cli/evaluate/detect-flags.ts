@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { DETECTION_LAYOUTS, type DetectionLayout } from '../../evaluate/node/detection-layouts.ts';
 import { AUTOENCODER } from '../../gan/autoencoder.ts';
 import { choice, count, numberIn } from '../arguments.ts';
+import { addFeatureInputOptions, type FeatureInputFlags } from '../detect/feature-flags.ts';
 import { addText } from '../help.ts';
 import { addEvaluateOptions, type EvaluateFlags } from './common.ts';
 
-export interface DetectFlags extends EvaluateFlags {
+export interface DetectFlags extends EvaluateFlags, FeatureInputFlags {
   readonly generator?: string;
   readonly encoder?: string;
   readonly count?: number;
@@ -26,6 +27,10 @@ Methods without a generator, which any other must beat:
   autoencoder  a convolutional autoencoder, trained here in minutes;
                autoencoder:ssim by structural similarity, autoencoder:steps=500
                for other than ${AUTOENCODER.steps} steps
+Methods on the features of a pretrained network (--features; one comes with rgi):
+  padim        a Gaussian of the features at each position
+  patchcore    the distance to the nearest of 4096 good features, chosen by
+               greedy k-centres; patchcore:bank=COUNT for another number
 Methods of a generator, whose residual is the map; written as for
 'rgi evaluate inpaint':
   rgi  rgi:paper-detect  rrgi  rrgi:paper-detect  anogan  anogan:rgi  invert
@@ -63,7 +68,7 @@ export function addDetectOptions(command: Command): Command {
     ofEach: 'of each kind',
     pictures: 6,
     own: (own) =>
-      own
+      addFeatureInputOptions(own)
         .option(
           '--false-alarm <rate>',
           'share of the pixels of good pictures above the threshold',

@@ -4,6 +4,7 @@ import { readPolicy } from '../../detect/node/policy-files.ts';
 import { settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
 import type { Detector } from '../../evaluate/detect/detector.ts';
+import { padimDetector, patchcoreDetector } from '../../evaluate/detect/features.ts';
 import type { NamedDetector } from '../../evaluate/detect/methods.ts';
 import { autoencoderDetector, fanoganDetector } from '../../evaluate/detect/networks.ts';
 import { gaussianDetector, pcaDetector } from '../../evaluate/detect/plain.ts';
@@ -14,6 +15,7 @@ import { type AutoencoderSettings, trainAutoencoder } from '../../gan/autoencode
 import type { Image, Size } from '../../images/image.ts';
 import { batchSize } from '../../inversion/solve/restore.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
+import { openFeatureFile, openPolicyFeatures } from '../../models/node/feature-network.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../../models/node/networks.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
@@ -129,6 +131,9 @@ export async function candidateOf(
         learn: (good, context) => learnAutoencoder(good, settings, runtime, context),
       };
     }
+    case 'padim':
+    case 'patchcore':
+      return featureCandidate(named, runtime, flags);
     case 'f-anogan':
       return fanoganCandidate(named, runtime, model!);
     case 'policy':
@@ -176,6 +181,33 @@ function graphOf(bytes: Uint8Array | undefined): Graph | undefined {
   }
 }
 
+/** Of the network that comes with the package, or the one that is named. */
+async function featureCandidate(
+  named: NamedDetector & { kind: 'padim' | 'patchcore' },
+  runtime: Runtime,
+  flags: DetectFlags,
+): Promise<Candidate> {
+  const { network, sha256 } = (await openFeatureFile(runtime, { ...flags, features: flags.features ?? true }))!;
+  const { range, size, layers } = network;
+  const facts = { sha256, range, size, layers: layers.map((layer) => layer.name) };
+  const learning = ({ onProgress, signal }: LearnContext) => ({ onProgress, signal });
+  return {
+    name: named.name,
+    batch: PLAIN_BATCH,
+    walks: false,
+    ...(named.kind === 'padim'
+      ? {
+          description: { kind: 'padim', network: facts },
+          learn: (good, context) => padimDetector(good, network, runtime, learning(context)),
+        }
+      : {
+          description: { kind: 'patchcore', bank: named.bank, seed: flags.seed, network: facts },
+          learn: (good, context) =>
+            patchcoreDetector(good, network, runtime, { bank: named.bank, seed: flags.seed }, learning(context)),
+        }),
+  };
+}
+
 function fanoganCandidate(
   { name, kappa }: NamedDetector & { kind: 'f-anogan' },
   runtime: Runtime,
@@ -209,11 +241,13 @@ async function productCandidate(
   const { opened, file, description } = model;
   const { generator } = opened;
   const policy = await readPolicy(file, opened.model, asked);
+  const features = (await openPolicyFeatures(runtime, policy, file, flags))?.network;
   return {
     name,
     description: { kind: 'policy', policy: settingsOf(policy), generator: description },
     batch: flags.batch ?? inversionBatch(generator),
     walks: false,
-    learn: async () => productDetector({ generator, encoder: generator.encoder, policy, batch: flags.batch }, runtime),
+    learn: async () =>
+      productDetector({ generator, encoder: generator.encoder, features, policy, batch: flags.batch }, runtime),
   };
 }

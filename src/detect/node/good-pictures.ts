@@ -46,6 +46,8 @@ export interface GoodPictures {
   readonly groups?: readonly number[];
   /** Some that the generator was trained on. */
   readonly seen: readonly Image[];
+  /** More of them, for statistics that need many; of the form 'object' only. */
+  readonly many: readonly Image[];
   /** Number of pictures that the generator was trained on. */
   readonly learnt: number;
   readonly broken: readonly BrokenPicture[];
@@ -61,8 +63,9 @@ export interface GoodPicturesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Number of training pictures that are used for statistics. */
+/** Numbers of training pictures that are used for statistics of residuals, and of features. */
 const SEEN = 96;
+const MANY = 1000;
 
 /** Reads `folder` as training does: the same cuts, the same bytes. */
 export async function loadGoodPictures(
@@ -93,6 +96,7 @@ export async function loadGoodPictures(
     unseen: fresh.map((picture) => imageOf(picture, loaded.dataset)),
     ...(groups ? { groups } : {}),
     seen: form === 'object' ? evenly(learnt, SEEN).map((picture) => imageOf(picture, loaded.dataset)) : [],
+    many: form === 'object' ? evenly(learnt, MANY).map((picture) => imageOf(picture, loaded.dataset)) : [],
     learnt: learnt.length,
     broken: loaded.broken,
     notes: [...loaded.notes],

@@ -1,5 +1,6 @@
 /** Detection on picture files into a folder: a job whose items are pictures, and the lists that are derived from its journal. */
 import { writeNpy } from '../../arrays/npy.ts';
+import type { FeatureNetwork } from '../../features/network.ts';
 import { colourMap, overlay } from '../../images/colour.ts';
 import { coverage, type Image, isDrawable, maskToImage, shapeOf } from '../../images/image.ts';
 import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
@@ -35,6 +36,8 @@ export interface DetectFilesOptions {
   readonly policy: Policy;
   /** Maps pictures to latents, and gives the start of the search; without it, starts are drawn. */
   readonly encoder?: Graph;
+  /** The feature network that the policy was made with; needed where the policy compares features. */
+  readonly features?: FeatureNetwork;
   /** Pictures or tiles inverted side by side; default: chosen for the generator. */
   readonly batch?: number;
   /** Go on with an earlier run of the same settings: what its journal and the files' hashes confirm is not done again. */
@@ -108,8 +111,8 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
       onEvent?.({ kind: 'warning', message }),
     );
     folder.guard(inputs.map(({ path: file }) => file));
-    const { generator, encoder, policy, batch } = options;
-    const inspector = await openInspector({ generator, encoder, policy, batch }, runtime);
+    const { generator, encoder, features, policy, batch } = options;
+    const inspector = await openInspector({ generator, encoder, features, policy, batch }, runtime);
     try {
       let defective = 0;
       const outcome = await runJob(detectJob(inputs, key, options, inspector, folder), folder, {

@@ -1,6 +1,6 @@
 /**
- * Detectors by name. Those that need no generator: `gaussian`, `pca:COUNT`, `autoencoder[:ssim][:steps=N][:latent=N]`; of a
- * generator, its encoder and its discriminator: `f-anogan[:kappa=N]`; of a calibrated generator: `policy[:NAME]`, what
+ * Detectors by name. Those that need no generator: `gaussian`, `pca:COUNT`, `autoencoder[:ssim][:steps=N][:latent=N]`, and on the
+ * features of a pretrained network `padim` and `patchcore[:bank=N]`; of a generator, its encoder and its discriminator: `f-anogan[:kappa=N]`; of a calibrated generator: `policy[:NAME]`, what
  * `rgi detect` does; of a generator: any recipe (`rgi`, `anogan`, ...).
  */
 import { RgiError } from '../../errors.ts';
@@ -8,17 +8,20 @@ import { AUTOENCODER, type AutoencoderSettings } from '../../gan/autoencoder.ts'
 import { maskUseOf } from '../../inversion/methods/index.ts';
 import { METHOD_NAMES } from '../../inversion/spec/method.ts';
 import { parseRecipe, type Recipe } from '../recipes.ts';
+import { PATCHCORE } from './features.ts';
 
 export type NamedDetector = { readonly name: string } & (
   | { readonly kind: 'gaussian' }
   | { readonly kind: 'pca'; readonly components: number }
   | { readonly kind: 'autoencoder'; readonly settings: AutoencoderSettings }
+  | { readonly kind: 'padim' }
+  | { readonly kind: 'patchcore'; readonly bank: number }
   | { readonly kind: 'f-anogan'; readonly kappa: number }
   | { readonly kind: 'policy'; readonly policy?: string }
   | { readonly kind: 'search'; readonly recipe: Recipe }
 );
 
-const OWN = ['gaussian', 'pca', 'autoencoder', 'f-anogan', 'policy'] as const;
+const OWN = ['gaussian', 'pca', 'autoencoder', 'padim', 'patchcore', 'f-anogan', 'policy'] as const;
 
 /** Weight of f-AnoGAN's features, as in its authors' code. */
 const KAPPA = 1;
@@ -51,6 +54,15 @@ function parseDetector(name: string, seed: number): NamedDetector {
         kind: 'autoencoder',
         settings: { ...AUTOENCODER, ...autoencoderSettings(rest, fail(about)), seed },
       };
+    }
+    case 'padim':
+      if (rest.length > 0) throw fail('padim has no settings.');
+      return { name, kind: 'padim' };
+    case 'patchcore': {
+      const bank = rest.length === 0 ? PATCHCORE.bank : numberOf(rest[0], 'bank');
+      if (rest.length > 1 || bank === undefined || !Number.isInteger(bank) || bank < 1)
+        throw fail('write patchcore, or patchcore:bank=COUNT.');
+      return { name, kind: 'patchcore', bank };
     }
     case 'policy':
       if (rest.length > 1) throw fail('write policy, or policy:NAME.');

@@ -6,7 +6,7 @@ import { resize } from '../../images/resize.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Detector } from './detector.ts';
 
-export type ProductJob = Pick<InspectorOptions, 'generator' | 'encoder' | 'policy' | 'batch'>;
+export type ProductJob = Pick<InspectorOptions, 'generator' | 'encoder' | 'features' | 'policy' | 'batch'>;
 
 /** Whole objects are inspected as they are; for tiles a picture is first made the policy's `scale` times smaller. */
 export function productDetector(job: ProductJob, runtime: Runtime): Detector {

@@ -7,4 +7,5 @@ export const SHIPPED_MODELS: ReadonlySet<string> = new Set([
   '25db5aec6460853a92cc37719e5d52a49be2653c4b390a205a8698f5c30754ec', // fashion-trousers/discriminator.onnx
   '2da050d0796951bd7847459f64f7037bbfd2d424c52391938d02893dfa22e7e7', // fashion-trousers/encoder.onnx
   '54bb740fc7576cca773f271c16056ab7182a189aa680ad86a2e1034bf23e17c6', // fashion-trousers/generator.onnx
+  '9e0359c9d2ede6de67b28315f0e644a86f4230a074073074a36c800bf6785c54', // features/mobilenet_v2_block10.onnx
 ]);

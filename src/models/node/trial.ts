@@ -26,7 +26,9 @@ export interface ModelBudget {
 
 /** Settings on which depends what a run of the model takes. */
 export interface TrialFlags extends ModelBudget {
+  /** Shape of one latent, where the file leaves it open. */
   readonly latentShape?: readonly number[];
+  /** NAME=VALUE or NAME=FILE.npy: values of further inputs. */
   readonly input?: readonly string[];
   /** Aborted, it kills a trial that is running; the call rejects with the signal's reason. */
   readonly signal?: AbortSignal;

@@ -1,0 +1,27 @@
+/** Options about a feature network, shared by the commands that take one. */
+import { type Command, Option } from 'commander';
+import { FEATURE_RANGES, type FeatureRange } from '../../features/network.ts';
+import { choice, list } from '../arguments.ts';
+
+/** What is said of a network's input and layers, where its file does not. */
+export interface FeatureInputFlags {
+  readonly featureRange?: FeatureRange;
+  readonly featureLayers?: readonly string[];
+}
+
+export function addFeatureInputOptions(command: Command): Command {
+  return command
+    .addOption(
+      choice(
+        '--feature-range <range>',
+        'values that the feature network takes (default: as its file says)',
+        FEATURE_RANGES,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--feature-layers <names>',
+        'layers whose maps are used (default: as its file says, else chosen)',
+      ).argParser(list),
+    );
+}
