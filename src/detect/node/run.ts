@@ -35,6 +35,8 @@ export interface DetectFilesOptions {
   readonly policy: Policy;
   /** Maps pictures to latents, and gives the start of the search; without it, starts are drawn. */
   readonly encoder?: Graph;
+  /** Of the same generator, encoder and policy, shared with other runs: it stays open. Default: one of this run's own. */
+  readonly inspector?: Inspector;
   /** Pictures or tiles inverted side by side; default: chosen for the generator. */
   readonly batch?: number;
   /** Go on with an earlier run of the same settings: what its journal and the files' hashes confirm is not done again. */
@@ -108,7 +110,7 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
       onEvent?.({ kind: 'warning', message }),
     );
     const { generator, encoder, policy, batch } = options;
-    const inspector = await openInspector({ generator, encoder, policy, batch }, runtime);
+    const inspector = options.inspector ?? (await openInspector({ generator, encoder, policy, batch }, runtime));
     try {
       let defective = 0;
       const outcome = await runJob(detectJob(inputs, key, options, inspector, folder), folder, {
@@ -122,7 +124,7 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
       });
       return { ...outcome, defective };
     } finally {
-      await inspector.dispose();
+      if (inspector !== options.inspector) await inspector.dispose();
     }
   } finally {
     await folder.close();

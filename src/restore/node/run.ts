@@ -2,7 +2,7 @@
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { type Mask, stackImages } from '../../images/image.ts';
-import { reuse } from '../../inversion/compile/reuse.ts';
+import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
@@ -63,6 +63,8 @@ export interface RestoreFilesOptions {
   readonly fit?: ReadingOptions['fit'];
   /** Colour pictures for a grey generator; default: they are refused. */
   readonly grey?: ReadingOptions['grey'];
+  /** Shared with other runs of the same generator, start rule and critic; a run shares among its own pictures anyway. */
+  readonly reuse?: Reuse;
   /** Pictures inverted side by side; default: chosen for the generator and method. */
   readonly batch?: number;
   /** Methods without a mask of their own: residual, in grey levels (0 to 255), above which a pixel is masked; default 32. */
@@ -229,7 +231,7 @@ function restoreJob(
   // The pictures of one array follow each other: it is read once.
   const read = lastOnly((source: Source) => readSource(source, restore.generator, settings));
   const doubted = new Set<string>();
-  const shared = reuse();
+  const shared = options.reuse ?? reuse();
   const choice = { npy, generator: options.tunedModel };
   return {
     kind: 'restore',
