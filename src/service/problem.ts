@@ -26,6 +26,7 @@ export type Problem = z.infer<typeof problemSchema>;
 export const PROBLEM_TITLES = {
   400: 'The request is wrong',
   401: 'A valid token is needed',
+  403: 'That is not allowed',
   404: 'There is no such thing here',
   405: 'The method is not allowed',
   408: 'The request took too long to arrive',

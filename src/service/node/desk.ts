@@ -1,4 +1,4 @@
-/** The jobs of a service: admitted within the limits, computed by the processes, kept for a while, and told of to those who ask. */
+/** The jobs of a service: each has a folder, is computed by the processes, is kept for a while, and is reported to those who ask. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -18,6 +18,8 @@ export interface Job {
   readonly model: string;
   /** The name of the token that it was sent with; undefined where the service has none. */
   readonly owner: string | undefined;
+  /** Of the request that it came with, for the log. */
+  readonly requestId: string;
   readonly created: Date;
   readonly state: JobState;
   /** In [0, 1], and what is under way. */
@@ -29,19 +31,21 @@ export interface Job {
   readonly stages?: Stages;
 }
 
-/** The right to send one job: held while its body arrives, so that bodies are read only where there is room. */
-export interface Ticket {
-  /** The folder of the job: takes `picture` and `mask`. */
+/** The folder of a job to come: takes the files `picture` and `mask`. */
+export interface Draft {
   readonly folder: string;
-  /** Queues the job. */
-  submit(order: RestoreOrder | DetectOrder, requestId: string): Job;
-  /** Gives the right back where no job came of it. */
-  release(): Promise<void>;
+  /** Queues the job; `leave` is called when it is finished. */
+  submit(
+    order: RestoreOrder | DetectOrder,
+    sent: Pick<Job, 'owner' | 'requestId'>,
+    leave: () => void,
+  ): Pick<Job, 'id' | 'owner'>;
+  /** Where no job came of it. */
+  discard(): Promise<void>;
 }
 
 export interface Desk {
-  /** Throws 429 where the queue is full or the token has too many jobs, 503 while draining. */
-  admit(owner: string | undefined, mayHave?: number): Promise<Ticket>;
+  draft(): Promise<Draft>;
   /** Throws 404 where there is none of that id, or it is another token's. */
   find(id: string, owner: string | undefined): Job;
   /** Ends it where it is not finished yet. */
@@ -52,22 +56,14 @@ export interface Desk {
   finished(id: string): Promise<Job>;
   /** The bytes of a file of the results; throws 404 where there is none. */
   file(job: Job, name: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Jobs that are queued or running, and those whose bodies arrive. */
-  active(): number;
-  /** Bytes waited for: seconds until a place in the queue is likely to be free. */
-  retryAfter(): number;
-  /** Takes no more jobs; resolves when those that are there are finished, or after the limit's seconds, when they are cancelled. */
-  drain(): Promise<void>;
-  isDraining(): boolean;
+  /** Cancels what is not finished. */
+  cancelAll(): void;
+  /** Removes all folders. */
   close(): Promise<void>;
 }
 
-export interface DeskHooks {
-  /** Called when a job is finished, for logs and metrics. */
-  readonly onFinished?: (job: Job, requestId: string) => void;
-  /** Called before, with the reason of a failure. */
-  readonly onFailed?: (job: Job, requestId: string, reason: unknown) => void;
-}
+/** Called when a job is finished; with the reason of a failure. */
+export type OnFinished = (job: Job, reason?: unknown) => void;
 
 interface Entry {
   job: Job;
@@ -77,19 +73,12 @@ interface Entry {
   done: Promise<Job>;
 }
 
-/** Seconds of a job that are assumed before one was computed. */
-const FIRST_GUESS = 2;
-
 /** Why a job was ended by its sender. */
 const CANCELLED = Symbol('cancelled');
 
-export async function openDesk(pool: ProcessPool, limits: ServiceLimits, hooks: DeskHooks = {}): Promise<Desk> {
+export async function openDesk(pool: ProcessPool, limits: ServiceLimits, onFinished: OnFinished): Promise<Desk> {
   const root = await mkdtemp(path.join(tmpdir(), 'rgi-serve-'));
   const entries = new Map<string, Entry>();
-  const owners = new Map<string, number>();
-  let active = 0;
-  let draining = false;
-  let seconds = FIRST_GUESS;
 
   const entryOf = (id: string, owner: string | undefined) => {
     const entry = entries.get(id);
@@ -100,24 +89,17 @@ export async function openDesk(pool: ProcessPool, limits: ServiceLimits, hooks: 
     entry.job = { ...entry.job, ...more };
     for (const listener of entry.listeners) listener(entry.job);
   };
-  const forget = async (id: string) => {
-    const entry = entries.get(id);
-    entries.delete(id);
-    if (entry) await rm(entry.folder, { recursive: true, force: true });
+  const forget = async ({ job, folder }: Entry) => {
+    entries.delete(job.id);
+    await rm(folder, { recursive: true, force: true });
   };
-  const retire = (id: string) => {
-    setTimeout(() => void forget(id), limits.keepSeconds * 1000).unref();
+  const retire = (entry: Entry) => {
+    setTimeout(() => void forget(entry), limits.keepSeconds * 1000).unref();
     const finished = [...entries.values()].filter(({ job }) => isFinished(job));
-    for (const { job } of finished.slice(0, Math.max(0, finished.length - limits.keepJobs))) void forget(job.id);
+    for (const old of finished.slice(0, Math.max(0, finished.length - limits.keepJobs))) void forget(old);
   };
-  const leave = (owner: string | undefined) => {
-    active--;
-    if (owner !== undefined) owners.set(owner, owners.get(owner)! - 1);
-  };
-  const retryAfter = () => Math.max(1, Math.ceil((seconds * active) / limits.processes));
 
-  const compute = async (entry: Entry, order: RestoreOrder | DetectOrder, requestId: string): Promise<Job> => {
-    const started = performance.now();
+  const compute = async (entry: Entry, order: RestoreOrder | DetectOrder): Promise<Job> => {
     try {
       const { result, stages } = await pool.run(order, {
         signal: entry.controller.signal,
@@ -125,70 +107,45 @@ export async function openDesk(pool: ProcessPool, limits: ServiceLimits, hooks: 
         onProgress: (share, what) => change(entry, { progress: { share, what } }),
       });
       const files = await resultFiles(entry.folder);
-      seconds += 0.2 * ((performance.now() - started) / 1000 - stages.wait - seconds);
       change(entry, { state: 'done', record: result, files, stages, progress: { share: 1, what: 'done' } });
+      onFinished(entry.job);
     } catch (error) {
       if (error === CANCELLED) change(entry, { state: 'cancelled' });
-      else {
-        change(entry, { state: 'failed', problem: problemOf(error, requestId) });
-        hooks.onFailed?.(entry.job, requestId, error);
-      }
+      else change(entry, { state: 'failed', problem: problemOf(error, entry.job.requestId) });
+      onFinished(entry.job, error === CANCELLED ? undefined : error);
     }
+    retire(entry);
     return entry.job;
   };
 
+  const submit = (id: string, folder: string): Draft['submit'] => {
+    return (order, sent, leave) => {
+      const { kind, model } = order;
+      const progress = { share: 0, what: 'waiting' };
+      const job: Job = {
+        id,
+        kind,
+        model: model.name,
+        ...sent,
+        created: new Date(),
+        state: 'queued',
+        progress,
+        files: [],
+      };
+      const controller = new AbortController();
+      const entry: Entry = { job, folder, controller, listeners: new Set(), done: Promise.resolve(job) };
+      entries.set(id, entry);
+      entry.done = compute(entry, order).finally(leave);
+      return job;
+    };
+  };
+
   return {
-    async admit(owner, mayHave = Number.POSITIVE_INFINITY) {
-      if (draining)
-        throw new HttpError(503, 'The service is about to end; send the job to another one.', { retryAfter: 5 });
-      if (active >= limits.queue + limits.processes) {
-        throw new HttpError(429, `${active} jobs are queued or computed; no more are taken now. Try again later.`, {
-          retryAfter: retryAfter(),
-        });
-      }
-      const own = owner === undefined ? 0 : (owners.get(owner) ?? 0);
-      if (own >= mayHave) {
-        throw new HttpError(
-          429,
-          `Your token has ${own} jobs queued or computed, as many as it may have. Wait for one to finish.`,
-          { retryAfter: retryAfter() },
-        );
-      }
-      active++;
-      if (owner !== undefined) owners.set(owner, own + 1);
+    async draft() {
       const id = randomUUID();
       const folder = path.join(root, id);
       await mkdir(folder);
-      return {
-        folder,
-        submit(order, requestId) {
-          const controller = new AbortController();
-          const { kind, model } = order;
-          const job: Job = {
-            id,
-            kind,
-            model: model.name,
-            owner,
-            created: new Date(),
-            state: 'queued',
-            progress: { share: 0, what: 'waiting' },
-            files: [],
-          };
-          const entry: Entry = { job, folder, controller, listeners: new Set(), done: Promise.resolve(job) };
-          entries.set(id, entry);
-          entry.done = compute(entry, order, requestId).then((finished) => {
-            leave(owner);
-            retire(id);
-            hooks.onFinished?.(finished, requestId);
-            return finished;
-          });
-          return entry.job;
-        },
-        async release() {
-          leave(owner);
-          await rm(folder, { recursive: true, force: true });
-        },
-      };
+      return { folder, submit: submit(id, folder), discard: () => rm(folder, { recursive: true, force: true }) };
     },
     find: (id, owner) => entryOf(id, owner).job,
     cancel(id, owner) {
@@ -210,21 +167,10 @@ export async function openDesk(pool: ProcessPool, limits: ServiceLimits, hooks: 
       }
       return new Uint8Array(await readFile(path.join(entry.folder, 'out', `picture.${name}`)));
     },
-    active: () => active,
-    retryAfter,
-    isDraining: () => draining,
-    async drain() {
-      draining = true;
-      const all = Promise.all([...entries.values()].map(({ done }) => done));
-      const timeout = new Promise((resolve) => setTimeout(resolve, limits.drainSeconds * 1000).unref());
-      await Promise.race([all, timeout]);
+    cancelAll() {
       for (const { controller } of entries.values()) controller.abort(CANCELLED);
-      await Promise.all([...entries.values()].map(({ done }) => done));
     },
-    async close() {
-      for (const { controller } of entries.values()) controller.abort(CANCELLED);
-      await rm(root, { recursive: true, force: true });
-    },
+    close: () => rm(root, { recursive: true, force: true }),
   };
 }
 

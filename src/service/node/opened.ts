@@ -4,7 +4,8 @@ import { readPolicy } from '../../detect/node/policy-files.ts';
 import type { Policy } from '../../detect/policy.ts';
 import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
 import { openProduct, type ProductModel } from '../../models/node/product.ts';
-import type { Runtime } from '../../runtime/runtime.ts';
+import { encodeModel } from '../../onnx/encode.ts';
+import type { Runtime, Session } from '../../runtime/runtime.ts';
 import type { Held, ModelFile } from './orders.ts';
 
 /** An open model with what was compiled for it. */
@@ -12,6 +13,8 @@ export interface Opened {
   readonly product: ProductModel;
   /** What runs of one start rule share. */
   reuseFor(key: unknown): Reuse;
+  /** The generator itself, as it is: latents to pictures. */
+  session(): Promise<Session>;
   policy(name: string): Promise<Policy>;
   inspector(policy: Policy): Promise<Inspector>;
 }
@@ -20,6 +23,8 @@ interface Entry {
   readonly opened: Promise<Opened>;
   readonly reuses: Map<string, Reuse>;
   readonly inspectors: Map<string, Promise<Inspector>>;
+  /** The session of the generator, once it was asked for. */
+  session?: Promise<Session>;
 }
 
 /** Start rules and steps whose compiled graphs are kept, a model. */
@@ -51,6 +56,7 @@ export function openShelf(runtime: Runtime): Shelf {
         if (resident() <= bytes) return;
         entries.delete(name);
         for (const inspector of entry.inspectors.values()) await (await inspector).dispose();
+        await (await entry.session)?.dispose();
       }
     },
     held: () => ({
@@ -80,6 +86,10 @@ function entryOf(model: ModelFile, runtime: Runtime): Entry {
         reuses.set(name, fresh);
         return fresh;
       },
+      session() {
+        entry.session ??= runtime.session(encodeModel(product.generator.graph));
+        return entry.session;
+      },
       policy: (name) => readPolicy(model.file, product.model, name),
       inspector(policy) {
         const { generator, encoder } = product;
@@ -90,5 +100,6 @@ function entryOf(model: ModelFile, runtime: Runtime): Entry {
       },
     };
   };
-  return { opened: open(), reuses, inspectors };
+  const entry: Entry = { opened: open(), reuses, inspectors };
+  return entry;
 }

@@ -2,6 +2,8 @@
 import type { DetectRecord } from '../../detect/node/record.ts';
 import type { ErrorCode, ErrorDetails } from '../../errors.ts';
 import type { ImageRecord } from '../../restore/node/manifest.ts';
+import type { InferResponse } from '../oip/response.ts';
+import type { tensorsOf, Variant } from '../oip/variants.ts';
 import type { DetectOptions, RestoreOptions } from '../options.ts';
 
 /** A model of the folder: its name for users, its file for us. */
@@ -34,13 +36,34 @@ export interface InspectOrder {
   readonly model: ModelFile;
 }
 
-export type Order = RestoreOrder | DetectOrder | InspectOrder;
+/** Asks for the tensors of a variant. */
+export interface MetadataOrder {
+  readonly kind: 'metadata';
+  readonly model: ModelFile;
+  readonly variant: Variant;
+}
+
+/** A request of the Open Inference Protocol, as it came. */
+export interface InferOrder {
+  readonly kind: 'infer';
+  readonly model: ModelFile;
+  readonly variant: Variant;
+  readonly body: Uint8Array;
+  /** Length of its JSON, where bytes follow it. */
+  readonly headerLength?: number;
+  readonly maxPixels: number;
+  readonly maxSteps: number;
+}
+
+export type Order = RestoreOrder | DetectOrder | InspectOrder | MetadataOrder | InferOrder;
 
 /** What an order gives. */
 export interface Results {
   readonly restore: ImageRecord;
   readonly detect: DetectRecord;
   readonly inspect: Readonly<Record<string, unknown>>;
+  readonly metadata: ReturnType<typeof tensorsOf>;
+  readonly infer: InferResponse;
 }
 
 /** An error as it passes between processes; `unexpected` is what is no `RgiError`. */
@@ -81,3 +104,6 @@ export interface Held {
   /** Compiled steps. */
   readonly steps: number;
 }
+
+/** Called with the share that is done, in [0, 1], and a few words. */
+export type OnProgress = (share: number, what: string) => void;

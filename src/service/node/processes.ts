@@ -31,6 +31,9 @@ export interface PoolState {
   /** Processes that died unasked, since the start. */
   readonly died: number;
   readonly held: readonly Held[];
+  /** Jobs whose model was open already, and those for which it had to be opened. */
+  readonly hits: number;
+  readonly misses: number;
 }
 
 export interface ProcessPool {
@@ -68,16 +71,21 @@ interface Member {
   release: () => void;
 }
 
-export function openProcesses(limits: ServiceLimits, threads?: number): ProcessPool {
+export function openProcesses(
+  limits: ServiceLimits,
+  threads: number,
+  onDeath: (message: string) => void = () => {},
+): ProcessPool {
   const members = new Set<Member>();
   const waiting: Job[] = [];
   let died = 0;
   let ids = 0;
   let closed = false;
+  const lookups = { hits: 0, misses: 0 };
 
   const start = () => {
     const entry = processArguments(siblingModule('child-entry', import.meta.url));
-    const child = spawn(process.execPath, [...entry, String(limits.processMegabytes), String(threads ?? '')], {
+    const child = spawn(process.execPath, [...entry, String(limits.processMegabytes), String(threads)], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       serialization: 'advanced',
     });
@@ -101,7 +109,12 @@ export function openProcesses(limits: ServiceLimits, threads?: number): ProcessP
     if (!members.delete(member)) return;
     unwatch();
     const { job, killed } = member;
-    if (killed === undefined && !closed) died++;
+    if (killed === undefined && !closed) {
+      died++;
+      onDeath(
+        `A process that computes died${job ? ` in the middle of a job for ${job.order.model.name}` : ''}; another takes its place.`,
+      );
+    }
     if (job) {
       finish(member);
       if (killed !== undefined) job.reject(killed);
@@ -158,6 +171,7 @@ export function openProcesses(limits: ServiceLimits, threads?: number): ProcessP
   const begin = (member: Member, job: Job) => {
     member.job = job;
     job.attempts++;
+    lookups[member.held.models.includes(job.order.model.name) ? 'hits' : 'misses']++;
     const { signal, onStart } = job.hooks;
     const cancel = () => kill(member, signal!.reason);
     const timer = setTimeout(() => kill(member, overTime(limits.jobSeconds)), limits.jobSeconds * 1000);
@@ -213,6 +227,7 @@ export function openProcesses(limits: ServiceLimits, threads?: number): ProcessP
       waiting: waiting.length,
       died,
       held: [...members].map((one) => one.held),
+      ...lookups,
     }),
     pids: () => [...members].flatMap((one) => one.process.pid ?? []),
     async close() {

@@ -3,19 +3,16 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
 import { detectFiles } from '../../detect/node/run.ts';
-import { optionError, RgiError } from '../../errors.ts';
+import { policyNames } from '../../detect/stored-policy.ts';
+import { RgiError } from '../../errors.ts';
 import { openPicture, readBytes } from '../../images/node/decode.ts';
-import { buildMethod } from '../../inversion/methods/index.ts';
-import { FAST } from '../../inversion/methods/rgi.ts';
-import { plannedSteps } from '../../inversion/solve/restore.ts';
-import { type Method, takesEncoder } from '../../inversion/spec/method.ts';
 import { restoreFiles } from '../../restore/node/run.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { tensorsOf } from '../oip/variants.ts';
+import { infer } from './infer.ts';
+import { checkSteps, methodOf } from './method.ts';
 import type { Opened, Shelf } from './opened.ts';
-import type { DetectOrder, Order, RestoreOrder, Results, Stages } from './orders.ts';
-
-/** Called with the share that is done, in [0, 1], and a few words. */
-export type OnProgress = (share: number, what: string) => void;
+import type { DetectOrder, OnProgress, Order, RestoreOrder, Results, Stages } from './orders.ts';
 
 export interface Worked {
   readonly result: Results[keyof Results];
@@ -30,6 +27,14 @@ export async function work(order: Order, shelf: Shelf, runtime: Runtime, onProgr
     const opened = await shelf.open(order.model);
     clock.lap('open');
     if (order.kind === 'inspect') return { result: described(opened), stages: clock.laps() };
+    if (order.kind === 'metadata') {
+      return { result: tensorsOf(opened.product.generator, order.variant), stages: clock.laps() };
+    }
+    if (order.kind === 'infer') {
+      const result = await infer(order, opened, runtime, onProgress);
+      clock.lap('compute');
+      return { result, stages: clock.laps() };
+    }
     const picture = path.join(order.folder, 'picture');
     await checkPicture(picture, order.maxPixels);
     clock.lap('read');
@@ -66,6 +71,7 @@ function described({ product }: Opened): Readonly<Record<string, unknown>> {
     ...facts,
     notes,
     picture: { channels, height, width },
+    policies: policyNames(product.model),
     latents: generator.latents.map(({ name, dims }) => ({ name, dims })),
     encoder: encoder !== undefined,
   };
@@ -84,33 +90,22 @@ async function checkPicture(file: string, maxPixels: number): Promise<void> {
 }
 
 async function restore(order: RestoreOrder, opened: Opened, runtime: Runtime, onProgress: OnProgress) {
-  const { generator, encoder } = opened.product;
-  const { options } = order;
-  const { threshold, fit, grey, blend, grow, ...own } = options;
-  const usesThreshold = options.method !== 'invert';
-  const context = { channels: generator.channels, generator: generator.graph, masked: order.masked };
-  const method = buildMethod(
-    { ...own, ...(usesThreshold && threshold !== undefined ? { thresholdGrey: threshold } : {}) },
-    { ...context, critic: false, layers: [] },
-  );
-  checkSteps(method, order.maxSteps);
-  const started = takesEncoder(method) ? { ...generator, encoder } : generator;
+  const { fit, grey, blend, grow } = order.options;
+  const chosen = methodOf(opened, order.options, order.masked);
+  checkSteps(chosen.method, order.maxSteps);
   let record: Results['restore'] | undefined;
   await restoreFiles(
     {
+      ...chosen,
       files: [path.join(order.folder, 'picture')],
       out: path.join(order.folder, 'out'),
       masks: order.masked ? path.join(order.folder, 'mask') : undefined,
-      generator: started,
-      method,
-      thresholdGrey: threshold ?? FAST.thresholdGrey,
       fit,
       grey,
       blend,
       grow,
       // Of no use in a folder of one picture; hashing the whole model would take its time.
       description: { generator: order.model.name },
-      reuse: opened.reuseFor([method.start, takesEncoder(method)]),
       onEvent(event) {
         if (event.kind === 'progress') onProgress(event.done / event.total, event.what);
         if (event.kind === 'record') record = event.entry.record;
@@ -120,15 +115,6 @@ async function restore(order: RestoreOrder, opened: Opened, runtime: Runtime, on
   );
   if (record?.status !== 'done') throw new RgiError('input', record?.message ?? 'The picture could not be restored.');
   return record;
-}
-
-function checkSteps(method: Method, maxSteps: number): void {
-  const steps = plannedSteps(method) * Math.max(...method.stages.map(({ starts }) => starts));
-  if (steps <= maxSteps) return;
-  throw optionError(
-    `This takes up to ${steps} steps, those of all searches; at most ${maxSteps} are made here. Ask for fewer steps or starts.`,
-    { option: 'steps', problem: 'value', received: steps },
-  );
 }
 
 async function detect(order: DetectOrder, opened: Opened, runtime: Runtime, onProgress: OnProgress) {
@@ -160,7 +146,7 @@ function inWordsOfClients(error: unknown, order: Order): unknown {
   if (!(error instanceof RgiError)) return error;
   const { name, file } = order.model;
   let message = error.message.replaceAll(file, name).replaceAll(path.dirname(file) + path.sep, '');
-  if (order.kind !== 'inspect') {
+  if ('folder' in order) {
     message = message
       .replaceAll(`The mask ${path.join(order.folder, 'mask')}`, 'The mask')
       .replaceAll(`its picture ${path.join(order.folder, 'picture')}`, 'its picture')

@@ -1,21 +1,30 @@
-/** Parts of the OpenAPI document that several routes share. */
-import { z } from '@hono/zod-openapi';
-import { PROBLEM_TITLES, type ProblemStatus, problemSchema } from '../../problem.ts';
+/** The OpenAPI document, and the page that shows it. */
+import { VERSION } from '../../../jobs/node/program.ts';
+import { type ApiDocument, apiPage } from '../../page.ts';
+import type { App, Service } from '../context.ts';
 
-export const modelParameter = z.string().openapi({
-  param: { name: 'model', in: 'path' },
-  description: 'Name of a model of GET /v1/models.',
-  example: 'fashion-trousers',
-});
-
-export const jobParameter = z.string().openapi({ param: { name: 'id', in: 'path' }, description: 'Id of a job.' });
-
-/** The problems that a route answers with. */
-export function problems<S extends ProblemStatus>(...statuses: readonly S[]) {
-  const content = { 'application/problem+json': { schema: problemSchema } };
-  return Object.fromEntries(
-    statuses.map((status) => [status, { description: PROBLEM_TITLES[status], content }]),
-  ) as unknown as {
-    readonly [status in S]: { description: string; content: typeof content };
-  };
+export function addDocuments(app: App, { gate, limits, catalogue }: Service): void {
+  if (gate.hasTokens)
+    app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
+  const document = () =>
+    app.getOpenAPIDocument({
+      openapi: '3.0.3',
+      info: {
+        title: 'rgi',
+        version: VERSION,
+        description: 'Mask-free restoration and pixel-wise anomaly detection with generators (ONNX).',
+      },
+      ...(gate.hasTokens ? { security: [{ token: [] }] } : {}),
+    });
+  app.get('/openapi.json', (c) => c.json(document()));
+  app.get('/', async (c) => {
+    const models = gate.hasTokens ? [] : (await catalogue.list()).map(({ name }) => name);
+    const page = await apiPage(document() as unknown as ApiDocument, {
+      url: new URL(c.req.url).origin,
+      models,
+      limits,
+      hasTokens: gate.hasTokens,
+    });
+    return c.body(page, 200, { 'content-type': 'text/html; charset=utf-8' });
+  });
 }

@@ -2,10 +2,10 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
 import { jobSchema } from '../../schemas.ts';
-import type { App, Service } from '../app.ts';
+import type { App, Service } from '../context.ts';
 import { isFinished, type Job } from '../desk.ts';
 import { jobAnswer } from './answers.ts';
-import { jobParameter, problems } from './documents.ts';
+import { jobParameter, problems } from './parts.ts';
 import { fileResponse } from './pictures.ts';
 
 const params = z.object({ id: jobParameter });

@@ -1,9 +1,9 @@
 /** Models: which there are, and what each is. */
 import { createRoute, z } from '@hono/zod-openapi';
 import { factsSchema, type ModelAnswer, modelListSchema, modelSchema } from '../../schemas.ts';
-import type { App, Service } from '../app.ts';
+import type { App, Service } from '../context.ts';
 import type { ModelFile } from '../orders.ts';
-import { modelParameter, problems } from './documents.ts';
+import { modelParameter, problems } from './parts.ts';
 
 const list = createRoute({
   method: 'get',
@@ -40,13 +40,18 @@ const inspect = createRoute({
   },
 });
 
-export function addModelRoutes(app: App, { catalogue, pool }: Service): void {
+export function addModelRoutes(app: App, { admission, catalogue, pool }: Service): void {
   app.openapi(list, async (c) => c.json({ models: (await catalogue.list()).map(modelAnswer) }, 200));
   app.openapi(one, async (c) => c.json(modelAnswer(await catalogue.find(c.req.valid('param').model)), 200));
   app.openapi(inspect, async (c) => {
     const model = await catalogue.find(c.req.valid('param').model);
-    const { result } = await pool.run({ kind: 'inspect', model }, { signal: c.req.raw.signal });
-    return c.json({ name: model.name, ...result } as z.infer<typeof factsSchema>, 200);
+    const leave = admission.enter(c.get('owner'), c.get('mayHave'));
+    try {
+      const { result } = await pool.run({ kind: 'inspect', model }, { signal: c.req.raw.signal });
+      return c.json({ name: model.name, ...result } as z.infer<typeof factsSchema>, 200);
+    } finally {
+      leave();
+    }
   });
 }
 

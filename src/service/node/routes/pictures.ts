@@ -1,14 +1,21 @@
 /** Restoration and inspection of one picture: answered at once, or as a job. */
 import { createRoute, type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { DETECT_FILES, detectOptionsSchema, RESTORE_FILES, restoreOptionsSchema } from '../../options.ts';
+import {
+  DETECT_FILES,
+  type DetectOptions,
+  detectOptionsSchema,
+  RESTORE_FILES,
+  type RestoreOptions,
+  restoreOptionsSchema,
+} from '../../options.ts';
 import { HttpError } from '../../problem.ts';
 import { jobSchema } from '../../schemas.ts';
-import type { App, Env, Service } from '../app.ts';
+import type { App, Env, Service } from '../context.ts';
 import type { Job, JobKind } from '../desk.ts';
 import { takePicture } from '../intake.ts';
 import { jobAnswer } from './answers.ts';
-import { modelParameter, problems } from './documents.ts';
+import { modelParameter, problems } from './parts.ts';
 import { queryOf, validated } from './validation.ts';
 
 const ANSWER = 'record';
@@ -112,42 +119,40 @@ function addQueued(app: App, service: Service, kind: JobKind): void {
   app.openAPIRegistry.registerPath(route);
   app.post(`/v1/models/:model/${kind}/jobs`, async (c) => {
     const { job } = await taken(c, service, kind, options);
-    return c.json(jobAnswer(job), 202, { location: `/v1/jobs/${job.id}` });
+    return c.json(jobAnswer(service.desk.find(job.id, job.owner)), 202, { location: `/v1/jobs/${job.id}` });
   });
 }
 
 /** The job of a request: options and model are checked before its body is read. */
 async function taken(
   c: Context<Env, `/v1/models/:model/${string}`>,
-  { catalogue, desk, limits }: Service,
+  { admission, catalogue, desk, limits }: Service,
   kind: JobKind,
-  schema: typeof restoreOptionsSchema | typeof detectOptionsSchema,
-): Promise<{ readonly job: Job; readonly answer: string }> {
+  schema: z.ZodObject,
+): Promise<{ readonly job: Pick<Job, 'id' | 'owner'>; readonly answer: string }> {
   const model = await catalogue.find(c.req.param('model'));
   const query = queryOf(c.req.url);
   validated(schema, query);
-  const ticket = await desk.admit(c.get('owner'), c.get('mayHave'));
+  const leave = admission.enter(c.get('owner'), c.get('mayHave'));
+  const draft = await desk.draft();
   try {
-    const { masked, fields } = await takePicture(c.req.raw, ticket.folder, limits.maxBytes);
+    const { masked, fields } = await takePicture(c.req.raw, draft.folder, limits.maxBytes);
+    if (kind === 'detect' && masked)
+      throw new HttpError(400, "The form has no file field 'mask': detection takes none.");
     const twice = Object.keys(fields).find((name) => Object.hasOwn(query, name));
     if (twice !== undefined) throw new HttpError(400, `The option '${twice.slice(0, 100)}' is given twice.`);
-    const { answer = ANSWER, ...options } = validated(schema, { ...query, ...fields }) as Record<string, unknown>;
-    const common = { model, folder: ticket.folder, maxPixels: limits.maxPixels };
+    const { answer = ANSWER, ...options } = validated(schema, { ...query, ...fields });
+    const { maxPixels, maxSteps } = limits;
+    const common = { model, folder: draft.folder, maxPixels };
     const order =
       kind === 'restore'
-        ? {
-            ...common,
-            kind,
-            masked,
-            maxSteps: limits.maxSteps,
-            options: options as z.infer<typeof restoreOptionsSchema>,
-          }
-        : { ...common, kind, options: options as z.infer<typeof detectOptionsSchema> };
-    if (kind === 'detect' && masked)
-      throw new HttpError(400, "The form has no file field 'mask'; detection takes none.");
-    return { job: ticket.submit(order, c.get('requestId')), answer: String(answer) };
+        ? { ...common, kind, masked, maxSteps, options: options as RestoreOptions }
+        : { ...common, kind, options: options as DetectOptions };
+    const sent = { owner: c.get('owner'), requestId: c.get('requestId') };
+    return { job: draft.submit(order, sent, leave), answer: String(answer) };
   } catch (error) {
-    await ticket.release();
+    leave();
+    await draft.discard();
     throw error;
   }
 }
