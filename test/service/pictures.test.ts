@@ -144,7 +144,7 @@ describe('pictures over HTTP', () => {
     [
       '/v1/models/fashion-trousers/detect',
       400,
-      "fashion-trousers is not calibrated: run 'rgi calibrate GOOD_FOLDER --generator fashion-trousers' with pictures of good products.",
+      "fashion-trousers is not calibrated: run 'rgi calibrate GOOD_FOLDER --generator fashion-trousers' first.",
     ],
     ['/v1/models/fashion-trousers/restore?steps=0', 400, "'steps': Too small: expected number to be >=1"],
     ['/v1/models/fashion-trousers/restore?colour=1', 400, "'colour': There is no such option."],

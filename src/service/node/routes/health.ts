@@ -29,7 +29,7 @@ const metricsRoute = createRoute({
   path: '/metrics',
   tags,
   summary: 'Metrics in the text format of Prometheus',
-  responses: { 200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } }, ...problems(401) },
+  responses: { 200: { description: 'Metrics.', content: { 'text/plain': { schema: z.string() } } }, ...problems() },
 });
 
 /** Seconds after which a process has probably started. */

@@ -19,7 +19,7 @@ const state = createRoute({
   request: { params },
   responses: {
     200: { description: 'The job.', content: { 'application/json': { schema: jobSchema } } },
-    ...problems(401, 404),
+    ...problems(404),
   },
 });
 
@@ -31,7 +31,7 @@ const cancel = createRoute({
   request: { params },
   responses: {
     202: { description: 'It ends; its state says when.', content: { 'application/json': { schema: jobSchema } } },
-    ...problems(401, 404),
+    ...problems(404),
   },
 });
 
@@ -43,7 +43,7 @@ const events = createRoute({
   request: { params },
   responses: {
     200: { description: 'Each event holds the job as JSON.', content: { 'text/event-stream': { schema: z.string() } } },
-    ...problems(401, 404),
+    ...problems(404),
   },
 });
 
@@ -65,7 +65,7 @@ const file = createRoute({
         'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
       },
     },
-    ...problems(401, 404),
+    ...problems(404),
   },
 });
 

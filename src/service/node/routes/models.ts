@@ -12,7 +12,7 @@ const list = createRoute({
   summary: 'The models that there are',
   responses: {
     200: { description: 'All models.', content: { 'application/json': { schema: modelListSchema } } },
-    ...problems(401),
+    ...problems(),
   },
 });
 
@@ -24,7 +24,7 @@ const one = createRoute({
   request: { params: z.object({ model: modelParameter }) },
   responses: {
     200: { description: 'The model.', content: { 'application/json': { schema: modelSchema } } },
-    ...problems(401, 404),
+    ...problems(404),
   },
 });
 
@@ -36,7 +36,7 @@ const inspect = createRoute({
   request: { params: z.object({ model: modelParameter }) },
   responses: {
     200: { description: 'Facts.', content: { 'application/json': { schema: factsSchema } } },
-    ...problems(401, 404, 422, 429, 503),
+    ...problems(404, 422, 429, 503),
   },
 });
 

@@ -83,7 +83,7 @@ function addAnswered(app: App, service: Service, kind: JobKind): void {
           'application/octet-stream': { schema: BINARY },
         },
       },
-      ...problems(400, 401, 404, 408, 413, 415, 422, 429, 503),
+      ...problems(400, 404, 408, 413, 415, 422, 429, 503),
     },
   });
   app.openAPIRegistry.registerPath(route);
@@ -113,7 +113,7 @@ function addQueued(app: App, service: Service, kind: JobKind): void {
     request: { params: z.object({ model: modelParameter }), query: options, body: bodyOf(kind) },
     responses: {
       202: { description: 'Queued.', content: { 'application/json': { schema: jobSchema } } },
-      ...problems(400, 401, 404, 408, 413, 415, 422, 429, 503),
+      ...problems(400, 404, 408, 413, 415, 422, 429, 503),
     },
   });
   app.openAPIRegistry.registerPath(route);

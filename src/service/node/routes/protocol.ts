@@ -23,8 +23,10 @@ const json = <S extends z.ZodType>(schema: S, description = 'Yes.') => ({
   content: { 'application/json': { schema } },
 });
 const errors = <S extends number>(...statuses: readonly S[]) =>
-  Object.fromEntries(statuses.map((status) => [status, { description: 'An error.', content: failure }])) as unknown as {
-    readonly [status in S]: { description: string; content: typeof failure };
+  Object.fromEntries(
+    [401, 403, ...statuses].map((status) => [status, { description: 'An error.', content: failure }]),
+  ) as unknown as {
+    readonly [status in S | 401 | 403]: { description: string; content: typeof failure };
   };
 
 const params = z.object({
@@ -78,7 +80,7 @@ const get = <R>(path: string, summary: string, responses: R) => ({
 });
 
 const ROUTES = {
-  server: createRoute(get('/v2', 'What the server is', { 200: json(serverSchema, 'The server.'), ...errors(401) })),
+  server: createRoute(get('/v2', 'What the server is', { 200: json(serverSchema, 'The server.'), ...errors() })),
   live: createRoute(get('/v2/health/live', 'Is the server alive?', { 200: json(z.object({ live: z.boolean() })) })),
   ready: createRoute(
     get('/v2/health/ready', 'Can it take work now?', { 200: json(z.object({ ready: z.boolean() })), ...errors(503) }),
@@ -86,20 +88,20 @@ const ROUTES = {
   models: createRoute(
     get('/v2/models', 'Names of the models', {
       200: json(z.object({ models: z.array(z.string()) }), 'All names.'),
-      ...errors(401),
+      ...errors(),
     }),
   ),
   modelReady: createRoute({
     ...get('/v2/models/{model}/ready', 'Is the model there?', {
       200: json(z.object({ name: z.string(), ready: z.boolean() })),
-      ...errors(401, 404, 503),
+      ...errors(404, 503),
     }),
     request: { params },
   }),
   metadata: createRoute({
     ...get('/v2/models/{model}', "The model's tensors", {
       200: json(metadataSchema, 'The model.'),
-      ...errors(400, 401, 404, 422, 429, 503),
+      ...errors(400, 404, 422, 429, 503),
     }),
     request: { params },
   }),
@@ -130,7 +132,7 @@ const infer = createRoute({
         'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
       },
     },
-    ...errors(400, 401, 404, 408, 413, 415, 422, 429, 503),
+    ...errors(400, 404, 408, 413, 415, 422, 429, 503),
   },
 });
 

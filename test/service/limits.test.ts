@@ -1,0 +1,125 @@
+/** Tokens, budgets, and the end of a service. */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { DEFAULT_LIMITS } from '../../src/service/limits.ts';
+import { openAdmission } from '../../src/service/node/admission.ts';
+import { openCatalogue } from '../../src/service/node/catalogue.ts';
+import { openGate, readTokens } from '../../src/service/node/tokens.ts';
+import { MODELS, problemIn, ready, startService, TROUSERS } from './support.ts';
+
+const RESTORE = '/v1/models/fashion-trousers/restore';
+const folder = mkdtempSync(path.join(tmpdir(), 'rgi-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('admission', () => {
+  it('bounds the queue and each token, and estimates when to try again', () => {
+    const admission = openAdmission({ queue: 2, processes: 1 });
+    const leave = admission.enter('a', 1);
+    expect(() => admission.enter('a', 1)).toThrow(
+      'Your token has 1 jobs queued or computed, as many as it may have. Wait for one to finish.',
+    );
+    admission.enter('b');
+    admission.enter(undefined);
+    expect(() => admission.enter(undefined)).toThrow(expect.objectContaining({ status: 429, retryAfter: 6 }));
+    leave();
+    leave();
+    expect(admission.active()).toBe(2);
+    admission.enter('a', 1);
+    admission.close();
+    expect(() => admission.enter('c')).toThrow(expect.objectContaining({ status: 503 }));
+  });
+});
+
+describe('tokens', () => {
+  const token = { name: 'line3', token: 'a'.repeat(16), perMinute: 2 };
+  it('admit who has one, as often as they say', () => {
+    let now = 0;
+    const gate = openGate([token], () => now);
+    const check = () => gate.check(`Bearer ${token.token}`);
+    expect(() => gate.check(undefined)).toThrow("No token was sent; send the header 'Authorization: Bearer TOKEN'.");
+    expect(() => gate.check('Bearer b')).toThrow(
+      "The token is not known; send the header 'Authorization: Bearer TOKEN'.",
+    );
+    expect(check()).toEqual({ owner: 'line3', mayHave: undefined });
+    check();
+    expect(check).toThrow(expect.objectContaining({ status: 429, retryAfter: 30 }));
+    now = 30_000;
+    expect(check().owner).toBe('line3');
+  });
+
+  it('are refused with a sentence where their file is wrong', async () => {
+    const file = path.join(folder, 'tokens.json');
+    writeFileSync(file, JSON.stringify([{ name: 'x', token: 'short' }]));
+    await expect(readTokens(file)).rejects.toThrow(
+      `${file}: '0.token': Too small: expected string to have >=16 characters. It is a list of { "name", "token" (16 characters or more), "jobs", "perMinute" }.`,
+    );
+    writeFileSync(file, JSON.stringify([token, token]));
+    await expect(readTokens(file)).rejects.toThrow(`${file}: A name stands there twice.`);
+  });
+});
+
+describe('the folder of models', () => {
+  it('offers generators inside it alone, by harmless names', async () => {
+    const models = path.join(folder, 'models');
+    mkdirSync(models);
+    for (const name of ['a.onnx', 'a.encoder.onnx', 'b b.onnx', '.hidden.onnx', 'notes.txt'])
+      writeFileSync(path.join(models, name), '');
+    symlinkSync(path.join(MODELS, 'fashion-trousers'), path.join(models, 'linked'));
+    const catalogue = await openCatalogue(models);
+    expect((await catalogue.list()).map(({ name }) => name)).toEqual(['a']);
+    await expect(openCatalogue(path.join(folder, 'none'))).rejects.toThrow(
+      `--models ${path.join(folder, 'none')} does not exist; name a folder with generators (ONNX).`,
+    );
+  });
+});
+
+describe('a service with tokens and little time', () => {
+  it('keeps jobs of other tokens apart, stops what takes too long, and drains', async () => {
+    const [a, b] = ['a', 'b'].map((name) => ({ name, token: name.repeat(20) }));
+    const service = await startService({ jobSeconds: 3, drainSeconds: 20 }, { tokens: [a, b] });
+    const as = ({ token }: { token: string }) => ({ authorization: `Bearer ${token}`, 'content-type': 'image/png' });
+    try {
+      await ready(service);
+      const without = await service.get('/v1/models');
+      expect([without.status, without.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
+      expect((await service.get('/openapi.json')).status).toBe(200);
+      const long = await service.post(`${RESTORE}/jobs?steps=90000&preset=paper&starts=1`, TROUSERS, as(a));
+      const { id } = await long.json();
+      expect((await service.get(`/v1/jobs/${id}`, { headers: as(b) })).status).toBe(404);
+      await (await service.get(`/v1/jobs/${id}/events`, { headers: as(a) })).text();
+      const job = await (await service.get(`/v1/jobs/${id}`, { headers: as(a) })).json();
+      expect([job.state, job.problem.status, job.problem.detail]).toEqual([
+        'failed',
+        422,
+        "The job took more than 3 s, and was stopped. Ask for fewer steps or starts, or for the preset 'fast'.",
+      ]);
+      expect(service.log.filter(({ msg }) => msg === 'request').map(({ owner }) => owner)).toContain('a');
+      expect(JSON.stringify(service.log)).not.toContain(a.token);
+
+      const last = service.post(`${RESTORE}?steps=4`, TROUSERS, as(b));
+      while ((await (await service.get('/metrics', { headers: as(a) })).text()).includes('rgi_active_jobs 0')) {}
+      const closing = service.close();
+      const late = await service.post(RESTORE, TROUSERS, as(b));
+      expect([late.status, (await problemIn(late)).detail]).toEqual([
+        503,
+        'The service is about to end; send the request to another one.',
+      ]);
+      expect((await service.get('/readyz')).status).toBe(503);
+      expect((await last).status).toBe(200);
+      await closing;
+      await expect(service.get('/healthz')).rejects.toThrow();
+    } finally {
+      await service.close().catch(() => undefined);
+    }
+  });
+});
+
+describe('limits', () => {
+  it('have a row each in docs/serve.md', async () => {
+    const { readFile } = await import('node:fs/promises');
+    const text = await readFile(path.resolve(import.meta.dirname, '../../docs/serve.md'), 'utf8');
+    for (const name of Object.keys(DEFAULT_LIMITS)) expect(text).toContain(`\`${name}\``);
+  });
+});
