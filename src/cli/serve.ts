@@ -1,9 +1,7 @@
 /** `rgi serve`: restoration and detection over HTTP. */
 import type { Command } from 'commander';
 import { DEFAULT_LIMITS, type ServiceLimits } from '../service/limits.ts';
-import { LOG_LEVELS, type LogLevel } from '../service/node/log.ts';
-import { serve } from '../service/node/serve.ts';
-import { readTokens } from '../service/node/tokens.ts';
+import { LOG_LEVELS, type LogLevel } from '../service/log-levels.ts';
 import { choice, count, numberIn } from './arguments.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
@@ -27,15 +25,15 @@ Examples:
   rgi serve --models models
   rgi serve --models models --host 0.0.0.0 --tokens tokens.json --processes 2
 
-  curl --data-binary @photo.png -H 'Content-Type: image/png' \\
-      'http://127.0.0.1:8080/v1/models/faces/restore?answer=composite.png' -o out.png
+  curl -F image=@photo.png -F fit=cover -F answer=composite.png -o out.png \\
+      http://127.0.0.1:8080/v1/models/faces/restore
 
 The file of --tokens is a list:
   [{ "name": "line3", "token": "...", "jobs": 4, "perMinute": 60 }]
 
 Documentation is at /, OpenAPI at /openapi.json, health at /healthz and /readyz,
 metrics at /metrics, the Open Inference Protocol at /v2. The log is JSON on
-stderr. SIGTERM: no more jobs are taken (503), those that are there are finished.`;
+stderr. SIGTERM: new jobs are refused (503); those that were taken are finished.`;
 
 const seconds = numberIn({ above: 0 });
 
@@ -71,6 +69,11 @@ export function addServeOptions(command: Command): Command {
 
 /** Serves until it is interrupted. */
 export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode> {
+  // The other commands do not wait for the libraries of a server.
+  const [{ serve }, { readTokens }] = await Promise.all([
+    import('../service/node/serve.ts'),
+    import('../service/node/tokens.ts'),
+  ]);
   const { models, host, port, threads, logLevel, maxBody, maxPixels, ...limits } = flags;
   const tokens = flags.tokens === undefined ? undefined : await readTokens(flags.tokens);
   const service = await serve({
