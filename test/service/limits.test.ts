@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from '../../src/service/limits.ts';
 import { openAdmission } from '../../src/service/node/admission.ts';
 import { openCatalogue } from '../../src/service/node/catalogue.ts';
 import { openGate, readTokens } from '../../src/service/node/tokens.ts';
-import { MODELS, problemIn, ready, startService, TROUSERS } from './support.ts';
+import { MODELS, problemIn, startService, TROUSERS } from './support.ts';
 
 const RESTORE = '/v1/models/fashion-trousers/restore';
 const folder = mkdtempSync(path.join(tmpdir(), 'rgi-'));
@@ -75,13 +75,13 @@ describe('the folder of models', () => {
   });
 });
 
-describe('a service with tokens and little time', () => {
-  it('keeps jobs of other tokens apart, stops what takes too long, and drains', async () => {
-    const [a, b] = ['a', 'b'].map((name) => ({ name, token: name.repeat(20) }));
-    const service = await startService({ jobSeconds: 3, drainSeconds: 20 }, { tokens: [a, b] });
-    const as = ({ token }: { token: string }) => ({ authorization: `Bearer ${token}`, 'content-type': 'image/png' });
+describe('a service with tokens', () => {
+  const [a, b] = ['a', 'b'].map((name) => ({ name, token: name.repeat(20) }));
+  const as = ({ token }: { token: string }) => ({ authorization: `Bearer ${token}`, 'content-type': 'image/png' });
+
+  it('keeps jobs of other tokens apart, and stops what takes too long', async () => {
+    const service = await startService({ jobSeconds: 1 }, { tokens: [a, b] });
     try {
-      await ready(service);
       const without = await service.get('/v1/models');
       expect([without.status, without.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
       expect((await service.get('/openapi.json')).status).toBe(200);
@@ -93,26 +93,30 @@ describe('a service with tokens and little time', () => {
       expect([job.state, job.problem.status, job.problem.detail]).toEqual([
         'failed',
         422,
-        "The job took more than 3 s, and was stopped. Ask for fewer steps or starts, or for the preset 'fast'.",
+        "The job took more than 1 s, and was stopped. Ask for fewer steps or starts, or for the preset 'fast'.",
       ]);
       expect(service.log.filter(({ msg }) => msg === 'request').map(({ owner }) => owner)).toContain('a');
       expect(JSON.stringify(service.log)).not.toContain(a.token);
-
-      const last = service.post(`${RESTORE}?steps=4`, TROUSERS, as(b));
-      while ((await (await service.get('/metrics', { headers: as(a) })).text()).includes('rgi_active_jobs 0')) {}
-      const closing = service.close();
-      const late = await service.post(RESTORE, TROUSERS, as(b));
-      expect([late.status, (await problemIn(late)).detail]).toEqual([
-        503,
-        'The service is about to end; send the request to another one.',
-      ]);
-      expect((await service.get('/readyz')).status).toBe(503);
-      expect((await last).status).toBe(200);
-      await closing;
-      await expect(service.get('/healthz')).rejects.toThrow();
     } finally {
-      await service.close().catch(() => undefined);
+      await service.close();
     }
+  });
+
+  it('drains: new work is refused, what was taken is finished, and then it ends', async () => {
+    const service = await startService({}, { tokens: [a, b] });
+    const last = service.post(`${RESTORE}?steps=4`, TROUSERS, as(b));
+    while ((await (await service.get('/metrics', { headers: as(a) })).text()).includes('rgi_active_jobs 0')) {}
+    const closing = service.close();
+    const late = await service.post(RESTORE, TROUSERS, as(b));
+    expect([late.status, (await problemIn(late)).detail]).toEqual([
+      503,
+      'The service is about to end; send the request to another one.',
+    ]);
+    expect((await service.get('/readyz')).status).toBe(503);
+    expect((await service.get('/healthz')).status).toBe(200);
+    expect((await last).status).toBe(200);
+    await closing;
+    await expect(service.get('/healthz')).rejects.toThrow();
   });
 });
 
