@@ -35,7 +35,8 @@ Documentation is at /, OpenAPI at /openapi.json, health at /healthz and /readyz,
 metrics at /metrics, the Open Inference Protocol at /v2. The log is JSON on
 stderr. SIGTERM: new jobs are refused (503); those that were taken are finished.`;
 
-const seconds = numberIn({ above: 0 });
+/** At most a day: timers hold no more than 24 days. */
+const seconds = numberIn({ above: 0, to: 86_400 });
 
 export function addServeOptions(command: Command): Command {
   const defaults = DEFAULT_LIMITS;

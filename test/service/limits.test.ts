@@ -3,9 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { DEFAULT_LIMITS } from '../../src/service/limits.ts';
 import { openAdmission } from '../../src/service/node/admission.ts';
 import { openCatalogue } from '../../src/service/node/catalogue.ts';
+import { openShelf } from '../../src/service/node/opened.ts';
 import { openGate, readTokens } from '../../src/service/node/tokens.ts';
 import { MODELS, problemIn, startService, TROUSERS } from './support.ts';
 
@@ -72,6 +74,25 @@ describe('the folder of models', () => {
     await expect(openCatalogue(path.join(folder, 'none'))).rejects.toThrow(
       `--models ${path.join(folder, 'none')} does not exist; name a folder with generators (ONNX).`,
     );
+  });
+});
+
+describe('models that are open', () => {
+  it('are opened once, and again when their file was replaced', async () => {
+    const runtime = nodeRuntime();
+    const shelf = openShelf(runtime);
+    const model = { name: 'x', file: path.join(MODELS, 'fashion-trousers/generator.onnx'), stamp: '1' };
+    const first = await shelf.open(model);
+    expect(await shelf.open(model)).toBe(first);
+    expect(await shelf.open({ ...model, stamp: '2' })).not.toBe(first);
+    await shelf.open({ ...model, name: 'y' });
+    expect(shelf.held().models).toEqual(['x', 'y']);
+    // More than any process holds: nothing is closed; less: all but the one used last.
+    await shelf.shrink(Number.POSITIVE_INFINITY);
+    expect(shelf.held().models).toEqual(['x', 'y']);
+    await shelf.shrink(0);
+    expect(shelf.held().models).toEqual(['y']);
+    await runtime.dispose();
   });
 });
 

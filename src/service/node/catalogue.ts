@@ -58,7 +58,7 @@ async function candidate(root: string, entry: Dirent): Promise<ModelFile | undef
   if (!NAME.test(name) || COMPANION.test(name)) return undefined;
   const file = isFile ? path.join(root, entry.name) : path.join(root, entry.name, 'generator.onnx');
   const real = await realpath(file).catch(() => undefined);
-  const inside = real !== undefined && !path.relative(root, real).startsWith('..');
-  if (!inside || !(await stat(real)).isFile()) return undefined;
-  return { name, file };
+  if (real === undefined || path.relative(root, real).startsWith('..')) return undefined;
+  const found = await stat(real).catch(() => undefined);
+  return found?.isFile() ? { name, file, stamp: `${found.mtimeMs}-${found.size}` } : undefined;
 }

@@ -62,7 +62,7 @@ export function openMetrics(pool: ProcessPool, admission: Admission): Metrics {
   gauge('rgi_processes_resident_bytes', 'Resident memory of all processes after their last job.', () =>
     held(({ bytes }) => bytes),
   );
-  const opens = new Gauge({
+  new Gauge({
     name: 'rgi_model_lookups',
     help: 'Jobs whose model was open already (hit), or had to be opened (miss).',
     labelNames: ['result'],
@@ -73,7 +73,6 @@ export function openMetrics(pool: ProcessPool, admission: Admission): Metrics {
       this.set({ result: 'miss' }, misses);
     },
   });
-  void opens;
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),

@@ -20,6 +20,7 @@ export interface Opened {
 }
 
 interface Entry {
+  readonly stamp: string;
   readonly opened: Promise<Opened>;
   readonly reuses: Map<string, Reuse>;
   readonly inspectors: Map<string, Promise<Inspector>>;
@@ -44,7 +45,9 @@ export function openShelf(runtime: Runtime): Shelf {
   const resident = () => process.memoryUsage.rss();
   return {
     open(model) {
-      const entry = entries.get(model.name) ?? entryOf(model, runtime);
+      const known = entries.get(model.name);
+      const entry = known?.stamp === model.stamp ? known : entryOf(model, runtime);
+      if (known && entry !== known) void close(known);
       entries.delete(model.name);
       entries.set(model.name, entry);
       // One that could not be opened is tried again the next time: its file may have been replaced.
@@ -55,8 +58,7 @@ export function openShelf(runtime: Runtime): Shelf {
       for (const [name, entry] of [...entries].slice(0, -1)) {
         if (resident() <= bytes) return;
         entries.delete(name);
-        for (const inspector of entry.inspectors.values()) await (await inspector).dispose();
-        await (await entry.session)?.dispose();
+        await close(entry);
       }
     },
     held: () => ({
@@ -68,6 +70,19 @@ export function openShelf(runtime: Runtime): Shelf {
       ),
     }),
   };
+}
+
+/** Frees its sessions; what could not be opened has none. */
+async function close({ inspectors, session }: Entry): Promise<void> {
+  for (const inspector of inspectors.values())
+    await inspector.then(
+      (one) => one.dispose(),
+      () => undefined,
+    );
+  await session?.then(
+    (one) => one.dispose(),
+    () => undefined,
+  );
 }
 
 function entryOf(model: ModelFile, runtime: Runtime): Entry {
@@ -100,6 +115,6 @@ function entryOf(model: ModelFile, runtime: Runtime): Entry {
       },
     };
   };
-  const entry: Entry = { opened: open(), reuses, inspectors };
+  const entry: Entry = { stamp: model.stamp, opened: open(), reuses, inspectors };
   return entry;
 }

@@ -10,6 +10,8 @@ import type { DetectOptions, RestoreOptions } from '../options.ts';
 export interface ModelFile {
   readonly name: string;
   readonly file: string;
+  /** Changes when the file is replaced. */
+  readonly stamp: string;
 }
 
 interface PictureOrder {
