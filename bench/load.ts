@@ -1,6 +1,7 @@
 /**
- * The service under load (autocannon): at half, at full and at four times its capacity, then its recovery. The service is a process of its own
- * on the loopback; each request restores a shipped picture with few steps. Prints latencies, answers by status, and memory.
+ * The service under load (autocannon): half as many senders as it has places (of the queue and of the processes), as many, and four times as
+ * many, each sending again as soon as it has an answer; then its recovery. The service is a process of its own on the loopback; each request
+ * restores a shipped picture with few steps. Prints latencies, answers by status, and memory.
  *
  *   npm run bench -- load [--seconds 20] [--queue 8] [--steps 2]
  */
@@ -41,25 +42,20 @@ export async function load(args: readonly string[]): Promise<void> {
     const target = `${url}/v1/models/fashion-trousers/restore?steps=${steps}`;
     const one = () => fetch(target, { method: 'POST', body: PICTURE, headers: { 'content-type': 'image/png' } });
     await one();
-    const alone = await seconds(one);
-    const capacity = 1 / alone;
-    console.log(
-      `one request alone: ${alone.toFixed(2)} s; capacity about ${capacity.toFixed(2)} a second; ${await memory(url)}`,
-    );
+    console.log(`one request alone: ${(await seconds(one)).toFixed(2)} s; ${await memory(url)}`);
     for (const share of [0.5, 1, 4]) {
       const { latency, statusCodeStats, errors, timeouts } = await autocannon({
         url: target,
-        connections: share > 1 ? 4 * (queue + 1) : queue,
+        connections: Math.ceil(share * (queue + 1)),
         duration,
         method: 'POST',
         headers: { 'content-type': 'image/png' },
         body: PICTURE,
         timeout: 120,
-        overallRate: Math.max(1, Math.round(share * capacity)),
       });
       const statuses = Object.entries(statusCodeStats).map(([status, { count }]) => `${count} x ${status}`);
       console.log(
-        `${share} x capacity: p50 ${latency.p50} ms, p97.5 ${latency.p97_5} ms, p99 ${latency.p99} ms; ${statuses.join(', ')}; ${errors} errors, ${timeouts} timeouts; ${await memory(url)}`,
+        `${share} x places: p50 ${latency.p50} ms, p97.5 ${latency.p97_5} ms, p99 ${latency.p99} ms; ${statuses.join(', ')}; ${errors} errors, ${timeouts} timeouts; ${await memory(url)}`,
       );
     }
     const recovery = await seconds(async () => {
@@ -86,13 +82,16 @@ function started(queue: number): Promise<[ChildProcess, string]> {
   });
   return new Promise((resolve, reject) => {
     let said = '';
-    service.stderr.on('data', async (chunk) => {
+    const listen = async (chunk: Buffer) => {
       said += chunk;
       const url = /Serving .* on (http:\S+)\n/.exec(said)?.[1];
       if (!url) return;
+      service.stderr.off('data', listen);
+      service.stderr.resume();
       while (!(await fetch(`${url}/readyz`)).ok) await later(100);
       resolve([service, url]);
-    });
+    };
+    service.stderr.on('data', listen);
     service.on('exit', () => reject(new Error(`The service ended: ${said}`)));
   });
 }

@@ -19,11 +19,21 @@ const send = (reply: Reply) => process.send?.(reply);
 const runtime = await workerRuntime({ device: 'cpu', threads });
 const shelf = openShelf(runtime);
 
-process.on('message', async ({ id, order }: Request) => {
+/** The order that is not wanted any more. */
+let cancelled: number | undefined;
+
+process.on('message', async (request: Request) => {
+  if ('cancel' in request) {
+    cancelled = request.cancel;
+    return;
+  }
+  const { id, order } = request;
   try {
-    const { result, stages } = await work(order, shelf, runtime, (share, what) =>
-      send({ kind: 'progress', id, share, what }),
-    );
+    const { result, stages } = await work(order, shelf, runtime, (share, what) => {
+      // Between two steps, a restoration frees what it holds. An inspector, which stays open, is not left in the middle.
+      if (cancelled === id && order.kind === 'restore') throw new Error('The order was cancelled.');
+      send({ kind: 'progress', id, share, what });
+    });
     await shelf.shrink(COMFORTABLE * megabytes * 2 ** 20);
     send({ kind: 'done', id, result, stages, held: shelf.held() });
   } catch (error) {

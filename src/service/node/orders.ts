@@ -75,11 +75,8 @@ export interface Failure {
   readonly details?: ErrorDetails;
 }
 
-/** To the process. */
-export interface Request {
-  readonly id: number;
-  readonly order: Order;
-}
+/** To the process: an order, or that one is not wanted any more. */
+export type Request = { readonly id: number; readonly order: Order } | { readonly cancel: number };
 
 /** Seconds by stage of a job. */
 export type Stages = Readonly<Record<string, number>>;

@@ -1,6 +1,7 @@
 /**
  * The processes that compute, and the queue before them. Each does one job at a time, within a budget of memory and time. One that dies is
- * replaced, and its job is done again; a job that is cancelled while it is computed, or that exceeds its budget, takes its process with it.
+ * replaced, and its job is done again. A job that exceeds its budget takes its process with it, as does one that does not end soon after it
+ * was cancelled.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { type ErrorCode, type ErrorDetails, RgiError } from '../../errors.ts';
@@ -49,6 +50,9 @@ export interface ProcessPool {
 /** Times that a job is begun in all, where processes die in the middle of it. */
 const MAX_ATTEMPTS = 2;
 
+/** How long a process has to end a job that was cancelled: a step of a search, or the compilation of one. */
+const CANCEL_MS = 5000;
+
 /** A process that dies before it could take an order is not replaced at once, or a broken installation would spin. */
 const RESTART_MS = 1000;
 
@@ -66,6 +70,8 @@ interface Member {
   ready: boolean;
   job?: Job;
   held: Held;
+  /** Why its job is not wanted any more. */
+  cancelled?: unknown;
   /** Why it was killed, where we did it. */
   killed?: unknown;
   release: () => void;
@@ -108,7 +114,7 @@ export function openProcesses(
   const gone = (member: Member, unwatch: () => void) => {
     if (!members.delete(member)) return;
     unwatch();
-    const { job, killed } = member;
+    const { job, killed = member.cancelled } = member;
     if (killed === undefined && !closed) {
       died++;
       onDeath(
@@ -140,8 +146,10 @@ export function openProcesses(
       return;
     }
     member.held = reply.held;
+    const { cancelled } = member;
     finish(member);
-    if (reply.kind === 'done') job.resolve({ result: reply.result, stages: reply.stages });
+    if (cancelled !== undefined) job.reject(cancelled);
+    else if (reply.kind === 'done') job.resolve({ result: reply.result, stages: reply.stages });
     else job.reject(errorOf(reply.failure));
     dispatch();
   };
@@ -150,6 +158,7 @@ export function openProcesses(
     member.release();
     member.release = () => {};
     member.job = undefined;
+    member.cancelled = undefined;
   };
 
   const kill = (member: Member, reason: unknown) => {
@@ -173,17 +182,22 @@ export function openProcesses(
     job.attempts++;
     lookups[member.held.models.includes(job.order.model.name) ? 'hits' : 'misses']++;
     const { signal, onStart } = job.hooks;
-    const cancel = () => kill(member, signal!.reason);
+    const id = ++ids;
+    let grace: NodeJS.Timeout | undefined;
+    const cancel = () => {
+      member.cancelled = signal!.reason;
+      tell(member, { cancel: id });
+      grace = setTimeout(() => kill(member, signal!.reason), CANCEL_MS);
+    };
     const timer = setTimeout(() => kill(member, overTime(limits.jobSeconds)), limits.jobSeconds * 1000);
     signal?.addEventListener('abort', cancel);
     member.release = () => {
       clearTimeout(timer);
+      clearTimeout(grace);
       signal?.removeEventListener('abort', cancel);
     };
     onStart?.();
-    const request: Request = { id: ++ids, order: job.order };
-    // Where the process has just ended, its end says so.
-    member.process.send(request, () => {});
+    tell(member, { id, order: job.order });
   };
 
   for (let i = 0; i < limits.processes; i++) start();
@@ -245,6 +259,11 @@ export function openProcesses(
       );
     },
   };
+}
+
+/** Where the process has just ended, its end says so. */
+function tell(member: Member, request: Request): void {
+  member.process.send(request, () => {});
 }
 
 function errorOf({
