@@ -35,6 +35,7 @@ export const LAYERS: readonly string[] = [
   'restore',
   'report',
   'theory',
+  'service',
   'index',
   'node',
   'cli',
@@ -47,6 +48,11 @@ const NODE_SIDE = [/^src\/[^/]+\/node\//, /^src\/cli\//, /^src\/node\.ts$/];
 const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readonly rule: string }[] = [
   { packages: /^onnxruntime-/, only: /^src\/runtime\//, rule: 'only src/runtime may import ONNX Runtime' },
   { packages: /^sharp$/, only: /^src\/images\/node\//, rule: 'only src/images/node may import sharp' },
+  {
+    packages: /^(hono$|@hono\/|pino$|prom-client$)/,
+    only: /^src\/service\//,
+    rule: 'only src/service may import what serves HTTP',
+  },
   { packages: /^commander$/, only: /^src\/cli\//, rule: 'only src/cli may import what draws a command line' },
 ];
 

@@ -25,6 +25,7 @@ import {
   modelSeconds,
   type RestoreFlags,
 } from './restore/flags.ts';
+import { addServeOptions, type ServeFlags, serveCommand } from './serve.ts';
 import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { unknownHelp, usageError } from './usage.ts';
@@ -97,6 +98,10 @@ function build(io: Io, complaints: string[], done: Done): Command {
 
   addTheoryOptions(add('theory', 'test the theorems of RGI by experiment')).action(async (flags: TheoryFlags) =>
     done(await theoryCommand(flags, io)),
+  );
+
+  addServeOptions(add('serve', 'restore and detect over HTTP')).action(async (flags: ServeFlags) =>
+    done(await serveCommand(flags, io)),
   );
 
   add('report', 'make one self-contained page of the results of a run')

@@ -16,6 +16,7 @@ const COMMANDS = [
   'evaluate detect',
   'theory',
   'report',
+  'serve',
 ];
 
 async function helpOf(command: string, columns?: number): Promise<string> {

@@ -76,6 +76,7 @@ test('modules only declare, as `sideEffects: false` says; what is started as a p
     'models/node/trial-entry.ts',
     'runtime/node/probe-entry.ts',
     'runtime/node/worker-entry.ts',
+    'service/node/child-entry.ts',
   ];
   expect(modulesWithEffects(path.join(root, 'src'))).toEqual(started);
 });

@@ -8,7 +8,7 @@ import type { Critic } from '../../inversion/generator/critic.ts';
 import { buildMethod, leavesCriticOut, understoodOptions } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
-import { type Method, tunesWeights, usesScore } from '../../inversion/spec/method.ts';
+import { type Method, takesEncoder, tunesWeights, usesScore } from '../../inversion/spec/method.ts';
 import type { JobEvent } from '../../jobs/job.ts';
 import { companionOf } from '../../models/node/companions.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
@@ -324,11 +324,6 @@ function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, c
     throw fail(`${name} compares no features${unless(['featureWeight'])}leave --features out.`);
   if (flags.saveGenerator && !tunesWeights(method))
     throw fail(`${name} tunes no weights: leave --save-generator out, or use --method rrgi.`);
-}
-
-/** One of several starts that compete may be an encoder's. */
-function takesEncoder({ stages, start }: Method): boolean {
-  return stages[0].starts > 1 && start.distance.kind !== 'loss';
 }
 
 async function described(file: string | undefined, layers?: readonly string[]) {

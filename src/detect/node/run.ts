@@ -38,6 +38,8 @@ export interface DetectFilesOptions {
   readonly encoder?: Graph;
   /** The feature network that the policy was made with; needed where the policy compares features. */
   readonly features?: FeatureNetwork;
+  /** Of the same generator, encoder and policy, shared with other runs: it stays open. Default: one of this run's own. */
+  readonly inspector?: Inspector;
   /** Pictures or tiles inverted side by side; default: chosen for the generator. */
   readonly batch?: number;
   /** Go on with an earlier run of the same settings: what its journal and the files' hashes confirm is not done again. */
@@ -112,7 +114,8 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
     );
     folder.guard(inputs.map(({ path: file }) => file));
     const { generator, encoder, features, policy, batch } = options;
-    const inspector = await openInspector({ generator, encoder, features, policy, batch }, runtime);
+    const inspector =
+      options.inspector ?? (await openInspector({ generator, encoder, features, policy, batch }, runtime));
     try {
       let defective = 0;
       const outcome = await runJob(detectJob(inputs, key, options, inspector, folder), folder, {
@@ -126,7 +129,7 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
       });
       return { ...outcome, defective };
     } finally {
-      await inspector.dispose();
+      if (inspector !== options.inspector) await inspector.dispose();
     }
   } finally {
     await folder.close();

@@ -95,3 +95,8 @@ export interface Method {
   /** In the order in which they are run. */
   readonly stages: readonly Stage[];
 }
+
+/** One of several starts that compete may be an encoder's. */
+export function takesEncoder({ stages, start }: Method): boolean {
+  return stages[0].starts > 1 && start.distance.kind !== 'loss';
+}

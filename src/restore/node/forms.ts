@@ -4,7 +4,6 @@ import { readPicture } from '../../images/node/read.ts';
 import type { WrittenFormat } from '../../images/node/stored.ts';
 import { encodeMap } from '../../images/node/write.ts';
 import type { Alignment } from '../../images/own-size/view.ts';
-import { reuse } from '../../inversion/compile/reuse.ts';
 import {
   batchSize,
   plannedSteps,
@@ -30,7 +29,9 @@ import { type LoadedTiles, readTiles } from './tiles.ts';
 export interface FormSettings extends Omit<ReadingOptions, 'alignment'> {
   /** Given, or to be found for each picture. */
   readonly alignment: Alignment | 'auto' | undefined;
-  readonly restore: Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>;
+  /** With what all its searches share. */
+  readonly restore: Required<Pick<RestoreJob, 'reuse'>> &
+    Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>;
   /** By tiles, of the picture made smaller by this factor. */
   readonly tiles: number | undefined;
   readonly npy: boolean;
@@ -71,7 +72,6 @@ export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded
     const alignment = given === 'auto' ? await alignmentOf(source, settings, runtime) : given;
     return readSource(source, restore.generator, { ...settings, alignment });
   });
-  const shared = reuse();
   const choice = { npy, generator: tunedModel, blend, grow, format };
   return {
     batch: batchSize(restore),
@@ -83,7 +83,7 @@ export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded
     },
     async *run(batch, report) {
       let i = 0;
-      for await (const result of restoreBatch({ ...restore, reuse: shared }, batch, runtime, report)) {
+      for await (const result of restoreBatch(restore, batch, runtime, report)) {
         const { loaded } = batch[i++];
         yield {
           summary: summaryOf(result, loaded),
@@ -104,7 +104,6 @@ async function alignmentOf({ path }: Source, { restore, grey }: FormSettings, ru
 
 export function tiledForm(settings: FormSettings, runtime: Runtime): Form<LoadedTiles> {
   const { restore, tiles = 1, region, grey, blend, grow, format } = settings;
-  const shared = reuse();
   return {
     batch: 1,
     together: true,
@@ -115,7 +114,7 @@ export function tiledForm(settings: FormSettings, runtime: Runtime): Form<Loaded
     async *run(batch, report) {
       for (const { name, loaded } of batch) {
         report(0, `${name}: choosing starts`);
-        const found = await restoreTiled({ ...restore, reuse: shared }, loaded.picture, runtime, {
+        const found = await restoreTiled(restore, loaded.picture, runtime, {
           onShare: (share, count) => report(share, `${name}: ${Math.round(share * count)} of ${count} tiles`),
         });
         if (!found) return;

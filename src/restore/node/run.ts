@@ -4,6 +4,7 @@ import { sha256Of } from '../../files/node/hash.ts';
 import { isDrawable } from '../../images/image.ts';
 import type { WrittenFormat } from '../../images/node/stored.ts';
 import type { Alignment } from '../../images/own-size/view.ts';
+import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
@@ -72,6 +73,8 @@ export interface RestoreFilesOptions {
   readonly tiles?: number;
   /** Colour pictures for a grey generator; default: they are refused. */
   readonly grey?: ReadingOptions['grey'];
+  /** Shared with other runs of the same generator, start rule and critic; a run shares among its own pictures anyway. */
+  readonly reuse?: Reuse;
   /** Pictures inverted side by side; default: chosen for the generator and method. */
   readonly batch?: number;
   /** Methods without a mask of their own: residual, in grey levels (0 to 255), above which a pixel is masked; default 32. */
@@ -212,7 +215,8 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
     ...options.description,
     method: describeMethod(method),
   };
-  const restore = { generator, method, critic, batch, thresholdGrey, blend, grow };
+  const shared = options.reuse ?? reuse();
+  const restore = { generator, method, critic, batch, thresholdGrey, blend, grow, reuse: shared };
   checkTiles(options, method);
   return {
     options,

@@ -1,0 +1,4 @@
+/** How much is logged; apart, so that the command line knows them without the library. */
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];

@@ -1,0 +1,34 @@
+/** What the routes work with, and what is known of a request. */
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { ServiceLimits } from '../limits.ts';
+import type { Admission } from './admission.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { Desk } from './desk.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { ProcessPool } from './processes.ts';
+import type { Gate } from './tokens.ts';
+
+export interface Service {
+  readonly catalogue: Catalogue;
+  readonly pool: ProcessPool;
+  readonly admission: Admission;
+  readonly desk: Desk;
+  readonly gate: Gate;
+  readonly limits: ServiceLimits;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export interface Env {
+  Variables: {
+    /** Of the log; echoed as X-Request-Id. */
+    requestId: string;
+    /** Name of the token; undefined where the service has none. */
+    owner: string | undefined;
+    /** Jobs that the token may have at a time. */
+    mayHave: number | undefined;
+  };
+}
+
+export type App = OpenAPIHono<Env>;
