@@ -1,8 +1,7 @@
 /**
  * Makes docs/restored.png: pictures that the generator has not seen, corrupted in four ways and restored without a mask.
  *
- *   npx rgi train ../shared/data/cartoon_faces/train --out faces.onnx --architecture linear --size 64
- *   npx tsx scripts/readme-picture.ts faces.onnx ../shared/data/cartoon_faces/test
+ *   npx tsx scripts/readme-picture.ts models/cartoon-faces/generator.onnx ../shared/data/cartoon_faces/test
  */
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
@@ -11,11 +10,11 @@ import { type Image, maskToImage } from '../src/images/image.ts';
 import { readPicture } from '../src/images/node/read.ts';
 import { writePicture } from '../src/images/node/write.ts';
 import { contactSheet } from '../src/images/sheet.ts';
-import { openGenerator } from '../src/inversion/generator/generator.ts';
+
 import { rgi } from '../src/inversion/methods/rgi.ts';
 import { restoreImages } from '../src/inversion/solve/restore.ts';
 import { iou, psnr } from '../src/metrics/index.ts';
-import { openModel } from '../src/models/node/model-file.ts';
+import { openGeneratorFile } from '../src/models/node/networks.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
 
 const CORRUPTIONS: readonly Corruption[] = [
@@ -27,7 +26,7 @@ const CORRUPTIONS: readonly Corruption[] = [
 
 const [model, folder] = process.argv.slice(2);
 const runtime = nodeRuntime();
-const generator = await openGenerator((await openModel(model)).graph, runtime);
+const { generator } = await openGeneratorFile(runtime, { generator: model });
 const method = rgi({ preset: 'fast', channels: generator.channels });
 const files = readdirSync(folder)
   .filter((file) => file.endsWith('.png'))

@@ -86,7 +86,7 @@ export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode>
     logLevel,
     limits: { ...limitsOf(limits), maxBytes: Math.floor(maxBody * 2 ** 20), maxPixels: Math.floor(maxPixels * 1e6) },
     // Whole lines of JSON: their strings are escaped already.
-    onLog: (line) => io.err(line),
+    onLog: (line) => say(io, line.trimEnd()),
   });
   say(io, `Serving ${models} on ${service.url}`);
   if (!tokens && !LOOPBACK.test(host)) {
