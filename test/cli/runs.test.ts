@@ -24,10 +24,11 @@ const DETECT = '--generator @part.onnx --threads 1';
 const text = (name: string) => readFileSync(bench.file(name), 'utf8');
 const manifest = (out: string) => JSON.parse(text(`${out}/manifest.json`));
 const images = (out: string): { name: string; status: string }[] => manifest(out).images;
+/** Its whole lines: another process may be writing one, or have made the file only. */
 const journal = (out: string) =>
   text(`${out}/journal.jsonl`)
-    .trimEnd()
     .split('\n')
+    .slice(0, -1)
     .map((line) => JSON.parse(line));
 const temporary = (out: string) => readdirSync(bench.file(out)).filter((name) => name.startsWith('.'));
 
