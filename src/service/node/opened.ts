@@ -3,6 +3,7 @@ import { type Inspector, openInspector } from '../../detect/inspector.ts';
 import { readPolicy } from '../../detect/node/policy-files.ts';
 import type { Policy } from '../../detect/policy.ts';
 import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
+import { openPolicyFeatures } from '../../models/node/feature-network.ts';
 import { openProduct, type ProductModel } from '../../models/node/product.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Runtime, Session } from '../../runtime/runtime.ts';
@@ -85,6 +86,16 @@ async function close({ inspectors, session }: Entry): Promise<void> {
   );
 }
 
+async function inspectorFor(
+  { generator, encoder }: ProductModel,
+  policy: Policy,
+  modelFile: string,
+  runtime: Runtime,
+): Promise<Inspector> {
+  const features = await openPolicyFeatures(runtime, policy, modelFile);
+  return openInspector({ generator, encoder, features: features?.network, policy }, runtime);
+}
+
 function entryOf(model: ModelFile, runtime: Runtime): Entry {
   const reuses = new Map<string, Reuse>();
   const inspectors = new Map<string, Promise<Inspector>>();
@@ -107,8 +118,7 @@ function entryOf(model: ModelFile, runtime: Runtime): Entry {
       },
       policy: (name) => readPolicy(model.file, product.model, name),
       inspector(policy) {
-        const { generator, encoder } = product;
-        const known = inspectors.get(policy.name) ?? openInspector({ generator, encoder, policy }, runtime);
+        const known = inspectors.get(policy.name) ?? inspectorFor(product, policy, model.file, runtime);
         inspectors.set(policy.name, known);
         known.catch(() => inspectors.delete(policy.name));
         return known;
