@@ -30,21 +30,6 @@ export async function openModel(file: string): Promise<Model> {
   }
 }
 
-/** The files, relative to its folder, from which the weights of the model at `file` are read; as far as it can be read. */
-export async function weightLocations(file: string): Promise<readonly string[]> {
-  const read = externalBeside(file);
-  const locations = new Set<string>();
-  try {
-    readModel(await readModelBytes(file), (location, offset, length) => {
-      locations.add(location);
-      return read(location, offset, length);
-    });
-  } catch {
-    // Whoever opens the model is told.
-  }
-  return [...locations].sort();
-}
-
 async function readModelBytes(file: string): Promise<Uint8Array> {
   try {
     const handle = await openRegular(file);
