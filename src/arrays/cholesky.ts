@@ -28,12 +28,21 @@ export function choleskyFactor(a: Float64Array, n: number): Float64Array | undef
 
 /** x of L L^T x = b. */
 export function choleskySolve(l: Float64Array, n: number, b: ArrayLike<number>): Float64Array {
-  const x = Float64Array.from(b);
+  return solveUpper(l, n, solveLower(l, n, Float64Array.from(b)));
+}
+
+/** L^-1 x, in place of x, which is returned. */
+export function solveLower(l: Float64Array, n: number, x: Float64Array): Float64Array {
   for (let i = 0; i < n; i++) {
     let sum = x[i];
     for (let t = 0; t < i; t++) sum -= l[i * n + t] * x[t];
     x[i] = sum / l[i * n + i];
   }
+  return x;
+}
+
+/** L^-T x, in place of x, which is returned. */
+export function solveUpper(l: Float64Array, n: number, x: Float64Array): Float64Array {
   for (let i = n - 1; i >= 0; i--) {
     x[i] /= l[i * n + i];
     for (let t = 0; t < i; t++) x[t] -= l[i * n + t] * x[i];

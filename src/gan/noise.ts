@@ -10,7 +10,7 @@ import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.t
 import { openGenerator } from '../inversion/generator/generator.ts';
 import { NOISE_SHRINKAGE, type NoiseModel } from '../inversion/generator/noise-model.ts';
 import { equationsAt, gramProduct, pictureOf, wholeEquations } from '../inversion/solve/exact/normal-equations.ts';
-import { factored, posteriorOf, rightSide } from '../inversion/solve/exact/posterior.ts';
+import { dataTerms, factored, posteriorOf, rightSide } from '../inversion/solve/exact/posterior.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32 } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -47,7 +47,10 @@ export async function measureNoise(
     const variances = new Float64Array(map.values);
     const pictures = picturesOf(held, map);
     for (const x of pictures) {
-      const picture = pictureOf(map, posteriorOf(map, flat, x, PROJECTION, MIN_VARIANCE).u);
+      const picture = pictureOf(
+        map,
+        posteriorOf(map, flat, dataTerms(map, flat.weights, x), PROJECTION, MIN_VARIANCE).u,
+      );
       x.forEach((value, i) => {
         variances[i] += (value - picture[i]) ** 2 / pictures.length;
       });

@@ -2,6 +2,7 @@
  * Are the gradients right? L = <g, y> is differentiated and compared either with central differences along random
  * directions, or with recorded gradients. The core of `rgi gradcheck`.
  */
+import { dot } from '../arrays/vectors.ts';
 import { differentiate } from '../autodiff/differentiate.ts';
 import { nameError, RgiError } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
@@ -297,12 +298,6 @@ async function slopeAlong(
     return Math.max(...three) - Math.min(...three);
   });
   return extrapolated[spreads.indexOf(Math.min(...spreads)) + 1];
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
 }
 
 function scaled(a: Float32Array, factor: number): Float32Array {

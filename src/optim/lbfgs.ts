@@ -2,6 +2,7 @@
  * Limited-memory BFGS with backtracking (Nocedal 1980; Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 3.1), of
  * one search that is given values and gradients: whoever evaluates them may do so for many searches at once.
  */
+import { dot } from '../arrays/vectors.ts';
 
 /** Backtracking along a direction, and when values decide. */
 export interface LineSearch {
@@ -139,12 +140,6 @@ function isCurved({ move, change }: Pair): boolean {
 }
 
 type Vector = Float32Array | Float64Array;
-
-function dot(a: Vector, b: Vector): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
-}
 
 function rootMeanSquare(a: Vector): number {
   return Math.sqrt(dot(a, a) / a.length);

@@ -14,7 +14,7 @@ import {
   pictureOf,
   wholeEquations,
 } from '../../../src/inversion/solve/exact/normal-equations.ts';
-import { posteriorOf, uncertaintyOf } from '../../../src/inversion/solve/exact/posterior.ts';
+import { dataTerms, posteriorOf, uncertaintyOf } from '../../../src/inversion/solve/exact/posterior.ts';
 import { restoreImages } from '../../../src/inversion/solve/restore.ts';
 import { GraphBuilder } from '../../../src/onnx/builder.ts';
 import { float32, float32Data } from '../../../src/onnx/tensor.ts';
@@ -93,7 +93,7 @@ describe('the posterior', () => {
     const product = await gramProduct(map, runtime);
     const whole = await wholeEquations(product, new Float64Array(VALUES).fill(1));
     const equations = await equationsAt(product, [whole], weights);
-    const { u } = posteriorOf(map, equations, x, eta, scale);
+    const { u } = posteriorOf(map, equations, dataTerms(map, equations.weights, x), eta, scale);
     const at = (v: number, k: number) => map.matrix[v * LATENT + k];
     const matrix = Array.from({ length: LATENT }, (_, i) =>
       Array.from({ length: LATENT }, (_, j) => {
@@ -116,7 +116,7 @@ describe('the posterior', () => {
   it('is where the derivative of what is minimised is 0, by finite differences', async () => {
     const product = await gramProduct(map, runtime);
     const equations = await equationsAt(product, [await wholeEquations(product, weights)], weights);
-    const posterior = posteriorOf(map, equations, x, eta, scale);
+    const posterior = posteriorOf(map, equations, dataTerms(map, equations.weights, x), eta, scale);
     const energyAt = (u: Float64Array) => {
       let sum = 0;
       for (let v = 0; v < VALUES; v++) {
@@ -137,7 +137,7 @@ describe('the posterior', () => {
   it('measures the scale of the noise, and how uncertain the picture is', async () => {
     const product = await gramProduct(map, runtime);
     const equations = await wholeEquations(product, new Float64Array(VALUES).fill(1));
-    const posterior = posteriorOf(map, equations, x, 1, 0.05 ** 2);
+    const posterior = posteriorOf(map, equations, dataTerms(map, equations.weights, x), 1, 0.05 ** 2);
     expect(Math.sqrt(posterior.scale)).toBeGreaterThan(0.045);
     expect(Math.sqrt(posterior.scale)).toBeLessThan(0.055);
     const variance = await uncertaintyOf(posterior, map, product);

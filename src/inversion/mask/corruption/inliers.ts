@@ -3,6 +3,8 @@
  * trace C. theta is fitted by multiplicative updates (those of the Itakura-Saito divergence: Fevotte, Bertin, Durrieu 2009), K by
  * the weighted covariance.
  */
+import { choleskyFactor, solveLower } from '../../../arrays/cholesky.ts';
+import { dot } from '../../../arrays/vectors.ts';
 import type { Planes } from './planes.ts';
 
 /** The fitted law of intact pixels' residuals. */
@@ -30,7 +32,9 @@ const ROUNDING = 127.5 ** -2;
 
 export function inlierTerms({ theta, covariance, freedom }: Inliers, planes: Planes): InlierTerms {
   const { channels, size, features } = planes;
-  const { lower, logDeterminant } = cholesky(covariance, channels);
+  const lower = lowerOf(covariance, channels);
+  let logDeterminant = 0;
+  for (let a = 0; a < channels; a++) logDeterminant += 2 * Math.log(lower[a * channels + a]);
   const variance = new Float64Array(size).fill(ROUNDING);
   features.forEach((feature, j) => {
     for (let p = 0; p < size; p++) variance[p] += theta[j] * feature[p];
@@ -74,7 +78,7 @@ export function fitInliers(
   const tails = tailWeights(terms, before, channels);
   const isFitted = correlated && channels > 1;
   const covariance = isFitted ? channelCovariance(before, terms, tails, planes, weights) : before.covariance;
-  const energy = isFitted ? whitenedEnergy(planes, cholesky(covariance, channels).lower) : terms.energy;
+  const energy = isFitted ? whitenedEnergy(planes, lowerOf(covariance, channels)) : terms.energy;
   const squares = energy.map((e, p) => e * tails[p]);
   const theta = before.theta.slice();
   const variance = terms.variance.slice();
@@ -128,31 +132,16 @@ function whitenedEnergy({ channels, size, residual }: Planes, lower: Float64Arra
   const energy = new Float64Array(size);
   const u = new Float64Array(channels);
   for (let p = 0; p < size; p++) {
-    let sum = 0;
-    for (let a = 0; a < channels; a++) {
-      let value = residual[a * size + p];
-      for (let b = 0; b < a; b++) value -= lower[a * channels + b] * u[b];
-      u[a] = value / lower[a * channels + a];
-      sum += u[a] * u[a];
-    }
-    energy[p] = sum / channels;
+    for (let a = 0; a < channels; a++) u[a] = residual[a * size + p];
+    solveLower(lower, channels, u);
+    energy[p] = dot(u, u) / channels;
   }
   return energy;
 }
 
-/** The lower triangle L of `matrix` = L L', [n,n], and the logarithm of its determinant. */
-function cholesky(matrix: Float64Array, n: number): { lower: Float64Array; logDeterminant: number } {
-  const lower = new Float64Array(n * n);
-  let logDeterminant = 0;
-  for (let a = 0; a < n; a++) {
-    for (let b = 0; b <= a; b++) {
-      let value = matrix[a * n + b];
-      for (let k = 0; k < b; k++) value -= lower[a * n + k] * lower[b * n + k];
-      lower[a * n + b] = a === b ? Math.sqrt(value) : value / lower[b * n + b];
-    }
-    logDeterminant += 2 * Math.log(lower[a * n + a]);
-  }
-  return { lower, logDeterminant };
+/** The lower triangle L of `matrix` = L L', [n,n]; not numbers where the residuals are none, as after a search that diverged. */
+function lowerOf(matrix: Float64Array, n: number): Float64Array {
+  return choleskyFactor(matrix, n) ?? new Float64Array(n * n).fill(Number.NaN);
 }
 
 /** log Gamma, by its recurrence and Stirling's series. */

@@ -13,7 +13,7 @@ import type { StepReport } from '../run.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
 import type { MaskStep, MaskSteps, Shown } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
-import { type Posterior, posteriorOf, rightSide, uncertaintyOf } from './posterior.ts';
+import { dataTerms, type Posterior, posteriorOf, uncertaintyOf } from './posterior.ts';
 
 /** What all pictures of a generator share. */
 export interface ExactProblem {
@@ -208,7 +208,7 @@ async function solvedAt(
   const plane = pixelWeights.data.length;
   const weights = whole.weights.map((w, i) => w * pixelWeights.data[i % plane]);
   const equations = await equationsAt(product, [...(before ? [before.equations] : []), whole], weights);
-  const right = rightSide(map, weights, x.data);
+  const terms = dataTerms(map, weights, x.data);
   const eta = eased * temperatureAt((isLast && generator.noise?.temperature) || USUAL_TEMPERATURE, pixelWeights);
   const atLeast = (scale: number) => Math.max(scale, isNoiseKnown && isLast ? 1 : MIN_SCALE);
   let scale = before
@@ -217,7 +217,7 @@ async function solvedAt(
       ? 1
       : varianceOf(map, whole.weights, x.data);
   for (let i = 1; ; i++) {
-    const posterior = posteriorOf(map, equations, x.data, eta, scale, right);
+    const posterior = posteriorOf(map, equations, terms, eta, scale);
     const next = atLeast(posterior.scale);
     if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
       return { weights: pixelWeights, equations, posterior, picture: pictureOf(map, posterior.u) };

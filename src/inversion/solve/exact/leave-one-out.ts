@@ -5,6 +5,8 @@
  *
  *     r without p = (I - C W_p)^-1 r,    covariance without p = ridge (I - C W_p)^-1 C
  */
+import { solveLower } from '../../../arrays/cholesky.ts';
+import { dot } from '../../../arrays/vectors.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
 import type { Equations } from './normal-equations.ts';
 import type { Posterior } from './posterior.ts';
@@ -58,16 +60,10 @@ export function withoutEachPixel(
 
 /** A_p M^-1 A_p^T of some values, from M = L L^T. */
 function covarianceOf({ matrix, unknowns }: AffineMap, factor: Float64Array, values: readonly number[]): number[][] {
-  const solved = values.map((value) => {
-    const f = Float64Array.from(matrix.subarray(value * unknowns, (value + 1) * unknowns));
-    for (let i = 0; i < unknowns; i++) {
-      let sum = f[i];
-      for (let t = 0; t < i; t++) sum -= factor[i * unknowns + t] * f[t];
-      f[i] = sum / factor[i * unknowns + i];
-    }
-    return f;
-  });
-  return solved.map((f) => solved.map((g) => f.reduce((sum, value, i) => sum + value * g[i], 0)));
+  const solved = values.map((value) =>
+    solveLower(factor, unknowns, Float64Array.from(matrix.subarray(value * unknowns, (value + 1) * unknowns))),
+  );
+  return solved.map((f) => solved.map((g) => dot(f, g)));
 }
 
 /** X of A X = B by elimination with pivots, for matrices of a few rows. */

@@ -7,7 +7,8 @@
  * s^2 is a factor of the noise that the picture itself shows: the weighted mean square of its residuals, over the kept values but for those
  * that u has used up (MacKay 1992).
  */
-import { choleskyFactor, choleskySolve } from '../../../arrays/cholesky.ts';
+import { choleskyFactor, choleskySolve, solveLower, solveUpper } from '../../../arrays/cholesky.ts';
+import { dot } from '../../../arrays/vectors.ts';
 import { RgiError } from '../../../errors.ts';
 import { randomFrom } from '../../../random.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
@@ -21,8 +22,6 @@ export interface Posterior {
   /** Cholesky's factor of A^T W A + ridge I; the covariance of u is ridge times the inverse of that matrix. */
   readonly factor: Float64Array;
   readonly ridge: number;
-  /** Mean square of u over the directions that the picture determines: 1 for a usual picture. */
-  readonly spread: number;
   /** s^2 that the residuals show. */
   readonly scale: number;
 }
@@ -30,42 +29,47 @@ export interface Posterior {
 /** Of the mean of the diagonal of A^T W A, the least that is added to it: what double precision needs to factor any. */
 const MIN_RIDGE = 1e-13;
 
-/** For a picture `x` [values] whose W are those of the equations; `eta` and `scale` (s^2) above 0; `right`: A^T W (x - b). */
+/** What of a picture x [values] enters its equations, whatever the prior and the scale of the noise. */
+export interface DataTerms {
+  /** A^T W (x - b), [unknowns]. */
+  readonly right: Float64Array;
+  /** |x - b|^2_W. */
+  readonly square: number;
+  /** How many values count: W > 0. */
+  readonly kept: number;
+}
+
+export function dataTerms(map: AffineMap, weights: Float64Array, x: ArrayLike<number>): DataTerms {
+  let [square, kept] = [0, 0];
+  weights.forEach((w, i) => {
+    if (w === 0) return;
+    square += w * (x[i] - map.offset[i]) ** 2;
+    kept++;
+  });
+  return { right: rightSide(map, weights, x), square, kept };
+}
+
+/** From the data terms of a picture at W; `eta` and `scale` (s^2) above 0. */
 export function posteriorOf(
-  map: AffineMap,
-  equations: Equations,
-  x: ArrayLike<number>,
+  { unknowns }: AffineMap,
+  { gram }: Pick<Equations, 'gram'>,
+  { right, square, kept }: DataTerms,
   eta: number,
   scale: number,
-  right = rightSide(map, equations.weights, x),
 ): Posterior {
-  const { unknowns } = map;
-  const { weights, gram } = equations;
   const ridge = Math.max(eta * scale, MIN_RIDGE * meanDiagonal(gram, unknowns));
   const factor = factored(gram, unknowns, ridge);
   const u = choleskySolve(factor, unknowns, right);
-  let [ofMean, kept] = [0, 0];
-  weights.forEach((w, i) => {
-    if (w === 0) return;
-    ofMean += w * (x[i] - map.offset[i]) ** 2;
-    kept++;
-  });
   // |x - b - A u|^2_W, without the product of A: k^2 operations in place of k for each value.
-  const misfit = Math.max(0, ofMean - 2 * dot(u, right) + quadraticForm(gram, u));
-  const norm = u.reduce((sum, v) => sum + v * v, 0);
+  const misfit = Math.max(0, square - 2 * dot(u, right) + quadraticForm(gram, u));
   const used = unknowns - ridge * traceOfInverse(factor, unknowns);
   return {
     u,
     factor,
     ridge,
-    energy: misfit / scale + eta * norm,
+    energy: misfit / scale + eta * dot(u, u),
     scale: misfit / Math.max(1, kept - used),
-    spread: norm / Math.max(1, used),
   };
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  return a.reduce((sum, v, i) => sum + v * b[i], 0);
 }
 
 /** u^T M u of a symmetric matrix. */
@@ -112,13 +116,9 @@ function traceOfInverse(factor: Float64Array, n: number): number {
   const random = randomFrom(0);
   let sum = 0;
   for (let probe = 0; probe < PROBES; probe++) {
-    const v = new Float64Array(n);
-    for (let i = 0; i < n; i++) {
-      let rest = random.uniform() < 0.5 ? -1 : 1;
-      for (let t = 0; t < i; t++) rest -= factor[i * n + t] * v[t];
-      v[i] = rest / factor[i * n + i];
-      sum += v[i] * v[i];
-    }
+    const v = Float64Array.from({ length: n }, () => (random.uniform() < 0.5 ? -1 : 1));
+    solveLower(factor, n, v);
+    sum += dot(v, v);
   }
   return sum / PROBES;
 }
@@ -137,12 +137,10 @@ export async function uncertaintyOf(
   const deviation = Math.sqrt(ridge);
   for (let draw = 0; draw < DRAWS; draw++) {
     // L^T v = e has the covariance (L L^T)^-1.
-    const v = Float64Array.from(random.normals(unknowns));
-    for (let i = unknowns - 1; i >= 0; i--) {
-      v[i] /= factor[i * unknowns + i];
-      for (let t = 0; t < i; t++) v[t] -= factor[i * unknowns + t] * v[i];
-      draws[i * DRAWS + draw] = deviation * v[i];
-    }
+    const v = solveUpper(factor, unknowns, Float64Array.from(random.normals(unknowns)));
+    v.forEach((value, i) => {
+      draws[i * DRAWS + draw] = deviation * value;
+    });
   }
   const pictures = await product.picturesOf(draws, DRAWS);
   return Float64Array.from({ length: values }, (_, i) => {
