@@ -11,19 +11,23 @@
  * search for seconds (which are run in any case where there are no others).
  */
 import { createHash } from 'node:crypto';
-import { appendFile, cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { type ChangedLiteral, instrumentedCopy } from './mutation/instrumented.ts';
 import { changed, type Literal, literalsOf } from './mutation/literals.ts';
 import { reasonFor } from './mutation/reasons.ts';
-import { importsOfTests, runTests, sourcesIn, type TestOptions } from './mutation/tests.ts';
+import { openRunner, type Runner } from './mutation/runner.ts';
+import { type Imports, importsOfTests, sourcesIn, testsOf } from './mutation/tests.ts';
 import { argument, SHARED } from './trials.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const FACTORS = [2, 0.5];
+const TESTED = ['inversion', 'optim', 'detect'].map((room) => `test/${room}`);
 
-/** Seconds for the tests of one change that are run together; unchanged they take fewer than 30. */
-const LIMIT = 90;
+/** Seconds for tests of a change: so many, and so many times what they take without one. */
+const [GRACE, LONGER] = [30, 5];
+/** Seconds for one test file without a change. */
+const LIMIT = 300;
 /** Test files that take less are unit tests, and run together. */
 const FAST_SECONDS = 4;
 
@@ -31,6 +35,8 @@ interface Mutant extends Literal {
   readonly key: string;
   readonly file: string;
   readonly factor: number;
+  /** Its name in the instrumented copy. */
+  readonly number: number;
 }
 
 interface Result {
@@ -41,6 +47,8 @@ interface Result {
   readonly value: number;
   readonly factor: number;
   readonly outcome: 'noticed' | 'survived';
+  /** The test that noticed, and what it said. */
+  readonly by: string;
   readonly seconds: number;
 }
 
@@ -49,29 +57,20 @@ export async function mutation(args: readonly string[]): Promise<void> {
   if (!out) throw new Error('Give --out FILE: results are kept there, and a later run goes on from them.');
   const rooms = argument(args, 'room', 'optim,inversion,detect').split(',');
   const [part, limit] = [argument(args, 'file', ''), Number(argument(args, 'limit', 'Infinity'))];
-  const all = await mutantsOf(rooms, (file) => file.includes(part));
-  const wanted = args.includes('--named') ? all.filter(({ label }) => label !== '') : all;
+  const all = await mutantsOf(rooms);
+  const wanted = all.filter(({ file, label }) => file.includes(part) && (label !== '' || !args.includes('--named')));
   const known = await readResults(out);
   const isDone = ({ key }: Mutant) =>
     known.has(key) && !(args.includes('--again') && known.get(key)!.outcome === 'survived');
   const open = wanted.filter((mutant) => !isDone(mutant)).slice(0, limit);
-  const tests = importsOfTests(
-    ROOT,
-    ['inversion', 'optim', 'detect'].map((room) => `test/${room}`),
-  );
-  const options = {
-    shared: SHARED,
-    workers: argument(args, 'workers', '2'),
-    limit: LIMIT,
-    slow: args.includes('--slow'),
-  };
-  if (open.length > 0) await tryAll(open, tests, out, known, options);
+  const options = { workers: Number(argument(args, 'workers', '2')), slow: args.includes('--slow') };
+  if (open.length > 0) await tryAll(all, open, out, known, options);
   console.log(tableOf(wanted, known));
 }
 
 /** Named numbers first, file by file. */
-async function mutantsOf(rooms: readonly string[], isWanted: (file: string) => boolean): Promise<Mutant[]> {
-  const files = rooms.flatMap((room) => sourcesIn(ROOT, `src/${room}`)).filter(isWanted);
+async function mutantsOf(rooms: readonly string[]): Promise<Mutant[]> {
+  const files = rooms.flatMap((room) => sourcesIn(ROOT, `src/${room}`));
   const mutants = await Promise.all(
     files.map(async (file) => {
       const text = await readFile(path.join(ROOT, file), 'utf8');
@@ -80,7 +79,8 @@ async function mutantsOf(rooms: readonly string[], isWanted: (file: string) => b
       );
     }),
   );
-  return mutants.flat().sort((a, b) => Number(a.label === '') - Number(b.label === ''));
+  const sorted = mutants.flat().sort((a, b) => Number(a.label === '') - Number(b.label === ''));
+  return sorted.map((mutant, i) => ({ ...mutant, number: i + 1 }));
 }
 
 /** The same for the same number in the same code: a file may move. */
@@ -91,77 +91,91 @@ function keyOf(text: string, literal: Literal, factor: number): string {
     .slice(0, 16);
 }
 
+interface Trial {
+  readonly tests: ReadonlyMap<string, Imports>;
+  readonly seconds: Readonly<Record<string, number>>;
+  readonly runner: Runner;
+  /** Whether tests that search for seconds are run as well. */
+  readonly slow: boolean;
+}
+
 async function tryAll(
-  mutants: readonly Mutant[],
-  tests: ReadonlyMap<string, ReadonlySet<string>>,
+  all: readonly Mutant[],
+  open: readonly Mutant[],
   out: string,
   known: Map<string, Result>,
-  options: TestOptions & { readonly slow: boolean },
+  options: { readonly workers: number; readonly slow: boolean },
 ): Promise<void> {
-  const copy = await copyOfTree();
+  const copy = await instrumentedCopy(ROOT, literalsByFile(all));
+  const runners = Array.from({ length: options.workers }, () => openRunner(copy, SHARED));
   try {
-    const seconds = await baseline(copy, [...tests.keys()], `${out}.times.json`, options);
-    for (const [i, mutant] of mutants.entries()) {
-      const { key, file, label, line, value, factor } = mutant;
-      const related = [...tests].flatMap(([test, imports]) => (imports.has(file) ? [test] : []));
-      const fast = related.filter((test) => seconds[test] < FAST_SECONDS);
-      const slow = related
-        .filter((test) => options.slow && !fast.includes(test))
-        .sort((a, b) => seconds[a] - seconds[b]);
-      const place = path.join(copy, file);
-      const text = await readFile(place, 'utf8');
-      await writeFile(place, changed(text, mutant, factor));
-      const began = performance.now();
-      let passes = true;
-      for (const part of [fast, ...slow.map((test) => [test])]) {
-        if (passes && part.length > 0) passes = (await runTests(copy, part, options)).outcome === 'passed';
+    const tests = importsOfTests(ROOT, TESTED);
+    const seconds = await baseline(runners, [...tests.keys()], `${out}.times.json`);
+    let next = 0;
+    const work = async (runner: Runner) => {
+      for (let i = next++; i < open.length; i = next++) {
+        const result = await tryOne(open[i], { tests, seconds, runner, slow: options.slow });
+        known.set(result.key, result);
+        await appendFile(out, `${JSON.stringify(result)}\n`);
+        const { file, line, label, value, factor, outcome } = result;
+        console.log(`${i + 1}/${open.length} ${outcome}: ${file}:${line} ${label} ${value} -> ${factor * value}`);
       }
-      await writeFile(place, text);
-      const outcome = passes ? 'survived' : 'noticed';
-      const result: Result = {
-        key,
-        file,
-        label,
-        line,
-        value,
-        factor,
-        outcome,
-        seconds: (performance.now() - began) / 1000,
-      };
-      known.set(key, result);
-      await appendFile(out, `${JSON.stringify(result)}\n`);
-      console.log(`${i + 1}/${mutants.length} ${outcome}: ${file}:${line} ${label} ${value} -> ${factor * value}`);
-    }
+    };
+    await Promise.all(runners.map(work));
   } finally {
+    for (const runner of runners) runner.close();
     await rm(copy, { recursive: true, force: true });
   }
 }
 
-async function copyOfTree(): Promise<string> {
-  const copy = await mkdtemp(path.join(os.tmpdir(), 'rgi-mutation-'));
-  const copied = new Set(['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'scripts']);
-  for (const { name } of await readdir(ROOT, { withFileTypes: true })) {
-    if (copied.has(name)) await cp(path.join(ROOT, name), path.join(copy, name), { recursive: true });
-    else if (!name.startsWith('.') && name !== 'dist') await symlink(path.join(ROOT, name), path.join(copy, name));
+function literalsByFile(mutants: readonly Mutant[]): Map<string, ChangedLiteral[]> {
+  const byFile = new Map<string, Map<number, ChangedLiteral>>();
+  for (const { file, number, factor, ...literal } of mutants) {
+    const inFile = byFile.get(file) ?? new Map<number, ChangedLiteral>();
+    byFile.set(file, inFile);
+    const changes = [...(inFile.get(literal.start)?.changes ?? []), { number, factor }];
+    inFile.set(literal.start, { ...literal, changes });
   }
-  return copy;
+  return new Map([...byFile].map(([file, literals]) => [file, [...literals.values()]]));
 }
 
-/** Seconds of each test file, all of which have to pass on the tree as it is; kept in `file`. */
+/** Direct tests first, all others together, slow ones last: the first that fails decides. */
+async function tryOne(mutant: Mutant, { tests, seconds, runner, slow }: Trial): Promise<Result> {
+  const { key, file, label, line, value, factor, number } = mutant;
+  const began = performance.now();
+  const { direct, other } = testsOf(file, tests, seconds);
+  const isFast = (test: string) => seconds[test] < FAST_SECONDS;
+  const slowOnes = [...direct, ...other].filter((test) => !isFast(test));
+  const parts = [direct.filter(isFast), other.filter(isFast), ...(slow ? slowOnes.map((test) => [test]) : [])];
+  let failure = '';
+  for (const part of parts) {
+    const limit = GRACE + LONGER * part.reduce((sum, test) => sum + seconds[test], 0);
+    if (failure === '' && part.length > 0) failure = await runner.run(number, part, limit);
+  }
+  const outcome = failure === '' ? 'survived' : 'noticed';
+  const by = failure.slice(0, 200);
+  return { key, file, label, line, value, factor, outcome, by, seconds: (performance.now() - began) / 1000 };
+}
+
+/** Seconds of each test file, all of which have to pass without a change; kept in `file`. */
 async function baseline(
-  copy: string,
+  runners: readonly Runner[],
   tests: readonly string[],
   file: string,
-  options: TestOptions,
 ): Promise<Record<string, number>> {
   const text = await readFile(file, 'utf8').catch(() => '{}');
   const seconds = JSON.parse(text) as Record<string, number>;
-  for (const test of tests.filter((one) => seconds[one] === undefined)) {
-    const run = await runTests(copy, [test], options);
-    if (run.outcome !== 'passed') throw new Error(`${test} does not pass on the tree as it is`);
-    seconds[test] = run.seconds;
-    await writeFile(file, JSON.stringify(seconds, null, 1));
-  }
+  const open = tests.filter((test) => seconds[test] === undefined);
+  const measure = async (runner: Runner) => {
+    for (let test = open.shift(); test !== undefined; test = open.shift()) {
+      const began = performance.now();
+      const failure = await runner.run(0, [test], LIMIT);
+      if (failure !== '') throw new Error(`${test} does not pass on the tree as it is: ${failure}`);
+      seconds[test] = (performance.now() - began) / 1000;
+      await writeFile(file, JSON.stringify(seconds, null, 1));
+    }
+  };
+  await Promise.all(runners.map(measure));
   return seconds;
 }
 

@@ -19,7 +19,7 @@ interface SyntaxNode {
 }
 
 /**
- * Numbers in code: types, texts (messages and their parts), element positions as in `dims[1]` and zeros are left out. A zero has no
+ * Numbers in code: types, texts (messages and their parts), names of members, element positions as in `dims[1]` and zeros are left out. A zero has no
  * half and no double.
  */
 export function literalsOf(text: string): Literal[] {
@@ -34,7 +34,7 @@ export function literalsOf(text: string): Literal[] {
     }
     const inner = namesWithin(node, names);
     for (const [member, child] of Object.entries(node)) {
-      if (isPosition(node, member)) continue;
+      if (isPosition(node, member) || isName(node, member)) continue;
       for (const one of Array.isArray(child) ? child : [child]) if (isNode(one)) visit(one, inner);
     }
   };
@@ -54,6 +54,11 @@ function isType(node: SyntaxNode): boolean {
 
 function isPosition(node: SyntaxNode, member: string): boolean {
   return node.type === 'MemberExpression' && member === 'property';
+}
+
+/** The 4 of `{ 4: x }`. */
+function isName(node: SyntaxNode, member: string): boolean {
+  return node.type === 'Property' && member === 'key';
 }
 
 function isNode(value: unknown): value is SyntaxNode {

@@ -1,5 +1,4 @@
-/** Which tests relate to a source file, and whether they pass. */
-import { spawn } from 'node:child_process';
+/** Which tests relate to a source file. */
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -11,8 +10,14 @@ export function sourcesIn(root: string, folder: string): string[] {
     .sort();
 }
 
-/** For each test file of `folders` every file of the tree that it imports, directly or by others. */
-export function importsOfTests(root: string, folders: readonly string[]): Map<string, ReadonlySet<string>> {
+/** The files of the tree that a file imports: by its own lines, and by those of all that it imports. */
+export interface Imports {
+  readonly direct: readonly string[];
+  readonly all: ReadonlySet<string>;
+}
+
+/** The imports of each test file of `folders`. */
+export function importsOfTests(root: string, folders: readonly string[]): Map<string, Imports> {
   const direct = new Map<string, string[]>();
   const importsOf = (file: string): string[] => {
     const known = direct.get(file);
@@ -36,65 +41,20 @@ export function importsOfTests(root: string, folders: readonly string[]): Map<st
           open.push(next);
         }
       }
-      return [test, reached] as const;
+      return [test, { direct: importsOf(test), all: reached }] as const;
     }),
   );
 }
 
-export interface TestRun {
-  readonly outcome: 'passed' | 'failed' | 'timeout';
-  readonly seconds: number;
-}
-
-export interface TestOptions {
-  /** The folder of the reference data. */
-  readonly shared: string;
-  /** Test files at a time. */
-  readonly workers: string;
-  /** Seconds after which a run is ended. */
-  readonly limit: number;
-}
-
-/** Runs test files of the tree at `root` until the first failure. */
-export function runTests(
-  root: string,
-  files: readonly string[],
-  { shared, workers, limit }: TestOptions,
-): Promise<TestRun> {
-  const began = performance.now();
-  const program = path.join(root, 'node_modules/vitest/vitest.mjs');
-  const options = [
-    'run',
-    '--root',
-    root,
-    '--bail',
-    '1',
-    '--reporter',
-    'dot',
-    '--pool',
-    'threads',
-    '--no-isolate',
-    '--maxWorkers',
-    workers,
-  ];
-  const child = spawn(process.execPath, [program, ...options, ...files], {
-    cwd: root,
-    env: { ...process.env, RGI_SHARED: shared },
-    stdio: 'ignore',
-    detached: true,
-  });
-  return new Promise((resolve, reject) => {
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      // Its workers, too: an endless loop answers no message.
-      process.kill(-child.pid!, 'SIGKILL');
-    }, 1000 * limit);
-    child.on('error', reject);
-    child.on('close', (code) => {
-      clearTimeout(timer);
-      const outcome = timedOut ? 'timeout' : code === 0 ? 'passed' : 'failed';
-      resolve({ outcome, seconds: (performance.now() - began) / 1000 });
-    });
-  });
+/** Tests that import a source file, those that import it directly apart; the faster first among each. */
+export function testsOf(
+  file: string,
+  tests: ReadonlyMap<string, Imports>,
+  seconds: Readonly<Record<string, number>>,
+): { readonly direct: string[]; readonly other: string[] } {
+  const related = [...tests.keys()]
+    .filter((test) => tests.get(test)!.all.has(file))
+    .sort((a, b) => seconds[a] - seconds[b]);
+  const isDirect = (test: string) => tests.get(test)!.direct.includes(file);
+  return { direct: related.filter(isDirect), other: related.filter((test) => !isDirect(test)) };
 }
