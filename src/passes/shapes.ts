@@ -1,6 +1,7 @@
 /** Shapes of every value of a graph, without shape inference of ours: one run that asks only for `Shape` of each value. */
 import type { Evaluate, Graph, Node } from '../onnx/graph.ts';
-import { ints, numbersOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import { ints, type Tensor, zeros } from '../onnx/tensor.ts';
+import { dimsOf, shapeProbes } from './probes.ts';
 
 /** Dimensions by value name; every graph input must be of static shape (they are fed zeros). */
 export async function shapesOf(graph: Graph, evaluate: Evaluate): Promise<Map<string, readonly number[]>> {
@@ -13,21 +14,10 @@ export async function shapesOf(graph: Graph, evaluate: Evaluate): Promise<Map<st
   }
   for (const [name, tensor] of graph.initializers) dims.set(name, tensor.dims);
   const values = graph.nodes.flatMap((node) => node.outputs.filter((output) => output));
-  const shapeName = (value: string) => `shape-of/${value}`;
-  const shapeNodes = values.map(
-    (value): Node => ({
-      operator: 'Shape',
-      domain: '',
-      name: shapeName(value),
-      inputs: [value],
-      outputs: [shapeName(value)],
-      attributes: {},
-    }),
-  );
-  const wanted = values.map(shapeName);
+  const { nodes, wanted } = shapeProbes(values);
   const light = withoutWeights(graph);
-  const shapes = await evaluate({ ...light, nodes: [...light.nodes, ...shapeNodes], outputs: [] }, feeds, wanted);
-  for (const value of values) dims.set(value, numbersOf(shapes.get(shapeName(value))!));
+  const found = await evaluate({ ...light, nodes: [...light.nodes, ...nodes], outputs: [] }, feeds, wanted);
+  for (const value of values) dims.set(value, dimsOf(value, found));
   return dims;
 }
 

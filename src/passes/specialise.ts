@@ -1,13 +1,14 @@
 /**
- * Makes a graph static. The model is run once with every value as an output: that gives each value's element type and
- * shape without any shape-inference code of ours, and the values of everything that does not depend on a variable
- * input, which is folded into initialisers (shape arithmetic, frozen-weight precomputation, constant conditions).
+ * Makes a graph static. The model is run once: that gives each value's element type and shape without any shape-inference code
+ * of ours, and the values of everything that does not depend on a variable input, which is folded into initialisers (shape
+ * arithmetic, frozen-weight precomputation, constant conditions).
  */
 import { RgiError } from '../errors.ts';
 import { type Attributes, type Evaluate, type Graph, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
 import type { Tensor, TensorType } from '../onnx/tensor.ts';
 import { withoutDeadCode } from './dead-code.ts';
 import { DRAWS } from './draws.ts';
+import { typeOf, withTypeProbes } from './probes.ts';
 
 export interface SpecialiseOptions {
   /** Initialisers that will be variables (tuned weights): what depends on them is kept, not folded. */
@@ -46,12 +47,6 @@ async function foldOnce(
   evaluate: Evaluate,
   options: SpecialiseOptions,
 ) {
-  const wanted = graph.nodes.flatMap((node) => node.outputs.filter((output) => output));
-  const values = wanted.length > 0 ? await evaluate(graph, feeds, wanted) : new Map<string, Tensor>();
-  const types = new Map<string, TensorType>();
-  for (const [name, tensor] of [...graph.initializers, ...feeds, ...values])
-    types.set(name, { type: tensor.type, dims: tensor.dims });
-
   const known = new Set([...graph.initializers.keys()].filter((name) => !options.variables?.has(name)));
   const nodes: Node[] = [];
   for (const node of graph.nodes) {
@@ -61,15 +56,31 @@ async function foldOnce(
     if (foldable) for (const output of node.outputs) known.add(output);
     else nodes.push(node);
   }
-  const initializers = new Map(graph.initializers);
-  const needed = new Set([...nodes.flatMap(readsOf), ...graph.outputs.map((output) => output.name)]);
-  for (const name of needed) {
-    const value = values.get(name);
-    if (value && known.has(name)) initializers.set(name, value);
-  }
+  const needed = [...nodes.flatMap(readsOf), ...graph.outputs.map((output) => output.name)];
+  const made = new Set(graph.nodes.flatMap((node) => node.outputs));
+  const constants = [...new Set(needed)].filter((name) => known.has(name) && made.has(name));
+  const { values, types } = await dryRun(graph, feeds, evaluate, constants);
+  const initializers = new Map([...graph.initializers, ...values]);
   const outputs = graph.outputs.map((output) => ({ ...output, ...types.get(output.name) }));
   const inputs = graph.inputs.map((input) => ({ ...input, dims: types.get(input.name)!.dims }));
   return { folded: { ...graph, inputs, outputs, nodes, initializers }, types };
+}
+
+/** One run: the values of `constants`, and of every other value its type and dimensions. */
+async function dryRun(
+  graph: Graph,
+  feeds: ReadonlyMap<string, Tensor>,
+  evaluate: Evaluate,
+  constants: readonly string[],
+) {
+  const inner = graph.nodes.flatMap((node) => node.outputs.filter((output) => output));
+  const probed = withTypeProbes(graph, inner);
+  const wanted = [...constants, ...probed.wanted];
+  const found = wanted.length > 0 ? await evaluate(probed.graph, feeds, wanted) : new Map<string, Tensor>();
+  const types = new Map<string, TensorType>();
+  for (const [name, { type, dims }] of [...graph.initializers, ...feeds]) types.set(name, { type, dims });
+  for (const name of inner) types.set(name, typeOf(name, found));
+  return { values: constants.map((name) => [name, found.get(name)!] as const), types };
 }
 
 /** Constant nodes become initialisers, so that everything constant is found in one place. */
