@@ -11,13 +11,13 @@
  * search for seconds (which are run in any case where there are no others).
  */
 import { createHash } from 'node:crypto';
-import { appendFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { type ChangedLiteral, instrumentedCopy } from './mutation/instrumented.ts';
+import { type ChangedLiteral, instrumentedCopy, RECORDING } from './mutation/instrumented.ts';
 import { changed, type Literal, literalsOf } from './mutation/literals.ts';
 import { reasonFor } from './mutation/reasons.ts';
 import { openRunner, type Runner } from './mutation/runner.ts';
-import { type Imports, importsOfTests, sourcesIn, testsOf } from './mutation/tests.ts';
+import { directImports, sourcesIn } from './mutation/tests.ts';
 import { argument, SHARED } from './trials.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
@@ -35,8 +35,9 @@ interface Mutant extends Literal {
   readonly key: string;
   readonly file: string;
   readonly factor: number;
-  /** Its name in the instrumented copy. */
+  /** Its name in the instrumented copy, and that of the first change of the same number. */
   readonly number: number;
+  readonly readAs: number;
 }
 
 interface Result {
@@ -80,7 +81,7 @@ async function mutantsOf(rooms: readonly string[]): Promise<Mutant[]> {
     }),
   );
   const sorted = mutants.flat().sort((a, b) => Number(a.label === '') - Number(b.label === ''));
-  return sorted.map((mutant, i) => ({ ...mutant, number: i + 1 }));
+  return sorted.map((mutant, i) => ({ ...mutant, number: i + 1, readAs: i + 1 - (i % FACTORS.length) }));
 }
 
 /** The same for the same number in the same code: a file may move. */
@@ -92,8 +93,9 @@ function keyOf(text: string, literal: Literal, factor: number): string {
 }
 
 interface Trial {
-  readonly tests: ReadonlyMap<string, Imports>;
-  readonly seconds: Readonly<Record<string, number>>;
+  /** Test files, with the source files that each imports itself. */
+  readonly tests: ReadonlyMap<string, readonly string[]>;
+  readonly unchanged: ReadonlyMap<string, Unchanged>;
   readonly runner: Runner;
   /** Whether tests that search for seconds are run as well. */
   readonly slow: boolean;
@@ -109,12 +111,12 @@ async function tryAll(
   const copy = await instrumentedCopy(ROOT, literalsByFile(all));
   const runners = Array.from({ length: options.workers }, () => openRunner(copy, SHARED));
   try {
-    const tests = importsOfTests(ROOT, TESTED);
-    const seconds = await baseline(runners, [...tests.keys()], `${out}.times.json`);
+    const tests = directImports(ROOT, TESTED);
+    const unchanged = await measureUnchanged(runners, [...tests.keys()], path.join(copy, 'read-numbers'));
     let next = 0;
     const work = async (runner: Runner) => {
       for (let i = next++; i < open.length; i = next++) {
-        const result = await tryOne(open[i], { tests, seconds, runner, slow: options.slow });
+        const result = await tryOne(open[i], { tests, unchanged, runner, slow: options.slow });
         known.set(result.key, result);
         await appendFile(out, `${JSON.stringify(result)}\n`);
         const { file, line, label, value, factor, outcome } = result;
@@ -140,43 +142,61 @@ function literalsByFile(mutants: readonly Mutant[]): Map<string, ChangedLiteral[
 }
 
 /** Direct tests first, all others together, slow ones last: the first that fails decides. */
-async function tryOne(mutant: Mutant, { tests, seconds, runner, slow }: Trial): Promise<Result> {
+async function tryOne(mutant: Mutant, { tests, unchanged, runner, slow }: Trial): Promise<Result> {
   const { key, file, label, line, value, factor, number } = mutant;
   const began = performance.now();
-  const { direct, other } = testsOf(file, tests, seconds);
-  const isFast = (test: string) => seconds[test] < FAST_SECONDS;
-  const slowOnes = [...direct, ...other].filter((test) => !isFast(test));
-  const parts = [direct.filter(isFast), other.filter(isFast), ...(slow ? slowOnes.map((test) => [test]) : [])];
+  const secondsOf = (test: string) => unchanged.get(test)!.seconds;
+  const readBy = [...unchanged.keys()]
+    .filter((test) => unchanged.get(test)!.reads.has(mutant.readAs))
+    .sort((a, b) => secondsOf(a) - secondsOf(b));
+  const isFast = (test: string) => secondsOf(test) < FAST_SECONDS;
+  const isDirect = (test: string) => tests.get(test)!.includes(file);
+  const fast = readBy.filter(isFast);
+  const slowOnes = readBy.filter((test) => !isFast(test));
+  const parts = [
+    fast.filter(isDirect),
+    fast.filter((test) => !isDirect(test)),
+    ...(slow ? slowOnes.map((test) => [test]) : []),
+  ];
   let failure = '';
   for (const part of parts) {
-    const limit = GRACE + LONGER * part.reduce((sum, test) => sum + seconds[test], 0);
-    if (failure === '' && part.length > 0) failure = await runner.run(number, part, limit);
+    const limit = GRACE + LONGER * part.reduce((sum, test) => sum + secondsOf(test), 0);
+    if (failure === '' && part.length > 0) failure = await runner.run({ number, files: part }, limit);
   }
   const outcome = failure === '' ? 'survived' : 'noticed';
   const by = failure.slice(0, 200);
   return { key, file, label, line, value, factor, outcome, by, seconds: (performance.now() - began) / 1000 };
 }
 
-/** Seconds of each test file, all of which have to pass without a change; kept in `file`. */
-async function baseline(
+/** What a test file does without a change. */
+interface Unchanged {
+  readonly seconds: number;
+  /** The numbers that it reads, by the first of their changes. */
+  readonly reads: ReadonlySet<number>;
+}
+
+/** Every test file once; all have to pass. `scratch`: a path for temporary files. */
+async function measureUnchanged(
   runners: readonly Runner[],
   tests: readonly string[],
-  file: string,
-): Promise<Record<string, number>> {
-  const text = await readFile(file, 'utf8').catch(() => '{}');
-  const seconds = JSON.parse(text) as Record<string, number>;
-  const open = tests.filter((test) => seconds[test] === undefined);
-  const measure = async (runner: Runner) => {
+  scratch: string,
+): Promise<Map<string, Unchanged>> {
+  const found = new Map<string, Unchanged>();
+  const open = [...tests];
+  const measure = async (runner: Runner, i: number) => {
+    const reads = `${scratch}${i}`;
+    // The files are transformed when a process runs them for the first time.
+    await runner.run({ number: 0, files: open.slice(0, 1), reads }, LIMIT);
     for (let test = open.shift(); test !== undefined; test = open.shift()) {
       const began = performance.now();
-      const failure = await runner.run(0, [test], LIMIT);
+      const failure = await runner.run({ number: RECORDING, files: [test], reads }, LIMIT);
       if (failure !== '') throw new Error(`${test} does not pass on the tree as it is: ${failure}`);
-      seconds[test] = (performance.now() - began) / 1000;
-      await writeFile(file, JSON.stringify(seconds, null, 1));
+      const numbers = JSON.parse(await readFile(reads, 'utf8')) as number[];
+      found.set(test, { seconds: (performance.now() - began) / 1000, reads: new Set(numbers) });
     }
   };
   await Promise.all(runners.map(measure));
-  return seconds;
+  return found;
 }
 
 async function readResults(file: string): Promise<Map<string, Result>> {

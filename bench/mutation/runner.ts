@@ -4,8 +4,8 @@ import path from 'node:path';
 import type { Answered, Asked } from './server.ts';
 
 export interface Runner {
-  /** The first failure of the tests of `files` while change `number` is active; '' where all pass within `limit` seconds. */
-  run(number: number, files: readonly string[], limit: number): Promise<string>;
+  /** The first failure of what is asked; '' where all tests pass within `limit` seconds. */
+  run(asked: Asked, limit: number): Promise<string>;
   close(): void;
 }
 
@@ -19,13 +19,10 @@ export function openRunner(root: string, shared: string): Runner {
     child?.kill('SIGKILL');
   };
   return {
-    async run(number, files, limit) {
+    async run(asked, limit) {
       server ??= started(root, shared);
-      const answered = await answerOf(
-        await server,
-        { number, files: files.map((file) => path.join(root, file)) },
-        limit,
-      );
+      const files = asked.files.map((file) => path.join(root, file));
+      const answered = await answerOf(await server, { ...asked, files }, limit);
       if (answered === undefined) await close();
       return answered ?? 'the process ended, or took too long';
     },

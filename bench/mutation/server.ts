@@ -3,12 +3,14 @@
  * `runner.ts`, which ends it where a change makes an endless loop.
  */
 import { createVitest, type Reporter } from 'vitest/node';
-import { ACTIVE } from './instrumented.ts';
+import { ACTIVE, READS } from './instrumented.ts';
 
 /** What is asked: the tests of `files` while change `number` is active; 0 is none. */
 export interface Asked {
   readonly number: number;
   readonly files: readonly string[];
+  /** Where the numbers that are read are written, for `RECORDING`. */
+  readonly reads?: string;
 }
 
 /** What comes back: the first test that fails with its message, '' where all pass. */
@@ -44,8 +46,9 @@ const vitest = await createVitest('test', {
 });
 await vitest.standalone();
 
-process.on('message', ({ number, files }: Asked) => {
+process.on('message', ({ number, files, reads = '' }: Asked) => {
   process.env[ACTIVE] = String(number);
+  process.env[READS] = reads;
   failure = '';
   void vitest.runTestFiles([...files]).then(({ unhandledErrors }) => {
     if (unhandledErrors.length > 0) failure ||= String(unhandledErrors[0]);
