@@ -1,5 +1,6 @@
 /** The graph IR to ONNX bytes (working opset, raw little-endian data). */
 import { create, toBinary } from '@bufbuild/protobuf';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import {
   type AttributeProto,
   AttributeProtoSchema,
@@ -39,10 +40,40 @@ export function encodeModel(
       ...[...domainsOf(graph)].map((domain) => ({ domain, version: domain === 'ai.onnx.ml' ? 3n : 1n })),
     ],
     producerName: 'rgi',
-    graph: encodeGraph(graph, wanted),
     metadataProps: [...metadata].map(([key, value]) => ({ key, value })),
   });
-  return toBinary(ModelProtoSchema, model);
+  const body: Uint8Array[] = [
+    toBinary(GraphProtoSchema, encodeGraph({ ...graph, initializers: new Map() }, wanted)),
+    ...[...graph.initializers].flatMap(([name, tensor]) =>
+      memberOf(GraphProtoSchema.field.initializer, tensorParts(tensor, name)),
+    ),
+  ];
+  return joined([toBinary(ModelProtoSchema, model), ...memberOf(ModelProtoSchema.field.graph, body)]);
+}
+
+/** A message's parts as a member of the message around it. */
+function memberOf({ number }: { readonly number: number }, parts: readonly Uint8Array[]): Uint8Array[] {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return [new BinaryWriter().tag(number, WireType.LengthDelimited).uint32(length).finish(), ...parts];
+}
+
+/**
+ * A tensor's message, its data as they lie in memory: the library would copy them once for each message around them, hundreds of
+ * MB for a large generator.
+ */
+function tensorParts(tensor: Tensor, name: string): Uint8Array[] {
+  const header = toBinary(TensorProtoSchema, create(TensorProtoSchema, headerOf(tensor, name)));
+  return [header, ...memberOf(TensorProtoSchema.field.rawData, [rawDataOf(tensor)])];
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** Domains other than the standard one: a model must declare those that it uses. */
@@ -105,13 +136,15 @@ function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
 }
 
 function encodeTensor(tensor: Tensor, name: string): TensorProto {
-  const { buffer, byteOffset, byteLength } = tensor.data;
-  return create(TensorProtoSchema, {
-    name,
-    dims: tensor.dims.map(BigInt),
-    dataType: elementCode(tensor.type),
-    rawData: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
-  });
+  return create(TensorProtoSchema, { ...headerOf(tensor, name), rawData: rawDataOf(tensor) });
+}
+
+function headerOf(tensor: Tensor, name: string) {
+  return { name, dims: tensor.dims.map(BigInt), dataType: elementCode(tensor.type) };
+}
+
+function rawDataOf({ data: { buffer, byteOffset, byteLength } }: Tensor): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }
 
 /** Outputs without dimensions are written without a shape: whether they are scalars, the runtime infers itself. */

@@ -1,7 +1,7 @@
 /** Shapes of every value of a graph, without shape inference of ours: one run that asks only for `Shape` of each value. */
 import type { Evaluate, Graph, Node } from '../onnx/graph.ts';
 import { ints, type Tensor, zeros } from '../onnx/tensor.ts';
-import { dimsOf, shapeProbes } from './probes.ts';
+import { dimsOf, withShapeProbes } from './probes.ts';
 
 /** Dimensions by value name; every graph input must be of static shape (they are fed zeros). */
 export async function shapesOf(graph: Graph, evaluate: Evaluate): Promise<Map<string, readonly number[]>> {
@@ -13,10 +13,8 @@ export async function shapesOf(graph: Graph, evaluate: Evaluate): Promise<Map<st
     feeds.set(input.name, tensor);
   }
   for (const [name, tensor] of graph.initializers) dims.set(name, tensor.dims);
-  const values = graph.nodes.flatMap((node) => node.outputs.filter((output) => output));
-  const { nodes, wanted } = shapeProbes(values);
-  const light = withoutWeights(graph);
-  const found = await evaluate({ ...light, nodes: [...light.nodes, ...nodes], outputs: [] }, feeds, wanted);
+  const { graph: probed, values, wanted } = withShapeProbes(withoutWeights(graph));
+  const found = await evaluate({ ...probed, outputs: [] }, feeds, wanted);
   for (const value of values) dims.set(value, dimsOf(value, found));
   return dims;
 }

@@ -73,13 +73,12 @@ async function dryRun(
   evaluate: Evaluate,
   constants: readonly string[],
 ) {
-  const inner = graph.nodes.flatMap((node) => node.outputs.filter((output) => output));
-  const probed = withTypeProbes(graph, inner);
+  const probed = withTypeProbes(graph);
   const wanted = [...constants, ...probed.wanted];
   const found = wanted.length > 0 ? await evaluate(probed.graph, feeds, wanted) : new Map<string, Tensor>();
   const types = new Map<string, TensorType>();
   for (const [name, { type, dims }] of [...graph.initializers, ...feeds]) types.set(name, { type, dims });
-  for (const name of inner) types.set(name, typeOf(name, found));
+  for (const name of probed.values) types.set(name, typeOf(name, found));
   return { values: constants.map((name) => [name, found.get(name)!] as const), types };
 }
 
