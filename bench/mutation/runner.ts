@@ -4,8 +4,8 @@ import path from 'node:path';
 import type { Answered, Asked } from './server.ts';
 
 export interface Runner {
-  /** The first failure of what is asked; '' where all tests pass within `limit` seconds. */
-  run(asked: Asked, limit: number): Promise<string>;
+  /** What the tests say; a failure where they take more than `limit` seconds, or end the process. */
+  run(asked: Asked, limit: number): Promise<Answered>;
   close(): void;
 }
 
@@ -24,7 +24,7 @@ export function openRunner(root: string, shared: string): Runner {
       const files = asked.files.map((file) => path.join(root, file));
       const answered = await answerOf(await server, { ...asked, files }, limit);
       if (answered === undefined) await close();
-      return answered ?? 'the process ended, or took too long';
+      return answered ?? { failure: 'the process ended, or took too long', seconds: limit };
     },
     close: () => void close(),
   };

@@ -13,8 +13,13 @@ export interface Asked {
   readonly reads?: string;
 }
 
-/** What comes back: the first test that fails with its message, '' where all pass. */
-export type Answered = string;
+/** What comes back. */
+export interface Answered {
+  /** The first test that fails with its message; '' where all pass. */
+  readonly failure: string;
+  /** Seconds of processor time: those of the clock depend on what else the machine does. */
+  readonly seconds: number;
+}
 
 let failure = '';
 
@@ -50,9 +55,11 @@ process.on('message', ({ number, files, reads = '' }: Asked) => {
   process.env[ACTIVE] = String(number);
   process.env[READS] = reads;
   failure = '';
+  const before = process.cpuUsage();
   void vitest.runTestFiles([...files]).then(({ unhandledErrors }) => {
     if (unhandledErrors.length > 0) failure ||= String(unhandledErrors[0]);
-    process.send!(failure satisfies Answered);
+    const { user, system } = process.cpuUsage(before);
+    process.send!({ failure, seconds: (user + system) / 1e6 } satisfies Answered);
   });
 });
 process.on('disconnect', () => process.exit());
