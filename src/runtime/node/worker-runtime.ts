@@ -8,6 +8,7 @@ import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../runtime.ts';
 import { type CallName, type Calls, type Reply, receiveError, type WorkerSettings } from './protocol.ts';
 import { siblingModule, threadModule } from './sibling.ts';
+import { disableTelemetry } from './telemetry.ts';
 
 /** What `workerRuntime` is given. */
 export interface WorkerRuntimeOptions extends WorkerSettings {
@@ -23,6 +24,7 @@ interface Pending {
 /** Starts the thread. Throws `RgiError('device' | 'runtime')` where ONNX Runtime cannot be loaded in it. */
 export async function workerRuntime(options: WorkerRuntimeOptions): Promise<Runtime> {
   const settings: WorkerSettings = { device: options.device, threads: options.threads };
+  disableTelemetry();
   const worker = new Worker(threadModule(options.entry ?? siblingModule('worker-entry')), {
     workerData: settings,
     // The caller's flags (a debugger's port, a test runner's loader) are not the thread's.
