@@ -9,7 +9,7 @@ import { evaluateDetectCommand } from './evaluate/detect.ts';
 import { addDetectOptions, type DetectFlags } from './evaluate/detect-flags.ts';
 import { evaluateInpaintCommand } from './evaluate/inpaint.ts';
 import { addInpaintOptions, type InpaintFlags } from './evaluate/inpaint-flags.ts';
-import { EXIT, EXIT_CODES_HELP, type ExitCode, report } from './failures.ts';
+import { EXIT, type ExitCode, exitCodesHelp, report } from './failures.ts';
 import { type GradcheckFlags, gradcheck } from './gradcheck.ts';
 import { fitted, helpStyle, helpWidth } from './help.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
@@ -74,7 +74,7 @@ function build(io: Io, complaints: string[], done: Done): Command {
     program
       .command(name)
       .description(description)
-      .addHelpText('afterAll', () => text(`\n${EXIT_CODES_HELP}`));
+      .addHelpText('afterAll', ({ command }) => text(`\n${exitCodesHelp(resumed(command))}`));
 
   addRestoreOptions(add('restore', 'restore pictures and find what is corrupted in them')).action(
     async (images: string[], flags: RestoreFlags) => done(await restore(images, flags, io)),
@@ -115,6 +115,14 @@ function build(io: Io, complaints: string[], done: Done): Command {
     .action(async (folder: string, flags: ReportFlags) => done(await reportCommand(folder, flags, io)));
 
   return program;
+}
+
+/** What an interrupted command leaves; of a group, what its commands leave. */
+function resumed(command: Command): string {
+  const all = command.commands.length > 0 ? command.commands : [command];
+  return all.every(({ options }) => options.some(({ long }) => long === '--resume'))
+    ? 'can be resumed'
+    : 'run it again from the start';
 }
 
 type Add = (name: string, description: string) => Command;
@@ -195,7 +203,7 @@ Examples:
   rgi restore photo.png --generator faces.onnx --out restored
   rgi help restore
 
-${EXIT_CODES_HELP}`;
+${exitCodesHelp('commands with --resume can continue')}`;
 
 const INSPECT_EXAMPLES = `
 Examples:

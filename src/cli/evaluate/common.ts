@@ -40,6 +40,8 @@ export interface OptionTexts {
   readonly ofEach: string;
   /** Pictures kept of each, if nothing is said. */
   readonly pictures: number;
+  /** Whose features are compared, if nothing is said. */
+  readonly features: string;
   /** Options of the one command: before the data's, and among them. */
   readonly own: (command: Command) => void;
   readonly data: (command: Command) => void;
@@ -56,7 +58,7 @@ export function addEvaluateOptions(command: Command, texts: OptionTexts): Comman
   command
     .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
-    .option('--features <file>', 'network of the features, a VGG say')
+    .option('--features <file>', `network of the features, a VGG say (default: ${texts.features})`)
     .optionsGroup('Data:');
   texts.data(command);
   command
