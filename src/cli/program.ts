@@ -1,5 +1,6 @@
 /** The program: its commands, and `run`, which turns arguments into an exit code and never throws. */
 import { Command, CommanderError } from 'commander';
+import { VERSION } from '../jobs/node/program.ts';
 import { count, numberIn, repeated } from './arguments.ts';
 import { addCalibrateOptions, type CalibrateFlags, calibrateCommand } from './detect/calibrate.ts';
 import { detectCommand } from './detect/detect.ts';
@@ -29,7 +30,6 @@ import { addServeOptions, type ServeFlags, serveCommand } from './serve.ts';
 import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { unknownHelp, usageError } from './usage.ts';
-import { VERSION } from './version.ts';
 
 const seed = numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 });
 

@@ -5,6 +5,7 @@ import { RgiError } from '../../errors.ts';
 import { type EvaluationFolder, writeResults } from '../../evaluate/node/folder.ts';
 import type { Result, Results, TrialRecord } from '../../evaluate/record.ts';
 import type { Fit } from '../../images/resize.ts';
+import { VERSION } from '../../jobs/node/program.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { choice, count, list, numberIn } from '../arguments.ts';
@@ -12,7 +13,6 @@ import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
-import { VERSION } from '../version.ts';
 
 export interface EvaluateFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
   readonly out: string;

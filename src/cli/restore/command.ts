@@ -14,6 +14,7 @@ import { companionOf } from '../../models/node/companions.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { openModel } from '../../models/node/model-file.ts';
 import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openGeneratorFile } from '../../models/node/networks.ts';
+import { modelHashes } from '../../models/node/weight-files.ts';
 import type { ImageRecord } from '../../restore/node/manifest.ts';
 import { findSources } from '../../restore/node/pictures.ts';
 import { type RestoreFilesResult, restoreFiles } from '../../restore/node/run.ts';
@@ -23,8 +24,8 @@ import { EXIT, type ExitCode } from '../failures.ts';
 import { inputOptions } from '../inputs.ts';
 import { type Io, printWritten, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
-import { sha256Of } from '../version.ts';
 import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
+
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
   // What can be wrong without a network is said before one is opened.
@@ -108,7 +109,7 @@ async function restoreOn(
         },
         generator: {
           file: flags.generator,
-          sha256: await sha256Of(flags.generator),
+          ...(await modelHashes(flags.generator)),
           output: opened.facts.image?.output,
           range: flags.range ?? opened.facts.image?.range,
           layout: flags.layout ?? opened.facts.image?.layout,
@@ -327,7 +328,7 @@ function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, c
 }
 
 async function described(file: string | undefined, layers?: readonly string[]) {
-  return file === undefined ? undefined : { file, sha256: await sha256Of(file), ...(layers ? { layers } : {}) };
+  return file === undefined ? undefined : { file, ...(await modelHashes(file)), ...(layers ? { layers } : {}) };
 }
 
 /** Said before anything is computed; the folder itself is made with the first file. */
