@@ -10,8 +10,8 @@ import { createRuntime, probeDevices } from '../runtime/node/index.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { drawSamples } from './inspect.ts';
 import { type Io, print, printJson, say } from './io.ts';
+import type { RuntimeFlags } from './model-flags.ts';
 import { progressLine } from './progress.ts';
-import type { RuntimeFlags } from './restore/flags.ts';
 
 export interface DoctorFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
   readonly generator?: string;

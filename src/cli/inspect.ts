@@ -23,7 +23,7 @@ import { createRuntime } from '../runtime/node/index.ts';
 import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { type Io, print, printJson, say } from './io.ts';
-import type { RuntimeFlags } from './restore/flags.ts';
+import type { RuntimeFlags } from './model-flags.ts';
 import { licenceLine, trainingLines } from './training-facts.ts';
 
 export interface InspectFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {

@@ -15,17 +15,10 @@ import { type GradcheckFlags, gradcheck } from './gradcheck.ts';
 import { fitted, helpStyle, helpWidth } from './help.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
 import type { Io } from './io.ts';
+import { addGeneratorOptions, addRuntimeOptions, latentShape, modelMemory, modelSeconds } from './model-flags.ts';
 import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
-import {
-  addGeneratorOptions,
-  addRestoreOptions,
-  addRuntimeOptions,
-  latentShape,
-  modelMemory,
-  modelSeconds,
-  type RestoreFlags,
-} from './restore/flags.ts';
+import { addRestoreOptions, type RestoreFlags } from './restore/flags.ts';
 import { addServeOptions, type ServeFlags, serveCommand } from './serve.ts';
 import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';

@@ -22,9 +22,9 @@ import { commandLine } from './evaluate/common.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
 import { type Io, printJson, say } from './io.ts';
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from './model-flags.ts';
 import { progressLine } from './progress.ts';
 import { checkFolder } from './restore/command.ts';
-import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from './restore/flags.ts';
 
 export interface TheoryFlags extends GeneratorFlags, RuntimeFlags {
   readonly out: string;

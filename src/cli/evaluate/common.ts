@@ -11,8 +11,8 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import { choice, count, list, numberIn } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
 import { progressLine } from '../progress.ts';
-import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
 
 export interface EvaluateFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
   readonly out: string;
