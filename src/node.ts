@@ -20,6 +20,7 @@ export {
 export { openModel } from './models/node/model-file.ts';
 export { type GeneratorFlags, openGeneratorFile } from './models/node/networks.ts';
 export { type ModelBudget, openTriedModel } from './models/node/trial.ts';
+export type { ModelHashes } from './models/node/weight-files.ts';
 export type { ImageRecord } from './restore/node/manifest.ts';
 export { type RestoreFilesOptions, type RestoreFilesResult, restoreFiles } from './restore/node/run.ts';
 export {

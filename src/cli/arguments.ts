@@ -67,13 +67,19 @@ export function repeated(text: string, before: readonly string[] = []): string[]
   return [...before, text];
 }
 
-/** The value that differs least from `text`, if by little. */
+/** Shorter parts are in many words by chance. */
+const MIN_PART = 4;
+
+/** The value that differs least from `text`, if by little; else the only one that contains it. */
 export function nearest(text: string, values: readonly string[]): string | undefined {
   const ranked = values
     .map((value) => ({ value, distance: editDistance(text.toLowerCase(), value.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const [best] = ranked;
-  return best && best.distance <= Math.max(1, Math.floor(best.value.length / 3)) ? best.value : undefined;
+  if (best && best.distance <= Math.max(1, Math.floor(best.value.length / 3))) return best.value;
+  const part = text.replace(/^-+/, '').toLowerCase();
+  const containing = part.length < MIN_PART ? [] : values.filter((value) => value.toLowerCase().includes(part));
+  return containing.length === 1 ? containing[0] : undefined;
 }
 
 /** Levenshtein's distance. */

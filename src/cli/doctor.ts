@@ -3,15 +3,15 @@ import { clip, imageAt } from '../images/image.ts';
 import { buildMethod } from '../inversion/methods/index.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
 import { plannedSteps, restoreImages } from '../inversion/solve/restore.ts';
+import { VERSION } from '../jobs/node/program.ts';
 import { limited, psnr } from '../metrics/fidelity.ts';
 import { type GeneratorFlags, openGeneratorFile } from '../models/node/networks.ts';
 import { createRuntime, probeDevices } from '../runtime/node/index.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { drawSamples } from './inspect.ts';
 import { type Io, print, printJson, say } from './io.ts';
+import type { RuntimeFlags } from './model-flags.ts';
 import { progressLine } from './progress.ts';
-import type { RuntimeFlags } from './restore/flags.ts';
-import { VERSION } from './version.ts';
 
 export interface DoctorFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
   readonly generator?: string;

@@ -6,12 +6,15 @@ export const EXIT = { done: 0, check: 1, unusable: 2, interrupted: 3, partly: 4 
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-export const EXIT_CODES_HELP = `Exit codes:
+/** What exit codes mean, for the end of a help text. `interrupted`: what holds then. */
+export function exitCodesHelp(interrupted: string): string {
+  return `Exit codes:
   0  done
   1  a check failed, or a result is out of tolerance
   2  wrong usage, or an input, model or device that cannot be used
-  3  interrupted; can be resumed
+  3  interrupted; ${interrupted}
   4  some inputs failed, the others are done`;
+}
 
 const CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   usage: EXIT.unusable,

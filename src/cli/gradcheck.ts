@@ -24,7 +24,7 @@ import { createRuntime } from '../runtime/node/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { type Io, print, printJson, say } from './io.ts';
-import type { RuntimeFlags } from './restore/flags.ts';
+import type { RuntimeFlags } from './model-flags.ts';
 
 export interface GradcheckFlags extends RuntimeFlags, ModelBudget {
   readonly reference?: string;

@@ -13,6 +13,7 @@ import type { Generator } from '../inversion/generator/generator.ts';
 import { withLatentShape } from '../models/generator.ts';
 import { type GeneratorFlags, openGeneratorFile, openingOptions } from '../models/node/networks.ts';
 import { openTriedModel } from '../models/node/trial.ts';
+import { modelHashes } from '../models/node/weight-files.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Model, ValueInfo } from '../onnx/graph.ts';
 import { float32, float32Data } from '../onnx/tensor.ts';
@@ -22,9 +23,8 @@ import { createRuntime } from '../runtime/node/index.ts';
 import { evaluatorOf, type Runtime } from '../runtime/runtime.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { type Io, print, printJson, say } from './io.ts';
-import type { RuntimeFlags } from './restore/flags.ts';
+import type { RuntimeFlags } from './model-flags.ts';
 import { licenceLine, trainingLines } from './training-facts.ts';
-import { sha256Of } from './version.ts';
 
 export interface InspectFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
   readonly samples?: string;
@@ -56,7 +56,7 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
     const cuts = await findCuts(model, facts, evaluate, inputs);
     if (flags.samples !== undefined) await writeSamples(runtime, file, flags, flags.samples);
     const details = { cuts, weightNames: trainableWeights(model.graph), metadata: Object.fromEntries(model.metadata) };
-    if (flags.json) printJson(io, { file, sha256: await sha256Of(file), ...facts, ...details });
+    if (flags.json) printJson(io, { file, ...(await modelHashes(file)), ...facts, ...details });
     else for (const line of describe(file, facts, cuts, details)) print(io, line);
     if (flags.samples !== undefined) say(io, `${flags.count} samples written to ${flags.samples}`);
     return EXIT.done;

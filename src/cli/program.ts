@@ -1,5 +1,6 @@
 /** The program: its commands, and `run`, which turns arguments into an exit code and never throws. */
 import { Command, CommanderError } from 'commander';
+import { VERSION } from '../jobs/node/program.ts';
 import { count, numberIn, repeated } from './arguments.ts';
 import { addCalibrateOptions, type CalibrateFlags, calibrateCommand } from './detect/calibrate.ts';
 import { detectCommand } from './detect/detect.ts';
@@ -9,27 +10,19 @@ import { evaluateDetectCommand } from './evaluate/detect.ts';
 import { addDetectOptions, type DetectFlags } from './evaluate/detect-flags.ts';
 import { evaluateInpaintCommand } from './evaluate/inpaint.ts';
 import { addInpaintOptions, type InpaintFlags } from './evaluate/inpaint-flags.ts';
-import { EXIT, EXIT_CODES_HELP, type ExitCode, report } from './failures.ts';
+import { EXIT, type ExitCode, exitCodesHelp, report } from './failures.ts';
 import { type GradcheckFlags, gradcheck } from './gradcheck.ts';
 import { fitted, helpStyle, helpWidth } from './help.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
 import type { Io } from './io.ts';
+import { addGeneratorOptions, addRuntimeOptions, latentShape, modelMemory, modelSeconds } from './model-flags.ts';
 import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
-import {
-  addGeneratorOptions,
-  addRestoreOptions,
-  addRuntimeOptions,
-  latentShape,
-  modelMemory,
-  modelSeconds,
-  type RestoreFlags,
-} from './restore/flags.ts';
+import { addRestoreOptions, type RestoreFlags } from './restore/flags.ts';
 import { addServeOptions, type ServeFlags, serveCommand } from './serve.ts';
 import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { unknownHelp, usageError } from './usage.ts';
-import { VERSION } from './version.ts';
 
 const seed = numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 });
 
@@ -74,7 +67,7 @@ function build(io: Io, complaints: string[], done: Done): Command {
     program
       .command(name)
       .description(description)
-      .addHelpText('afterAll', () => text(`\n${EXIT_CODES_HELP}`));
+      .addHelpText('afterAll', ({ command }) => text(`\n${exitCodesHelp(resumed(command))}`));
 
   addRestoreOptions(add('restore', 'restore pictures and find what is corrupted in them')).action(
     async (images: string[], flags: RestoreFlags) => done(await restore(images, flags, io)),
@@ -115,6 +108,14 @@ function build(io: Io, complaints: string[], done: Done): Command {
     .action(async (folder: string, flags: ReportFlags) => done(await reportCommand(folder, flags, io)));
 
   return program;
+}
+
+/** What an interrupted command leaves; of a group, what its commands leave. */
+function resumed(command: Command): string {
+  const all = command.commands.length > 0 ? command.commands : [command];
+  return all.every(({ options }) => options.some(({ long }) => long === '--resume'))
+    ? 'can be resumed'
+    : 'run it again from the start';
 }
 
 type Add = (name: string, description: string) => Command;
@@ -195,7 +196,7 @@ Examples:
   rgi restore photo.png --generator faces.onnx --out restored
   rgi help restore
 
-${EXIT_CODES_HELP}`;
+${exitCodesHelp('commands with --resume can continue')}`;
 
 const INSPECT_EXAMPLES = `
 Examples:

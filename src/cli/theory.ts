@@ -1,4 +1,5 @@
 /** `rgi theory`: its options; opens the generator, runs the experiments, writes the page. */
+
 import path from 'node:path';
 import type { Command } from 'commander';
 import { messageOf, RgiError } from '../errors.ts';
@@ -6,7 +7,9 @@ import { findPictures } from '../evaluate/node/layouts.ts';
 import { type Image, stackImages } from '../images/image.ts';
 import { readPicture } from '../images/node/read.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
+import { VERSION } from '../jobs/node/program.ts';
 import { type GeneratorFlags, openGeneratorFile } from '../models/node/networks.ts';
+import { modelHashes } from '../models/node/weight-files.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import { findInvariance } from '../theory/measure.ts';
 import { runTheory } from '../theory/node/run.ts';
@@ -19,10 +22,9 @@ import { commandLine } from './evaluate/common.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
 import { type Io, printJson, say } from './io.ts';
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from './model-flags.ts';
 import { progressLine } from './progress.ts';
 import { checkFolder } from './restore/command.ts';
-import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from './restore/flags.ts';
-import { sha256Of, VERSION } from './version.ts';
 
 export interface TheoryFlags extends GeneratorFlags, RuntimeFlags {
   readonly out: string;
@@ -119,7 +121,7 @@ export async function theoryCommand(flags: TheoryFlags, io: Io): Promise<ExitCod
     const settings = {
       generator: {
         file: flags.generator,
-        sha256: await sha256Of(flags.generator),
+        ...(await modelHashes(flags.generator)),
         latents: generator.latents,
         law,
         inputs: flags.input ?? [],

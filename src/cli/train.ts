@@ -15,8 +15,8 @@ import { choice, count, numberIn, oneOf } from './arguments.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
 import { type Io, printJson, say } from './io.ts';
+import type { RuntimeFlags } from './model-flags.ts';
 import { duration, progressLine } from './progress.ts';
-import type { RuntimeFlags } from './restore/flags.ts';
 
 export interface TrainFlags extends RuntimeFlags {
   readonly out: string;

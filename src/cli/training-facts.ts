@@ -1,5 +1,6 @@
 /** What a model's file says of its training (`rgi.training`) and licence, in words. */
 import { z } from 'zod';
+import { jsonOf } from '../jobs/json.ts';
 import { duration } from './progress.ts';
 
 const decibels = z.looseObject({ median: z.number(), worst: z.number().optional() });
@@ -24,7 +25,7 @@ const licenceSchema = z.looseObject({ name: z.string(), attribution: z.string().
 
 /** Lines for people; none where the file does not say, or not in our way. */
 export function trainingLines(metadata: Readonly<Record<string, string>>): string[] {
-  const parsed = trainingSchema.safeParse(jsonOf(metadata['rgi.training']));
+  const parsed = trainingSchema.safeParse(jsonOf(metadata['rgi.training'] ?? 'null'));
   if (!parsed.success) return [];
   const { tool, data, settings, step, seconds, coverage, block } = parsed.data;
   const crops = data.kind === 'crops' ? 'crops of ' : '';
@@ -38,16 +39,8 @@ export function trainingLines(metadata: Readonly<Record<string, string>>): strin
 }
 
 export function licenceLine(metadata: Readonly<Record<string, string>>): string | undefined {
-  const parsed = licenceSchema.safeParse(jsonOf(metadata['rgi.licence']));
+  const parsed = licenceSchema.safeParse(jsonOf(metadata['rgi.licence'] ?? 'null'));
   if (!parsed.success) return undefined;
   const { name, attribution } = parsed.data;
   return attribution ? `${name}; ${attribution}` : name;
-}
-
-function jsonOf(text: string | undefined): unknown {
-  try {
-    return text === undefined ? undefined : JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

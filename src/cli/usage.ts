@@ -20,7 +20,19 @@ export function usageError(program: Command, argv: readonly string[], error: Com
   }
   if (error.code === 'commander.unknownCommand')
     return unknownCommand(command, rest.find((word) => !word.startsWith('-')) ?? '', help);
-  return new RgiError('usage', `${sentence(text)} ${help}`, {}, { details: detailsOf(command, text) });
+  const taken = error.code === 'commander.missingArgument' ? takenArgument(command, rest) : undefined;
+  return new RgiError('usage', `${sentence(text)} ${taken ?? ''}${help}`, {}, { details: detailsOf(command, text) });
+}
+
+/** Where an option whose value may be left out has taken the word that was meant as the argument: what to write instead. */
+function takenArgument(command: Command, words: readonly string[]): string | undefined {
+  for (const [i, word] of words.slice(0, -1).entries()) {
+    const option = command.options.find(({ long, short, optional }) => optional && (long === word || short === word));
+    const value = words[i + 1];
+    if (option && !value.startsWith('-'))
+      return `'${value}' was read as the value of ${word}: write it before ${word}. `;
+  }
+  return undefined;
 }
 
 /** `rgi help NAME` of a command that does not exist, which commander answers by the help of the program. */

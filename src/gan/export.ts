@@ -1,7 +1,7 @@
 /** Trained networks as ONNX files that say what they are (metadata `rgi.*`, JSON values). */
 import { noiseToText } from '../inversion/generator/noise-file.ts';
 import type { NoiseModel } from '../inversion/generator/noise-model.ts';
-import { elementCode } from '../onnx/builder.ts';
+import { elementCode } from '../onnx/element-codes.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, Node } from '../onnx/graph.ts';
 import { castTensor, type Tensor } from '../onnx/tensor.ts';

@@ -71,10 +71,14 @@ export function padTo(image: Image, size: Size, inner: Box): Image {
   const shape = shapeOf(image);
   const out = zeros('float32', [shape.count, shape.channels, size.height, size.width]);
   const within = (i: number, n: number) => Math.min(n - 1, Math.max(0, i));
-  for (let p = 0, at = 0; p < shape.count * shape.channels; p++) {
+  const right = inner.left + shape.width;
+  for (let p = 0; p < shape.count * shape.channels; p++) {
     for (let y = 0; y < size.height; y++) {
       const row = (p * shape.height + within(y - inner.top, shape.height)) * shape.width;
-      for (let x = 0; x < size.width; x++) out.data[at++] = image.data[row + within(x - inner.left, shape.width)];
+      const at = (p * size.height + y) * size.width;
+      out.data.fill(image.data[row], at, at + inner.left);
+      out.data.set(image.data.subarray(row, row + shape.width), at + inner.left);
+      out.data.fill(image.data[row + shape.width - 1], at + right, at + size.width);
     }
   }
   return out;

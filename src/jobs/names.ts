@@ -6,7 +6,7 @@ export interface NameRequest {
   readonly source: string;
   /** Stems in the order in which they are wanted. */
   readonly stems: readonly string[];
-  /** Content hash of each item. */
+  /** Content hash of each item; empty where it could not be read. */
   readonly contents: readonly string[];
 }
 
@@ -37,7 +37,9 @@ export function nameBook(earlier: Iterable<NameOwner>): NameBook {
   const isFree = (name: string, source: string, content: string) => {
     const key = name.toLowerCase();
     const owner = owners.get(key);
-    return !claimed.has(key) && (!owner || owner.source === source || owner.content === content);
+    // What could not be read has no content, and is equal to nothing.
+    const isSame = owner?.source === source || (content !== '' && owner?.content === content);
+    return !claimed.has(key) && (!owner || isSame);
   };
   return {
     claim({ source, stems, contents }) {

@@ -1,5 +1,6 @@
 /** What a model file says of itself under `rgi.*`, checked. */
 import { z } from 'zod';
+import { jsonOf } from '../jobs/json.ts';
 import type { Model } from '../onnx/graph.ts';
 
 const companion = z.union([
@@ -32,12 +33,4 @@ const trainingSchema = z.looseObject({ tool: z.literal('rgi train') });
 /** Was the model made by `rgi train`? */
 export function trainedHere(model: Pick<Model, 'metadata'>): boolean {
   return trainingSchema.safeParse(jsonOf(model.metadata.get('rgi.training') ?? 'null')).success;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -2,6 +2,7 @@
  * Emits nodes of the working opset. Methods carry the ONNX operator's name and return the name of the value made.
  * Values are named after their origin through `scope`; constants are shared by content.
  */
+import { elementCode } from './element-codes.ts';
 import type { Attribute, Attributes, Graph, Node, ValueInfo } from './graph.ts';
 import { type ElementType, float32, ints, scalar, type Tensor, tensorOf } from './tensor.ts';
 
@@ -287,31 +288,6 @@ export class GraphBuilder {
 
 export function float(value: number): Attribute {
   return { kind: 'float', value };
-}
-
-const CODES: Record<ElementType, number> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  uint16: 4,
-  int16: 5,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  uint32: 12,
-  uint64: 13,
-};
-
-/** The number ONNX gives an element type (`TensorProto.DataType`). */
-export function elementCode(type: ElementType): number {
-  return CODES[type];
-}
-
-/** The element type of an ONNX number, undefined where we do not carry it (strings, bfloat16, float8, ...). */
-export function elementType(code: number): ElementType | undefined {
-  return (Object.keys(CODES) as ElementType[]).find((type) => CODES[type] === code);
 }
 
 function attributesOf(given: Readonly<Record<string, AttributeInput | undefined>>): Attributes {

@@ -10,7 +10,7 @@ import {
   type ValueInfoProto,
 } from 'onnx-buf';
 import { RgiError } from '../errors.ts';
-import { elementType } from './builder.ts';
+import { elementType } from './element-codes.ts';
 import type { ExternalData } from './external-data.ts';
 import type { Attribute, Graph, Node, ValueInfo } from './graph.ts';
 import { type ElementType, isFloat, sizeOf, type Tensor, zeros } from './tensor.ts';

@@ -15,7 +15,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import { elementCode } from './builder.ts';
+import { elementCode } from './element-codes.ts';
 import { type Attribute, type Graph, type Node, type ValueInfo, WORKING_OPSET } from './graph.ts';
 import type { Tensor } from './tensor.ts';
 

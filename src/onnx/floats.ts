@@ -1,5 +1,5 @@
 /** One float type inside: float16, bfloat16 and float64 values, types and casts become float32. */
-import { elementCode } from './builder.ts';
+import { elementCode } from './element-codes.ts';
 import type { Attribute, Graph, Node, ValueInfo } from './graph.ts';
 import { castTensor, type ElementType, isFloat, type Tensor } from './tensor.ts';
 

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNpy, writeNpy } from '../../src/arrays/npy.ts';
 import { writePolicy } from '../../src/detect/node/policy-files.ts';
 import { float32, float32Data } from '../../src/onnx/tensor.ts';
+import { handmade, node } from '../support/protos.ts';
 import { type Bench, makeBench } from './bench.ts';
 import { handmadePolicy } from './policy.ts';
 
@@ -31,6 +32,20 @@ const journal = (out: string) =>
     .slice(0, -1)
     .map((line) => JSON.parse(line));
 const temporary = (out: string) => readdirSync(bench.file(out)).filter((name) => name.startsWith('.'));
+
+/** G(z) = tanh(W z), whose W lies in another file. */
+function weightsOutside(location: string): Uint8Array {
+  const externalData = [{ key: 'location', value: location }];
+  return handmade({
+    inputs: { z: ['N', 4] },
+    outputs: { image: ['N', 3, 8, 8] },
+    initializers: [
+      { name: 'w', dims: [4n, 192n], dataType: 1, dataLocation: 1, externalData },
+      { name: 'shape', dims: [4n], dataType: 7, int64Data: [-1n, 3n, 8n, 8n] },
+    ],
+    nodes: [node('MatMul', 'z w', 'h'), node('Reshape', 'h shape', 'r'), node('Tanh', 'r', 'image')],
+  });
+}
 
 /** A process of the program. */
 function started(line: string): ChildProcess {
@@ -241,6 +256,29 @@ describe('what a run is', () => {
       expect((await bench.rgi(`${line} --resume --batch 1`)).err).toContain('with other settings or networks');
     },
   );
+
+  test('with other weights beside the same file of a model is another one', async () => {
+    const weights = new Float32Array(4 * 192).map((_, i) => Math.sin(i));
+    writeFileSync(bench.file('outside.onnx'), weightsOutside('outside.bin'));
+    writeFileSync(bench.file('outside.bin'), new Uint8Array(weights.buffer));
+    const line = `restore @a.png ${FAST.replace('@g.onnx', '@outside.onnx')} --out @outside`;
+    await bench.rgi(line);
+    const [hash] = manifest('outside').generator.weights;
+    expect(hash).toEqual({ location: 'outside.bin', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect((await bench.rgi(`${line} --resume`)).err).not.toContain('error:');
+    weights[0] += 0.5;
+    writeFileSync(bench.file('outside.bin'), new Uint8Array(weights.buffer));
+    expect((await bench.rgi(`${line} --resume`)).err).toContain('with other settings or networks');
+    const evaluation = `evaluate inpaint @pictures --generator @outside.onnx --cases block --threads 1 --methods invert:steps=2 --out @eval`;
+    expect(await bench.rgi(evaluation)).toMatchObject({ code: 0 });
+    const before = journal('eval');
+    await bench.rgi(`${evaluation} --resume`);
+    expect(journal('eval')).toEqual(before);
+    weights[0] += 0.5;
+    writeFileSync(bench.file('outside.bin'), new Uint8Array(weights.buffer));
+    await bench.rgi(`${evaluation} --resume`);
+    expect(journal('eval')).toHaveLength(2 * before.length);
+  });
 
   test('an evaluation of its own outputs is refused in one sentence', async () => {
     mkdirSync(bench.file('only/pictures'), { recursive: true });

@@ -513,6 +513,18 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: "error: Option '--false-alarms <rate>' argument '2' is invalid. It is a number above 0 to 0.5. See 'rgi calibrate --help'.",
   },
   {
+    title: 'A folder that an option takes as its value',
+    line: 'calibrate --features @pictures --generator @g.onnx',
+    code: 2,
+    says: "error: Missing required argument 'folder'. 'pictures' was read as the value of --features: write it before --features. See 'rgi calibrate --help'.",
+  },
+  {
+    title: 'A part of the name of an option',
+    line: 'evaluate detect @pictures --out @x --false-alarm 0.1',
+    code: 2,
+    says: "error: Unknown option '--false-alarm'. Did you mean --pixel-false-alarms? See 'rgi evaluate detect --help'.",
+  },
+  {
     title: 'A pair without a key',
     line: 'gradcheck @g.onnx --reference @reference.npz --wrt layer.weight',
     code: 2,

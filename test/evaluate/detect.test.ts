@@ -283,6 +283,18 @@ describe('the protocol', () => {
     expect(resultsOf('plain').results).toEqual(results);
   });
 
+  test('a broken first picture is skipped and named, whatever decides the number of channels', async () => {
+    const [first] = readdirSync(place('part/train/good')).sort();
+    const file = place('part/train/good', first);
+    const whole = readFileSync(file);
+    writeFileSync(file, whole.subarray(0, whole.length - 40));
+    const said = await rgi(`${line} --methods pca:4 --out @broken`);
+    writeFileSync(file, whole);
+    expect(said).toMatchObject({ code: 4 });
+    expect(said.err).toContain(`${file} is damaged or cut short: copy it again, whole.`);
+    expect(resultsOf('broken').settings).toMatchObject({ learnt: 29, held: 10 });
+  });
+
   test('an autoencoder is trained once: interrupted, resumed, and with another method beside it', async () => {
     const own = `${line} --methods autoencoder:steps=30:latent=3`;
     // Once it has been asked before each of the 30 steps, it aborts.

@@ -333,6 +333,14 @@ describe('files that cannot be used', () => {
     expect(await refusal(readPicture(at('long.png')))).toBe(
       'long.png has 9000000 x 9 pixels; sides of more than 65535 are refused. Cut it first.',
     );
+    // A frame of a GIF that claims 65293 x 255 pixels: libvips would fill it, without an error.
+    const claims = new Uint8Array(await colour().gif().toBuffer());
+    const frame = Buffer.from(claims).lastIndexOf(Buffer.of(0x2c, 0, 0, 0, 0, 40, 0, 30, 0));
+    claims.set([0x0d, 0xff, 0xff, 0x00], frame + 5);
+    await writeFile(at('claims.gif'), claims);
+    expect(await refusal(readPicture(at('claims.gif')))).toBe(
+      `claims.gif claims 65293 x 255 pixels, more than its ${claims.length} bytes can hold: copy it again, whole.`,
+    );
   });
 });
 

@@ -28,6 +28,13 @@ test('a name of an earlier run belongs to its source, or to the same content els
   expect(claim('/y/a.png', 'q')).toBe('y_a');
 });
 
+test('pictures that could not be read are not the same picture', () => {
+  const earlier = [{ item: 'a', source: '/x/a.png', content: '' }];
+  const claim = (source: string) => nameBook(earlier).claim({ source, stems: ['a', 'y_a'], contents: [''] })[0];
+  expect(claim('/x/a.png')).toBe('a');
+  expect(claim('/y/a.png')).toBe('y_a');
+});
+
 test('names never meet, whatever the stems and numbers, also where case does not count', () => {
   const stem = fc.constantFrom('a', 'A', 'a.0', 'a.1', 'A.00', 'b');
   const requests = fc.array(fc.record({ stem, count: fc.integer({ min: 1, max: 11 }) }), { maxLength: 12 });

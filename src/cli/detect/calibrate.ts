@@ -20,8 +20,8 @@ import { choice, count, numberIn } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { addText } from '../help.ts';
 import { type Io, printJson, say } from '../io.ts';
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
 import { progressLine } from '../progress.ts';
-import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
 import { addFeatureInputOptions, type FeatureInputFlags } from './feature-flags.ts';
 
 export interface CalibrateFlags extends EncoderFlags, RuntimeFlags, FeatureInputFlags {

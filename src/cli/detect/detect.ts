@@ -7,6 +7,7 @@ import { expandInputs } from '../../images/node/inputs.ts';
 import type { JobEvent } from '../../jobs/job.ts';
 import { openPolicyFeatures } from '../../models/node/feature-network.ts';
 import { openProduct } from '../../models/node/product.ts';
+import { modelHashes } from '../../models/node/weight-files.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
@@ -14,7 +15,6 @@ import { inputOptions } from '../inputs.ts';
 import { type Io, printJsonLine, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { checkFolder } from '../restore/command.ts';
-import { sha256Of } from '../version.ts';
 import type { DetectFlags } from './flags.ts';
 
 export async function detectCommand(patterns: readonly string[], flags: DetectFlags, io: Io): Promise<ExitCode> {
@@ -35,7 +35,7 @@ async function detectOn(runtime: Runtime, patterns: readonly string[], flags: De
   const { generator, encoder, encoderFile, notes } = product;
   const features = await openPolicyFeatures(runtime, policy, flags.generator, flags);
   const described = async (file: string | undefined) =>
-    file === undefined ? undefined : { file, sha256: await sha256Of(file) };
+    file === undefined ? undefined : { file, ...(await modelHashes(file)) };
   const reporter = reporterOf(notes, flags, io);
   const result = await detectFiles(
     {
@@ -56,6 +56,8 @@ async function detectOn(runtime: Runtime, patterns: readonly string[], flags: De
       description: {
         generator: await described(flags.generator),
         encoder: await described(encoderFile),
+        // The policy names the file of features by its hash, but not files of weights beside it.
+        features: features?.weights,
         options: { input: flags.input ?? [], latent: flags.latent, batch: flags.batch },
       },
     },

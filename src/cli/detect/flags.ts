@@ -5,7 +5,7 @@ import type { EncoderFlags } from '../../models/node/encoder.ts';
 import { count } from '../arguments.ts';
 import { addText } from '../help.ts';
 import { type InputFlags, RECURSIVE } from '../inputs.ts';
-import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
 
 export interface DetectFlags extends EncoderFlags, RuntimeFlags, InputFlags {
   readonly out: string;

@@ -5,14 +5,14 @@ import { RgiError } from '../../errors.ts';
 import { type EvaluationFolder, writeResults } from '../../evaluate/node/folder.ts';
 import type { Result, Results, TrialRecord } from '../../evaluate/record.ts';
 import type { Fit } from '../../images/resize.ts';
+import { VERSION } from '../../jobs/node/program.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { choice, count, list, numberIn } from '../arguments.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
 import { progressLine } from '../progress.ts';
-import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../restore/flags.ts';
-import { VERSION } from '../version.ts';
 
 export interface EvaluateFlags extends Omit<GeneratorFlags, 'generator'>, RuntimeFlags {
   readonly out: string;
@@ -40,6 +40,8 @@ export interface OptionTexts {
   readonly ofEach: string;
   /** Pictures kept of each, if nothing is said. */
   readonly pictures: number;
+  /** Whose features are compared, if nothing is said. */
+  readonly features: string;
   /** Options of the one command: before the data's, and among them. */
   readonly own: (command: Command) => void;
   readonly data: (command: Command) => void;
@@ -56,7 +58,7 @@ export function addEvaluateOptions(command: Command, texts: OptionTexts): Comman
   command
     .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
-    .option('--features <file>', 'network of the features, a VGG say')
+    .option('--features <file>', `network of the features, a VGG say (default: ${texts.features})`)
     .optionsGroup('Data:');
   texts.data(command);
   command

@@ -1,4 +1,5 @@
 /** Methods of an evaluation, resolved for a generator and the networks that go with it. */
+
 import { optionError, RgiError } from '../../errors.ts';
 import type { ResolvedContestant } from '../../evaluate/node/inpaint.ts';
 import type { Recipe } from '../../evaluate/recipes.ts';
@@ -12,9 +13,9 @@ import {
   type OpenedGenerator,
   openCriticFile,
 } from '../../models/node/networks.ts';
+import { modelHashes } from '../../models/node/weight-files.ts';
 import { describeMethod } from '../../restore/node/manifest.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { sha256Of } from '../version.ts';
 
 export interface Networks {
   readonly contestant: Pick<ResolvedContestant, 'critic'>;
@@ -41,7 +42,7 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
   const [discriminator, features] = [await open(file), await open(flags.features)];
   const source = features ?? discriminator;
   const described = async (name: string | undefined) =>
-    name === undefined ? undefined : { file: name, sha256: await sha256Of(name) };
+    name === undefined ? undefined : { file: name, ...(await modelHashes(name)) };
   return {
     contestant: source
       ? { critic: { score: (discriminator ?? source).critic.score, features: source.critic.features } }

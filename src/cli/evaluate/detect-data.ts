@@ -8,11 +8,11 @@ import { messageOf, RgiError } from '../../errors.ts';
 import { GOOD } from '../../evaluate/detect/results.ts';
 import type { TestPicture } from '../../evaluate/detect/trial.ts';
 import type { DetectionSet, Sample } from '../../evaluate/node/detection-layouts.ts';
+import { sha256Of } from '../../files/node/hash.ts';
 import { pictureDigest } from '../../gan/node/files.ts';
 import { type Image, stackImages } from '../../images/image.ts';
 import { type ReadOptions, readMask, readPicture } from '../../images/node/read.ts';
 import { hashOfData } from '../../jobs/node/program.ts';
-import { sha256Of } from '../version.ts';
 import type { DetectFlags } from './detect-flags.ts';
 import type { PictureShape } from './detectors.ts';
 
@@ -45,7 +45,7 @@ export async function loadSet(
     }
   };
   const side = flags.size ?? DEFAULT_SIZE;
-  const channels = shape?.channels ?? (await readPicture(set.train[0].path)).source.channels;
+  const channels = shape?.channels ?? (await channelsOf(set.train));
   const options: ReadOptions = {
     channels,
     size: shape?.size ?? { height: side, width: side },
@@ -102,6 +102,18 @@ export async function loadSet(
     notes: [...notes, ...equalNotes(good, alsoTested), ...doubts, ...masksNote(test, set.about)],
     hash: hashOfData(good.map((one, i) => [one.sha256, held.has(i)])),
   };
+}
+
+/** As many as the first picture has that can be read; undefined where none can. */
+async function channelsOf(pictures: DetectionSet['train']): Promise<number | undefined> {
+  for (const { path: file } of pictures) {
+    try {
+      return (await readPicture(file)).source.channels;
+    } catch (error) {
+      if (!(error instanceof RgiError)) throw error;
+    }
+  }
+  return undefined;
 }
 
 /** What is said of pictures that are equal. */

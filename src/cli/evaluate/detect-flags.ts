@@ -13,7 +13,7 @@ export interface DetectFlags extends EvaluateFlags, FeatureInputFlags {
   readonly count?: number;
   readonly learn?: number;
   readonly held?: number;
-  readonly falseAlarm: number;
+  readonly pixelFalseAlarms: number;
   readonly size?: number;
   readonly dataLayout: DetectionLayout;
 }
@@ -46,9 +46,9 @@ Examples:
   rgi report table
 
 The threshold of 'Dice, calibrated' is set on good training pictures held out
-from learning (--held): their pixels exceed it at the rate --false-alarm. They
-are those that the generator was not trained on, if its file records them; else
-whole groups or blocks of consecutive names, because neighbours are similar.
+from learning (--held): their pixels exceed it at the rate --pixel-false-alarms.
+They are those that the generator was not trained on, if its file records them;
+else whole groups or blocks of consecutive names, because neighbours are similar.
 
 Files written to --out: results.json, results.csv, results.md, journal.jsonl,
 maps/ (float, smoothed), learnt/, pictures/.
@@ -67,11 +67,12 @@ export function addDetectOptions(command: Command): Command {
     fit: 'cover',
     ofEach: 'of each kind',
     pictures: 6,
+    features: "that of this package for padim and patchcore, else the discriminator's",
     own: (own) =>
       addFeatureInputOptions(own)
         .option(
-          '--false-alarm <rate>',
-          'share of the pixels of good pictures above the threshold',
+          '--pixel-false-alarms <rate>',
+          'share of the pixels of good pictures that may be marked',
           numberIn({ above: 0, to: 0.5 }),
           0.01,
         )

@@ -1,4 +1,5 @@
 /** The detectors an evaluation names, on the networks that go with them. */
+
 import { inversionBatch } from '../../detect/inverter.ts';
 import { readPolicy } from '../../detect/node/policy-files.ts';
 import { settingsOf } from '../../detect/policy.ts';
@@ -17,11 +18,11 @@ import { batchSize } from '../../inversion/solve/restore.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { openFeatureFile, openPolicyFeatures } from '../../models/node/feature-network.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../../models/node/networks.ts';
+import { modelHashes } from '../../models/node/weight-files.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { sha256Of } from '../version.ts';
 import { type Networks, openCritics, resolve } from './contestants.ts';
 import type { DetectFlags } from './detect-flags.ts';
 
@@ -58,10 +59,10 @@ export async function openDetectModel(
   const { latents } = opened.generator;
   const description = {
     file,
-    sha256: await sha256Of(file),
+    ...(await modelHashes(file)),
     latents,
     law: opened.law,
-    ...(encoder ? { encoder: await sha256Of(encoder.file) } : {}),
+    ...(encoder ? { encoder: await modelHashes(encoder.file) } : {}),
   };
   return { opened, networks, file, description };
 }
@@ -187,9 +188,12 @@ async function featureCandidate(
   runtime: Runtime,
   flags: DetectFlags,
 ): Promise<Candidate> {
-  const { network, sha256 } = (await openFeatureFile(runtime, { ...flags, features: flags.features ?? true }))!;
+  const { network, sha256, weights } = (await openFeatureFile(runtime, {
+    ...flags,
+    features: flags.features ?? true,
+  }))!;
   const { range, size, layers } = network;
-  const facts = { sha256, range, size, layers: layers.map((layer) => layer.name) };
+  const facts = { sha256, weights, range, size, layers: layers.map((layer) => layer.name) };
   const learning = ({ onProgress, signal }: LearnContext) => ({ onProgress, signal });
   return {
     name: named.name,
@@ -241,13 +245,17 @@ async function productCandidate(
   const { opened, file, description } = model;
   const { generator } = opened;
   const policy = await readPolicy(file, opened.model, asked);
-  const features = (await openPolicyFeatures(runtime, policy, file, flags))?.network;
+  const features = await openPolicyFeatures(runtime, policy, file, flags);
   return {
     name,
-    description: { kind: 'policy', policy: settingsOf(policy), generator: description },
+    // The policy names the file of features by its hash, but not files of weights beside it.
+    description: { kind: 'policy', policy: settingsOf(policy), generator: description, features: features?.weights },
     batch: flags.batch ?? inversionBatch(generator),
     walks: false,
     learn: async () =>
-      productDetector({ generator, encoder: generator.encoder, features, policy, batch: flags.batch }, runtime),
+      productDetector(
+        { generator, encoder: generator.encoder, features: features?.network, policy, batch: flags.batch },
+        runtime,
+      ),
   };
 }

@@ -63,6 +63,7 @@ export function addInpaintOptions(command: Command): Command {
     fit: 'cover',
     ofEach: 'of each case',
     pictures: 8,
+    features: "the discriminator's",
     own: (own) =>
       own
         .option(

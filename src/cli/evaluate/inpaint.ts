@@ -1,4 +1,5 @@
 /** `rgi evaluate inpaint`: opens what is named, resolves the methods, runs the protocol, writes the tables. */
+
 import { fileError, messageOf, RgiError } from '../../errors.ts';
 import { aggregate } from '../../evaluate/aggregate.ts';
 import { parseCases } from '../../evaluate/cases.ts';
@@ -6,16 +7,17 @@ import { type EvaluationFolder, notOwn, openEvaluation } from '../../evaluate/no
 import { evaluateInpaint, type InpaintJob, type LoadedPicture } from '../../evaluate/node/inpaint.ts';
 import { findPictures, type PictureSet } from '../../evaluate/node/layouts.ts';
 import { parseRecipes } from '../../evaluate/recipes.ts';
+import { sha256Of } from '../../files/node/hash.ts';
 import { imageAt } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../../models/node/networks.ts';
+import { modelHashes } from '../../models/node/weight-files.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { ExitCode } from '../failures.ts';
 import type { Io } from '../io.ts';
 import { checkFolder } from '../restore/command.ts';
-import { sha256Of } from '../version.ts';
 import { commandLine, type Head, reporter } from './common.ts';
 import { criticNotes, openCritics, resolve } from './contestants.ts';
 import { INPAINT_CASES, INPAINT_METHODS, type InpaintFlags } from './inpaint-flags.ts';
@@ -46,7 +48,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
     const description = {
       generator: {
         file: flags.generator,
-        sha256: await sha256Of(flags.generator),
+        ...(await modelHashes(flags.generator)),
         latents: generator.latents,
         law: opened.law,
         inputs: flags.input ?? [],
@@ -54,7 +56,7 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
         range: flags.range ?? opened.facts.image?.range,
         layout: flags.layout ?? opened.facts.image?.layout,
         image: [generator.channels, generator.height, generator.width],
-        ...(encoder ? { encoder: await sha256Of(encoder.file) } : {}),
+        ...(encoder ? { encoder: await modelHashes(encoder.file) } : {}),
       },
       fit: flags.fit,
       grey: flags.grey,

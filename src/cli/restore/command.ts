@@ -4,16 +4,15 @@ import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
-import type { Critic } from '../../inversion/generator/critic.ts';
-import { buildMethod, leavesCriticOut, understoodOptions } from '../../inversion/methods/index.ts';
+import { buildMethod } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
-import { type Method, takesEncoder, tunesWeights, usesScore } from '../../inversion/spec/method.ts';
+import { takesEncoder } from '../../inversion/spec/method.ts';
 import type { JobEvent } from '../../jobs/job.ts';
-import { companionOf } from '../../models/node/companions.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { openModel } from '../../models/node/model-file.ts';
-import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openGeneratorFile } from '../../models/node/networks.ts';
+import { openGeneratorFile } from '../../models/node/networks.ts';
+import { modelHashes } from '../../models/node/weight-files.ts';
 import type { ImageRecord } from '../../restore/node/manifest.ts';
 import { findSources } from '../../restore/node/pictures.ts';
 import { type RestoreFilesResult, restoreFiles } from '../../restore/node/run.ts';
@@ -23,8 +22,10 @@ import { EXIT, type ExitCode } from '../failures.ts';
 import { inputOptions } from '../inputs.ts';
 import { type Io, printWritten, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
-import { sha256Of } from '../version.ts';
-import { flagOf, methodOptionsOf, type RestoreFlags } from './flags.ts';
+import { checkUse, contextOf, criticFor } from './critics.ts';
+import type { RestoreFlags } from './flags.ts';
+import { methodOptionsOf } from './method-flags.ts';
+
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
   // What can be wrong without a network is said before one is opened.
@@ -108,7 +109,7 @@ async function restoreOn(
         },
         generator: {
           file: flags.generator,
-          sha256: await sha256Of(flags.generator),
+          ...(await modelHashes(flags.generator)),
           output: opened.facts.image?.output,
           range: flags.range ?? opened.facts.image?.range,
           layout: flags.layout ?? opened.facts.image?.layout,
@@ -214,120 +215,8 @@ function inFlags(error: unknown): never {
   throw new RgiError(error.code, withFlagNames(error.message), error.location, { cause: error });
 }
 
-interface Critics {
-  readonly critic?: Critic;
-  readonly layers: readonly string[];
-  /** Would the method use a discriminator's score or features? */
-  readonly useful: boolean;
-  readonly logistic: boolean;
-  readonly discriminator?: string;
-  readonly features?: string;
-  readonly notes: readonly string[];
-}
-
-/** The discriminator and the feature network, from the flags or the generator's companions. */
-async function criticFor(
-  runtime: Runtime,
-  opened: OpenedGenerator,
-  options: MethodOptions,
-  flags: RestoreFlags,
-): Promise<Critics> {
-  const all = { ...contextOf(opened, flags, { layers: ['any'] }), critic: true };
-  const useful = usesCritic(buildMethod(options, all));
-  const companion =
-    useful && flags.discriminator === undefined
-      ? await companionOf('discriminator', opened.model, flags.generator)
-      : undefined;
-  const named = flags.discriminator === 'none' ? undefined : flags.discriminator;
-  const discriminator = named ?? companion;
-  const d =
-    discriminator === undefined ? undefined : await openCriticFile(runtime, discriminator, opened.generator, flags);
-  const f =
-    flags.features === undefined ? undefined : await openCriticFile(runtime, flags.features, opened.generator, flags);
-  if (flags.featureLayers && !d && !f) {
-    throw new RgiError('usage', '--feature-layers needs a network: give one with --features or --discriminator.');
-  }
-  const source = f ?? d;
-  const unknown = source && flags.featureLayers?.find((layer) => !source.values.has(layer));
-  if (unknown !== undefined) {
-    const file = flags.features ?? discriminator;
-    throw new RgiError('usage', `${file} has no value '${unknown}'; its activations are ${source!.layers.join(', ')}.`);
-  }
-  const notes = [
-    ...(companion ? [`The discriminator is the generator's companion, ${path.basename(companion)}.`] : []),
-    ...(leavesCriticOut(options, { ...all, logistic: d?.logistic }) ? [LOGISTIC_NOTE] : []),
-    ...(useful && !d && !f
-      ? ['Critic and feature terms are off, because no discriminator is given (--discriminator).']
-      : []),
-  ];
-  return {
-    ...(source ? { critic: { score: (d ?? source).critic.score, features: source.critic.features } } : {}),
-    layers: source ? (flags.featureLayers ?? source.layers) : [],
-    useful,
-    logistic: d?.logistic ?? false,
-    discriminator,
-    features: flags.features,
-    notes,
-  };
-}
-
-function contextOf(
-  opened: OpenedGenerator,
-  flags: RestoreFlags,
-  critic: { layers: readonly string[]; discriminator?: string; logistic?: boolean },
-) {
-  const { generator } = opened;
-  return {
-    channels: generator.channels,
-    generator: generator.graph,
-    masked: flags.mask !== undefined,
-    critic: critic.discriminator !== undefined,
-    logistic: critic.logistic,
-    layers: critic.layers,
-  };
-}
-
-function usesCritic(method: Method): boolean {
-  return usesScore(method) || usesFeatures(method);
-}
-
-function usesFeatures(method: Method): boolean {
-  return method.stages.some((stage) => stage.formulation.loss.some((term) => term.kind === 'feature'));
-}
-
-/** What was given and is of no use is refused, as is what is needed and was not given. */
-function checkUse(method: Method, options: MethodOptions, flags: RestoreFlags, critics: Critics): void {
-  const name = `The method '${options.method}'${options.preset ? ` with the preset '${options.preset}'` : ''}`;
-  const fail = (message: string) => new RgiError('usage', message);
-  const unless = (terms: readonly (keyof MethodOptions)[]) => {
-    const taken = terms.filter((term) => understoodOptions(options.method).includes(term));
-    return taken.length > 0 ? `; add ${taken.map((term) => `${flagOf(term)} WEIGHT`).join(' or ')}, or ` : ': ';
-  };
-  if (method.needsMask && flags.mask === undefined) {
-    throw fail(`${name} needs the masks of the corrupted regions: give them with --mask, or use --method rgi.`);
-  }
-  if (flags.mask !== undefined && !method.needsMask) throw fail(`${name} does not use --mask.`);
-  if (flags.mask !== undefined && flags.threshold !== undefined) {
-    throw fail('--threshold does not apply with --mask, because the mask is known. Leave one of them out.');
-  }
-  if (usesScore(method) && critics.discriminator === undefined) {
-    throw fail('--critic-prior needs a discriminator: give it with --discriminator.');
-  }
-  if (flags.discriminator !== undefined && flags.discriminator !== 'none' && !critics.useful) {
-    throw fail(
-      `${name} does not use a discriminator${unless(['criticPrior', 'featureWeight'])}leave --discriminator out.`,
-    );
-  }
-  if (flags.encoder !== undefined && flags.encoder !== 'none' && !takesEncoder(method))
-    throw fail(`${name} uses a single random start: leave --encoder out.`);
-  if (flags.features !== undefined && !usesFeatures(method))
-    throw fail(`${name} compares no features${unless(['featureWeight'])}leave --features out.`);
-  if (flags.saveGenerator && !tunesWeights(method))
-    throw fail(`${name} tunes no weights: leave --save-generator out, or use --method rrgi.`);
-}
-
 async function described(file: string | undefined, layers?: readonly string[]) {
-  return file === undefined ? undefined : { file, sha256: await sha256Of(file), ...(layers ? { layers } : {}) };
+  return file === undefined ? undefined : { file, ...(await modelHashes(file)), ...(layers ? { layers } : {}) };
 }
 
 /** Said before anything is computed; the folder itself is made with the first file. */

@@ -1,32 +1,17 @@
-/** `rgi restore`: its options as commander reads them, and what a method gets of them. */
+/** `rgi restore`: its options. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { optionError } from '../../errors.ts';
 import type { Box } from '../../images/image.ts';
 import { WRITTEN_FORMATS, type WrittenFormat } from '../../images/node/stored.ts';
 import type { Alignment } from '../../images/own-size/view.ts';
 import type { Fit } from '../../images/resize.ts';
-import type { ImageFacts, ImageRange } from '../../inspect/facts.ts';
-import type { LatentLaw } from '../../inversion/generator/generator.ts';
-import { understoodOptions } from '../../inversion/methods/index.ts';
-import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { PRESETS } from '../../inversion/methods/presets.ts';
-import { METHOD_NAMES, type MethodName } from '../../inversion/spec/method.ts';
+import { METHOD_NAMES } from '../../inversion/spec/method.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
-import { MODEL_SECONDS } from '../../models/node/trial.ts';
-import { DEVICES, type Device } from '../../runtime/runtime.ts';
-import { choice, count, list, numberIn, repeated, sizes } from '../arguments.ts';
+import { choice, count, numberIn } from '../arguments.ts';
 import { addText } from '../help.ts';
 import { type InputFlags, RECURSIVE } from '../inputs.ts';
-
-export type MethodFlags = Omit<MethodOptions, 'thresholdGrey' | 'method'> & {
-  readonly method?: MethodName;
-  readonly threshold?: number;
-};
-
-export interface RuntimeFlags {
-  readonly device: Device;
-  readonly threads?: number;
-}
+import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
+import { addMethodOptions, type MethodFlags } from './method-flags.ts';
 
 export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags, InputFlags {
   readonly out: string;
@@ -54,7 +39,6 @@ export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags,
 }
 
 const rate = numberIn({ above: 0 });
-const weight = numberIn({ from: 0 });
 
 const EXAMPLES = `
 Examples:
@@ -106,53 +90,6 @@ Files written to --out, for each picture NAME:
   NAME.generator.onnx with --save-generator: the tuned generator
   manifest.json       the settings of the run and the result of each picture`;
 
-/** Options that open a generator; shared by the commands that do. */
-export function addGeneratorOptions(command: Command): Command {
-  return command
-    .option('--latent <name>', 'the unknowns: inputs or inner values, separated by commas', list)
-    .addOption(
-      choice<LatentLaw>('--latent-law <name>', 'distribution of the latents (default: as the file says, else normal)', [
-        'normal',
-        'uniform',
-        'unit',
-      ]),
-    )
-    .addOption(latentShape())
-    .option('--input <name=value>', 'value of another input: a number or a .npy file; repeatable', repeated)
-    .option('--output-name <name>', 'the output that is the picture (default: the largest picture)')
-    .addOption(
-      choice<ImageRange>('--range <name>', 'value range of the output (default: measured)', [
-        '-1..1',
-        '0..1',
-        '0..255',
-      ]),
-    )
-    .addOption(
-      choice<ImageFacts['layout']>('--layout <name>', 'axes of the output (default: found by shape)', ['NCHW', 'NHWC']),
-    )
-    .addOption(new Option('--shape <c,h,w>', 'channels, height and width of flat pictures').argParser(pictureShape))
-    .addOption(modelMemory())
-    .addOption(modelSeconds());
-}
-
-/** Of every command that opens a model whose latent may be open. */
-export function latentShape(): Option {
-  return new Option('--latent-shape <sizes>', 'one latent, where the file leaves it open: 128, or 512,1,1').argParser(
-    sizes,
-  );
-}
-
-/** The budget of a model that is not known. */
-export function modelMemory(): Option {
-  const text = 'most memory of the first run of an unknown model (default: half of the machine, at most 8192)';
-  return new Option('--model-memory <megabytes>', text).argParser(count);
-}
-
-export function modelSeconds(): Option {
-  const text = `most time of the first run of an unknown model (default: ${MODEL_SECONDS})`;
-  return new Option('--model-seconds <seconds>', text).argParser(count);
-}
-
 function region(text: string): Box {
   const [left, top, width, height, ...more] = numbersOf(text);
   if (
@@ -175,18 +112,6 @@ function alignment(text: string): Alignment | 'auto' {
 
 function numbersOf(text: string): number[] {
   return text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-}
-
-function pictureShape(text: string): number[] {
-  const shape = sizes(text);
-  if (shape.length === 3 && shape[0] <= 4) return shape;
-  throw new InvalidArgumentError('It is channels (1 to 4), height and width, such as 1,28,28.');
-}
-
-export function addRuntimeOptions(command: Command): Command {
-  return command
-    .addOption(choice<Device>('--device <name>', 'where to compute', DEVICES, 'cpu'))
-    .option('--threads <count>', 'CPU threads (default: one per core)', count);
 }
 
 /** What nearly every call needs stands first; the others follow by what they are about. */
@@ -242,110 +167,4 @@ export function addRestoreOptions(command: Command): Command {
     .option('--save-generator', 'write the generator as tuned to each picture (rrgi, dgp)')
     .option('--json', 'print the manifest on stdout');
   return addText(command, EXAMPLES);
-}
-
-/** Settings of the methods. */
-function addMethodOptions(command: Command): void {
-  const seed = numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 });
-  command
-    .addOption(
-      choice('--recipe <name>', 'whose settings of yeh, dgp and anogan (default: original)', [
-        'original',
-        'rgi',
-      ] as const),
-    )
-    .option('--seed <number>', 'seed of the random latents (default: 0)', seed)
-    .optionsGroup('Mask and loss:')
-    .option('--lambda <number>', 'weight of the mask (instead of --threshold)', rate)
-    .addOption(choice('--mask-form <name>', 'how the mask is solved for', ['free', 'clipped', 'exact'] as const))
-    .addOption(choice('--loss <name>', 'loss of the residual', ['l1', 'l2', 'huber'] as const))
-    .option('--huber-grey <grey>', "where Huber's loss becomes linear, in grey levels", rate)
-    .addOption(choice('--reduction <name>', 'losses and ||M|| over a picture', ['sum', 'mean'] as const))
-    .addOption(
-      choice('--importance <name>', 'weights of the known pixels (yeh)', ['none', 'released', 'described'] as const),
-    )
-    .optionsGroup('Search:')
-    .option('--steps <count>', 'steps of optimisation', count)
-    .option('--starts <count>', 'searches per picture; the best is kept', count)
-    .option('--pool <count>', 'random latents that the starts are chosen from', count)
-    .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
-    .option('--latent-rate <rate>', 'learning rate of the latent; fast, best: longest move of a step', rate)
-    .option('--mask-rate <rate>', 'learning rate of a free mask', rate)
-    .option('--weight-rate <rate>', 'learning rate of the weights (rrgi)', rate)
-    .option('--weights <names>', 'weights to tune (rrgi, dgp; default: all)', list)
-    .option('--latent-prior <weight>', 'weight of a Gaussian prior on the latent; 0 for none', weight)
-    .optionsGroup('Discriminator and features:')
-    .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
-    .option('--critic-prior <weight>', 'weight of its score as a prior', weight)
-    .option('--features <file>', 'network of the features, a VGG say (default: the discriminator)')
-    .option('--feature-layers <names>', 'layers that are compared (default: the activations)', list)
-    .option('--feature-weight <weight>', 'weight of the feature loss (rgi, rrgi, invert)', rate)
-    .addOption(choice('--feature-distance <name>', 'feature loss (default: l2)', ['l1', 'l2'] as const));
-}
-
-/** The command line's name of each option of a method. */
-const FLAG_NAMES: Partial<Record<keyof MethodOptions, string>> = { thresholdGrey: '--threshold' };
-
-export function flagOf(option: keyof MethodOptions): string {
-  return FLAG_NAMES[option] ?? `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-const METHOD_KEYS = [
-  'preset',
-  'recipe',
-  'loss',
-  'huberGrey',
-  'reduction',
-  'maskForm',
-  'lambda',
-  'steps',
-  'starts',
-  'pool',
-  'seed',
-  'latentRate',
-  'maskRate',
-  'weightRate',
-  'weights',
-  'importance',
-  'latentPrior',
-  'criticPrior',
-  'featureLayers',
-  'featureWeight',
-  'featureDistance',
-] as const satisfies readonly (keyof MethodFlags)[];
-
-/**
- * The method's own options, those not given left out. An option it has no use for is refused by its flag's name; the
- * threshold of a method without a mask of its own says which residuals count as found, and is no option of the method.
- */
-export function methodOptionsOf(flags: MethodFlags): MethodOptions {
-  const { method = flags.preset === 'best' ? 'rrgi' : 'rgi' } = flags;
-  if (flags.lambda !== undefined && flags.threshold !== undefined) {
-    throw optionError('Give --lambda or --threshold, not both: they set the same value in different units.', {
-      option: '--lambda',
-      problem: 'conflict',
-      received: flags.lambda,
-    });
-  }
-  const given = METHOD_KEYS.filter((key) => flags[key] !== undefined);
-  const understood = understoodOptions(method);
-  const unused = given.find((key) => !understood.includes(key));
-  if (unused) {
-    const flagNames = understood.filter((key) => key !== 'method').map(flagOf);
-    throw optionError(`The method '${method}' does not use ${flagOf(unused)}; it takes ${flagNames.join(', ')}.`, {
-      option: flagOf(unused),
-      problem: 'unused',
-      allowed: flagNames,
-    });
-  }
-  const lone = (['featureLayers', 'featureDistance'] as const).find((key) => given.includes(key));
-  if (lone && understood.includes('featureWeight') && flags.featureWeight === undefined) {
-    throw optionError(`${flagOf(lone)} needs --feature-weight, the weight of the feature loss.`, {
-      option: '--feature-weight',
-      problem: 'missing',
-    });
-  }
-  const own = Object.fromEntries(given.map((key) => [key, flags[key]]));
-  const threshold = understood.includes('thresholdGrey') ? flags.threshold : undefined;
-  return { method, ...own, ...(threshold === undefined ? {} : { thresholdGrey: threshold }) };
 }

@@ -1,6 +1,6 @@
 /** What detection finds on each picture, as data, and the files that are derived from it. */
 import { z } from 'zod';
-import { csvText } from '../../jobs/document.ts';
+import { csvText, jsonLine } from '../../jobs/document.ts';
 
 const defectSchema = z.object({
   top: z.number(),
@@ -59,5 +59,5 @@ export async function* scoresCsv(records: AsyncIterable<DetectRecord>): AsyncGen
 
 /** The lines of `results.jsonl`. */
 export async function* resultLines(records: AsyncIterable<DetectRecord>): AsyncGenerator<string> {
-  for await (const record of records) yield `${JSON.stringify(record)}\n`;
+  for await (const record of records) yield jsonLine(record);
 }

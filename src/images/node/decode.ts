@@ -14,6 +14,12 @@ export const PIXEL_LIMIT = 100_000_000;
 /** The longest side that JPEG has. A header may claim rows of millions of pixels, of which libvips buffers many at a time. */
 const MAX_SIDE = 65_535;
 
+/**
+ * A code of GIF's compression stands for at most 4096 pixels, since it extends a code of a table of as many by one pixel, and
+ * takes 3 bits or more; long ones take 12. libvips fills what a frame that ends early leaves, without an error.
+ */
+const MAX_GIF_PIXELS_PER_BYTE = 4096;
+
 export interface Pixels extends Size {
   /** Interleaved, 8 or 16 bits. */
   readonly data: Uint8Array | Uint16Array;
@@ -96,6 +102,12 @@ export async function openPipeline(
     throw fail(
       `has ${meta.width} x ${meta.height} pixels; sides of more than ${MAX_SIDE} are refused. Cut it first.`,
       'too-large',
+    );
+  }
+  if (meta.format === 'gif' && meta.width * meta.height > MAX_GIF_PIXELS_PER_BYTE * bytes.length) {
+    throw fail(
+      `claims ${meta.width} x ${meta.height} pixels, more than its ${bytes.length} bytes can hold: copy it again, whole.`,
+      'damaged',
     );
   }
   if (meta.depth !== 'uchar' && meta.depth !== 'ushort') {

@@ -183,7 +183,7 @@ function binary(
   const bad = data.find((v) => !Number.isFinite(v) || v < 0);
   if (bad !== undefined)
     throw fileError(file, 'values', `The mask ${file} holds ${bad}; its values are 0 (good) and 1 (corrupted).`);
-  const split = (threshold: number) => Float32Array.from(data, (v) => (v > threshold ? 1 : 0));
+  const split = (threshold: number) => (data as Float32Array<ArrayBuffer>).map((v) => (v > threshold ? 1 : 0));
   if (labels) return split(0);
   const values = new Set<number>();
   let low = 0;

@@ -6,11 +6,11 @@ import type { PolicySettings } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
 import { type FeatureNetwork, type FeatureNetworkOptions, openFeatureNetwork } from '../../features/network.ts';
 import { rangeDoubt } from '../../features/range.ts';
-import { sha256Of } from '../../files/node/hash.ts';
 import type { Image } from '../../images/image.ts';
 import { brokenWeight } from '../../inspect/weights.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { openTriedModel, type TrialFlags } from './trial.ts';
+import { type ModelHashes, modelHashes } from './weight-files.ts';
 
 /** What is said of a feature network on the command line. */
 export interface FeatureFlags extends TrialFlags {
@@ -23,13 +23,11 @@ export interface FeatureFlags extends TrialFlags {
 }
 
 /** A feature network from a file. */
-export interface OpenedFeatures {
+export interface OpenedFeatures extends ModelHashes {
   /** The network, ready to be used. */
   readonly network: FeatureNetwork;
   /** Its path. */
   readonly file: string;
-  /** Of the file's content. */
-  readonly sha256: string;
 }
 
 /** The feature network of this package: models/features/README.md says where it is from. */
@@ -41,6 +39,14 @@ export const SHIPPED_FEATURES: string = fileURLToPath(
 export async function openFeatureFile(runtime: Runtime, flags: FeatureFlags): Promise<OpenedFeatures | undefined> {
   if (flags.features === false) return undefined;
   const file = typeof flags.features === 'string' ? flags.features : SHIPPED_FEATURES;
+  return { ...(await openAt(file, runtime, flags)), ...(await modelHashes(file)) };
+}
+
+async function openAt(
+  file: string,
+  runtime: Runtime,
+  flags: Omit<FeatureFlags, 'features'>,
+): Promise<Pick<OpenedFeatures, 'network' | 'file'>> {
   const { modelMemory, modelSeconds, signal } = flags;
   const model = await openTriedModel(file, { modelMemory, modelSeconds, signal });
   const broken = brokenWeight(model.graph);
@@ -50,7 +56,7 @@ export async function openFeatureFile(runtime: Runtime, flags: FeatureFlags): Pr
     layers: flags.featureLayers,
     name: file,
   });
-  return { network, file, sha256: await sha256Of(file) };
+  return { network, file };
 }
 
 /** The network that a policy was made with, undefined where it compares pixels alone: the file beside the model, the one of the package, or the one that is named. */
@@ -65,13 +71,10 @@ export async function openPolicyFeatures(
   const named = typeof flags.features === 'string' ? [flags.features] : [];
   const places = [...named, path.join(path.dirname(modelFile), wanted.file), SHIPPED_FEATURES];
   for (const file of places.filter((one) => existsSync(one))) {
-    if ((await sha256Of(file)) !== wanted.sha256) continue;
-    return openFeatureFile(runtime, {
-      ...flags,
-      features: file,
-      featureRange: wanted.range,
-      featureLayers: wanted.layers,
-    });
+    const hashes = await modelHashes(file);
+    if (hashes.sha256 !== wanted.sha256) continue;
+    const settings = { ...flags, featureRange: wanted.range, featureLayers: wanted.layers };
+    return { ...(await openAt(file, runtime, settings)), ...hashes };
   }
   throw new RgiError(
     'model',

@@ -8,15 +8,14 @@ import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { isModelKnown } from '../../files/node/known-models.ts';
-import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { weightLocations } from '../../onnx/weight-locations.ts';
 import { processArguments, siblingModule } from '../../runtime/node/sibling.ts';
 import { usableMemory } from './memory.ts';
 import { openModel } from './model-file.ts';
 import { type Outcome, recall, remember, trialKey } from './outcomes.ts';
 import { watchMemory } from './resident.ts';
 import { SHIPPED_MODELS } from './shipped.ts';
+import { weightFiles } from './weight-files.ts';
 
 /** What a model may take the first time it is run. */
 export interface ModelBudget {
@@ -99,22 +98,11 @@ function contentsOf(input: readonly string[] = []): Promise<(string | undefined)
  * than most commands.
  */
 async function weightFilesOf(file: string): Promise<readonly unknown[]> {
-  const found = (await locationsIn(file)).map(async (location) => {
+  const found = (await weightFiles(file)).map(async (location) => {
     const { size, mtimeMs } = (await stat(path.join(path.dirname(file), location)).catch(() => undefined)) ?? {};
     return [location, size, mtimeMs];
   });
   return Promise.all(found);
-}
-
-/** None where the file cannot be parsed: opening it says why. */
-async function locationsIn(file: string): Promise<string[]> {
-  try {
-    const bytes = await readRegular(file, MAX_FILE_BYTES);
-    // Most models keep their weights in themselves, and need not be parsed for it.
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes('location') ? weightLocations(bytes) : [];
-  } catch {
-    return [];
-  }
 }
 
 /** Where no process can be started, none can be tried: the model is opened as it is. */

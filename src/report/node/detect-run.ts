@@ -1,5 +1,6 @@
 /** What `rgi detect` wrote, for the page: verdicts, scores against the threshold, maps on the policy's one scale. */
 import { z } from 'zod';
+import type { DetectRecord } from '../../detect/node/record.ts';
 import type { Chart } from '../../pages/chart.ts';
 import type { RunPicture, RunReport } from '../run-page.ts';
 import type { PictureUse } from './embed.ts';
@@ -17,29 +18,14 @@ export const detectSchema = z.looseObject({
   notes: z.array(z.string()),
 });
 
-export const resultSchema = z.looseObject({
-  name: z.string(),
-  path: z.string(),
-  sha256: z.string().optional(),
-  status: z.enum(['done', 'failed']),
-  message: z.string().optional(),
-  score: z.number().optional(),
-  defective: z.boolean().optional(),
-  defects: z.array(z.looseObject({ area: z.number() })).optional(),
-  markedShare: z.number().optional(),
-  seconds: z.number().optional(),
-  files: z.array(z.string()).optional(),
-});
-
 type Manifest = z.infer<typeof detectSchema>;
-type Result = z.infer<typeof resultSchema>;
 
 export interface Run {
   readonly report: Omit<RunReport, 'embedded'>;
   readonly uses: readonly PictureUse[];
 }
 
-export function detectionRun(name: string, manifest: Manifest, results: readonly Result[]): Run {
+export function detectionRun(name: string, manifest: Manifest, results: readonly DetectRecord[]): Run {
   const { policy, generator, notes, complete, ...rest } = manifest;
   // The highest score first: what is left out of a page that would be too large is good.
   const done = results.filter((one) => one.status === 'done').sort((a, b) => scoreOf(b) - scoreOf(a));
@@ -92,11 +78,11 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
   };
 }
 
-function scoreOf({ score }: Result): number {
+function scoreOf({ score }: DetectRecord): number {
   return score ?? Number.NEGATIVE_INFINITY;
 }
 
-function pictureOf(result: Result): RunPicture {
+function pictureOf(result: DetectRecord): RunPicture {
   const { name, path, defective = false, defects, markedShare, score, seconds, message, files = [] } = result;
   const file = (kind: string) => files.find((one) => one === `${name}.${kind}`) ?? '';
   return {
@@ -123,7 +109,7 @@ function pictureOf(result: Result): RunPicture {
   };
 }
 
-function usesOf({ name, path, sha256, files = [] }: Result): PictureUse[] {
+function usesOf({ name, path, sha256, files = [] }: DetectRecord): PictureUse[] {
   const own = (kind: string) => files.filter((one) => one === `${name}.${kind}`);
   return [
     ...(sha256 === undefined ? [] : [{ file: path, sha256 }]),
@@ -132,7 +118,7 @@ function usesOf({ name, path, sha256, files = [] }: Result): PictureUse[] {
   ];
 }
 
-function scoreChart(done: readonly Result[], threshold: number): Chart {
+function scoreChart(done: readonly DetectRecord[], threshold: number): Chart {
   const scores = done.flatMap(({ score }) => (score === undefined ? [] : [score]));
   return {
     title: 'Scores, highest first',

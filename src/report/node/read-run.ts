@@ -1,20 +1,18 @@
 /** The folder of `rgi detect` or `rgi restore` as what its page needs. */
 import path from 'node:path';
+import { DERIVED, detectRecordSchema } from '../../detect/node/record.ts';
 import { RgiError } from '../../errors.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
+import { jsonOf } from '../../jobs/json.ts';
 import type { RunReport } from '../run-page.ts';
-import { detectionRun, detectSchema, resultSchema } from './detect-run.ts';
+import { detectionRun, detectSchema } from './detect-run.ts';
 import { embed } from './embed.ts';
-import { jsonOf } from './json.ts';
 import type { ReadOptions } from './read.ts';
 import { restorationRun, restoreSchema } from './restore-run.ts';
 
-const MANIFEST = 'manifest.json';
-const LINES = 'results.jsonl';
-
 /** Undefined where the folder has no manifest; throws `input` where it is of no run that is known. */
 export async function readRun(folder: string, { title, limit }: ReadOptions): Promise<RunReport | undefined> {
-  const file = path.join(folder, MANIFEST);
+  const file = path.join(folder, DERIVED.manifest);
   const text = await readTextIfThere(file);
   if (text === undefined) return undefined;
   const manifest = jsonOf(text);
@@ -22,7 +20,7 @@ export async function readRun(folder: string, { title, limit }: ReadOptions): Pr
   const detected = detectSchema.safeParse(manifest);
   const restored = restoreSchema.safeParse(manifest);
   const run = detected.success
-    ? detectionRun(name, detected.data, await resultLines(path.join(folder, LINES)))
+    ? detectionRun(name, detected.data, await resultLines(path.join(folder, DERIVED.results)))
     : restored.success
       ? restorationRun(name, restored.data)
       : undefined;
@@ -39,7 +37,7 @@ export async function readRun(folder: string, { title, limit }: ReadOptions): Pr
 async function resultLines(file: string) {
   const text = (await readTextIfThere(file)) ?? '';
   return text.split('\n').flatMap((line) => {
-    const result = resultSchema.safeParse(jsonOf(line));
+    const result = detectRecordSchema.safeParse(jsonOf(line));
     return result.success ? [result.data] : [];
   });
 }

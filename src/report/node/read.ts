@@ -1,14 +1,15 @@
 /** The folder of an evaluation as what its page needs: results, trials, and the kept pictures made small. */
+
 import path from 'node:path';
 import { z } from 'zod';
 import { RgiError } from '../../errors.ts';
 import { RESULTS, readTrials } from '../../evaluate/node/folder.ts';
 import type { Results, TrialRecord } from '../../evaluate/record.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
+import { jsonOf } from '../../jobs/json.ts';
 import { MASK_GIVEN, readingOlder } from '../../jobs/older-names.ts';
 import { type ReportInput, titleOf } from '../page.ts';
 import { type EmbeddedFiles, embed, type PictureUse } from './embed.ts';
-import { jsonOf } from './json.ts';
 
 const interval = z.tuple([z.number(), z.number()]).nullish();
 

@@ -1,31 +1,11 @@
 /** What `rgi restore` wrote, for the page: what was found and filled, and how the searches went. */
 import { z } from 'zod';
 import { quantile } from '../../arrays/sort.ts';
+import { type ImageRecord, imageRecordSchema } from '../../restore/node/manifest.ts';
 import { historyCharts } from '../curves.ts';
 import type { RunPicture } from '../run-page.ts';
 import type { Run } from './detect-run.ts';
 import type { PictureUse } from './embed.ts';
-
-const imageSchema = z.looseObject({
-  name: z.string(),
-  path: z.string(),
-  sha256: z.string().optional(),
-  status: z.enum(['done', 'failed']),
-  message: z.string(),
-  code: z.string().optional(),
-  loss: z.number().nullish(),
-  steps: z.number().optional(),
-  seconds: z.number().optional(),
-  maskedShare: z.number().optional(),
-  history: z
-    .object({
-      step: z.array(z.number()),
-      loss: z.array(z.number().nullable()),
-      masked: z.array(z.number().nullable()),
-    })
-    .optional(),
-  files: z.array(z.string()).optional(),
-});
 
 export const restoreSchema = z.looseObject({
   format: z.literal(1),
@@ -36,11 +16,10 @@ export const restoreSchema = z.looseObject({
   versions: z.record(z.string(), z.string()),
   device: z.string(),
   notes: z.array(z.string()),
-  images: z.array(imageSchema),
+  images: z.array(imageRecordSchema),
 });
 
 type Manifest = z.infer<typeof restoreSchema>;
-type Picture = z.infer<typeof imageSchema>;
 
 export function restorationRun(name: string, manifest: Manifest): Run {
   const { images, options, method, generator, versions, device, notes, complete } = manifest;
@@ -111,7 +90,7 @@ function percentOf(share: number | undefined): string | undefined {
 }
 
 function pictureOf(
-  { name, path, message, code, loss, steps, seconds, maskedShare, files = [] }: Picture,
+  { name, path, message, code, loss, steps, seconds, maskedShare, files = [] }: ImageRecord,
   maskGiven: boolean,
 ): RunPicture {
   const file = (kind: string) => files.find((one) => one === `${name}.${kind}`) ?? '';
@@ -149,7 +128,7 @@ function isComposite(name: string, file: string): boolean {
   return file.startsWith(`${name}.composite.`) && !file.endsWith('.npy');
 }
 
-function usesOf({ name, path, sha256, files = [] }: Picture): PictureUse[] {
+function usesOf({ name, path, sha256, files = [] }: ImageRecord): PictureUse[] {
   const own = (kind: string) => files.filter((one) => one === `${name}.${kind}`);
   return [
     ...(sha256 === undefined ? [] : [{ file: path, sha256 }]),

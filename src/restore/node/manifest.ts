@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { thinned } from '../../evaluate/record.ts';
 import { RESIDUAL_WHITE } from '../../images/colour.ts';
 import { coverage } from '../../images/image.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { Method } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES, TUNING_DISCARDED } from '../../inversion/spec/result.ts';
 import type { Entry } from '../../jobs/job.ts';
-import { hashOfData } from '../../jobs/node/program.ts';
+import { hashOfData, sha256OfContent } from '../../jobs/node/program.ts';
+import { encodeModel } from '../../onnx/encode.ts';
 import type { AtOwnSize } from './own-size.ts';
 import type { Loaded, Seen } from './pictures.ts';
 
@@ -87,6 +89,11 @@ export const RESIDUAL_SCALE = {
 
 export function keyOf(run: RunDescription): string {
   return hashOfData([run.options, run.method, run.generator, run.discriminator, run.features, run.encoder]);
+}
+
+/** A generator that no file describes, by its graph. */
+export function describeGenerator({ graph, latents, channels, height, width }: Generator): unknown {
+  return { sha256: sha256OfContent(encodeModel(graph)), latents, image: [channels, height, width] };
 }
 
 /** Stages with what their formulations and controls are, as data. */

@@ -176,3 +176,13 @@ export function loadedAt({ picture, mask, keep, hide, notes }: ReadSource, i: nu
     notes,
   };
 }
+
+/** What of a picture's masks goes into its content. */
+export async function masksContent(
+  { mask, keep, hide }: Source,
+  hashOf: (file: string) => Promise<string>,
+): Promise<string> {
+  const marked = async (mark: string, file: string | undefined) =>
+    file === undefined ? '' : mark + (await hashOf(file));
+  return `${await marked('+', mask)}${await marked('+keep=', keep)}${await marked('+hide=', hide)}`;
+}

@@ -16,14 +16,14 @@ import { jsonDocument } from '../../jobs/document.ts';
 import type { Job, JobEvent, Outcome, Planned } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { type PictureItem, pictureItems, withoutOwnOutputs } from '../../jobs/node/pictures.ts';
-import { lastOnly, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
+import { lastOnly, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
-import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { PICTURE_KINDS } from './files.ts';
 import { type Form, type FormSettings, type Made, type Named, tiledForm, wholeForm } from './forms.ts';
 import {
+  describeGenerator,
   describeMethod,
   type ImageRecord,
   imageRecordSchema,
@@ -36,7 +36,7 @@ import {
   type RunDescription,
   recordOf,
 } from './manifest.ts';
-import { findSources, type ReadingOptions, type Seen, type Source } from './pictures.ts';
+import { findSources, masksContent, type ReadingOptions, type Seen, type Source } from './pictures.ts';
 
 /** What `restoreFiles` is asked. */
 export interface RestoreFilesOptions {
@@ -248,10 +248,6 @@ function checkTiles({ tiles, alignment, npy, tunedModel, generator }: RestoreFil
     throw fail(`would each tune the weights: use a method that does not, such as 'rgi', not '${method.name}'`);
 }
 
-function describeGenerator({ graph, latents, channels, height, width }: Generator): unknown {
-  return { sha256: sha256OfContent(encodeModel(graph)), latents, image: [channels, height, width] };
-}
-
 function headOf({ options, description }: Settings, key: string, runtime: Runtime, complete: boolean): ManifestHead {
   return {
     format: 1,
@@ -329,11 +325,4 @@ function factsOf({ name, content, item: { source, sha256 } }: Planned<Item>): Pi
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(maskSha256 === undefined ? {} : { maskSha256 }),
   };
-}
-
-/** What of a picture's masks goes into its content. */
-async function masksContent({ mask, keep, hide }: Source, hashOf: (file: string) => Promise<string>): Promise<string> {
-  const marked = async (mark: string, file: string | undefined) =>
-    file === undefined ? '' : mark + (await hashOf(file));
-  return `${await marked('+', mask)}${await marked('+keep=', keep)}${await marked('+hide=', hide)}`;
 }

@@ -1,10 +1,11 @@
 /**
  * The seam to the onnxruntime-node package: loaded when first needed (it has no build for some platforms, and that must
- * be one clear sentence, not a module-not-found), silenced, its messages made readable.
+ * be one clear sentence, not a module-not-found), silenced, without telemetry, its messages made readable.
  */
 import { createRequire } from 'node:module';
 import type * as Ort from 'onnxruntime-node';
 import { messageOf, RgiError } from '../../errors.ts';
+import { disableTelemetry } from './telemetry.ts';
 
 export type { Ort };
 
@@ -12,9 +13,10 @@ const REMEDY = 'npm install --ignore-scripts';
 
 let loaded: typeof Ort | undefined;
 
-/** The package. Throws `RgiError('device')` where it cannot be loaded. */
+/** The package. Throws `RgiError('device')` where it cannot be loaded, or not without telemetry (`disableTelemetry`). */
 export function onnxRuntime(): typeof Ort {
   if (loaded) return loaded;
+  disableTelemetry();
   try {
     loaded = createRequire(import.meta.url)('onnxruntime-node') as typeof Ort;
   } catch (error) {

@@ -36,6 +36,8 @@ export interface NodeRuntimeOptions {
 /**
  * A runtime whose `run` and `step` block the caller's event loop while they compute (`workerRuntime` does not).
  * The device is not probed here (`createRuntime` does): one that is not available is refused when the first session opens.
+ * Throws `device` where ONNX Runtime cannot be loaded, or its telemetry not be turned off: in a worker thread of the caller's that
+ * has an environment of its own (start it with `env: SHARE_ENV`).
  */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const { device = 'cpu', threads } = options;

@@ -3,11 +3,13 @@
  * responsive (a progress display, a server) computes here. Results are moved, not copied; what is fed is copied.
  */
 import { Worker } from 'node:worker_threads';
-import { messageOf, RgiError } from '../../errors.ts';
+import { RgiError } from '../../errors.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
-import type { Runtime } from '../runtime.ts';
-import { type CallName, type Calls, type Reply, receiveError, type WorkerSettings } from './protocol.ts';
+import type { Loop, Runtime, Session, SessionOptions, Tensors } from '../runtime.ts';
+import type { WorkerSettings } from './protocol.ts';
 import { siblingModule, threadModule } from './sibling.ts';
+import { disableTelemetry } from './telemetry.ts';
+import { type WorkerChannel, workerChannel } from './worker-channel.ts';
 
 /** What `workerRuntime` is given. */
 export interface WorkerRuntimeOptions extends WorkerSettings {
@@ -15,118 +17,73 @@ export interface WorkerRuntimeOptions extends WorkerSettings {
   readonly entry?: URL;
 }
 
-interface Pending {
-  resolve(result: unknown): void;
-  reject(error: RgiError): void;
-}
-
 /** Starts the thread. Throws `RgiError('device' | 'runtime')` where ONNX Runtime cannot be loaded in it. */
 export async function workerRuntime(options: WorkerRuntimeOptions): Promise<Runtime> {
   const settings: WorkerSettings = { device: options.device, threads: options.threads };
+  disableTelemetry();
   const worker = new Worker(threadModule(options.entry ?? siblingModule('worker-entry')), {
     workerData: settings,
     // The caller's flags (a debugger's port, a test runner's loader) are not the thread's.
     execArgv: [],
   });
-  const pending = new Map<number, Pending>();
-  let ids = 0;
-  let ended: RgiError | undefined;
+  const channel = workerChannel(worker);
   let disposing: Promise<void> | undefined;
-
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-  // The thread keeps the process alive only while something is awaited from it.
-  const settle = (id: number): Pending | undefined => {
-    const waiting = pending.get(id);
-    pending.delete(id);
-    if (pending.size === 0) worker.unref();
-    return waiting;
-  };
-  const end = (error: RgiError) => {
-    ended ??= error;
-    for (const id of [...pending.keys()]) settle(id)!.reject(ended);
-  };
-  const expect = <T>(id: number): Promise<T> => {
-    worker.ref();
-    return new Promise<T>((resolve, reject) => pending.set(id, { resolve: resolve as Pending['resolve'], reject }));
-  };
-  worker.on('message', (reply: Reply) => {
-    const waiting = settle(reply.id);
-    if ('error' in reply) waiting?.reject(receiveError(reply.error));
-    else waiting?.resolve(reply.result);
-  });
-  worker.on('error', (error) => {
-    const code = error instanceof RgiError ? error.code : 'runtime';
-    end(new RgiError(code, `The runtime's thread failed: ${messageOf(error)}`, {}, { cause: error }));
-  });
-  worker.on('exit', (code) => {
-    end(new RgiError('runtime', `The runtime's thread ended (exit code ${code}); create another runtime.`));
-  });
-
-  const call = <K extends CallName>(name: K, args: Calls[K]['args']): Promise<Calls[K]['result']> => {
-    if (ended) return Promise.reject(ended);
-    const id = ++ids;
-    const result = expect<Calls[K]['result']>(id);
-    try {
-      worker.postMessage({ id, call: name, args });
-    } catch (error) {
-      settle(id)?.reject(new RgiError('runtime', `Cannot be sent to the runtime's thread: ${messageOf(error)}`));
-    }
-    return result;
-  };
-
   const dispose = async () => {
-    const closing = call('close', {}).catch(() => {});
-    ended ??= new RgiError('runtime', 'The runtime was disposed; create another.');
+    const closing = channel.call('close', {}).catch(() => {});
+    channel.refuse(new RgiError('runtime', 'The runtime was disposed; create another.'));
     await closing;
     // Every session is released by now; what is left of the thread is ended at once.
     await worker.terminate();
   };
-
-  const version = await expect<string>(0);
   return {
     device: options.device,
-    version,
-    async session(model, sessionOptions = {}) {
-      const handle = await call('session', { model, options: sessionOptions });
-      const release = releaseOnce(() => call('release', { handle }));
-      return {
-        run: release.guard(async (feeds, wanted) => mapOf(await call('run', { handle, feeds, wanted }))),
-        dispose: release.dispose,
-      };
-    },
-    async loop(model, state, fixed) {
-      const handle = await call('loop', { model, state, fixed });
-      const release = releaseOnce(() => call('release', { handle }));
-      return {
-        step: release.guard(async (feeds) => mapOf(await call('step', { handle, feeds }))),
-        read: release.guard(async (names) => mapOf(await call('read', { handle, names }))),
-        write: release.guard(async (values) => call('write', { handle, state: values })),
-        fix: release.guard(async (values) => call('fix', { handle, fixed: values })),
-        dispose: release.dispose,
-      };
-    },
+    version: await channel.ready,
+    session: (model, sessionOptions = {}) => openSession(channel, model, sessionOptions),
+    loop: (model, state, fixed) => openLoop(channel, model, state, fixed),
     dispose() {
-      disposing ??= ended ? exited : dispose();
+      disposing ??= channel.isOver() ? channel.exited : dispose();
       return disposing;
     },
   };
+}
 
-  function releaseOnce(release: () => Promise<unknown>) {
-    let released = false;
-    return {
-      guard: <A extends unknown[], R>(use: (...args: A) => Promise<R>) => {
-        return async (...args: A): Promise<R> => {
-          if (released) throw new RgiError('runtime', 'The session was disposed; open another.');
-          return use(...args);
-        };
-      },
-      async dispose() {
-        if (released || ended) return;
-        released = true;
-        await release();
-      },
-    };
-  }
+async function openSession(channel: WorkerChannel, model: Uint8Array, options: SessionOptions): Promise<Session> {
+  const handle = await channel.call('session', { model, options });
+  const { guard, dispose } = releaseOnce(channel, handle);
+  return {
+    run: guard(async (feeds, wanted) => mapOf(await channel.call('run', { handle, feeds, wanted }))),
+    dispose,
+  };
+}
+
+async function openLoop(channel: WorkerChannel, model: Uint8Array, state: Tensors, fixed: Tensors): Promise<Loop> {
+  const handle = await channel.call('loop', { model, state, fixed });
+  const { guard, dispose } = releaseOnce(channel, handle);
+  return {
+    step: guard(async (feeds) => mapOf(await channel.call('step', { handle, feeds }))),
+    read: guard(async (names) => mapOf(await channel.call('read', { handle, names }))),
+    write: guard(async (values) => channel.call('write', { handle, state: values })),
+    fix: guard(async (values) => channel.call('fix', { handle, fixed: values })),
+    dispose,
+  };
+}
+
+/** What a session or a loop shares: it is released once, and refuses what is asked of it after that. */
+function releaseOnce(channel: WorkerChannel, handle: number) {
+  let released = false;
+  return {
+    guard: <A extends unknown[], R>(use: (...args: A) => Promise<R>) => {
+      return async (...args: A): Promise<R> => {
+        if (released) throw new RgiError('runtime', 'The session was disposed; open another.');
+        return use(...args);
+      };
+    },
+    async dispose() {
+      if (released || channel.isOver()) return;
+      released = true;
+      await channel.call('release', { handle });
+    },
+  };
 }
 
 function mapOf(tensors: ReadonlyMap<string, Tensor>): Map<string, Tensor> {

@@ -76,80 +76,24 @@ interface Entry {
 /** Why a job was ended by its sender. */
 const CANCELLED = Symbol('cancelled');
 
+/** What the functions below share. */
+interface Shelf {
+  readonly root: string;
+  readonly pool: ProcessPool;
+  readonly limits: ServiceLimits;
+  readonly onFinished: OnFinished;
+  readonly entries: Map<string, Entry>;
+}
+
 export async function openDesk(pool: ProcessPool, limits: ServiceLimits, onFinished: OnFinished): Promise<Desk> {
   const root = await mkdtemp(path.join(tmpdir(), 'rgi-serve-'));
   const entries = new Map<string, Entry>();
-
-  const entryOf = (id: string, owner: string | undefined) => {
-    const entry = entries.get(id);
-    if (entry && entry.job.owner === owner) return entry;
-    throw new HttpError(404, 'There is no such job: its id is wrong, or its results were kept long enough.');
-  };
-  const change = (entry: Entry, more: Partial<Job>) => {
-    entry.job = { ...entry.job, ...more };
-    for (const listener of entry.listeners) listener(entry.job);
-  };
-  const forget = async ({ job, folder }: Entry) => {
-    entries.delete(job.id);
-    await rm(folder, { recursive: true, force: true });
-  };
-  const retire = (entry: Entry) => {
-    setTimeout(() => void forget(entry), limits.keepSeconds * 1000).unref();
-    const finished = [...entries.values()].filter(({ job }) => isFinished(job));
-    for (const old of finished.slice(0, Math.max(0, finished.length - limits.keepJobs))) void forget(old);
-  };
-
-  const compute = async (entry: Entry, order: RestoreOrder | DetectOrder): Promise<Job> => {
-    try {
-      const { result, stages } = await pool.run(order, {
-        signal: entry.controller.signal,
-        onStart: () => change(entry, { state: 'running' }),
-        onProgress: (share, what) => change(entry, { progress: { share, what } }),
-      });
-      const files = await resultFiles(entry.folder);
-      change(entry, { state: 'done', record: result, files, stages, progress: { share: 1, what: 'done' } });
-      onFinished(entry.job);
-    } catch (error) {
-      if (error === CANCELLED) change(entry, { state: 'cancelled' });
-      else change(entry, { state: 'failed', problem: problemOf(error, entry.job.requestId) });
-      onFinished(entry.job, error === CANCELLED ? undefined : error);
-    }
-    retire(entry);
-    return entry.job;
-  };
-
-  const submit = (id: string, folder: string): Draft['submit'] => {
-    return (order, sent, leave) => {
-      const { kind, model } = order;
-      const progress = { share: 0, what: 'waiting' };
-      const job: Job = {
-        id,
-        kind,
-        model: model.name,
-        ...sent,
-        created: new Date(),
-        state: 'queued',
-        progress,
-        files: [],
-      };
-      const controller = new AbortController();
-      const entry: Entry = { job, folder, controller, listeners: new Set(), done: Promise.resolve(job) };
-      entries.set(id, entry);
-      entry.done = compute(entry, order).finally(leave);
-      return job;
-    };
-  };
-
+  const shelf: Shelf = { root, pool, limits, onFinished, entries };
   return {
-    async draft() {
-      const id = randomUUID();
-      const folder = path.join(root, id);
-      await mkdir(folder);
-      return { folder, submit: submit(id, folder), discard: () => rm(folder, { recursive: true, force: true }) };
-    },
-    find: (id, owner) => entryOf(id, owner).job,
+    draft: () => draft(shelf),
+    find: (id, owner) => entryOf(shelf, id, owner).job,
     cancel(id, owner) {
-      const entry = entryOf(id, owner);
+      const entry = entryOf(shelf, id, owner);
       entry.controller.abort(CANCELLED);
       return entry.job;
     },
@@ -159,19 +103,92 @@ export async function openDesk(pool: ProcessPool, limits: ServiceLimits, onFinis
       return () => void entry?.listeners.delete(onChange);
     },
     finished: (id) => entries.get(id)!.done,
-    async file(job, name) {
-      const entry = entries.get(job.id);
-      if (!entry || !job.files.includes(name)) {
-        const has = job.files.length > 0 ? `it has ${job.files.join(', ')}` : `it is ${job.state}`;
-        throw new HttpError(404, `The job has no file '${name.slice(0, 100)}'; ${has}.`);
-      }
-      return new Uint8Array(await readFile(path.join(entry.folder, 'out', `picture.${name}`)));
-    },
+    file: (job, name) => readResult(shelf, job, name),
     cancelAll() {
       for (const { controller } of entries.values()) controller.abort(CANCELLED);
     },
     close: () => rm(root, { recursive: true, force: true }),
   };
+}
+
+async function draft(shelf: Shelf): Promise<Draft> {
+  const id = randomUUID();
+  const folder = path.join(shelf.root, id);
+  await mkdir(folder);
+  return {
+    folder,
+    submit: (order, sent, leave) => submit(shelf, { id, folder }, order, sent, leave),
+    discard: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function submit(
+  shelf: Shelf,
+  { id, folder }: { readonly id: string; readonly folder: string },
+  order: RestoreOrder | DetectOrder,
+  sent: Pick<Job, 'owner' | 'requestId'>,
+  leave: () => void,
+): Job {
+  const { kind, model } = order;
+  const progress = { share: 0, what: 'waiting' };
+  const job: Job = { id, kind, model: model.name, ...sent, created: new Date(), state: 'queued', progress, files: [] };
+  const controller = new AbortController();
+  const entry: Entry = { job, folder, controller, listeners: new Set(), done: Promise.resolve(job) };
+  shelf.entries.set(id, entry);
+  entry.done = compute(shelf, entry, order).finally(leave);
+  return job;
+}
+
+async function compute(shelf: Shelf, entry: Entry, order: RestoreOrder | DetectOrder): Promise<Job> {
+  try {
+    const { result, stages } = await shelf.pool.run(order, {
+      signal: entry.controller.signal,
+      onStart: () => change(entry, { state: 'running' }),
+      onProgress: (share, what) => change(entry, { progress: { share, what } }),
+    });
+    const files = await resultFiles(entry.folder);
+    change(entry, { state: 'done', record: result, files, stages, progress: { share: 1, what: 'done' } });
+    shelf.onFinished(entry.job);
+  } catch (error) {
+    if (error === CANCELLED) change(entry, { state: 'cancelled' });
+    else change(entry, { state: 'failed', problem: problemOf(error, entry.job.requestId) });
+    shelf.onFinished(entry.job, error === CANCELLED ? undefined : error);
+  }
+  retire(shelf, entry);
+  return entry.job;
+}
+
+function change(entry: Entry, more: Partial<Job>): void {
+  entry.job = { ...entry.job, ...more };
+  for (const listener of entry.listeners) listener(entry.job);
+}
+
+/** Keeps a finished job for its time, and the oldest no longer than there is room. */
+function retire(shelf: Shelf, entry: Entry): void {
+  const { keepSeconds, keepJobs } = shelf.limits;
+  setTimeout(() => void forget(shelf, entry), keepSeconds * 1000).unref();
+  const finished = [...shelf.entries.values()].filter(({ job }) => isFinished(job));
+  for (const old of finished.slice(0, Math.max(0, finished.length - keepJobs))) void forget(shelf, old);
+}
+
+async function forget({ entries }: Shelf, { job, folder }: Entry): Promise<void> {
+  entries.delete(job.id);
+  await rm(folder, { recursive: true, force: true });
+}
+
+function entryOf({ entries }: Shelf, id: string, owner: string | undefined): Entry {
+  const entry = entries.get(id);
+  if (entry && entry.job.owner === owner) return entry;
+  throw new HttpError(404, 'There is no such job: its id is wrong, or its results were kept long enough.');
+}
+
+async function readResult({ entries }: Shelf, job: Job, name: string): Promise<Uint8Array<ArrayBuffer>> {
+  const entry = entries.get(job.id);
+  if (!entry || !job.files.includes(name)) {
+    const has = job.files.length > 0 ? `it has ${job.files.join(', ')}` : `it is ${job.state}`;
+    throw new HttpError(404, `The job has no file '${name.slice(0, 100)}'; ${has}.`);
+  }
+  return new Uint8Array(await readFile(path.join(entry.folder, 'out', `picture.${name}`)));
 }
 
 export function isFinished({ state }: Pick<Job, 'state'>): boolean {

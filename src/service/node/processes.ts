@@ -59,7 +59,6 @@ const RESTART_MS = 1000;
 interface Job {
   readonly order: Order;
   readonly hooks: JobHooks;
-  readonly queued: number;
   attempts: number;
   resolve(computed: Computed): void;
   reject(reason: unknown): void;
@@ -77,188 +76,205 @@ interface Member {
   release: () => void;
 }
 
+/** What the functions below share. */
+interface Pool {
+  readonly limits: ServiceLimits;
+  readonly threads: number;
+  readonly onDeath: (message: string) => void;
+  readonly members: Set<Member>;
+  readonly waiting: Job[];
+  died: number;
+  /** Of the requests that were sent. */
+  ids: number;
+  hits: number;
+  misses: number;
+  closed: boolean;
+}
+
 export function openProcesses(
   limits: ServiceLimits,
   threads: number,
   onDeath: (message: string) => void = () => {},
 ): ProcessPool {
-  const members = new Set<Member>();
-  const waiting: Job[] = [];
-  let died = 0;
-  let ids = 0;
-  let closed = false;
-  const lookups = { hits: 0, misses: 0 };
-
-  const start = () => {
-    const entry = processArguments(siblingModule('child-entry', import.meta.url));
-    const child = spawn(process.execPath, [...entry, String(limits.processMegabytes), String(threads)], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      serialization: 'advanced',
-    });
-    const member: Member = {
-      process: child,
-      ready: false,
-      held: { models: [], bytes: 0, steps: 0 },
-      release: () => {},
-    };
-    members.add(member);
-    const unwatch =
-      child.pid === undefined
-        ? () => {}
-        : watchMemory(child.pid, limits.processMegabytes, () => kill(member, overMemory(limits.processMegabytes)));
-    child.on('message', (reply: Reply) => hear(member, reply));
-    child.on('error', () => gone(member, unwatch));
-    child.on('exit', () => gone(member, unwatch));
-  };
-
-  const gone = (member: Member, unwatch: () => void) => {
-    if (!members.delete(member)) return;
-    unwatch();
-    const { job, killed = member.cancelled } = member;
-    if (killed === undefined && !closed) {
-      died++;
-      onDeath(
-        `A process that computes died${job ? ` in the middle of a job for ${job.order.model.name}` : ''}; another takes its place.`,
-      );
-    }
-    if (job) {
-      finish(member);
-      if (killed !== undefined) job.reject(killed);
-      else if (closed || job.attempts >= MAX_ATTEMPTS) job.reject(closed ? ended() : crashed());
-      else waiting.unshift(job);
-    }
-    if (closed) return;
-    if (member.ready) start();
-    else setTimeout(() => closed || start(), RESTART_MS).unref();
-    dispatch();
-  };
-
-  const hear = (member: Member, reply: Reply) => {
-    if (reply.kind === 'ready') {
-      member.ready = true;
-      dispatch();
-      return;
-    }
-    const { job } = member;
-    if (!job) return;
-    if (reply.kind === 'progress') {
-      job.hooks.onProgress?.(reply.share, reply.what);
-      return;
-    }
-    member.held = reply.held;
-    const { cancelled } = member;
-    finish(member);
-    if (cancelled !== undefined) job.reject(cancelled);
-    else if (reply.kind === 'done') job.resolve({ result: reply.result, stages: reply.stages });
-    else job.reject(errorOf(reply.failure));
-    dispatch();
-  };
-
-  const finish = (member: Member) => {
-    member.release();
-    member.release = () => {};
-    member.job = undefined;
-    member.cancelled = undefined;
-  };
-
-  const kill = (member: Member, reason: unknown) => {
-    member.killed ??= reason;
-    member.process.kill('SIGKILL');
-  };
-
-  /** Gives waiting jobs, the oldest first, to free processes: to one that holds the model, where there is one. */
-  const dispatch = () => {
-    while (waiting.length > 0) {
-      const free = [...members].filter((one) => one.ready && !one.job && one.killed === undefined);
-      if (free.length === 0) return;
-      const job = waiting.shift()!;
-      const member = free.find((one) => one.held.models.includes(job.order.model.name)) ?? free[0];
-      begin(member, job);
-    }
-  };
-
-  const begin = (member: Member, job: Job) => {
-    member.job = job;
-    job.attempts++;
-    lookups[member.held.models.includes(job.order.model.name) ? 'hits' : 'misses']++;
-    const { signal, onStart } = job.hooks;
-    const id = ++ids;
-    let grace: NodeJS.Timeout | undefined;
-    const cancel = () => {
-      member.cancelled = signal!.reason;
-      tell(member, { cancel: id });
-      grace = setTimeout(() => kill(member, signal!.reason), CANCEL_MS);
-    };
-    const timer = setTimeout(() => kill(member, overTime(limits.jobSeconds)), limits.jobSeconds * 1000);
-    signal?.addEventListener('abort', cancel);
-    member.release = () => {
-      clearTimeout(timer);
-      clearTimeout(grace);
-      signal?.removeEventListener('abort', cancel);
-    };
-    onStart?.();
-    tell(member, { id, order: job.order });
-  };
-
-  for (let i = 0; i < limits.processes; i++) start();
-
+  const counts = { died: 0, ids: 0, hits: 0, misses: 0 };
+  const pool: Pool = { limits, threads, onDeath, members: new Set(), waiting: [], closed: false, ...counts };
+  for (let i = 0; i < limits.processes; i++) start(pool);
   return {
-    run<O extends Order>(order: O, hooks: JobHooks = {}) {
-      const { signal } = hooks;
-      return new Promise<Computed<O['kind']>>((resolve, reject) => {
-        if (closed) return reject(ended());
-        if (signal?.aborted) return reject(signal.reason);
-        const queued = performance.now();
-        let began = queued;
-        const job: Job = {
-          order,
-          queued,
-          attempts: 0,
-          hooks: {
-            ...hooks,
-            onStart() {
-              began = performance.now();
-              hooks.onStart?.();
-            },
-          },
-          resolve: ({ result, stages }) =>
-            resolve({ result: result as Results[O['kind']], stages: { wait: (began - queued) / 1000, ...stages } }),
-          reject,
-        };
-        signal?.addEventListener('abort', () => {
-          const at = waiting.indexOf(job);
-          if (at < 0) return;
-          waiting.splice(at, 1);
-          reject(signal.reason);
-        });
-        waiting.push(job);
-        dispatch();
-      });
-    },
-    state: () => ({
-      ready: [...members].filter((one) => one.ready).length,
-      running: [...members].filter((one) => one.job).length,
-      waiting: waiting.length,
-      died,
-      held: [...members].map((one) => one.held),
-      ...lookups,
-    }),
-    pids: () => [...members].flatMap((one) => one.process.pid ?? []),
-    async close() {
-      closed = true;
-      for (const job of waiting.splice(0)) job.reject(ended());
-      const all = [...members];
-      await Promise.all(
-        all.map(
-          (member) =>
-            new Promise<void>((resolve) => {
-              member.process.once('exit', () => resolve());
-              if (!member.process.kill('SIGKILL')) resolve();
-            }),
-        ),
-      );
-    },
+    run: (order, hooks = {}) => enqueue(pool, order, hooks),
+    state: () => stateOf(pool),
+    pids: () => [...pool.members].flatMap((one) => one.process.pid ?? []),
+    close: () => close(pool),
   };
+}
+
+function start(pool: Pool): void {
+  const { processMegabytes } = pool.limits;
+  const entry = processArguments(siblingModule('child-entry', import.meta.url));
+  const child = spawn(process.execPath, [...entry, String(processMegabytes), String(pool.threads)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    serialization: 'advanced',
+  });
+  const member: Member = {
+    process: child,
+    ready: false,
+    held: { models: [], bytes: 0, steps: 0 },
+    release: () => {},
+  };
+  pool.members.add(member);
+  const unwatch =
+    child.pid === undefined
+      ? () => {}
+      : watchMemory(child.pid, processMegabytes, () => kill(member, overMemory(processMegabytes)));
+  child.on('message', (reply: Reply) => hear(pool, member, reply));
+  child.on('error', () => gone(pool, member, unwatch));
+  child.on('exit', () => gone(pool, member, unwatch));
+}
+
+function gone(pool: Pool, member: Member, unwatch: () => void): void {
+  if (!pool.members.delete(member)) return;
+  unwatch();
+  const { job, killed = member.cancelled } = member;
+  if (killed === undefined && !pool.closed) {
+    pool.died++;
+    pool.onDeath(
+      `A process that computes died${job ? ` in the middle of a job for ${job.order.model.name}` : ''}; another takes its place.`,
+    );
+  }
+  if (job) {
+    finish(member);
+    if (killed !== undefined) job.reject(killed);
+    else if (pool.closed || job.attempts >= MAX_ATTEMPTS) job.reject(pool.closed ? ended() : crashed());
+    else pool.waiting.unshift(job);
+  }
+  if (pool.closed) return;
+  if (member.ready) start(pool);
+  else setTimeout(() => pool.closed || start(pool), RESTART_MS).unref();
+  dispatch(pool);
+}
+
+function hear(pool: Pool, member: Member, reply: Reply): void {
+  if (reply.kind === 'ready') {
+    member.ready = true;
+    dispatch(pool);
+    return;
+  }
+  const { job } = member;
+  if (!job) return;
+  if (reply.kind === 'progress') {
+    job.hooks.onProgress?.(reply.share, reply.what);
+    return;
+  }
+  member.held = reply.held;
+  const { cancelled } = member;
+  finish(member);
+  if (cancelled !== undefined) job.reject(cancelled);
+  else if (reply.kind === 'done') job.resolve({ result: reply.result, stages: reply.stages });
+  else job.reject(errorOf(reply.failure));
+  dispatch(pool);
+}
+
+function finish(member: Member): void {
+  member.release();
+  member.release = () => {};
+  member.job = undefined;
+  member.cancelled = undefined;
+}
+
+function kill(member: Member, reason: unknown): void {
+  member.killed ??= reason;
+  member.process.kill('SIGKILL');
+}
+
+/** Gives waiting jobs, the oldest first, to free processes: to one that holds the model, where there is one. */
+function dispatch(pool: Pool): void {
+  while (pool.waiting.length > 0) {
+    const free = [...pool.members].filter((one) => one.ready && !one.job && one.killed === undefined);
+    if (free.length === 0) return;
+    const job = pool.waiting.shift()!;
+    const member = free.find((one) => one.held.models.includes(job.order.model.name)) ?? free[0];
+    begin(pool, member, job);
+  }
+}
+
+function begin(pool: Pool, member: Member, job: Job): void {
+  const { jobSeconds } = pool.limits;
+  member.job = job;
+  job.attempts++;
+  pool[member.held.models.includes(job.order.model.name) ? 'hits' : 'misses']++;
+  const { signal, onStart } = job.hooks;
+  const id = ++pool.ids;
+  let grace: NodeJS.Timeout | undefined;
+  const cancel = () => {
+    member.cancelled = signal!.reason;
+    tell(member, { cancel: id });
+    grace = setTimeout(() => kill(member, signal!.reason), CANCEL_MS);
+  };
+  const timer = setTimeout(() => kill(member, overTime(jobSeconds)), jobSeconds * 1000);
+  signal?.addEventListener('abort', cancel);
+  member.release = () => {
+    clearTimeout(timer);
+    clearTimeout(grace);
+    signal?.removeEventListener('abort', cancel);
+  };
+  onStart?.();
+  tell(member, { id, order: job.order });
+}
+
+function enqueue<O extends Order>(pool: Pool, order: O, hooks: JobHooks): Promise<Computed<O['kind']>> {
+  const { signal } = hooks;
+  return new Promise((resolve, reject) => {
+    if (pool.closed) return reject(ended());
+    if (signal?.aborted) return reject(signal.reason);
+    const queued = performance.now();
+    let began = queued;
+    const job: Job = {
+      order,
+      attempts: 0,
+      hooks: {
+        ...hooks,
+        onStart() {
+          began = performance.now();
+          hooks.onStart?.();
+        },
+      },
+      resolve: ({ result, stages }) =>
+        resolve({ result: result as Results[O['kind']], stages: { wait: (began - queued) / 1000, ...stages } }),
+      reject,
+    };
+    signal?.addEventListener('abort', () => {
+      const at = pool.waiting.indexOf(job);
+      if (at < 0) return;
+      pool.waiting.splice(at, 1);
+      reject(signal.reason);
+    });
+    pool.waiting.push(job);
+    dispatch(pool);
+  });
+}
+
+function stateOf({ members, waiting, died, hits, misses }: Pool): PoolState {
+  return {
+    ready: [...members].filter((one) => one.ready).length,
+    running: [...members].filter((one) => one.job).length,
+    waiting: waiting.length,
+    died,
+    held: [...members].map((one) => one.held),
+    hits,
+    misses,
+  };
+}
+
+async function close(pool: Pool): Promise<void> {
+  pool.closed = true;
+  for (const job of pool.waiting.splice(0)) job.reject(ended());
+  await Promise.all([...pool.members].map(ending));
+}
+
+function ending(member: Member): Promise<void> {
+  return new Promise((resolve) => {
+    member.process.once('exit', () => resolve());
+    if (!member.process.kill('SIGKILL')) resolve();
+  });
 }
 
 /** Where the process has just ended, its end says so. */

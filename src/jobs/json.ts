@@ -1,4 +1,4 @@
-/** JSON files of a run, which may have been edited or replaced. */
+/** JSON that others may have written or edited: of runs, of a model's metadata. */
 
 /** What we write nests less than ten deep; what nests without end is read by no recursion. */
 const MAX_DEPTH = 64;
