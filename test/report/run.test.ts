@@ -60,7 +60,8 @@ describe('rgi detect', () => {
       const files = ['map.npy', 'map.png', 'mask.png', 'overlay.png'].map((kind) => `p${i}.${kind}`);
       for (const file of files.slice(1)) writeFileSync(path.join(folder, file), await picture(10 + i));
       const sha256 = createHash('sha256').update(readFileSync(input)).digest('hex');
-      const defects = score > 4.2 ? [{ area: 9, top: 1, left: 2, height: 3, width: 3, peak: score }] : [];
+      const defects =
+        score > 4.2 ? [{ area: 9, top: 1, left: 2, height: 3, width: 3, peak: score, at: { y: 2, x: 3 } }] : [];
       const found = { score, defective: score > 4.2, defects, markedShare: 0.01, seconds: 1, files };
       lines.push({ name: `p${i}`, path: input, sha256, status: 'done', ...found });
     }
