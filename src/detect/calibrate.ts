@@ -25,6 +25,7 @@ import { crossFitted, foldsOf, type Residuals, residualsOf, statisticsOf } from 
 import type { Spaces } from './joining.ts';
 import { localContrastOf } from './local-contrast.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
+import { openProjection, type Projection } from './projection.ts';
 import { finishedMap } from './scoring.ts';
 import { selectSettings, type Trial } from './selection.ts';
 import { DEFAULT_POLICY } from './stored-policy.ts';
@@ -59,7 +60,10 @@ export interface CalibrationJob {
   readonly features?: FeatureSource;
   /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. Default `FALSE_ALARMS`. */
   readonly falseAlarms?: PolicySettings['falseAlarms'];
-  /** Steps of each search; default 50 with an encoder, 400 without. */
+  /**
+   * Steps of each search; default 50 with an encoder, 400 without. A generator that is affine in its latents is inverted in closed form
+   * unless steps are given.
+   */
   readonly steps?: number;
   /** What is tried, and on how much; in place of single defaults (`CalibrationSearch`). */
   readonly search?: Partial<CalibrationSearch>;
@@ -126,8 +130,22 @@ export async function calibrate(
 ): Promise<Calibration> {
   checkPolicyName(job.name ?? DEFAULT_POLICY);
   checkPictureCount(job.unseen.length, MIN_PICTURES, RECOMMENDED_PICTURES);
+  const projection = job.steps === undefined ? await openProjection(job.generator, runtime) : undefined;
+  try {
+    return await calibrateWith(job, projection, runtime, hooks);
+  } finally {
+    await projection?.dispose();
+  }
+}
+
+async function calibrateWith(
+  job: CalibrationJob,
+  projection: Projection | undefined,
+  runtime: Runtime,
+  hooks: CalibrationHooks,
+): Promise<Calibration> {
   const stride = job.stride ?? Math.max(1, job.generator.height >> 1);
-  const setup = setupOf(job, stride, runtime, hooks);
+  const setup = setupOf(job, stride, projection, runtime, hooks);
   const { best, compared } = await selectSettings(setup);
   const used = evenly(
     [...setup.unseen.keys()],
@@ -157,7 +175,13 @@ function secondOf({ form, features }: CalibrationJob): FeatureSource | undefined
   return form === 'object' ? features : undefined;
 }
 
-function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: CalibrationHooks): CalibrationSetup {
+function setupOf(
+  job: CalibrationJob,
+  stride: number,
+  projection: Projection | undefined,
+  runtime: Runtime,
+  hooks: CalibrationHooks,
+): CalibrationSetup {
   const { generator, encoder, form, law = 'normal' } = job;
   return {
     ...CALIBRATION_SEARCH,
@@ -169,7 +193,8 @@ function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: C
     steps: job.steps ?? (encoder ? STEPS.started : STEPS.drawn),
     seed: job.seed ?? 0,
     priorLength: priorLengthOf(generator, law),
-    restore: restoringWith({ generator, encoder, form, stride, signal: hooks.signal }, runtime),
+    isClosed: projection !== undefined,
+    restore: restoringWith({ generator, encoder, form, stride, projection, signal: hooks.signal }, runtime),
     report: (share, what) => hooks.onProgress?.(secondOf(job) ? PIXEL_SHARE * share : share, what),
   };
 }
@@ -237,7 +262,7 @@ function policyOf(
       unseen: residuals.unseen.length,
       seed,
       perPixel,
-      priorStrength: best.strength,
+      ...(best.strength === undefined ? {} : { priorStrength: best.strength }),
       drawnDefects: second?.measured ?? best.measured,
       ...(second ? { spaces: second.spaces } : {}),
       ...job.facts,
