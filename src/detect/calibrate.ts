@@ -29,7 +29,7 @@ import { openProjection, type Projection } from './projection.ts';
 import { finishedMap } from './scoring.ts';
 import { selectSettings, type Trial } from './selection.ts';
 import { DEFAULT_POLICY } from './stored-policy.ts';
-import { pixelThreshold, scoreThreshold } from './thresholds.ts';
+import { pixelThreshold, regionScore, scoreThreshold } from './thresholds.ts';
 
 /** What `calibrate` is given: a generator, good pictures, and the rates of false alarms to aim at. */
 export interface CalibrationJob {
@@ -52,13 +52,15 @@ export interface CalibrationJob {
    * 'object', of any for 'tiles'.
    */
   readonly unseen: readonly Image[];
+  /** Their names, for the list of the oddest ones; default: their numbers. */
+  readonly names?: readonly string[];
   /** The group of each of these, where near-duplicates are known to go together. */
   readonly groups?: readonly number[];
   /** Some of its training pictures, for statistics per pixel. Default none. */
   readonly seen?: readonly Image[];
   /** Compares feature maps, too, of the form 'object'. Default: pixels alone. */
   readonly features?: FeatureSource;
-  /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. Default `FALSE_ALARMS`. */
+  /** Rates in (0,1) that the thresholds are set for. Default `FALSE_ALARMS`. */
   readonly falseAlarms?: PolicySettings['falseAlarms'];
   /**
    * Steps of each search; default 50 with an encoder, 400 without. A generator that is affine in its latents is inverted in closed form
@@ -92,8 +94,8 @@ export interface Calibration {
   readonly notes: readonly string[];
 }
 
-/** Of 500 pixels and of 20 pictures one good one may be called defective. */
-export const FALSE_ALARMS: PolicySettings['falseAlarms'] = { pixel: 0.002, image: 0.05 };
+/** Of 20 good pictures one may be called defective, and one may have any region. */
+export const FALSE_ALARMS: PolicySettings['falseAlarms'] = { image: 0.05 };
 
 /** Fewer good pictures say nothing about a rate. */
 const MIN_PICTURES = 8;
@@ -106,6 +108,10 @@ const RECOMMENDED_PICTURES = 30;
  * are right as wrong.
  */
 const MIN_PIXEL_AP = 0.5;
+
+/** Good pictures that are named as odd, and scores of good pictures that are kept, the highest ones. */
+const ODDEST = 8;
+const MAX_STORED_SCORES = 500;
 
 /** Pixels of all good pictures together that thresholds are set on, and pictures restored at a time: for memory. */
 const MAX_PIXELS = 2 ** 24;
@@ -160,7 +166,7 @@ async function calibrateWith(
       signal: hooks.signal,
       onProgress: (share) => hooks.onProgress?.(PIXEL_SHARE + (1 - PIXEL_SHARE) * share, 'feature maps'),
     }));
-  const policy = policyOf(job, stride, best, residuals, pixels, second);
+  const policy = policyOf(job, stride, best, { residuals, used }, pixels, second);
   return {
     policy,
     compared: [...compared].sort((a, b) => b.score - a.score),
@@ -231,16 +237,26 @@ function policyOf(
   job: CalibrationJob,
   stride: number,
   best: Trial,
-  residuals: Residuals,
+  { residuals, used }: { readonly residuals: Residuals; readonly used: readonly number[] },
   { evidence, good }: PixelMaps,
   second: ChosenSpaces | undefined,
 ): Policy {
   const { name = DEFAULT_POLICY, form, scale = 1, seed = 0, falseAlarms = FALSE_ALARMS } = job;
   const { perPixel } = best.candidate;
   const scorePixels = second?.scorePixels ?? best.scorePixels;
-  const maps = (second?.good ?? good).map(({ data }) => data);
-  const pixel = pixelThreshold(maps, falseAlarms.pixel);
-  const scores = maps.map((map) => imageScore(map, scorePixels));
+  const maps = second?.good ?? good;
+  const area = leastArea(best.candidate);
+  const pixel =
+    falseAlarms.pixel === undefined
+      ? scoreThreshold(
+          maps.map((map) => regionScore(map, area)),
+          falseAlarms.image,
+        )
+      : pixelThreshold(
+          maps.map(({ data }) => data),
+          falseAlarms.pixel,
+        );
+  const scores = maps.map(({ data }) => imageScore(data, scorePixels));
   const image = scoreThreshold(scores, falseAlarms.image);
   return {
     format: 1,
@@ -254,7 +270,7 @@ function policyOf(
     statistics: { ...statisticsOf(residuals, perPixel), ...(second?.gaussian ? { features: second.gaussian } : {}) },
     thresholds: { pixel, image },
     falseAlarms,
-    leastArea: leastArea(best.candidate),
+    leastArea: area,
     scorePixels,
     displayHigh: Math.max(3 * pixel, 1.5 * image),
     calibration: {
@@ -265,9 +281,29 @@ function policyOf(
       ...(best.strength === undefined ? {} : { priorStrength: best.strength }),
       drawnDefects: second?.measured ?? best.measured,
       ...(second ? { spaces: second.spaces } : {}),
+      goodScores: [...scores]
+        .sort((a, b) => b - a)
+        .slice(0, MAX_STORED_SCORES)
+        .map(rounded),
+      oddest: oddestOf(
+        scores,
+        used.map((i) => job.names?.[i] ?? `${i + 1}`),
+      ),
       ...job.facts,
     },
   };
+}
+
+/** The good pictures with the highest scores, which a user should look at, highest first. */
+function oddestOf(scores: readonly number[], names: readonly string[]): { name: string; score: number }[] {
+  return scores
+    .map((score, i) => ({ name: names[i], score: rounded(score) }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, ODDEST);
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(5));
 }
 
 function notesOf(used: number, { pixelAp, imageAuroc }: Trial['measured']): string[] {

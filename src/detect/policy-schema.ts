@@ -58,7 +58,7 @@ const settingsSchema = z.object({
     }),
   ),
   thresholds: z.object({ pixel: positive, image: positive }),
-  falseAlarms: z.object({ pixel: share, image: share }),
+  falseAlarms: z.object({ pixel: z.optional(share), image: share }),
   leastArea: z.int().check(z.nonnegative()),
   /** Policies made before it was chosen took the largest value. */
   scorePixels: z._default(z.int().check(z.positive()), 1),

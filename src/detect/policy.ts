@@ -96,8 +96,13 @@ export interface PolicySettings {
   };
   /** In the anomaly map's units (about 1 on good pixels): of a pixel, and of a picture's score. */
   readonly thresholds: { readonly pixel: number; readonly image: number };
-  /** The rates that the thresholds were set for: of good pixels above, and of good pictures called defective. */
-  readonly falseAlarms: { readonly pixel: number; readonly image: number };
+  /** The rates that the thresholds were set for. */
+  readonly falseAlarms: {
+    /** Share of good pictures called defective; and of good pictures with any region marked, unless `pixel` is given. */
+    readonly image: number;
+    /** Share of good pixels above the threshold of a pixel. */
+    readonly pixel?: number;
+  };
   /** Marked regions of fewer pixels are dropped. */
   readonly leastArea: number;
   /** A picture's score is the mean of this many of its highest map values: a number and no share, since pictures may have any size. */
