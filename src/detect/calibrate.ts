@@ -25,10 +25,11 @@ import { crossFitted, foldsOf, type Residuals, residualsOf, statisticsOf } from 
 import type { Spaces } from './joining.ts';
 import { localContrastOf } from './local-contrast.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
+import { openProjection, type Projection } from './projection.ts';
 import { finishedMap } from './scoring.ts';
 import { selectSettings, type Trial } from './selection.ts';
 import { DEFAULT_POLICY } from './stored-policy.ts';
-import { pixelThreshold, scoreThreshold } from './thresholds.ts';
+import { pixelThreshold, regionScore, scoreThreshold } from './thresholds.ts';
 
 /** What `calibrate` is given: a generator, good pictures, and the rates of false alarms to aim at. */
 export interface CalibrationJob {
@@ -51,15 +52,20 @@ export interface CalibrationJob {
    * 'object', of any for 'tiles'.
    */
   readonly unseen: readonly Image[];
+  /** Their names, for the list of the oddest ones; default: their numbers. */
+  readonly names?: readonly string[];
   /** The group of each of these, where near-duplicates are known to go together. */
   readonly groups?: readonly number[];
   /** Some of its training pictures, for statistics per pixel. Default none. */
   readonly seen?: readonly Image[];
   /** Compares feature maps, too, of the form 'object'. Default: pixels alone. */
   readonly features?: FeatureSource;
-  /** Rates in (0,1) that the thresholds are set for: of good pixels, and of good pictures. Default `FALSE_ALARMS`. */
+  /** Rates in (0,1) that the thresholds are set for. Default `FALSE_ALARMS`. */
   readonly falseAlarms?: PolicySettings['falseAlarms'];
-  /** Steps of each search; default 50 with an encoder, 400 without. */
+  /**
+   * Steps of each search; default 50 with an encoder, 400 without. A generator that is affine in its latents is inverted in closed form
+   * unless steps are given.
+   */
   readonly steps?: number;
   /** What is tried, and on how much; in place of single defaults (`CalibrationSearch`). */
   readonly search?: Partial<CalibrationSearch>;
@@ -88,8 +94,8 @@ export interface Calibration {
   readonly notes: readonly string[];
 }
 
-/** Of 500 pixels and of 20 pictures one good one may be called defective. */
-export const FALSE_ALARMS: PolicySettings['falseAlarms'] = { pixel: 0.002, image: 0.05 };
+/** Of 20 good pictures one may be called defective, and one may have any region. */
+export const FALSE_ALARMS: PolicySettings['falseAlarms'] = { image: 0.05 };
 
 /** Fewer good pictures say nothing about a rate. */
 const MIN_PICTURES = 8;
@@ -102,6 +108,10 @@ const RECOMMENDED_PICTURES = 30;
  * are right as wrong.
  */
 const MIN_PIXEL_AP = 0.5;
+
+/** Good pictures that are named as odd, and scores of good pictures that are kept, the highest ones. */
+const ODDEST = 8;
+const MAX_STORED_SCORES = 500;
 
 /** Pixels of all good pictures together that thresholds are set on, and pictures restored at a time: for memory. */
 const MAX_PIXELS = 2 ** 24;
@@ -126,8 +136,22 @@ export async function calibrate(
 ): Promise<Calibration> {
   checkPolicyName(job.name ?? DEFAULT_POLICY);
   checkPictureCount(job.unseen.length, MIN_PICTURES, RECOMMENDED_PICTURES);
+  const projection = job.steps === undefined ? await openProjection(job.generator, runtime) : undefined;
+  try {
+    return await calibrateWith(job, projection, runtime, hooks);
+  } finally {
+    await projection?.dispose();
+  }
+}
+
+async function calibrateWith(
+  job: CalibrationJob,
+  projection: Projection | undefined,
+  runtime: Runtime,
+  hooks: CalibrationHooks,
+): Promise<Calibration> {
   const stride = job.stride ?? Math.max(1, job.generator.height >> 1);
-  const setup = setupOf(job, stride, runtime, hooks);
+  const setup = setupOf(job, stride, projection, runtime, hooks);
   const { best, compared } = await selectSettings(setup);
   const used = evenly(
     [...setup.unseen.keys()],
@@ -142,7 +166,7 @@ export async function calibrate(
       signal: hooks.signal,
       onProgress: (share) => hooks.onProgress?.(PIXEL_SHARE + (1 - PIXEL_SHARE) * share, 'feature maps'),
     }));
-  const policy = policyOf(job, stride, best, residuals, pixels, second);
+  const policy = policyOf(job, stride, best, { residuals, used }, pixels, second);
   return {
     policy,
     compared: [...compared].sort((a, b) => b.score - a.score),
@@ -157,7 +181,13 @@ function secondOf({ form, features }: CalibrationJob): FeatureSource | undefined
   return form === 'object' ? features : undefined;
 }
 
-function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: CalibrationHooks): CalibrationSetup {
+function setupOf(
+  job: CalibrationJob,
+  stride: number,
+  projection: Projection | undefined,
+  runtime: Runtime,
+  hooks: CalibrationHooks,
+): CalibrationSetup {
   const { generator, encoder, form, law = 'normal' } = job;
   return {
     ...CALIBRATION_SEARCH,
@@ -169,7 +199,8 @@ function setupOf(job: CalibrationJob, stride: number, runtime: Runtime, hooks: C
     steps: job.steps ?? (encoder ? STEPS.started : STEPS.drawn),
     seed: job.seed ?? 0,
     priorLength: priorLengthOf(generator, law),
-    restore: restoringWith({ generator, encoder, form, stride, signal: hooks.signal }, runtime),
+    isClosed: projection !== undefined,
+    restore: restoringWith({ generator, encoder, form, stride, projection, signal: hooks.signal }, runtime),
     report: (share, what) => hooks.onProgress?.(secondOf(job) ? PIXEL_SHARE * share : share, what),
   };
 }
@@ -206,16 +237,26 @@ function policyOf(
   job: CalibrationJob,
   stride: number,
   best: Trial,
-  residuals: Residuals,
+  { residuals, used }: { readonly residuals: Residuals; readonly used: readonly number[] },
   { evidence, good }: PixelMaps,
   second: ChosenSpaces | undefined,
 ): Policy {
   const { name = DEFAULT_POLICY, form, scale = 1, seed = 0, falseAlarms = FALSE_ALARMS } = job;
   const { perPixel } = best.candidate;
   const scorePixels = second?.scorePixels ?? best.scorePixels;
-  const maps = (second?.good ?? good).map(({ data }) => data);
-  const pixel = pixelThreshold(maps, falseAlarms.pixel);
-  const scores = maps.map((map) => imageScore(map, scorePixels));
+  const maps = second?.good ?? good;
+  const area = leastArea(best.candidate);
+  const pixel =
+    falseAlarms.pixel === undefined
+      ? scoreThreshold(
+          maps.map((map) => regionScore(map, area)),
+          falseAlarms.image,
+        )
+      : pixelThreshold(
+          maps.map(({ data }) => data),
+          falseAlarms.pixel,
+        );
+  const scores = maps.map(({ data }) => imageScore(data, scorePixels));
   const image = scoreThreshold(scores, falseAlarms.image);
   return {
     format: 1,
@@ -229,7 +270,7 @@ function policyOf(
     statistics: { ...statisticsOf(residuals, perPixel), ...(second?.gaussian ? { features: second.gaussian } : {}) },
     thresholds: { pixel, image },
     falseAlarms,
-    leastArea: leastArea(best.candidate),
+    leastArea: area,
     scorePixels,
     displayHigh: Math.max(3 * pixel, 1.5 * image),
     calibration: {
@@ -237,12 +278,32 @@ function policyOf(
       unseen: residuals.unseen.length,
       seed,
       perPixel,
-      priorStrength: best.strength,
+      ...(best.strength === undefined ? {} : { priorStrength: best.strength }),
       drawnDefects: second?.measured ?? best.measured,
       ...(second ? { spaces: second.spaces } : {}),
+      goodScores: [...scores]
+        .sort((a, b) => b - a)
+        .slice(0, MAX_STORED_SCORES)
+        .map(rounded),
+      oddest: oddestOf(
+        scores,
+        used.map((i) => job.names?.[i] ?? `${i + 1}`),
+      ),
       ...job.facts,
     },
   };
+}
+
+/** The good pictures with the highest scores, which a user should look at, highest first. */
+function oddestOf(scores: readonly number[], names: readonly string[]): { name: string; score: number }[] {
+  return scores
+    .map((score, i) => ({ name: names[i], score: rounded(score) }))
+    .sort((a, b) => b.score - a.score)
+    .slice(0, ODDEST);
+}
+
+function rounded(value: number): number {
+  return Number(value.toPrecision(5));
 }
 
 function notesOf(used: number, { pixelAp, imageAuroc }: Trial['measured']): string[] {

@@ -7,6 +7,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { Restored } from './folds.ts';
 import { type InversionSettings, latentLength } from './inverter.ts';
 import type { PolicySettings } from './policy.ts';
+import type { Projection } from './projection.ts';
 import { openRestorer } from './restorer.ts';
 
 /** What a calibration tries, and on how much. */
@@ -24,6 +25,13 @@ export interface CalibrationSearch {
   /** Share of the pixels of good pictures that the search may mask, in (0,1); default 0.01. It gives `thresholdGrey`. */
   readonly maskedShare: number;
   /**
+   * Of a generator that is affine in its latents, which needs no search: residuals, in grey levels, from which pixels are masked; default 20,
+   * 10, 40, 80. With the first one all inspection settings are compared, with the others the best so far.
+   */
+  readonly maskGreys: readonly number[];
+  /** Rounds of finding the mask in closed form; default 8. */
+  readonly rounds: number;
+  /**
    * By how much pixels or features alone must find drawn defects better than both together, to be used alone; default 0.05 (in the mean of AP,
    * AUPRO and AUROC). Drawn defects say little about real ones, and both together are the safer choice.
    */
@@ -35,6 +43,8 @@ export const CALIBRATION_SEARCH: CalibrationSearch = {
   starts: 4,
   priorStrengths: [1, 5, 25, 0.2],
   maskedShare: 0.01,
+  maskGreys: [20, 10, 40, 80],
+  rounds: 8,
   lead: 0.05,
 };
 
@@ -48,6 +58,8 @@ export interface CalibrationSetup extends CalibrationSearch {
   readonly seed: number;
   /** Numbers in a picture's latents, by which the prior's weight is scaled; 0 where the law of the latents has no Gaussian prior. */
   readonly priorLength: number;
+  /** Is the generator inverted in closed form? */
+  readonly isClosed: boolean;
   restore(settings: InversionSettings, images: readonly Image[], onDone?: (share: number) => void): Promise<Restored[]>;
   report(share: number, what: string): void;
 }
@@ -57,10 +69,11 @@ interface RestoringOptions {
   readonly encoder?: Graph;
   readonly form: PolicySettings['form'];
   readonly stride: number;
+  readonly projection?: Projection;
   readonly signal?: AbortSignal;
 }
 
-/** Restores pictures by any settings; each call opens a restorer of its own, since a step graph has its settings built in. */
+/** Restores pictures by any settings; each call opens a restorer of its own, since a step graph has its settings built in; a projection has not. */
 export function restoringWith(options: RestoringOptions, runtime: Runtime): CalibrationSetup['restore'] {
   return async (settings, images, onDone) => {
     const restorer = await openRestorer({ ...options, settings }, runtime);

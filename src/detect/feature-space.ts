@@ -115,13 +115,15 @@ export async function fitFeatures(
     }
     hooks.onProgress?.(0.7 + (0.3 * (fold + 1)) / parts.length);
   }
-  const levels = levelsOf(raw.unseen);
   const smoothing = featureSmoothing(size);
-  const finished = (map: Image) => featureMap({ ...map, data: map.data.map((v, p) => v / levels[p]) }, size, smoothing);
+  // Of the other parts, like the statistics: a picture that takes part in its own level looks better than a new one can.
+  const levels = Array.from(parts, (_, fold) => levelsOf(raw.unseen.filter((_, i) => folds[i] !== fold)));
+  const finished = (map: Image, fold: number) =>
+    featureMap({ ...map, data: map.data.map((v, p) => v / levels[fold][p]) }, size, smoothing);
   return {
-    gaussian: withLevels(gaussianOf(togetherOf([always, ...parts]), { pooled: POOLED }), levels),
-    unseen: raw.unseen.map(finished),
-    drawn: raw.drawn.map(finished),
+    gaussian: withLevels(gaussianOf(togetherOf([always, ...parts]), { pooled: POOLED }), levelsOf(raw.unseen)),
+    unseen: raw.unseen.map((map, i) => finished(map, folds[i])),
+    drawn: raw.drawn.map((map, i) => finished(map, drawnFolds[i])),
   };
 }
 

@@ -1,9 +1,10 @@
 /**
- * The inversion behind detection: RGI with the exact mask and a Gaussian prior on z, begun at what the encoder says where
- * there is one. Pictures are taken in batches of one size, so that one compiled step serves them all.
+ * The inversion behind detection: RGI with the exact mask and a Gaussian prior on z. Of a generator that is affine in its latents it is in
+ * closed form (`projection.ts`); of any other it is a search, begun at what the encoder says where there is one. Pictures are taken in batches of one size, so that one compiled step serves them all.
  */
 
 import { rows } from '../arrays/rows.ts';
+import { RgiError } from '../errors.ts';
 import { clip, type Image } from '../images/image.ts';
 import { reuse } from '../inversion/compile/reuse.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
@@ -13,7 +14,8 @@ import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { PolicySettings } from './policy.ts';
+import { isProjection, type PolicySettings, type ProjectionSettings, type SearchSettings } from './policy.ts';
+import { openProjection, PROJECTED_TOGETHER, type Projection } from './projection.ts';
 import { policySearch } from './search.ts';
 
 export type InversionSettings = PolicySettings['inversion'];
@@ -31,6 +33,8 @@ export interface InverterOptions {
   /** Maps pictures of the generator's size to z: the start of the search. */
   readonly encoder?: Graph;
   readonly settings: InversionSettings;
+  /** Of the same generator, shared with others: it stays open. Default: one of its own, where the settings need it. */
+  readonly projection?: Projection;
   readonly batch?: number;
   readonly signal?: AbortSignal;
 }
@@ -44,9 +48,11 @@ export function inversionBatch({ channels, height, width }: Generator): number {
 
 /** Inverting throws the signal's reason when that is aborted. */
 export async function openInverter(options: InverterOptions, runtime: Runtime): Promise<Inverter> {
-  const { generator, encoder } = options;
+  const { generator, encoder, settings } = options;
+  if (isProjection(settings)) return projectingInverter(options, settings, runtime);
   const batch = options.batch ?? inversionBatch(generator);
-  const search = await (encoder ? encodedSearch(options, encoder, runtime) : drawnSearch(options, runtime));
+  const searching = { ...options, settings };
+  const search = await (encoder ? encodedSearch(searching, encoder, runtime) : drawnSearch(searching, runtime));
   return {
     batch,
     async invert(images) {
@@ -62,6 +68,34 @@ export async function openInverter(options: InverterOptions, runtime: Runtime): 
   };
 }
 
+/** In closed form: any number of pictures at a time. */
+async function projectingInverter(
+  { generator, projection: shared, batch = PROJECTED_TOGETHER, signal }: InverterOptions,
+  settings: ProjectionSettings,
+  runtime: Runtime,
+): Promise<Inverter> {
+  const projection = shared ?? (await openProjection(generator, runtime));
+  if (!projection)
+    throw new RgiError(
+      'model',
+      'The policy inverts its generator in closed form, and this generator is not affine in its latents; calibrate again.',
+    );
+  return {
+    batch,
+    async invert(images) {
+      signal?.throwIfAborted();
+      return projection.project(images, settings);
+    },
+    async dispose() {
+      if (!shared) await projection.dispose();
+    },
+  };
+}
+
+interface SearchOptions extends InverterOptions {
+  readonly settings: SearchSettings;
+}
+
 interface Search {
   run(images: Image): Promise<Tensor>;
   dispose(): Promise<void>;
@@ -69,7 +103,7 @@ interface Search {
 
 /** From the encoder's answer, on one loop for all batches. */
 async function encodedSearch(
-  { generator, settings, signal }: InverterOptions,
+  { generator, settings, signal }: SearchOptions,
   encoder: Graph,
   runtime: Runtime,
 ): Promise<Search> {
@@ -90,7 +124,7 @@ async function encodedSearch(
 }
 
 /** From random latents, of which several compete. */
-async function drawnSearch({ generator, settings, signal }: InverterOptions, runtime: Runtime): Promise<Search> {
+async function drawnSearch({ generator, settings, signal }: SearchOptions, runtime: Runtime): Promise<Search> {
   const method = policySearch(generator, settings, settings.starts);
   const shared = reuse();
   return {

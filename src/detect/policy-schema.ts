@@ -7,6 +7,9 @@ const MAX_SIDE = 2 ** 14;
 /** Largest number of steps, searches and factors, above any sensible value. */
 const MAX_COUNT = 1e6;
 
+/** Largest number of rounds in closed form: each is a part of the graph. */
+const MAX_ROUNDS = 64;
+
 const share = z.number().check(z.gt(0), z.lt(1));
 const positive = z.number().check(z.positive());
 const nonnegative = z.number().check(z.nonnegative());
@@ -30,7 +33,14 @@ const settingsSchema = z.object({
   form: z.enum(['object', 'tiles']),
   scale: z.number().check(z.gte(1), z.lte(MAX_SIDE)),
   stride: z.int().check(z.positive(), z.lte(MAX_SIDE)),
-  inversion: z.object({ thresholdGrey: positive, prior: nonnegative, steps: count, starts: count }),
+  inversion: z.union([
+    z.object({ thresholdGrey: positive, prior: nonnegative, steps: count, starts: count }),
+    z.object({
+      thresholdGrey: positive,
+      noiseGrey: positive,
+      rounds: z.int().check(z.nonnegative(), z.lte(MAX_ROUNDS)),
+    }),
+  ]),
   evidence: z.object({ blur: width, surround: z.optional(surround), smoothing: width }),
   features: z.optional(
     z.object({
@@ -48,7 +58,7 @@ const settingsSchema = z.object({
     }),
   ),
   thresholds: z.object({ pixel: positive, image: positive }),
-  falseAlarms: z.object({ pixel: share, image: share }),
+  falseAlarms: z.object({ pixel: z.optional(share), image: share }),
   leastArea: z.int().check(z.nonnegative()),
   /** Policies made before it was chosen took the largest value. */
   scorePixels: z._default(z.int().check(z.positive()), 1),

@@ -19,6 +19,33 @@ export interface Statistics {
   readonly features?: FeatureGaussian;
 }
 
+/** A search: robust inversion with the exact mask (`RgiOptions`, preset 'fast'). */
+export interface SearchSettings {
+  /** Residual, in grey levels, at which a pixel is masked: lambda (CONTRACT, Masks). */
+  readonly thresholdGrey: number;
+  /** Weight of the Gaussian prior, mean(z^2)/2. */
+  readonly prior: number;
+  /** Steps of each search. */
+  readonly steps: number;
+  /** Searches per picture, where no encoder gives the start. */
+  readonly starts: number;
+}
+
+/** The same in closed form (`projection.ts`). */
+export interface ProjectionSettings {
+  /** Residual (root mean square of the channels), in grey levels, at which a pixel is masked. */
+  readonly thresholdGrey: number;
+  /** Deviation of the residuals of good pixels, in grey levels: the weight of the prior. */
+  readonly noiseGrey: number;
+  /** Times that the mask is found; 0: the projection of the picture as it is. */
+  readonly rounds: number;
+}
+
+/** Is it in closed form? */
+export function isProjection(settings: SearchSettings | ProjectionSettings): settings is ProjectionSettings {
+  return 'rounds' in settings;
+}
+
 /** The part of a policy that is written into the model file (`rgi.policies`). */
 export interface PolicySettings {
   /** Version of this form. */
@@ -29,17 +56,8 @@ export interface PolicySettings {
   readonly scale: number;
   /** Pixels from one tile to the next. */
   readonly stride: number;
-  /** The search: robust inversion with the exact mask (`RgiOptions`, preset 'fast'). */
-  readonly inversion: {
-    /** Residual, in grey levels, at which a pixel is masked: lambda (CONTRACT, Masks). */
-    readonly thresholdGrey: number;
-    /** Weight of the Gaussian prior, mean(z^2)/2. */
-    readonly prior: number;
-    /** Steps of each search. */
-    readonly steps: number;
-    /** Searches per picture, where no encoder gives the start. */
-    readonly starts: number;
-  };
+  /** How z is found: by a search, or of a generator that is affine in its latents in closed form. */
+  readonly inversion: SearchSettings | ProjectionSettings;
   /** How a residual becomes an anomaly map (`scoring.ts`). The member's name is that of stored policies. */
   readonly evidence: {
     /** Width (sigma, pixels) by which residuals are smoothed before they are compared with those of good pictures. */
@@ -78,8 +96,13 @@ export interface PolicySettings {
   };
   /** In the anomaly map's units (about 1 on good pixels): of a pixel, and of a picture's score. */
   readonly thresholds: { readonly pixel: number; readonly image: number };
-  /** The rates that the thresholds were set for: of good pixels above, and of good pictures called defective. */
-  readonly falseAlarms: { readonly pixel: number; readonly image: number };
+  /** The rates that the thresholds were set for. */
+  readonly falseAlarms: {
+    /** Share of good pictures called defective; and of good pictures with any region marked, unless `pixel` is given. */
+    readonly image: number;
+    /** Share of good pixels above the threshold of a pixel. */
+    readonly pixel?: number;
+  };
   /** Marked regions of fewer pixels are dropped. */
   readonly leastArea: number;
   /** A picture's score is the mean of this many of its highest map values: a number and no share, since pictures may have any size. */

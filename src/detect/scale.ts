@@ -10,6 +10,8 @@ const MAX_GREY = 255;
 export interface ResidualScale {
   /** Mean |r|, in units of [-1,1]. */
   readonly absolute: number;
+  /** The median of a pixel's mean |r|, in grey levels. */
+  readonly medianGrey: number;
   /** The residual (mean |r| of a pixel's channels), in grey levels, that the share `maskedShare` of the pixels exceeds. */
   readonly outlierGrey: number;
 }
@@ -27,5 +29,5 @@ export function residualScale(pictures: readonly Restored[], maskedShare: number
   const all = Float32Array.from(perPixel.flatMap((sizes) => [...sizes])).sort();
   const absolute = all.reduce((sum, v) => sum + v, 0) / all.length;
   const outlierGrey = Math.min(MAX_GREY, Math.max(MIN_GREY, 127.5 * quantile(all, 1 - maskedShare)));
-  return { absolute, outlierGrey };
+  return { absolute, medianGrey: 127.5 * quantile(all, 0.5), outlierGrey };
 }

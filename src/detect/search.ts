@@ -9,7 +9,7 @@ import { cosineDecay, geometric, robustStart } from '../inversion/methods/contin
 import { FAST } from '../inversion/methods/rgi.ts';
 import { ADAM, type Formulation, lambdaOf } from '../inversion/spec/formulation.ts';
 import type { Method, Stage } from '../inversion/spec/method.ts';
-import type { PolicySettings } from './policy.ts';
+import type { SearchSettings } from './policy.ts';
 
 /** Residual at which the path begins to mask: half the range, more than any good start leaves behind. */
 const FIRST_THRESHOLD_GREY = 127.5;
@@ -20,7 +20,7 @@ const SHARES = [1 / 4, 3 / 8];
 
 export function policySearch(
   generator: Generator,
-  { thresholdGrey, prior, steps }: PolicySettings['inversion'],
+  { thresholdGrey, prior, steps }: SearchSettings,
   starts: number,
 ): Method {
   const { channels } = generator;

@@ -14,8 +14,8 @@ import { withDefects } from './synthetic.ts';
 
 /** Inspection settings, with the prior and the inversion that they were tried with. */
 export interface Trial extends Compared {
-  /** Times the prior that goes with independent residuals. */
-  readonly strength: number;
+  /** Of a search: times the prior that goes with independent residuals. */
+  readonly strength?: number;
   readonly inversion: InversionSettings;
 }
 
@@ -28,6 +28,9 @@ const MAX_SIDE = 192;
 /** A residual that no pixel of a picture has: nothing is masked. */
 const UNMASKED_GREY = 255;
 
+/** Rounding to 8 bits. */
+const MIN_NOISE_GREY = 0.5;
+
 /** Good pictures, and the same with defects drawn on them. */
 interface Sample {
   readonly good: readonly Image[];
@@ -39,7 +42,7 @@ interface Sample {
   readonly pixels: number;
 }
 
-/** What was tried, and the best: nearly, of those with the prior that was chosen. */
+/** What was tried, and the best: nearly, of those with the inversion that was chosen. */
 export interface Selection {
   readonly best: Trial;
   readonly compared: readonly Trial[];
@@ -48,22 +51,56 @@ export interface Selection {
 export async function selectSettings(setup: CalibrationSetup): Promise<Selection> {
   const sample = sampleOf(setup);
   setup.report(0, 'residuals of good pictures');
-  const unmasked = { thresholdGrey: UNMASKED_GREY, prior: 0, steps: setup.steps, starts: setup.starts };
-  const { absolute } = residualScale(await setup.restore(unmasked, sample.pilots), setup.maskedShare);
-  // sum|r|/b + |z|^2/2 with residuals of mean size b, times b: mean(z^2)/2 weighs b times the length of z.
-  const unit = absolute * setup.priorLength;
   let selection: Selection | undefined;
-  let tried = 0;
-  const isBetter = async (strength: number): Promise<boolean> => {
-    const begun = Math.min(0.75, 0.25 * tried++);
-    const report = (share: number) => setup.report(0.9 * (begun + 0.25 * share), 'comparing inspection settings');
+  const isBetter = async (variant: Variant, report: (share: number) => void): Promise<boolean> => {
     const before = selection;
-    selection = await withStrength(setup, sample, strength, strength * unit, before, report);
+    selection = await withVariant(setup, sample, variant, before, report);
     return selection.best !== before?.best;
   };
-  await climb(unit > 0 ? setup.priorStrengths : [0], isBetter);
+  await (setup.isClosed ? tryMasks(setup, sample, isBetter) : climbPriors(setup, sample, isBetter));
   if (!selection) throw new RgiError('runtime', 'No inspection settings were tried.');
   return selection;
+}
+
+/** A way of inverting that is tried. */
+interface Variant {
+  readonly inversion: InversionSettings;
+  readonly strength?: number;
+}
+
+type TryVariant = (variant: Variant, report: (share: number) => void) => Promise<boolean>;
+
+const COMPARING = 'comparing inspection settings';
+
+/** In closed form: each residual from which pixels may be masked. */
+async function tryMasks(setup: CalibrationSetup, { pilots }: Sample, isBetter: TryVariant): Promise<void> {
+  const { maskGreys, rounds, maskedShare } = setup;
+  const unmasked = { thresholdGrey: UNMASKED_GREY, noiseGrey: MIN_NOISE_GREY, rounds: 0 };
+  const { medianGrey } = residualScale(await setup.restore(unmasked, pilots), maskedShare);
+  // The deviation of a Gaussian law with this median of |r|, whatever the outliers.
+  const noiseGrey = Math.max(MIN_NOISE_GREY, 1.4826 * medianGrey);
+  for (const [i, thresholdGrey] of maskGreys.entries()) {
+    const report = (share: number) => setup.report((0.9 * (i + share)) / maskGreys.length, COMPARING);
+    await isBetter({ inversion: { thresholdGrey, noiseGrey, rounds } }, report);
+  }
+}
+
+/** By search: strengths of the prior. */
+async function climbPriors(setup: CalibrationSetup, { pilots }: Sample, isBetter: TryVariant): Promise<void> {
+  const { steps, starts, maskedShare } = setup;
+  const unmasked = { thresholdGrey: UNMASKED_GREY, steps, starts };
+  const { absolute } = residualScale(await setup.restore({ ...unmasked, prior: 0 }, pilots), maskedShare);
+  // sum|r|/b + |z|^2/2 with residuals of mean size b, times b: mean(z^2)/2 weighs b times the length of z.
+  const unit = absolute * setup.priorLength;
+  let tried = 0;
+  await climb(unit > 0 ? setup.priorStrengths : [0], async (strength) => {
+    const begun = Math.min(0.75, 0.25 * tried++);
+    const report = (share: number) => setup.report(0.9 * (begun + 0.25 * share), COMPARING);
+    const prior = strength * unit;
+    report(0);
+    const { outlierGrey } = residualScale(await setup.restore({ ...unmasked, prior }, pilots), maskedShare);
+    return isBetter({ strength, inversion: { thresholdGrey: outlierGrey, prior, steps, starts } }, report);
+  });
 }
 
 /** Some of the unseen pictures, and the same with defects drawn on them: what settings are compared on. */
@@ -96,20 +133,15 @@ function sampleOf(setup: CalibrationSetup): Sample {
   };
 }
 
-/** The selection after another prior was tried: with the first one, all settings are; with others, the best so far. */
-async function withStrength(
+/** The selection after another way of inverting was tried: with the first one, all settings are; with others, the best so far. */
+async function withVariant(
   setup: CalibrationSetup,
-  { good, bad, truth, pilots, folds, pixels }: Sample,
-  strength: number,
-  prior: number,
+  { good, bad, truth, folds, pixels }: Sample,
+  { strength, inversion }: Variant,
   before: Selection | undefined,
   report: (share: number) => void,
 ): Promise<Selection> {
-  const { form, steps, starts, seen, comparedOn, maskedShare } = setup;
-  report(0);
-  const unmasked = { thresholdGrey: UNMASKED_GREY, steps, starts, prior };
-  const { outlierGrey } = residualScale(await setup.restore(unmasked, pilots), maskedShare);
-  const inversion = { thresholdGrey: outlierGrey, prior, steps, starts };
+  const { form, seen, comparedOn } = setup;
   const measure = comparer({
     good: await setup.restore(inversion, good, (share) => report(0.1 + 0.4 * share)),
     bad: await setup.restore(inversion, bad, (share) => report(0.5 + 0.4 * share)),
@@ -117,12 +149,12 @@ async function withStrength(
     seen: await setup.restore(inversion, evenly(seen, comparedOn)),
     folds,
   });
-  const trialOf = (one: Compared): Trial => ({ ...one, strength, inversion });
+  const trialOf = (one: Compared): Trial => ({ ...one, inversion, ...(strength === undefined ? {} : { strength }) });
   if (!before) {
     const found = searchCandidates(firstCandidate(form, pixels), form, pixels, measure);
     return { best: trialOf(found.best), compared: found.tried.map(trialOf) };
   }
-  // What was best with another prior is so with this one, or nearly.
+  // What was best with another inversion is so with this one, or nearly.
   const other = trialOf(measure(before.best.candidate));
   const best = other.score > before.best.score + MIN_GAIN ? other : before.best;
   return { best, compared: [...before.compared, other] };

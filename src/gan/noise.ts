@@ -9,7 +9,12 @@ import type { Region } from '../images/regions.ts';
 import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.ts';
 import { openGenerator } from '../inversion/generator/generator.ts';
 import { NOISE_SHRINKAGE, type NoiseModel } from '../inversion/generator/noise-model.ts';
-import { equationsAt, gramProduct, pictureOf, wholeEquations } from '../inversion/solve/exact/normal-equations.ts';
+import {
+  equationsAt,
+  type GramProduct,
+  gramProduct,
+  wholeEquations,
+} from '../inversion/solve/exact/normal-equations.ts';
 import { dataTerms, factored, posteriorOf, rightSide } from '../inversion/solve/exact/posterior.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32 } from '../onnx/tensor.ts';
@@ -46,15 +51,15 @@ export async function measureNoise(
     const flat = await wholeEquations(product, new Float64Array(map.values).fill(1));
     const variances = new Float64Array(map.values);
     const pictures = picturesOf(held, map);
-    for (const x of pictures) {
-      const picture = pictureOf(
-        map,
-        posteriorOf(map, flat, dataTerms(map, flat.weights, x), PROJECTION, MIN_VARIANCE).u,
-      );
+    const latents = pictures.map(
+      (x) => posteriorOf(map, flat, dataTerms(map, flat.weights, x), PROJECTION, MIN_VARIANCE).u,
+    );
+    const projected = await picturesAt(map, product, latents);
+    pictures.forEach((x, n) => {
       x.forEach((value, i) => {
-        variances[i] += (value - picture[i]) ** 2 / pictures.length;
+        variances[i] += (value - projected[n][i]) ** 2 / pictures.length;
       });
-    }
+    });
     const shrunk = shrunkTo(variances, isUniform ? 1 : NOISE_SHRINKAGE);
     const whole = await wholeEquations(
       product,
@@ -65,15 +70,19 @@ export async function measureNoise(
         region,
         fill: FILLS.constant,
       });
-      const weights = whole.weights.map((w, i) => w * visibilityOf(mask).data[i % mask.data.length]);
+      const visibility = visibilityOf(mask).data;
+      const weights = whole.weights.map((w, i) => w * visibility[i % visibility.length]);
       const { gram } = await equationsAt(product, [whole], weights);
-      const shown = pictures.slice(0, JUDGED).map((x) => ({ x, right: rightSide(map, weights, x) }));
-      const errorAt = (eta: number) => {
+      const shown = pictures.slice(0, JUDGED);
+      const sides = shown.map((x) => rightSide(map, weights, x));
+      const errorAt = async (eta: number) => {
         const factor = factored(gram, map.unknowns, eta);
-        const errors = shown.map(({ x, right }) =>
-          logErrorIn(mask, x, pictureOf(map, choleskySolve(factor, map.unknowns, right))),
+        const made = await picturesAt(
+          map,
+          product,
+          sides.map((right) => choleskySolve(factor, map.unknowns, right)),
         );
-        return errors.reduce((sum, error) => sum + error, 0);
+        return shown.reduce((sum, x, i) => sum + logErrorIn(mask, x, made[i]), 0);
       };
       return bestOf(GRID, errorAt);
     };
@@ -106,7 +115,28 @@ function logErrorIn({ data }: Mask, x: Float32Array, y: Float32Array): number {
   return Math.log(error);
 }
 
-function bestOf(candidates: readonly number[], errorAt: (candidate: number) => number): number {
-  const errors = candidates.map(errorAt);
+/** A u + b of several u, [values] each. */
+async function picturesAt(
+  { offset, values, unknowns }: AffineMap,
+  product: GramProduct,
+  latents: readonly Float64Array[],
+): Promise<Float32Array[]> {
+  const columns = latents.length;
+  const v = new Float32Array(unknowns * columns);
+  latents.forEach((u, n) => {
+    u.forEach((value, i) => {
+      v[i * columns + n] = value;
+    });
+  });
+  const made = await product.picturesOf(v, columns);
+  const pictures = latents.map(() => new Float32Array(values));
+  for (let i = 0, at = 0; i < values; i++)
+    for (let n = 0; n < columns; n++, at++) pictures[n][i] = offset[i] + made[at];
+  return pictures;
+}
+
+async function bestOf(candidates: readonly number[], errorAt: (candidate: number) => Promise<number>): Promise<number> {
+  const errors: number[] = [];
+  for (const candidate of candidates) errors.push(await errorAt(candidate));
   return candidates[errors.indexOf(Math.min(...errors))];
 }

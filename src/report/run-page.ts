@@ -40,6 +40,8 @@ export interface RunReport {
   readonly pictures: readonly RunPicture[];
   readonly order: string;
   readonly charts: readonly Chart[];
+  /** Further sections, after the list. */
+  readonly sections?: readonly Section[];
   readonly notes: readonly string[];
   readonly failed: readonly { readonly file: string; readonly reason: string }[];
   readonly settings: readonly (readonly [title: string, value: unknown])[];
@@ -64,6 +66,7 @@ export function runPage(run: RunReport): Promise<string> {
     sections: [
       ...section('pictures', 'Pictures', cards),
       ...section('list', 'List', html`${list}${noteLists(run.notes, run.failed)}`),
+      ...(run.sections ?? []),
       ...section('charts', 'Charts', charts),
       {
         id: 'settings',

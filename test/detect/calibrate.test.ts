@@ -7,6 +7,7 @@ import { type Calibration, calibrate } from '../../src/detect/calibrate.ts';
 import { findDefects } from '../../src/detect/defects.ts';
 import { openInspector } from '../../src/detect/inspector.ts';
 import { readPolicy, statisticsFile, writePolicy } from '../../src/detect/node/policy-files.ts';
+import type { SearchSettings } from '../../src/detect/policy.ts';
 import { openRestorer } from '../../src/detect/restorer.ts';
 import { parsePolicy, policyNames } from '../../src/detect/stored-policy.ts';
 import { withDefects } from '../../src/detect/synthetic.ts';
@@ -91,7 +92,7 @@ describe('a calibrated product', () => {
   test('tries the strengths of the prior, the starts and the share of masked pixels that it is given', async () => {
     const search = { priorStrengths: [3, 2], starts: 1, comparedOn: 8, maskedShare: 0.1 };
     const { policy, compared } = await calibrate({ ...job('object', unseen), search }, runtime);
-    const { thresholdGrey, starts } = policy.inversion;
+    const { thresholdGrey, starts } = policy.inversion as SearchSettings;
     expect(new Set(compared.map(({ strength }) => strength))).toEqual(new Set([3]));
     expect(starts).toBe(1);
     expect(policy.calibration.priorStrength).toBe(3);

@@ -20,8 +20,12 @@ const settings = {
 };
 const { inversion, evidence } = settings;
 
-it('are read as they were written', () => {
+const closed = { thresholdGrey: 20, noiseGrey: 3, rounds: 8 };
+
+it('are read as they were written, of a search and in closed form', () => {
   expect(parseSettings(settings)).toEqual(settings);
+  const other = { ...settings, inversion: closed, falseAlarms: { image: 0.05 } };
+  expect(parseSettings(other)).toEqual(other);
 });
 
 it.each([
@@ -29,6 +33,7 @@ it.each([
   { stride: 2 ** 31 },
   { inversion: { ...inversion, steps: 1e9 } },
   { inversion: { ...inversion, starts: 1e9 } },
+  { inversion: { ...closed, rounds: 1e9 } },
   { evidence: { ...evidence, blur: 1e9 } },
   { evidence: { ...evidence, smoothing: 1e308 } },
   { evidence: { ...evidence, surround: { ...evidence.surround, width: 1e9 } } },

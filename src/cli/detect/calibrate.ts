@@ -3,10 +3,11 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { type Calibration, calibrate, FALSE_ALARMS } from '../../detect/calibrate.ts';
+import { calibrationFacts } from '../../detect/calibration-facts.ts';
 import type { FeatureSource } from '../../detect/choose-spaces.ts';
 import { type GoodPictures, loadGoodPictures } from '../../detect/node/good-pictures.ts';
 import { lockModel, lostPolicies, writePolicy } from '../../detect/node/policy-files.ts';
-import { checkPolicyName, settingsOf } from '../../detect/policy.ts';
+import { checkPolicyName, isProjection, settingsOf } from '../../detect/policy.ts';
 import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
 import { coarserLayers } from '../../features/network.ts';
@@ -28,7 +29,7 @@ export interface CalibrateFlags extends EncoderFlags, RuntimeFlags, FeatureInput
   readonly features?: string | boolean;
   readonly name: string;
   readonly falseAlarms: number;
-  readonly pixelFalseAlarms: number;
+  readonly pixelFalseAlarms?: number;
   readonly form?: 'object' | 'tiles';
   readonly scale?: number;
   readonly stride?: number;
@@ -63,13 +64,13 @@ export function addCalibrateOptions(command: Command): Command {
     .argument('<folder>', "good pictures, subfolders too; of a data set in MVTec's layout train/good")
     .requiredOption('-g, --generator <file>', 'a generator of good pictures (ONNX); stores the policy')
     .option('--name <name>', 'name of the policy', DEFAULT_POLICY)
-    .option('--false-alarms <rate>', 'share of good pictures that may be called defective', rate, FALSE_ALARMS.image)
     .option(
-      '--pixel-false-alarms <rate>',
-      'share of the pixels of good pictures that may be marked',
+      '--false-alarms <rate>',
+      'share of good pictures called defective, and of good pictures with any marked region',
       rate,
-      FALSE_ALARMS.pixel,
+      FALSE_ALARMS.image,
     )
+    .option('--pixel-false-alarms <rate>', 'mark by this share of the pixels of good pictures instead', rate)
     .addOption(
       choice('--form <name>', 'whole pictures or tiles (default: as in training)', ['object', 'tiles'] as const),
     )
@@ -130,10 +131,14 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
         scale,
         stride: flags.stride,
         unseen: good.unseen,
+        names: good.names,
         groups: good.groups,
         seen: good.seen,
         features: features?.source,
-        falseAlarms: { image: flags.falseAlarms, pixel: flags.pixelFalseAlarms },
+        falseAlarms: {
+          image: flags.falseAlarms,
+          ...(flags.pixelFalseAlarms === undefined ? {} : { pixel: flags.pixelFalseAlarms }),
+        },
         steps: flags.steps,
         seed: flags.seed,
         facts: { pictures: good.unseen.length + good.learnt, broken: good.broken.length },
@@ -146,7 +151,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
     const notes = [
       ...product.notes,
       ...good.notes,
-      ...notesOf(product, good.learnt),
+      ...notesOf(product, good.learnt, isProjection(calibration.policy.inversion)),
       ...(features?.notes ?? []),
       ...calibration.notes,
       ...lost.map(lostNote),
@@ -220,7 +225,7 @@ function formOf({ source }: ProductModel, flags: CalibrateFlags): { form: 'objec
   return { form, scale: flags.scale ?? (form === 'tiles' ? (source?.scale ?? 1) : 1) };
 }
 
-function notesOf({ source, encoder }: ProductModel, learnt: number): string[] {
+function notesOf({ source, encoder }: ProductModel, learnt: number, isClosed: boolean): string[] {
   return [
     ...(source
       ? []
@@ -228,7 +233,9 @@ function notesOf({ source, encoder }: ProductModel, learnt: number): string[] {
           'The model does not record its training pictures. If these are among them, thresholds will be too low; use other pictures.',
         ]),
     ...(learnt > 0 ? [`${learnt} training pictures of the model were not used to set thresholds.`] : []),
-    ...(encoder ? [] : ['Without an encoder (--encoder) the search starts from random latents, which takes longer.']),
+    ...(encoder || isClosed
+      ? []
+      : ['Without an encoder (--encoder) the search starts from random latents, which takes longer.']),
   ];
 }
 
@@ -237,15 +244,34 @@ function spacesOf({ features }: Calibration['policy']): string {
   return units.pixels > 0 ? 'residuals and of features of' : 'features of';
 }
 
+/** How the limit of regions was set, in a few words. */
+function markedAt({ image, pixel }: Calibration['policy']['falseAlarms']): string {
+  return pixel === undefined
+    ? `${percent(image)} of good pictures have any`
+    : `${percent(pixel)} of good pixels are above`;
+}
+
+function percent(rate: number): string {
+  return `${Number((100 * rate).toPrecision(3))}%`;
+}
+
+/** The good pictures that the policy itself calls defective: perhaps they are. */
+function oddLines({ thresholds, calibration }: Calibration['policy']): string[] {
+  const odd = calibrationFacts({ calibration }).oddest.filter(({ score }) => score > thresholds.image);
+  if (odd.length === 0) return [];
+  const names = odd.map(({ name, score }) => `${name} (${score.toFixed(2)})`).join(', ');
+  return [`Good pictures above that limit: ${names}. If they are defective, take them out and calibrate again.`];
+}
+
 function linesOf({ policy, chosen }: Calibration, files: readonly string[]): string[] {
   const { thresholds, falseAlarms, calibration, evidence, inversion, form } = policy;
-  const percent = (rate: number) => `${Number((100 * rate).toPrecision(3))}%`;
-  const { pixelAp, imageAuroc } = chosen.measured;
+  const { pixelAp, imageAuroc } = calibrationFacts(policy).drawnDefects ?? chosen.measured;
   return [
     `Policy '${policy.name}' of ${calibration.unseen} good pictures, ${form === 'tiles' ? 'by tiles' : 'whole'}; defects drawn on some of them were found with a pixel AP of ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}.`,
     `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${chosen.candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
     ...(policy.features ? [`The map is that of ${spacesOf(policy)} '${policy.features.network.file}'.`] : []),
-    `A pixel is marked above ${thresholds.pixel.toFixed(2)} (${percent(falseAlarms.pixel)} of good pixels), a picture is defective above ${thresholds.image.toFixed(2)} (${percent(falseAlarms.image)} of good pictures).`,
+    `A region is marked above ${thresholds.pixel.toFixed(2)} (${markedAt(falseAlarms)}), a picture is defective above ${thresholds.image.toFixed(2)} (${percent(falseAlarms.image)} of good pictures are).`,
+    ...oddLines(policy),
     ...files,
   ];
 }

@@ -3,6 +3,7 @@
 import { readPolicy } from '../../detect/node/policy-files.ts';
 import type { DetectRecord } from '../../detect/node/record.ts';
 import { type DetectFilesResult, detectFiles } from '../../detect/node/run.ts';
+import { VERDICT_WORDS, verdictOf } from '../../detect/verdict.ts';
 import { expandInputs } from '../../images/node/inputs.ts';
 import type { JobEvent } from '../../jobs/job.ts';
 import { openPolicyFeatures } from '../../models/node/feature-network.ts';
@@ -103,6 +104,7 @@ function conclude({ done, failed, defective, interrupted }: DetectFilesResult, f
 
 function lineOf({ name, defective, score, defects = [], message }: DetectRecord): string {
   const regions = defects.length === 1 ? '1 region' : `${defects.length} regions`;
-  const found = defective || defects.length > 0 ? `, ${regions}` : '';
-  return `${name}: ${defective ? 'defective' : 'good'}${found}, score ${score!.toPrecision(3)}${message ? ` (${message})` : ''}`;
+  const verdict = verdictOf(defective ?? false, defects.length);
+  const found = verdict === 'good' ? '' : `, ${regions}`;
+  return `${name}: ${VERDICT_WORDS[verdict]}${found}, score ${score!.toPrecision(3)}${message ? ` (${message})` : ''}`;
 }

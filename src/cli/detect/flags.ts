@@ -29,15 +29,18 @@ Files written to --out, for each picture NAME, at its own size:
                       good; thresholds are in the same units
   NAME.map.png        the map in colours, on one scale for all pictures
   NAME.mask.png       the pixels above the pixel threshold, white
-  NAME.overlay.png    the picture with these regions outlined
+  NAME.overlay.png    the picture with these regions outlined: red where it is
+                      defective, amber where it is under the limit
   scores.csv          score, verdict, number of regions, marked share
   results.jsonl       the same with box, area and peak of every region
   manifest.json       the settings of the run
 
 The score of a picture is the mean of its highest pixel scores; the policy says
-of how many. A picture is defective if its score is above the policy's image
-threshold. Regions are marked by the pixel threshold, on good pictures too. The
-exit code says whether the run went well, not whether a picture is good.`;
+of how many. A picture is defective if its score is above the policy's limit of
+pictures, and marked if it only has regions above the limit of pixels. Both are
+set so that a stated share of good pictures is above them (--false-alarms of
+'rgi calibrate'). The exit code says whether the run went well, not whether a
+picture is good.`;
 
 export function addDetectOptions(command: Command): Command {
   command

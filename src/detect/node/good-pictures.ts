@@ -42,6 +42,8 @@ export interface GoodPictures {
   readonly folder: string;
   /** Pictures [1,C,H,W] in [-1,1] in the order of their names. */
   readonly unseen: readonly Image[];
+  /** Their names. */
+  readonly names: readonly string[];
   /** The group of each of these, where names tell groups. */
   readonly groups?: readonly number[];
   /** Some that the generator was trained on. */
@@ -94,6 +96,7 @@ export async function loadGoodPictures(
   return {
     folder: loaded.folder,
     unseen: fresh.map((picture) => imageOf(picture, loaded.dataset)),
+    names: fresh.map(({ name }) => name),
     ...(groups ? { groups } : {}),
     seen: form === 'object' ? evenly(learnt, SEEN).map((picture) => imageOf(picture, loaded.dataset)) : [],
     many: form === 'object' ? evenly(learnt, MANY).map((picture) => imageOf(picture, loaded.dataset)) : [],

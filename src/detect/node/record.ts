@@ -1,6 +1,7 @@
 /** What detection finds on each picture, as data, and the files that are derived from it. */
 import { z } from 'zod';
 import { csvText, jsonLine } from '../../jobs/document.ts';
+import { verdictOf } from '../verdict.ts';
 
 const defectSchema = z.object({
   top: z.number(),
@@ -48,7 +49,7 @@ export async function* scoresCsv(records: AsyncIterable<DetectRecord>): AsyncGen
         record.path,
         record.status,
         record.score ?? '',
-        record.status === 'done' ? (record.defective ? 'defective' : 'good') : '',
+        record.status === 'done' ? verdictOf(record.defective ?? false, record.defects?.length ?? 0) : '',
         record.defects?.length ?? '',
         record.markedShare?.toPrecision(4) ?? '',
         record.message ?? '',

@@ -254,16 +254,15 @@ async function putInspection(
 ): Promise<Partial<DetectRecord>> {
   const map = mapAtOwnSize(working, picture);
   const { height, width } = shapeOf(map);
-  const { mask, defects } = findDefects(
-    map,
-    policy.thresholds.pixel,
-    areaAtOwnSize(policy.leastArea, working, picture),
-  );
+  const { mask, defects } = regionsOf(map, areaAtOwnSize(policy.leastArea, working, picture), defective, policy);
   const put = (kind: string, content: Uint8Array) => outputs.put(`${name}.${kind}`, content);
   await put('map.npy', writeNpy(float32(map.data, [height, width])));
   await put('map.png', await encodePng(colourMap(map, 0, policy.displayHigh)));
   await put('mask.png', await encodePng(maskToImage(mask)));
-  if (isDrawable(picture.original)) await put('overlay.png', await encodePng(overlay(picture.original, mask)));
+  if (isDrawable(picture.original)) {
+    const colour = defective ? DEFECTIVE_COLOUR : MARKED_COLOUR;
+    await put('overlay.png', await encodePng(overlay(picture.original, mask, { colour })));
+  }
   const outside = uninspectedShare(picture);
   return {
     score: rounded(score),
@@ -276,6 +275,16 @@ async function putInspection(
       ? { message: `${(100 * outside).toFixed(0)}% of the picture, outside its central square, was not inspected.` }
       : {}),
   };
+}
+
+/** Outlines: red of defective pictures, amber of those under the limit. */
+const DEFECTIVE_COLOUR = [1, -1, -1] as const;
+const MARKED_COLOUR = [1, 0.4, -1] as const;
+
+/** The regions; of a defective picture at least the pixels of its highest peak, so that there is a place to look at. */
+function regionsOf(map: Image, leastArea: number, defective: boolean, { thresholds }: Policy) {
+  const found = findDefects(map, thresholds.pixel, leastArea);
+  return found.defects.length > 0 || !defective ? found : findDefects(map, thresholds.pixel, 1);
 }
 
 function areaAtOwnSize(area: number, working: Image, { placement }: WorkingPicture): number {

@@ -5,6 +5,7 @@
  * The components come from the Gram matrix of the centred pictures where they are few, else from the covariance in a
  * random subspace (Halko, Martinsson and Tropp 2011, with power iterations).
  */
+import { choleskyFactor, solveLower } from '../../arrays/cholesky.ts';
 import { RgiError } from '../../errors.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
 import { encodeModel } from '../../onnx/encode.ts';
@@ -34,6 +35,9 @@ export interface LinearModel {
 /** Rows beyond the components wanted, and power iterations, of the random subspace. */
 const OVERSAMPLING = 16;
 const POWERS = 3;
+
+/** Share of the largest eigenvalue below which one is rounding in single precision. */
+const ROUNDING = 1e-9;
 
 /** The linear generator of `latent` components from `images` [n,C,H,W] in [-1,1]; large products run on `runtime`. */
 export async function fitLinear(images: Tensor, latent: number, runtime: Runtime, seed = 0): Promise<LinearModel> {
@@ -69,7 +73,7 @@ export async function fitLinear(images: Tensor, latent: number, runtime: Runtime
       for (let r = 0; r < rows; r++) coefficients[c * rows + r] = vectors[c * rows + r] * scale;
     }
     const components = await multiply(coefficients, [k, rows], basis, [rows, values], false, false);
-    const variances = Array.from({ length: k }, (_, c) => Math.max(eigen[c], 0) / (n - 1));
+    const variances = Array.from({ length: k }, (_, c) => (eigen[c] > ROUNDING * eigen[0] ? eigen[c] : 0) / (n - 1));
     const weight = new Float32Array(k * values);
     const inverse = new Float32Array(values * k);
     for (let c = 0; c < k; c++) {
@@ -158,39 +162,52 @@ async function subspace(
   seed: number,
 ): Promise<Float32Array> {
   let basis = await multiply(randomFrom(seed).normals(rank * n), [rank, n], x, [n, values], false, false);
-  orthonormalise(basis, rank, values);
+  basis = await orthonormal(basis, rank, values, multiply);
   for (let i = 0; i < POWERS; i++) {
     const scores = await multiply(basis, [rank, values], x, [n, values], false, true);
     basis = await multiply(scores, [rank, n], x, [n, values], false, false);
-    orthonormalise(basis, rank, values);
+    basis = await orthonormal(basis, rank, values, multiply);
   }
   return basis;
 }
 
-/** What of a row is left of the rows before it, relative, below which it is their combination but for rounding. */
-const DEPENDENT = 1e-5;
+/** Added to a Gram matrix of unit rows: above its rounding in single precision. */
+const SHIFT = 1e-6;
 
-/** Gram-Schmidt on rows, twice, so that rounding does not add up; dependent rows become zero. */
-function orthonormalise(rows: Float32Array, count: number, length: number): void {
-  for (let pass = 0; pass < 2; pass++) {
-    for (let i = 0; i < count; i++) {
-      const own = rows.subarray(i * length, (i + 1) * length);
-      const before = normOf(own);
-      for (let j = 0; j < i; j++) {
-        const other = rows.subarray(j * length, (j + 1) * length);
-        let product = 0;
-        for (let t = 0; t < length; t++) product += own[t] * other[t];
-        for (let t = 0; t < length; t++) own[t] -= product * other[t];
-      }
-      const norm = normOf(own);
-      const scale = norm > DEPENDENT * before ? 1 / norm : 0;
-      for (let t = 0; t < length; t++) own[t] *= scale;
+/** Each pass divides by the shift's root, 1000, what rows are nearly dependent by. */
+const PASSES = 4;
+
+/**
+ * An orthonormal basis of the span of rows [count, length], by Cholesky factors of their Gram matrix, shifted and repeated (Fukaya et al. 2020,
+ * shifted CholeskyQR): all that is long is a matrix product. Rows of zeros stay zeros.
+ */
+async function orthonormal(
+  rows: Float32Array,
+  count: number,
+  length: number,
+  multiply: Products,
+): Promise<Float32Array> {
+  let basis = rows;
+  for (let pass = 0; pass < PASSES; pass++) {
+    const gram = await multiply(basis, [count, length], basis, [count, length], false, true);
+    const scale = Float64Array.from({ length: count }, (_, i) => {
+      const square = gram[i * count + i];
+      return square > 0 ? 1 / Math.sqrt(square) : 0;
+    });
+    const unit = Float64Array.from(gram, (v, at) => v * scale[Math.floor(at / count)] * scale[at % count]);
+    for (let i = 0; i < count; i++) unit[i * count + i] += SHIFT;
+    const factor = choleskyFactor(unit, count);
+    if (!factor) throw new RgiError('input', 'The pictures hold values that are not finite.');
+    const inverse = new Float32Array(count * count);
+    for (let c = 0; c < count; c++) {
+      const column = new Float64Array(count);
+      column[c] = scale[c];
+      solveLower(factor, count, column);
+      for (let r = 0; r < count; r++) inverse[r * count + c] = column[r];
     }
+    basis = await multiply(inverse, [count, count], basis, [count, length], false, false);
   }
-}
-
-function normOf(values: Float32Array): number {
-  return Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
+  return basis;
 }
 
 function affine(

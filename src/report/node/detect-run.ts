@@ -1,7 +1,9 @@
 /** What `rgi detect` wrote, for the page: verdicts, scores against the threshold, maps on the policy's one scale. */
 import { z } from 'zod';
 import type { DetectRecord } from '../../detect/node/record.ts';
+import { VERDICT_WORDS, type Verdict, verdictOf } from '../../detect/verdict.ts';
 import type { Chart } from '../../pages/chart.ts';
+import { calibrationSections } from '../calibration-sections.ts';
 import type { RunPicture, RunReport } from '../run-page.ts';
 import type { PictureUse } from './embed.ts';
 
@@ -12,7 +14,8 @@ export const detectSchema = z.looseObject({
   policy: z.looseObject({
     name: z.string(),
     thresholds: z.object({ pixel: z.number(), image: z.number() }),
-    falseAlarms: z.object({ pixel: z.number(), image: z.number() }),
+    falseAlarms: z.object({ pixel: z.number().optional(), image: z.number() }),
+    calibration: z.looseObject({ pictures: z.number(), unseen: z.number() }).optional(),
   }),
   generator: z.looseObject({ file: z.string() }),
   notes: z.array(z.string()),
@@ -31,30 +34,34 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
   const done = results.filter((one) => one.status === 'done').sort((a, b) => scoreOf(b) - scoreOf(a));
   const defective = done.filter((one) => one.defective).length;
   const pictures = done.map(pictureOf);
-  const percent = (rate: number) => `${Number((100 * rate).toPrecision(3))} %`;
+  const marked = done.filter((one) => verdict(one) === 'marked').length;
   return {
     report: {
       title: `Detection: ${name}`,
       complete,
       tiles: [
         ['pictures called defective', `${defective} of ${done.length}`],
+        ['marked, under the limit', `${marked} of ${done.length}`],
         ['score above which a picture is defective', policy.thresholds.image.toPrecision(3)],
-        ['value above which a pixel is marked', policy.thresholds.pixel.toPrecision(3)],
       ],
       facts: [
         ['What', `${defective} of ${done.length} pictures are defective`],
         [
           'Threshold of a picture',
-          `score ${policy.thresholds.image.toPrecision(3)} (set for ${percent(policy.falseAlarms.image)} of good pictures above it)`,
+          `score ${policy.thresholds.image.toPrecision(3)} (set so that ${percent(policy.falseAlarms.image)} of good pictures are above it)`,
         ],
         [
-          'Threshold of a pixel',
-          `${policy.thresholds.pixel.toPrecision(3)} (set for ${percent(policy.falseAlarms.pixel)} of good pixels above it)`,
+          'Threshold of a region',
+          `${policy.thresholds.pixel.toPrecision(3)} (set so that ${
+            policy.falseAlarms.pixel === undefined
+              ? `${percent(policy.falseAlarms.image)} of good pictures have any region`
+              : `${percent(policy.falseAlarms.pixel)} of good pixels are above it`
+          })`,
         ],
         ['Policy', policy.name],
         ['Generator', generator.file],
       ],
-      about: `The score is ${policy.scorePixels === 1 ? "the anomaly map's largest value" : `the mean of the anomaly map's ${policy.scorePixels} largest values`}; regions are those above the threshold of a pixel, which may be too faint or too small to call a picture defective. All maps are drawn on one scale.`,
+      about: `The score is ${policy.scorePixels === 1 ? "the anomaly map's largest value" : `the mean of the anomaly map's ${policy.scorePixels} largest values`}; regions are those above their own threshold. A picture that has regions and a score under the limit is 'marked': look at it if a missed defect costs more than a look. All maps are drawn on one scale.`,
       stateLabel: 'Verdict',
       order: 'highest score first',
       columns: [
@@ -65,6 +72,7 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
       ],
       pictures,
       charts: [scoreChart(done, policy.thresholds.image)],
+      sections: calibrationSections(policy, done),
       notes,
       failed: results.flatMap((one) =>
         one.status === 'failed' ? [{ file: one.path, reason: one.message ?? 'It could not be inspected.' }] : [],
@@ -78,17 +86,25 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
   };
 }
 
+function percent(rate: number): string {
+  return `${Number((100 * rate).toPrecision(3))} %`;
+}
+
+function verdict({ defective = false, defects = [] }: DetectRecord): Verdict {
+  return verdictOf(defective, defects.length);
+}
+
 function scoreOf({ score }: DetectRecord): number {
   return score ?? Number.NEGATIVE_INFINITY;
 }
 
 function pictureOf(result: DetectRecord): RunPicture {
-  const { name, path, defective = false, defects, markedShare, score, seconds, message, files = [] } = result;
+  const { name, path, defects, markedShare, score, seconds, message, files = [] } = result;
   const file = (kind: string) => files.find((one) => one === `${name}.${kind}`) ?? '';
   return {
     name,
-    state: defective ? 'defective' : 'good',
-    marked: defective,
+    state: VERDICT_WORDS[verdict(result)],
+    marked: verdict(result) === 'defective',
     ...(message ? { message } : {}),
     values: {
       score,
