@@ -10,7 +10,7 @@ import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.t
 import { openGenerator } from '../inversion/generator/generator.ts';
 import { NOISE_SHRINKAGE, type NoiseModel } from '../inversion/generator/noise-model.ts';
 import { equationsAt, gramProduct, pictureOf, wholeEquations } from '../inversion/solve/exact/normal-equations.ts';
-import { dataTerms, factored, posteriorOf, rightSide } from '../inversion/solve/exact/posterior.ts';
+import { dataTerms, factored, posteriorOf } from '../inversion/solve/exact/posterior.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32 } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -67,7 +67,7 @@ export async function measureNoise(
       });
       const weights = whole.weights.map((w, i) => w * visibilityOf(mask).data[i % mask.data.length]);
       const { gram } = await equationsAt(product, [whole], weights);
-      const shown = pictures.slice(0, JUDGED).map((x) => ({ x, right: rightSide(map, weights, x) }));
+      const shown = pictures.slice(0, JUDGED).map((x) => ({ x, right: dataTerms(map, weights, x).right }));
       const errorAt = (eta: number) => {
         const factor = factored(gram, map.unknowns, eta);
         const errors = shown.map(({ x, right }) =>

@@ -13,11 +13,12 @@ import type { StepReport } from '../run.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
 import type { MaskStep, MaskSteps, Shown } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
-import { dataTerms, type Posterior, posteriorOf, uncertaintyOf } from './posterior.ts';
+import { type DataTerms, dataTerms, type Posterior, posteriorOf, predictionOf } from './posterior.ts';
 
 /** What all pictures of a generator share. */
 export interface ExactProblem {
   readonly map: AffineMap;
+  readonly product: GramProduct;
   /** The equations of a whole picture. */
   readonly whole: Equations;
   /** Is the scale of the noise known, of each value? Else it is one for all, measured on each picture. */
@@ -28,7 +29,6 @@ export interface ExactProblem {
 export interface Search {
   readonly problem: ExactProblem;
   readonly generator: Generator;
-  readonly product: GramProduct;
   /** [1,C,H,W] */
   readonly x: Image;
   /** 1 where it is known to be intact, [1,1,H,W]. */
@@ -53,9 +53,8 @@ interface State {
   /** By which each pixel counted, [1,1,H,W]. */
   readonly weights: Mask;
   readonly equations: Equations;
+  readonly terms: DataTerms;
   readonly posterior: Posterior;
-  /** A u + b, [values]. */
-  readonly picture: Float32Array;
 }
 
 /** With the mask given: what is kept of each pixel, [1,1,H,W]. */
@@ -64,17 +63,24 @@ export async function solvedOnce(search: Search, visibility: Mask): Promise<Solv
     visibility.data.map((v) => v ** 2),
     visibility.dims,
   );
-  const { posterior, picture } = await solvedAt(search, weights, undefined, 1, true);
+  const { posterior } = await solvedAt(search, weights, undefined, 1, true);
+  const picture = pictureOf(search.problem.map, posterior.u);
   const mask = visibilityOf(visibility);
   const history = { loss: [posterior.energy], masked: [shareOf(mask)] };
   report(search, history);
   return { posterior, picture, softMask: mask, mask, code: 'solved', history };
 }
 
-/** Share of the pixels whose mask may still change from step to step. */
-const SETTLED = 1e-4;
+/** Share of the pixels whose mask may still change from step to step: one in a thousand. */
+const SETTLED = 1e-3;
 /** Repetitions of the last step. */
-const MAX_REPEATED = 12;
+const MAX_REPEATED = 10;
+
+/**
+ * A mask that has not settled after so many repetitions goes back and forth between some. From then on it moves half of the way to where it is
+ * sent: where the whole step overshoots, half of it arrives.
+ */
+const UNDAMPED = 3;
 
 /**
  * Before there is a mask only what good pictures vary in most can be trusted to be no corruption: the first solutions are with temperatures that
@@ -107,16 +113,18 @@ export async function alternate(search: Search, steps: MaskSteps, missing: Mask 
     const isSettled = changeOf(before, found.softMask) <= SETTLED;
     if (isSettled || i >= MAX_REPEATED) {
       const code = isSettled ? 'solved' : 'step-limit';
-      const { posterior, picture } = await solvedAt(
+      const { posterior } = await solvedAt(
         search,
         steps.isModelled ? visibilityOf(found.mask) : found.weights,
         state,
         1,
         true,
       );
+      const picture = pictureOf(search.problem.map, posterior.u);
       return { posterior, picture, softMask: found.softMask, mask: found.mask, code, history };
     }
-    course = await followed(search, course, last, missing, 1);
+    const next = await followed(search, course, last, missing, 1);
+    course = i < UNDAMPED ? next : { ...next, found: halfway(found, next.found) };
   }
 }
 
@@ -140,12 +148,11 @@ async function followed(
 }
 
 async function shown(
-  { x, keep, problem: { map, whole }, product }: Search,
-  { posterior, equations, picture: made }: State,
+  { x, keep, problem: { map, product, whole } }: Search,
+  { posterior, equations }: State,
   missing: Mask | undefined,
 ): Promise<Shown> {
-  const uncertain = await uncertaintyOf(posterior, map, product);
-  const prediction = { picture: made, variance: uncertain };
+  const prediction = await predictionOf(posterior, map, product);
   const { picture, variance } = withoutEachPixel(map, equations, posterior, prediction, x.data, x.dims[1]);
   const deviation = Float32Array.from(variance, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
   return { x, y: float32(picture, x.dims), deviation: float32(deviation, x.dims), missing, keep };
@@ -174,7 +181,12 @@ async function annealed(
 async function trimmed(search: Search, { steps }: MaskSteps, missing: Mask | undefined, begun: State): Promise<Course> {
   let state = begun;
   for (const eased of EASED.slice(1))
-    state = await solvedAt(search, bestFitted(search.x, state.picture, missing), state, eased);
+    state = await solvedAt(
+      search,
+      bestFitted(search.x, pictureOf(search.problem.map, state.posterior.u), missing),
+      state,
+      eased,
+    );
   const found = await steps[0](await shown(search, state, missing), true);
   return followed(search, { state, found }, steps[0], missing, 1);
 }
@@ -198,17 +210,17 @@ const MAX_SCALES = 10;
 
 /** The most probable z where each pixel counts by `pixelWeights` [1,1,H,W], with the scale of the noise that goes with it. */
 async function solvedAt(
-  { problem, generator, product, x }: Search,
+  { problem, generator, x }: Search,
   pixelWeights: Mask,
   before?: State,
   eased = 1,
   isLast = false,
 ): Promise<State> {
-  const { map, whole, isNoiseKnown } = problem;
+  const { map, product, whole, isNoiseKnown } = problem;
   const plane = pixelWeights.data.length;
   const weights = whole.weights.map((w, i) => w * pixelWeights.data[i % plane]);
   const equations = await equationsAt(product, [...(before ? [before.equations] : []), whole], weights);
-  const terms = dataTerms(map, weights, x.data);
+  const terms = dataTerms(map, weights, x.data, before && { weights: before.equations.weights, terms: before.terms });
   const eta = eased * temperatureAt((isLast && generator.noise?.temperature) || USUAL_TEMPERATURE, pixelWeights);
   const atLeast = (scale: number) => Math.max(scale, isNoiseKnown && isLast ? 1 : MIN_SCALE);
   let scale = before
@@ -220,7 +232,7 @@ async function solvedAt(
     const posterior = posteriorOf(map, equations, terms, eta, scale);
     const next = atLeast(posterior.scale);
     if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
-      return { weights: pixelWeights, equations, posterior, picture: pictureOf(map, posterior.u) };
+      return { weights: pixelWeights, equations, terms, posterior };
     scale = next;
   }
 }
@@ -233,6 +245,16 @@ function varianceOf({ offset }: AffineMap, weights: Float64Array, x: Float32Arra
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += (weights[i] * (x[i] - offset[i]) ** 2) / x.length;
   return Math.max(sum, 1e-12);
+}
+
+/** The mask that is reported is the new one's. */
+function halfway(from: MaskStep, to: MaskStep): MaskStep {
+  const mean = (a: Mask, b: Mask) =>
+    float32(
+      a.data.map((v, i) => (v + b.data[i]) / 2),
+      a.dims,
+    );
+  return { ...to, weights: mean(from.weights, to.weights), softMask: mean(from.softMask, to.softMask) };
 }
 
 function changeOf(a: Mask, b: Mask): number {

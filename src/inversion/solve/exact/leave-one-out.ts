@@ -9,14 +9,7 @@ import { solveLower } from '../../../arrays/cholesky.ts';
 import { dot } from '../../../arrays/vectors.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
 import type { Equations } from './normal-equations.ts';
-import type { Posterior } from './posterior.ts';
-
-/** Of a picture, [values]. */
-export interface Prediction {
-  readonly picture: Float32Array;
-  /** Variance about the intact picture, without the noise. */
-  readonly variance: Float64Array;
-}
+import type { Posterior, Prediction } from './posterior.ts';
 
 /** A pixel that decides less than this of its own reconstruction is taken as it is: what it adds is below its noise. */
 const MIN_LEVERAGE = 0.3;
