@@ -11,7 +11,7 @@ import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts
 import type { ResultCode } from '../../spec/result.ts';
 import type { StepReport } from '../run.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
-import type { MaskStep, MaskSteps, Shown } from './mask-steps.ts';
+import type { Law, MaskStep, MaskSteps, Shown } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
 import { type DataTerms, dataTerms, type Posterior, posteriorOf, predictionOf } from './posterior.ts';
 
@@ -94,6 +94,7 @@ interface Course {
   /** The mask at which the state was solved, and the one that its reconstruction says. */
   readonly before: Mask;
   readonly found: MaskStep;
+  readonly law: Law;
 }
 
 /** With the mask to be found. */
@@ -123,7 +124,7 @@ export async function alternate(search: Search, steps: MaskSteps, missing: Mask 
       const picture = pictureOf(search.problem.map, posterior.u);
       return { posterior, picture, softMask: found.softMask, mask: found.mask, code, history };
     }
-    const next = await followed(search, course, last, missing, 1);
+    const next = await followed(search, course, last, missing, 1, course.law);
     course = i < UNDAMPED ? next : { ...next, found: halfway(found, next.found) };
   }
 }
@@ -142,9 +143,15 @@ async function followed(
   step: MaskSteps['steps'][number],
   missing: Mask | undefined,
   eased: number,
+  law: Law,
 ): Promise<Course> {
   const next = await solvedAt(search, found.weights, state, eased);
-  return { state: next, before: found.softMask, found: await step(await shown(search, next, missing), eased > 1) };
+  return {
+    state: next,
+    before: found.softMask,
+    found: await step(await shown(search, next, missing), { isRough: eased > 1, law }),
+    law,
+  };
 }
 
 async function shown(
@@ -169,11 +176,12 @@ async function annealed(
   let course: Course = {
     state,
     before: visibilityOf(state.weights),
-    found: await steps[0](await shown(search, state, missing)),
+    found: await steps[0](await shown(search, state, missing), { law: 'varied' }),
+    law: 'varied',
   };
   const count = Math.max(steps.length, EASED.length);
   for (let i = 1; i <= count; i++)
-    course = await followed(search, course, steps[Math.min(i, steps.length - 1)], missing, EASED[i] ?? 1);
+    course = await followed(search, course, steps[Math.min(i, steps.length - 1)], missing, EASED[i] ?? 1, course.law);
   return course;
 }
 
@@ -187,8 +195,8 @@ async function trimmed(search: Search, { steps }: MaskSteps, missing: Mask | und
       state,
       eased,
     );
-  const found = await steps[0](await shown(search, state, missing), true);
-  return followed(search, { state, found }, steps[0], missing, 1);
+  const found = await steps[0](await shown(search, state, missing), { isRough: true, law: 'even' });
+  return followed(search, { state, found }, steps[0], missing, 1, 'even');
 }
 
 /** 1 at the half of the pixels whose residuals are the smallest. */
@@ -228,14 +236,26 @@ async function solvedAt(
     : isNoiseKnown && isLast
       ? 1
       : varianceOf(map, whole.weights, x.data);
+  let last: { readonly scale: number; readonly step: number } | undefined;
   for (let i = 1; ; i++) {
     const posterior = posteriorOf(map, equations, terms, eta, scale);
-    const next = atLeast(posterior.scale);
-    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
+    const step = Math.log(atLeast(posterior.scale) / scale);
+    if (i >= MAX_SCALES || Math.abs(step) <= SCALE_SETTLED)
       return { weights: pixelWeights, equations, terms, posterior };
-    scale = next;
+    const next = scale * Math.exp(last ? secantStep(last, { scale, step }) : step);
+    last = { scale, step };
+    scale = atLeast(next);
   }
 }
+
+/** The step of a fixed point's logarithm that its last two steps point to; the step itself where they do not agree on one. */
+function secantStep(before: { scale: number; step: number }, { scale, step }: { scale: number; step: number }): number {
+  const slope = (step - before.step) / Math.log(scale / before.scale);
+  return slope < -MIN_SLOPE ? -step / slope : step;
+}
+
+/** A flatter slope is not trusted: no step is more than ten times as long. */
+const MIN_SLOPE = 0.1;
 
 /** A factor of the noise is not taken to be smaller: a hundredth of a grey level where it is in units of [-1,1]. */
 const MIN_SCALE = 1e-8;
