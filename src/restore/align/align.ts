@@ -1,37 +1,46 @@
 /**
- * Where in a picture a generator's picture lies, found: the similarity at which G(z) agrees best with what it sees. Frames on a coarse grid are
- * inverted with few steps and scored; the best of them are moved, resized and turned to agree better with what was made, and inverted again.
+ * Where in a picture a generator's picture lies, found: the similarity at which G(z) agrees best with what it sees. All upright frames are compared
+ * with a sketch of the generator (`scan.ts`); the best of them are inverted, then moved, resized and turned to agree better with what was made,
+ * and inverted again. Where nothing agrees well enough, no place is chosen.
  */
-import { type Image, imageAt, type Mask, type Size, shapeOf, stackImages } from '../images/image.ts';
-import { type Alignment, seenThrough, viewOf } from '../images/own-size/view.ts';
-import { crop, resize } from '../images/resize.ts';
-import { reuse } from '../inversion/compile/reuse.ts';
-import type { Generator } from '../inversion/generator/generator.ts';
-import { rgi } from '../inversion/methods/rgi.ts';
-import { restoreImages } from '../inversion/solve/restore.ts';
-import { zeros } from '../onnx/tensor.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import { choleskyFactor, choleskySolve } from '../../arrays/cholesky.ts';
+import { dot } from '../../arrays/vectors.ts';
+import { type Image, imageAt, type Mask, type Size, shapeOf, stackImages } from '../../images/image.ts';
+import { type Alignment, seenThrough, viewOf } from '../../images/own-size/view.ts';
+import { crop, resize } from '../../images/resize.ts';
+import { reuse } from '../../inversion/compile/reuse.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
+import { rgi } from '../../inversion/methods/rgi.ts';
+import { restoreImages } from '../../inversion/solve/restore.ts';
+import { zeros } from '../../onnx/tensor.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
+import { scan } from './scan.ts';
+import { sketchOf } from './sketch.ts';
 
 /** How an alignment is looked for. */
 export interface AlignSettings {
-  /** Sides of the frames on the grid, as shares of the picture's shorter side; default 0.3, 0.42, 0.6, 0.84. */
-  readonly shares?: readonly number[];
-  /** Frames of one side are this share of it apart; default 0.35. */
-  readonly stride?: number;
+  /** The smallest frame, as a share of the picture's shorter side; default 0.22. */
+  readonly minShare?: number;
+  /** Each size of frames is so many times the last; default 1.15. */
+  readonly ratio?: number;
+  /** Frames that are inverted; default 8. */
+  readonly inverted?: number;
   /** Steps of the inversion of each frame; default 40. */
   readonly steps?: number;
   /** Frames that are refined; default 3. */
   readonly refined?: number;
-  /** How often each of them is moved and inverted again; default 4. */
+  /** How often each of them is moved and inverted again; default 3. */
   readonly rounds?: number;
+  /** A frame with a lower score is none; default 0.5. */
+  readonly minScore?: number;
 }
 
 /** A frame and how well it fits. */
 export interface FoundAlignment {
   readonly alignment: Alignment;
   /**
-   * Explained contrast, in squared grey levels per value: by how much G(z) is nearer to the picture than one colour is. Residuals count up to
-   * `OUTLIER_GREY`, so that damage decides nothing; a flat part of the picture has no contrast to be explained.
+   * Share of a frame's structure that G(z) explains, at most 1: of what a quadratic surface leaves of it, so that walls and skies have nothing to be
+   * explained. Residuals count up to `OUTLIER_GREY`, so that damage decides nothing.
    */
   readonly score: number;
 }
@@ -44,10 +53,7 @@ export interface AlignHooks {
 /** Larger residuals are damage, and count as this. */
 const OUTLIER_GREY = 48;
 
-/** The picture is looked at this much finer than the smallest frame needs. */
-const FINER = 1.5;
-
-/** Undefined where it was aborted. `picture` [1,C,H,W] has the generator's channels. */
+/** Undefined where nothing agrees well enough, or it was aborted. `picture` [1,C,H,W] has the generator's channels. */
 export async function findAlignment(
   generator: Generator,
   picture: Image,
@@ -55,24 +61,28 @@ export async function findAlignment(
   settings: AlignSettings = {},
   { onShare, signal }: AlignHooks = {},
 ): Promise<FoundAlignment | undefined> {
-  const { shares = [0.3, 0.42, 0.6, 0.84], stride = 0.35, steps = 40, refined = 3, rounds = 4 } = settings;
-  const { reduced, factor } = reducedFor(generator, picture, Math.min(...shares));
-  const size = sizeOf(reduced);
-  const frames = shares.flatMap((share) => gridOf(size, generator, share, stride));
+  const { minShare = 0.22, ratio = 1.15, inverted = 8, steps = 40, refined = 3, rounds = 3, minScore = 0.5 } = settings;
+  const { reduced, factor } = reducedFor(generator, picture, minShare);
+  const sketch = await sketchOf(generator, runtime);
+  const candidates = scan(reduced, sketch, generator, { minShare, ratio }).slice(0, inverted);
+  onShare?.(0.3, 'aligning');
   const invert = inverterOf(generator, reduced, steps, runtime, signal);
-  const scored = await invert(frames, (share) => onShare?.(0.7 * share, 'aligning'));
+  const scored = await invert(
+    candidates.map(({ alignment }) => alignment),
+    (share) => onShare?.(0.3 + 0.4 * share, 'aligning'),
+  );
   if (!scored) return undefined;
   let best = topOf(scored, refined);
   for (let round = 0; round < rounds; round++) {
-    const moved = best.map((one) => fittedTo(one, reduced, generator, round));
-    const again = await invert(moved);
+    const again = await invert(best.map((one) => fittedTo(one, reduced, generator, round)));
     if (!again) return undefined;
     best = best.map((one, i) => (again[i].score > one.score ? again[i] : one));
     onShare?.(0.7 + (0.3 * (round + 1)) / rounds, 'aligning');
   }
-  const [{ alignment, score }] = topOf(best, 1);
-  const { x, y, scale, degrees } = alignment;
-  return { alignment: { x: x * factor, y: y * factor, scale: scale * factor, degrees }, score };
+  const [found] = topOf(best, 1);
+  if (!found || found.score < minScore) return undefined;
+  const { x, y, scale, degrees } = found.alignment;
+  return { alignment: { x: x * factor, y: y * factor, scale: scale * factor, degrees }, score: found.score };
 }
 
 /** A frame, what the generator sees there, and what it made of it. */
@@ -89,25 +99,12 @@ function sizeOf(image: Image): Size {
   return { height, width };
 }
 
-/** A smaller picture in which the smallest frame is a little larger than the generator's; pixels of the picture per pixel of it. */
+/** A smaller picture in which the smallest frame is as large as the generator's; pixels of the picture per pixel of it. */
 function reducedFor({ height, width }: Size, picture: Image, share: number): { reduced: Image; factor: number } {
   const own = sizeOf(picture);
-  const factor = Math.max(1, (share * Math.min(own.height, own.width)) / (FINER * Math.min(height, width)));
+  const factor = Math.max(1, (share * Math.min(own.height, own.width)) / Math.min(height, width));
   const size = { height: Math.round(own.height / factor), width: Math.round(own.width / factor) };
   return { reduced: resize(picture, size), factor: own.height / size.height };
-}
-
-/** Upright frames of one size, from border to border. */
-function gridOf(size: Size, generator: Size, share: number, stride: number): Alignment[] {
-  const scale = (share * Math.min(size.height, size.width)) / Math.min(generator.height, generator.width);
-  const centres = (length: number, frame: number) => {
-    const room = Math.max(0, length - frame);
-    const steps = Math.ceil(room / (stride * frame));
-    return Array.from({ length: steps + 1 }, (_, i) => frame / 2 + (steps === 0 ? room / 2 : (i * room) / steps));
-  };
-  return centres(size.height, scale * generator.height).flatMap((y) =>
-    centres(size.width, scale * generator.width).map((x) => ({ x, y, scale, degrees: 0 })),
-  );
 }
 
 /** What the generator sees at a frame. */
@@ -133,7 +130,7 @@ function inverterOf(generator: Generator, picture: Image, steps: number, runtime
       signal,
     })) {
       const i = scored.length;
-      const score = explainedContrast(imageAt(images, i), restored, seen[i].outside);
+      const score = explainedStructure(imageAt(images, i), restored, seen[i].outside);
       scored.push({ alignment: frames[i], score, made: restored });
       onShare?.(scored.length / frames.length);
     }
@@ -142,28 +139,54 @@ function inverterOf(generator: Generator, picture: Image, steps: number, runtime
 }
 
 /** See `FoundAlignment.score`. */
-function explainedContrast(seen: Image, made: Image, outside?: Mask): number {
+function explainedStructure(seen: Image, made: Image, outside?: Mask): number {
   const { channels, height, width } = shapeOf(seen);
   const plane = height * width;
-  const limit = (OUTLIER_GREY / 127.5) ** 2;
-  let sum = 0;
-  for (let c = 0; c < channels; c++) {
-    const own = seen.data.subarray(c * plane, (c + 1) * plane);
-    const shown = outside ? own.filter((_, i) => outside.data[i] < 0.5) : own;
-    const middle = Float32Array.from(shown).sort()[shown.length >> 1] ?? 0;
-    for (let i = 0; i < plane; i++) {
-      if (outside && outside.data[i] > 0.5) continue;
-      sum += Math.min((own[i] - middle) ** 2, limit) - Math.min((own[i] - made.data[c * plane + i]) ** 2, limit);
+  const limit = channels * (OUTLIER_GREY / 127.5) ** 2;
+  const smooth = surfacesOf(seen, outside);
+  let [structure, left] = [0, 0];
+  for (let p = 0; p < plane; p++) {
+    if (outside && outside.data[p] > 0.5) continue;
+    let [own, rest] = [0, 0];
+    for (let c = 0, i = p; c < channels; c++, i += plane) {
+      own += (seen.data[i] - smooth[i]) ** 2;
+      rest += (seen.data[i] - made.data[i]) ** 2;
     }
+    structure += Math.min(own, limit);
+    left += Math.min(rest, limit);
   }
-  return (127.5 ** 2 * sum) / (channels * plane);
+  return structure > 0 ? 1 - left / structure : 0;
+}
+
+/** The quadratic surface of least squares of each channel, [C,H,W]. */
+function surfacesOf(seen: Image, outside?: Mask): Float64Array {
+  const { channels, height, width } = shapeOf(seen);
+  const plane = height * width;
+  const terms = (p: number) => {
+    const [y, x] = [Math.floor(p / width) / height - 0.5, (p % width) / width - 0.5];
+    return [1, x, y, x * x, x * y, y * y];
+  };
+  const all = Array.from({ length: plane }, (_, p) => terms(p));
+  const matrix = new Float64Array(36);
+  for (let i = 0; i < 6; i++) matrix[7 * i] = 1e-9;
+  const rights = Array.from({ length: channels }, () => new Float64Array(6));
+  all.forEach((t, p) => {
+    if (outside && outside.data[p] > 0.5) return;
+    for (let i = 0; i < 6; i++) {
+      for (let j = 0; j < 6; j++) matrix[6 * i + j] += t[i] * t[j];
+      for (let c = 0; c < channels; c++) rights[c][i] += t[i] * seen.data[c * plane + p];
+    }
+  });
+  const factor = choleskyFactor(matrix, 6)!;
+  const fits = rights.map((right) => choleskySolve(factor, 6, right));
+  return Float64Array.from({ length: channels * plane }, (_, i) => dot(all[i % plane], fits[Math.floor(i / plane)]));
 }
 
 /** The frame near a scored one at which what was made agrees best with the picture: one number after another, in steps that are halved. */
 function fittedTo({ alignment, made }: Scored, picture: Image, generator: Size, round: number): Alignment {
   const agreement = (frame: Alignment) => {
     const { image, outside } = look(picture, generator, frame);
-    return explainedContrast(image, made, outside);
+    return explainedStructure(image, made, outside);
   };
   const side = alignment.scale * Math.min(generator.height, generator.width);
   let best = alignment;
