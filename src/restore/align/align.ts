@@ -73,6 +73,12 @@ export async function findAlignment(
   );
   if (!scored) return undefined;
   let best = topOf(scored, refined);
+  // Between two sizes of the scan, what was made there can hold a frame at its size.
+  for (const factor of [Math.sqrt(ratio), 1 / Math.sqrt(ratio), ratio, 1 / ratio]) {
+    const resized = await invert(best.map(({ alignment }) => ({ ...alignment, scale: alignment.scale * factor })));
+    if (!resized) return undefined;
+    best = best.map((one, i) => (resized[i].score > one.score ? resized[i] : one));
+  }
   for (let round = 0; round < rounds; round++) {
     const again = await invert(best.map((one) => fittedTo(one, reduced, generator, round)));
     if (!again) return undefined;

@@ -31,8 +31,9 @@ export interface Sketch {
   readonly width: number;
   /** [C,H,W] */
   readonly mean: Float64Array;
-  /** Orthonormal, [directions, values]. */
-  readonly basis: readonly Float64Array[];
+  readonly directions: number;
+  /** Orthonormal columns, [values, directions]. */
+  readonly basis: Float64Array;
   /** Inverse covariance of the coefficients, [directions, directions]. */
   readonly precision: Float64Array;
   /** Variance beside the directions. */
@@ -52,13 +53,23 @@ export async function sketchOf(generator: Generator, runtime: Runtime): Promise<
   const covariance = new Float64Array(k * k);
   let left = 0;
   for (const row of rows) {
-    const c = basis.map((direction) => dot(direction, row));
+    const c = Float64Array.from(basis, (direction) => dot(direction, row));
     for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) covariance[i * k + j] += (c[i] * c[j]) / rows.length;
     left += Math.max(0, dot(row, row) - dot(c, c)) / (rows.length * Math.max(1, values - k));
   }
   const variance = Math.max(left, MIN_DEVIATION ** 2);
   for (let i = 0; i < k; i++) covariance[i * k + i] += variance;
-  return { channels: generator.channels, height, width, mean, basis, precision: inverse(covariance, k), variance };
+  const columns = columnsOf(basis);
+  return {
+    channels: generator.channels,
+    height,
+    width,
+    mean,
+    directions: k,
+    basis: columns,
+    precision: inverse(covariance, k),
+    variance,
+  };
 }
 
 /** What a thumbnail without any structure is: a quadratic surface for each channel. */
@@ -76,7 +87,9 @@ export function smoothSketch({ channels, height, width, variance }: Sketch): Ske
     ),
   ).flat();
   const mean = new Float64Array(channels * plane);
-  return { channels, height, width, mean, basis, precision: new Float64Array(basis.length ** 2), variance };
+  const directions = basis.length;
+  const precision = new Float64Array(directions ** 2);
+  return { channels, height, width, mean, directions, basis: columnsOf(basis), precision, variance };
 }
 
 async function thumbnails(generator: Generator, runtime: Runtime, size: { height: number; width: number }) {
@@ -130,6 +143,12 @@ function orthonormal(vectors: Float64Array[]): Float64Array[] {
   return vectors;
 }
 
+/** Vectors as the columns of a matrix, row by row. */
+function columnsOf(vectors: readonly Float64Array[]): Float64Array {
+  const k = vectors.length;
+  return Float64Array.from({ length: k * vectors[0].length }, (_, i) => vectors[i % k][Math.floor(i / k)]);
+}
+
 function inverse(matrix: Float64Array, n: number): Float64Array {
   const factor = choleskyFactor(matrix, n)!;
   const made = new Float64Array(n * n);
@@ -142,14 +161,19 @@ function inverse(matrix: Float64Array, n: number): Float64Array {
 }
 
 /** Squared distance of a thumbnail [C,H,W] from the Gaussian, for each of its values: about 1 for a sample. */
-export function distanceOf({ mean, basis, precision, variance }: Sketch, thumbnail: Float64Array): number {
-  const d = thumbnail.map((v, i) => v - mean[i]);
-  const c = basis.map((direction) => dot(direction, d));
-  const beside = Math.max(0, dot(d, d) - dot(c, c)) / variance;
-  return (quadratic(precision, c) + beside) / d.length;
+export function distanceOf({ mean, basis, directions, precision, variance }: Sketch, thumbnail: Float64Array): number {
+  const c = new Float64Array(directions);
+  let square = 0;
+  for (let i = 0, at = 0; i < thumbnail.length; i++, at += directions) {
+    const d = thumbnail[i] - mean[i];
+    square += d * d;
+    for (let a = 0; a < directions; a++) c[a] += d * basis[at + a];
+  }
+  const beside = Math.max(0, square - dot(c, c)) / variance;
+  return (quadratic(precision, c) + beside) / thumbnail.length;
 }
 
-function quadratic(matrix: Float64Array, c: readonly number[]): number {
+function quadratic(matrix: Float64Array, c: Float64Array): number {
   let sum = 0;
   for (let i = 0, at = 0; i < c.length; i++) for (let j = 0; j < c.length; j++, at++) sum += c[i] * matrix[at] * c[j];
   return sum;
@@ -160,45 +184,39 @@ const DAMAGE = 9;
 const ROUNDS = 6;
 
 /** The same where pixels may be damaged: each costs `DAMAGE` at most. Reweighted least squares with truncated costs. */
-export function robustDistanceOf(sketch: Sketch, thumbnail: Float64Array, outside?: Uint8Array): number {
-  const { channels, mean, basis, precision, variance } = sketch;
-  const k = basis.length;
+export function robustDistanceOf(sketch: Sketch, thumbnail: Float64Array): number {
+  const { channels, mean, basis, directions: k, precision, variance } = sketch;
   const plane = mean.length / channels;
   const d = thumbnail.map((v, i) => v - mean[i]);
-  let shown = plane;
-  const isOutside = (p: number) => outside?.[p] === 1;
-  for (let p = 0; p < plane; p++) if (isOutside(p)) shown--;
-  let weights = Float64Array.from({ length: plane }, (_, p) => (isOutside(p) ? 0 : 1));
+  let weights = new Float64Array(plane).fill(1);
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < ROUNDS; round++) {
     const matrix = precision.slice();
     const right = new Float64Array(k);
-    for (let i = 0; i < d.length; i++) {
+    for (let i = 0, at = 0; i < d.length; i++, at += k) {
       const w = weights[i % plane] / variance;
       if (w === 0) continue;
       for (let a = 0; a < k; a++) {
-        const wa = w * basis[a][i];
+        const wa = w * basis[at + a];
         right[a] += wa * d[i];
-        for (let b = 0; b <= a; b++) matrix[a * k + b] += wa * basis[b][i];
+        for (let b = 0; b <= a; b++) matrix[a * k + b] += wa * basis[at + b];
       }
     }
     const factor = choleskyFactor(matrix, k);
     if (!factor) return best;
     const c = choleskySolve(factor, k, right);
     const costs = new Float64Array(plane);
-    for (let i = 0; i < d.length; i++) {
+    for (let i = 0, at = 0; i < d.length; i++, at += k) {
       let r = d[i];
-      for (let a = 0; a < k; a++) r -= c[a] * basis[a][i];
+      for (let a = 0; a < k; a++) r -= c[a] * basis[at + a];
       costs[i % plane] += r ** 2 / (variance * channels);
     }
-    let sum = quadratic(precision, [...c]) / channels;
-    for (let p = 0; p < plane; p++) if (!isOutside(p)) sum += Math.min(costs[p], DAMAGE);
-    best = Math.min(best, sum / shown);
+    let sum = quadratic(precision, c) / channels;
+    for (let p = 0; p < plane; p++) sum += Math.min(costs[p], DAMAGE);
+    best = Math.min(best, sum / plane);
     // From a soft weight to the truncated one.
     const width = DAMAGE * 2 ** (ROUNDS - 2 - round);
-    weights = costs.map((cost, p) =>
-      isOutside(p) ? 0 : round < ROUNDS - 2 ? 1 / (1 + cost / width) ** 2 : Number(cost < DAMAGE),
-    );
+    weights = costs.map((cost) => (round < ROUNDS - 2 ? 1 / (1 + cost / width) ** 2 : Number(cost < DAMAGE)));
   }
   return best;
 }
