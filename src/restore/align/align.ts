@@ -66,7 +66,7 @@ export async function findAlignment(
   const sketch = await sketchOf(generator, runtime);
   const candidates = scan(reduced, sketch, generator, { minShare, ratio }).slice(0, inverted);
   onShare?.(0.3, 'aligning');
-  const invert = inverterOf(generator, reduced, steps, runtime, signal);
+  const invert = inverterOf(generator, reduced, { steps, minScore }, runtime, signal);
   const scored = await invert(
     candidates.map(({ alignment }) => alignment),
     (share) => onShare?.(0.3 + 0.4 * share, 'aligning'),
@@ -77,12 +77,12 @@ export async function findAlignment(
   for (const factor of [Math.sqrt(ratio), 1 / Math.sqrt(ratio), ratio, 1 / ratio]) {
     const resized = await invert(best.map(({ alignment }) => ({ ...alignment, scale: alignment.scale * factor })));
     if (!resized) return undefined;
-    best = best.map((one, i) => (resized[i].score > one.score ? resized[i] : one));
+    best = best.map((one, i) => (isBetter(resized[i], one) ? resized[i] : one));
   }
   for (let round = 0; round < rounds; round++) {
     const again = await invert(best.map((one) => fittedTo(one, reduced, generator, round)));
     if (!again) return undefined;
-    best = best.map((one, i) => (again[i].score > one.score ? again[i] : one));
+    best = best.map((one, i) => (isBetter(again[i], one) ? again[i] : one));
     onShare?.(0.7 + (0.3 * (round + 1)) / rounds, 'aligning');
   }
   const [found] = topOf(best, 1);
@@ -93,11 +93,21 @@ export async function findAlignment(
 
 /** A frame, what the generator sees there, and what it made of it. */
 interface Scored extends FoundAlignment {
+  /**
+   * What G(z) explains of the whole frame's structure beyond the least share of it: a part of a face is explained as well as the face, but it is less,
+   * and what lies around a face is not explained at all.
+   */
+  readonly gain: number;
   readonly made: Image;
 }
 
-function topOf<T extends FoundAlignment>(frames: readonly T[], count: number): T[] {
-  return [...frames].sort((a, b) => b.score - a.score).slice(0, count);
+/** Of frames that are explained well enough, those of the largest gain; then the others, by their scores. */
+function topOf(frames: readonly Scored[], count: number): Scored[] {
+  return [...frames].sort((a, b) => (isBetter(a, b) ? -1 : 1)).slice(0, count);
+}
+
+function isBetter(a: Scored, b: Scored): boolean {
+  return a.gain > 0 || b.gain > 0 ? a.gain > b.gain : a.score > b.score;
 }
 
 function sizeOf(image: Image): Size {
@@ -122,7 +132,13 @@ function look(picture: Image, generator: Size, alignment: Alignment): { image: I
 }
 
 /** Inverts what is seen at frames, and scores it; undefined where it was aborted. */
-function inverterOf(generator: Generator, picture: Image, steps: number, runtime: Runtime, signal?: AbortSignal) {
+function inverterOf(
+  generator: Generator,
+  picture: Image,
+  { steps, minScore }: { readonly steps: number; readonly minScore: number },
+  runtime: Runtime,
+  signal?: AbortSignal,
+) {
   const shared = reuse();
   const method = rgi({ preset: 'fast', channels: generator.channels, steps, starts: 2, pool: 64 });
   return async (frames: readonly Alignment[], onShare?: (share: number) => void): Promise<Scored[] | undefined> => {
@@ -136,16 +152,27 @@ function inverterOf(generator: Generator, picture: Image, steps: number, runtime
       signal,
     })) {
       const i = scored.length;
-      const score = explainedStructure(imageAt(images, i), restored, seen[i].outside);
-      scored.push({ alignment: frames[i], score, made: restored });
+      const { structure, left } = structureOf(imageAt(images, i), restored, seen[i].outside);
+      const gain = (structure - left / (1 - minScore)) * frames[i].scale ** 2;
+      scored.push({ alignment: frames[i], score: shareOf({ structure, left }), gain, made: restored });
       onShare?.(scored.length / frames.length);
     }
     return scored.length === frames.length ? scored : undefined;
   };
 }
 
+/** What a quadratic surface leaves of a frame, and what G(z) leaves of it. */
+interface Structure {
+  readonly structure: number;
+  readonly left: number;
+}
+
 /** See `FoundAlignment.score`. */
-function explainedStructure(seen: Image, made: Image, outside?: Mask): number {
+function shareOf({ structure, left }: Structure): number {
+  return structure > 0 ? 1 - left / structure : 0;
+}
+
+function structureOf(seen: Image, made: Image, outside?: Mask): Structure {
   const { channels, height, width } = shapeOf(seen);
   const plane = height * width;
   const limit = channels * (OUTLIER_GREY / 127.5) ** 2;
@@ -161,7 +188,7 @@ function explainedStructure(seen: Image, made: Image, outside?: Mask): number {
     structure += Math.min(own, limit);
     left += Math.min(rest, limit);
   }
-  return structure > 0 ? 1 - left / structure : 0;
+  return { structure, left };
 }
 
 /** The quadratic surface of least squares of each channel, [C,H,W]. */
@@ -192,7 +219,7 @@ function surfacesOf(seen: Image, outside?: Mask): Float64Array {
 function fittedTo({ alignment, made }: Scored, picture: Image, generator: Size, round: number): Alignment {
   const agreement = (frame: Alignment) => {
     const { image, outside } = look(picture, generator, frame);
-    return explainedStructure(image, made, outside);
+    return shareOf(structureOf(image, made, outside));
   };
   const side = alignment.scale * Math.min(generator.height, generator.width);
   let best = alignment;
