@@ -15,7 +15,7 @@ import {
   gramProduct,
   wholeEquations,
 } from '../inversion/solve/exact/normal-equations.ts';
-import { dataTerms, factored, posteriorOf, rightSide } from '../inversion/solve/exact/posterior.ts';
+import { dataTerms, factored, posteriorOf } from '../inversion/solve/exact/posterior.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32 } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -74,7 +74,7 @@ export async function measureNoise(
       const weights = whole.weights.map((w, i) => w * visibility[i % visibility.length]);
       const { gram } = await equationsAt(product, [whole], weights);
       const shown = pictures.slice(0, JUDGED);
-      const sides = shown.map((x) => rightSide(map, weights, x));
+      const sides = shown.map((x) => dataTerms(map, weights, x).right);
       const errorAt = async (eta: number) => {
         const factor = factored(gram, map.unknowns, eta);
         const made = await picturesAt(

@@ -4,10 +4,12 @@ import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
-import { takesEncoder } from '../../inversion/spec/method.ts';
+import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
+import { type Method, takesEncoder, tunesWeights } from '../../inversion/spec/method.ts';
 import type { JobEvent } from '../../jobs/job.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { openModel } from '../../models/node/model-file.ts';
@@ -24,7 +26,7 @@ import { type Io, printWritten, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
 import { checkUse, contextOf, criticFor } from './critics.ts';
 import type { RestoreFlags } from './flags.ts';
-import { methodOptionsOf } from './method-flags.ts';
+import { flagOf, methodOptionsOf } from './method-flags.ts';
 
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
@@ -55,7 +57,7 @@ async function restoreOn(
   const notes = [
     ...opened.notes,
     ...critic.notes,
-    ...(encoder ? [`The encoder ${path.basename(encoder.file)} provides one of the starts.`] : []),
+    ...(await searchNotes(generator, method, options, runtime, encoder?.file)),
   ];
   const thresholdGrey = flags.threshold ?? FAST.thresholdGrey;
   const reporter = reporterOf(notes, flags, io);
@@ -129,6 +131,29 @@ async function restoreOn(
   if (flags.json) printWritten(io, await writtenManifest(result));
   return conclude(result, reporter, flags, io);
 }
+
+/** What is said of the search: a linear generator has none, and takes no options of one. */
+async function searchNotes(
+  generator: Generator,
+  method: Method,
+  options: MethodOptions,
+  runtime: Runtime,
+  encoder: string | undefined,
+): Promise<string[]> {
+  if (!(await isSolvedExactly(generator, method, runtime)))
+    return encoder ? [`The encoder ${path.basename(encoder)} provides one of the starts.`] : [];
+  // The steps of a method that tunes weights are also those of its tuning.
+  const ofSearches = tunesWeights(method) ? SEARCH_OPTIONS.filter((key) => key !== 'steps') : SEARCH_OPTIONS;
+  const given = ofSearches.filter((key) => options[key] !== undefined).map(flagOf);
+  if (given.length === 0) return [];
+  const verb = given.length === 1 ? 'has' : 'have';
+  return [
+    `The generator is linear in its latents: the best ones are computed, not searched for. ${given.join(', ')} ${verb} no effect.`,
+  ];
+}
+
+/** Options of a search for latents. */
+const SEARCH_OPTIONS = ['steps', 'starts', 'pool', 'latentRate'] as const satisfies readonly (keyof MethodOptions)[];
 
 /** The manifest as this run wrote it. A full disk leaves none, or that of an earlier save. */
 async function writtenManifest({ manifest, saved }: RestoreFilesResult): Promise<string> {

@@ -43,6 +43,13 @@ export function canBatchFirstStages(method: Method): boolean {
   return !tunesWeights(method) || splitStages(method) !== undefined;
 }
 
+/** Are the stages that come before any tuned weights solved exactly? Then their steps, starts and rates have no effect. */
+export async function isSolvedExactly(generator: Generator, method: Method, runtime: Runtime): Promise<boolean> {
+  const parts = splitStages(method);
+  const first = parts ? { ...method, stages: parts.batched } : method;
+  return isQuadratic(first) && (await exactProblem(generator, runtime)) !== undefined;
+}
+
 /** Yields the inversion of each image of `images` [n,C,H,W], in order; aborted, it may end before the last. `masks`: see `runMethod`. */
 export async function* invertImages(
   generator: Generator,

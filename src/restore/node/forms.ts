@@ -1,4 +1,5 @@
 /** The two forms in which pictures are restored, whole or by tiles: how they are read, searched, and what is written of them. */
+import { RgiError } from '../../errors.ts';
 import { coverage, imageAt, type Mask, stackImages } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
 import type { WrittenFormat } from '../../images/node/stored.ts';
@@ -17,7 +18,7 @@ import { lastOnly } from '../../jobs/node/program.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { zeros } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { findAlignment } from '../align.ts';
+import { findAlignment } from '../align/align.ts';
 import { restoreTiled, type TiledRestoration } from '../tiled.ts';
 import { putRestoration } from './files.ts';
 import { type Summary, summaryOf } from './manifest.ts';
@@ -99,7 +100,12 @@ async function alignmentOf({ path }: Source, { restore, grey }: FormSettings, ru
   const { generator } = restore;
   const { image } = await readPicture(path, { channels: generator.channels, grey });
   const found = await findAlignment(generator, imageAt(image, 0), runtime);
-  return found!.alignment;
+  if (found) return found.alignment;
+  throw new RgiError(
+    'input',
+    'No place in the picture agrees with what the generator makes: give the place by --region, or by --align with its numbers.',
+    { file: path },
+  );
 }
 
 export function tiledForm(settings: FormSettings, runtime: Runtime): Form<LoadedTiles> {

@@ -14,7 +14,7 @@ import {
   pictureOf,
   wholeEquations,
 } from '../../../src/inversion/solve/exact/normal-equations.ts';
-import { dataTerms, posteriorOf, uncertaintyOf } from '../../../src/inversion/solve/exact/posterior.ts';
+import { dataTerms, posteriorOf, predictionOf } from '../../../src/inversion/solve/exact/posterior.ts';
 import { restoreImages } from '../../../src/inversion/solve/restore.ts';
 import { GraphBuilder } from '../../../src/onnx/builder.ts';
 import { float32, float32Data } from '../../../src/onnx/tensor.ts';
@@ -140,7 +140,10 @@ describe('the posterior', () => {
     const posterior = posteriorOf(map, equations, dataTerms(map, equations.weights, x), 1, 0.05 ** 2);
     expect(Math.sqrt(posterior.scale)).toBeGreaterThan(0.045);
     expect(Math.sqrt(posterior.scale)).toBeLessThan(0.055);
-    const variance = await uncertaintyOf(posterior, map, product);
+    const { picture, variance } = await predictionOf(posterior, map, product);
+    pictureOf(map, posterior.u).forEach((value, i) => {
+      expect(picture[i]).toBeCloseTo(value, 5);
+    });
     // The mean over the values: 0.05^2 for each of the unknowns that they determine.
     const mean = variance.reduce((sum, v) => sum + v / VALUES, 0);
     expect((mean * VALUES) / (LATENT * 0.05 ** 2)).toBeGreaterThan(0.5);

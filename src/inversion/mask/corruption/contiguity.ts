@@ -31,20 +31,9 @@ export function fitIsing(
   const neighbours = neighbourMean(q, lattice);
   let { field, coupling } = before;
   for (let step = 0; step < NEWTON_STEPS; step++) {
-    let [g0, g1, h00, h01, h11] = [0, 0, 0, 0, 0];
-    const add = (weight: number, label: number, n: number) => {
-      const s = 1 / (1 + Math.exp(-field - coupling * n));
-      const slope = weight * s * (1 - s);
-      g0 += weight * (label - s);
-      g1 += weight * (label - s) * n;
-      h00 += slope;
-      h01 += slope * n;
-      h11 += slope * n * n;
-    };
-    // Half a pixel of each kind at both ends keeps the numbers finite.
-    for (const n of [-1, 1]) for (const label of [0, 1]) add(0.5, label, n);
-    for (const n of [-0.5, 0, 0.5]) add(intact, 0, n);
-    for (let p = 0; p < q.length; p++) if (open[p] === 1) add(1, q[p], neighbours[p]);
+    const sums = firstSums({ field, coupling }, intact);
+    addPixels(sums, { field, coupling }, q, neighbours, open);
+    const [g0, g1, h00, h01, h11] = sums;
     const determinant = h00 * h11 - h01 * h01;
     const wanted = coupling + bounded((h00 * g1 - h01 * g0) / determinant);
     coupling = Math.max(0, Math.min(maxCoupling, wanted));
@@ -52,6 +41,43 @@ export function fitIsing(
     field += bounded(coupling === wanted ? (h11 * g0 - h01 * g1) / determinant : g0 / h00);
   }
   return { field, coupling };
+}
+
+/** The gradient (2 numbers) and the curvature (3) of the pseudo-likelihood by what is taken to be beforehand. */
+function firstSums(at: Ising, intact: number): Float64Array {
+  const sums = new Float64Array(5);
+  // Half a pixel of each kind at both ends keeps the numbers finite.
+  for (const n of [-1, 1]) for (const label of [0, 1]) add(sums, at, 0.5, label, n);
+  for (const n of [-0.5, 0, 0.5]) add(sums, at, intact, 0, n);
+  return sums;
+}
+
+function add(sums: Float64Array, { field, coupling }: Ising, weight: number, label: number, n: number): void {
+  const s = 1 / (1 + Math.exp(-field - coupling * n));
+  const slope = weight * s * (1 - s);
+  sums[0] += weight * (label - s);
+  sums[1] += weight * (label - s) * n;
+  sums[2] += slope;
+  sums[3] += slope * n;
+  sums[4] += slope * n * n;
+}
+
+function addPixels(sums: Float64Array, at: Ising, q: Float64Array, neighbours: Float64Array, open: Uint8Array): void {
+  const { field, coupling } = at;
+  let [g0, g1, h00, h01, h11] = sums;
+  for (let p = 0; p < q.length; p++) {
+    if (open[p] === 0) continue;
+    const n = neighbours[p];
+    const s = 1 / (1 + Math.exp(-field - coupling * n));
+    const slope = s * (1 - s);
+    const error = q[p] - s;
+    g0 += error;
+    g1 += error * n;
+    h00 += slope;
+    h01 += slope * n;
+    h11 += slope * n * n;
+  }
+  sums.set([g0, g1, h00, h01, h11]);
 }
 
 function bounded(step: number): number {

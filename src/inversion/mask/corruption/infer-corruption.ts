@@ -21,7 +21,7 @@ export interface CorruptionData extends KnownMask {
   readonly picture: Image;
   /** What the generator makes of it, G(z), of the same shape. */
   readonly reconstruction: Image;
-  /** Standard deviation of intact residuals at each place, [1,1|C,H,W], known from good pictures; one factor of it is fitted. */
+  /** Standard deviation of intact residuals at each place, [1,1|C,H,W], known from good pictures: in place of a constant. */
   readonly noise?: Image;
 }
 
@@ -74,7 +74,7 @@ export interface InferredCorruption {
 
 /** The fitted numbers of the model. */
 export interface CorruptionParameters {
-  /** Weights of the terms of the variance: constant, displacement, brightness; or the factor of the given noise. */
+  /** Weights of the terms of the variance: constant or the given noise, displacement, brightness. */
   readonly theta: readonly number[];
   /** Covariance of the channels, row by row; its trace is C. */
   readonly covariance: readonly number[];

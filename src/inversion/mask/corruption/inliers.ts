@@ -3,8 +3,7 @@
  * trace C. theta is fitted by multiplicative updates (those of the Itakura-Saito divergence: Fevotte, Bertin, Durrieu 2009), K by
  * the weighted covariance.
  */
-import { choleskyFactor, solveLower } from '../../../arrays/cholesky.ts';
-import { dot } from '../../../arrays/vectors.ts';
+import { choleskyFactor } from '../../../arrays/cholesky.ts';
 import type { Planes } from './planes.ts';
 
 /** The fitted law of intact pixels' residuals. */
@@ -130,11 +129,21 @@ function channelCovariance(
 
 function whitenedEnergy({ channels, size, residual }: Planes, lower: Float64Array): Float64Array {
   const energy = new Float64Array(size);
+  if (channels === 1) {
+    const scale = 1 / lower[0] ** 2;
+    for (let p = 0; p < size; p++) energy[p] = scale * residual[p] * residual[p];
+    return energy;
+  }
   const u = new Float64Array(channels);
   for (let p = 0; p < size; p++) {
-    for (let a = 0; a < channels; a++) u[a] = residual[a * size + p];
-    solveLower(lower, channels, u);
-    energy[p] = dot(u, u) / channels;
+    let sum = 0;
+    for (let a = 0; a < channels; a++) {
+      let rest = residual[a * size + p];
+      for (let b = 0; b < a; b++) rest -= lower[a * channels + b] * u[b];
+      u[a] = rest / lower[a * channels + a];
+      sum += u[a] * u[a];
+    }
+    energy[p] = sum / channels;
   }
   return energy;
 }

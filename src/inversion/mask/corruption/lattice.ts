@@ -25,14 +25,12 @@ export function neighbourMean(q: Float64Array, { height, width, totals }: Lattic
 
 function neighbourSum(q: Float64Array, height: number, width: number): Float64Array {
   const beside = new Float64Array(q.length);
-  for (let p = 0; p < q.length; p++) {
-    const column = p % width;
-    beside[p] = (column > 0 ? q[p - 1] : 0) + (column < width - 1 ? q[p + 1] : 0);
+  for (let row = 0, p = 0; row < height; row++) {
+    for (let column = 0; column < width; column++, p++)
+      beside[p] = (column > 0 ? q[p - 1] : 0) + (column < width - 1 ? q[p + 1] : 0);
   }
   const sum = beside.slice();
-  for (let p = 0; p < q.length; p++) {
-    if (p >= width) sum[p] += q[p - width] + DIAGONAL * beside[p - width];
-    if (p < (height - 1) * width) sum[p] += q[p + width] + DIAGONAL * beside[p + width];
-  }
+  for (let p = width; p < q.length; p++) sum[p] += q[p - width] + DIAGONAL * beside[p - width];
+  for (let p = 0; p < q.length - width; p++) sum[p] += q[p + width] + DIAGONAL * beside[p + width];
   return sum;
 }

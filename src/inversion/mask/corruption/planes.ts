@@ -58,7 +58,8 @@ export function planesOf(
   const y = Float64Array.from(reconstruction.data);
   const { seen, open, given } = openPixels(x, channels, size, known);
   const residual = x.map((v, i) => (seen[i % size] === 1 ? v - y[i] : 0));
-  const features = noise ? [meanSquare(noise, size)] : scaleFeatures(y, channels, height, width, terms);
+  const constant = noise ? meanSquare(noise, size) : new Float64Array(size).fill(1);
+  const features = [constant, ...scaleFeatures(y, channels, height, width, terms)];
   const lattice = latticeOf(height, width);
   return { channels, size, lattice, x, residual, features, values: valuesOf(x, channels, size), seen, open, given };
 }
@@ -144,5 +145,5 @@ function scaleFeatures(
       bright[p] += (plane[p] + 1) ** 2 / channels;
     }
   }
-  return [new Float64Array(size).fill(1), ...(displacement ? [slope] : []), ...(brightness ? [bright] : [])];
+  return [...(displacement ? [slope] : []), ...(brightness ? [bright] : [])];
 }

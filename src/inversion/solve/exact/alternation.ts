@@ -11,13 +11,14 @@ import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts
 import type { ResultCode } from '../../spec/result.ts';
 import type { StepReport } from '../run.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
-import type { MaskStep, MaskSteps, Shown } from './mask-steps.ts';
+import type { Law, MaskStep, MaskSteps, Shown } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
-import { dataTerms, type Posterior, posteriorOf, uncertaintyOf } from './posterior.ts';
+import { type DataTerms, dataTerms, type Posterior, posteriorOf, predictionOf } from './posterior.ts';
 
 /** What all pictures of a generator share. */
 export interface ExactProblem {
   readonly map: AffineMap;
+  readonly product: GramProduct;
   /** The equations of a whole picture. */
   readonly whole: Equations;
   /** Is the scale of the noise known, of each value? Else it is one for all, measured on each picture. */
@@ -28,7 +29,6 @@ export interface ExactProblem {
 export interface Search {
   readonly problem: ExactProblem;
   readonly generator: Generator;
-  readonly product: GramProduct;
   /** [1,C,H,W] */
   readonly x: Image;
   /** 1 where it is known to be intact, [1,1,H,W]. */
@@ -53,9 +53,8 @@ interface State {
   /** By which each pixel counted, [1,1,H,W]. */
   readonly weights: Mask;
   readonly equations: Equations;
+  readonly terms: DataTerms;
   readonly posterior: Posterior;
-  /** A u + b, [values]. */
-  readonly picture: Float32Array;
 }
 
 /** With the mask given: what is kept of each pixel, [1,1,H,W]. */
@@ -64,17 +63,24 @@ export async function solvedOnce(search: Search, visibility: Mask): Promise<Solv
     visibility.data.map((v) => v ** 2),
     visibility.dims,
   );
-  const { posterior, picture } = await solvedAt(search, weights, undefined, 1, true);
+  const { posterior } = await solvedAt(search, weights, undefined, 1, true);
+  const picture = pictureOf(search.problem.map, posterior.u);
   const mask = visibilityOf(visibility);
   const history = { loss: [posterior.energy], masked: [shareOf(mask)] };
   report(search, history);
   return { posterior, picture, softMask: mask, mask, code: 'solved', history };
 }
 
-/** Share of the pixels whose mask may still change from step to step. */
-const SETTLED = 1e-4;
+/** Share of the pixels whose mask may still change from step to step: one in a thousand. */
+const SETTLED = 1e-3;
 /** Repetitions of the last step. */
-const MAX_REPEATED = 12;
+const MAX_REPEATED = 10;
+
+/**
+ * A mask that has not settled after so many repetitions goes back and forth between some. From then on it moves half of the way to where it is
+ * sent: where the whole step overshoots, half of it arrives.
+ */
+const UNDAMPED = 3;
 
 /**
  * Before there is a mask only what good pictures vary in most can be trusted to be no corruption: the first solutions are with temperatures that
@@ -88,6 +94,7 @@ interface Course {
   /** The mask at which the state was solved, and the one that its reconstruction says. */
   readonly before: Mask;
   readonly found: MaskStep;
+  readonly law: Law;
 }
 
 /** With the mask to be found. */
@@ -107,16 +114,18 @@ export async function alternate(search: Search, steps: MaskSteps, missing: Mask 
     const isSettled = changeOf(before, found.softMask) <= SETTLED;
     if (isSettled || i >= MAX_REPEATED) {
       const code = isSettled ? 'solved' : 'step-limit';
-      const { posterior, picture } = await solvedAt(
+      const { posterior } = await solvedAt(
         search,
         steps.isModelled ? visibilityOf(found.mask) : found.weights,
         state,
         1,
         true,
       );
+      const picture = pictureOf(search.problem.map, posterior.u);
       return { posterior, picture, softMask: found.softMask, mask: found.mask, code, history };
     }
-    course = await followed(search, course, last, missing, 1);
+    const next = await followed(search, course, last, missing, 1, course.law);
+    course = i < UNDAMPED ? next : { ...next, found: halfway(found, next.found) };
   }
 }
 
@@ -134,18 +143,23 @@ async function followed(
   step: MaskSteps['steps'][number],
   missing: Mask | undefined,
   eased: number,
+  law: Law,
 ): Promise<Course> {
   const next = await solvedAt(search, found.weights, state, eased);
-  return { state: next, before: found.softMask, found: await step(await shown(search, next, missing), eased > 1) };
+  return {
+    state: next,
+    before: found.softMask,
+    found: await step(await shown(search, next, missing), { isRough: eased > 1, law }),
+    law,
+  };
 }
 
 async function shown(
-  { x, keep, problem: { map, whole }, product }: Search,
-  { posterior, equations, picture: made }: State,
+  { x, keep, problem: { map, product, whole } }: Search,
+  { posterior, equations }: State,
   missing: Mask | undefined,
 ): Promise<Shown> {
-  const uncertain = await uncertaintyOf(posterior, map, product);
-  const prediction = { picture: made, variance: uncertain };
+  const prediction = await predictionOf(posterior, map, product);
   const { picture, variance } = withoutEachPixel(map, equations, posterior, prediction, x.data, x.dims[1]);
   const deviation = Float32Array.from(variance, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
   return { x, y: float32(picture, x.dims), deviation: float32(deviation, x.dims), missing, keep };
@@ -162,11 +176,12 @@ async function annealed(
   let course: Course = {
     state,
     before: visibilityOf(state.weights),
-    found: await steps[0](await shown(search, state, missing)),
+    found: await steps[0](await shown(search, state, missing), { law: 'varied' }),
+    law: 'varied',
   };
   const count = Math.max(steps.length, EASED.length);
   for (let i = 1; i <= count; i++)
-    course = await followed(search, course, steps[Math.min(i, steps.length - 1)], missing, EASED[i] ?? 1);
+    course = await followed(search, course, steps[Math.min(i, steps.length - 1)], missing, EASED[i] ?? 1, course.law);
   return course;
 }
 
@@ -174,9 +189,14 @@ async function annealed(
 async function trimmed(search: Search, { steps }: MaskSteps, missing: Mask | undefined, begun: State): Promise<Course> {
   let state = begun;
   for (const eased of EASED.slice(1))
-    state = await solvedAt(search, bestFitted(search.x, state.picture, missing), state, eased);
-  const found = await steps[0](await shown(search, state, missing), true);
-  return followed(search, { state, found }, steps[0], missing, 1);
+    state = await solvedAt(
+      search,
+      bestFitted(search.x, pictureOf(search.problem.map, state.posterior.u), missing),
+      state,
+      eased,
+    );
+  const found = await steps[0](await shown(search, state, missing), { isRough: true, law: 'even' });
+  return followed(search, { state, found }, steps[0], missing, 1, 'even');
 }
 
 /** 1 at the half of the pixels whose residuals are the smallest. */
@@ -198,17 +218,17 @@ const MAX_SCALES = 10;
 
 /** The most probable z where each pixel counts by `pixelWeights` [1,1,H,W], with the scale of the noise that goes with it. */
 async function solvedAt(
-  { problem, generator, product, x }: Search,
+  { problem, generator, x }: Search,
   pixelWeights: Mask,
   before?: State,
   eased = 1,
   isLast = false,
 ): Promise<State> {
-  const { map, whole, isNoiseKnown } = problem;
+  const { map, product, whole, isNoiseKnown } = problem;
   const plane = pixelWeights.data.length;
   const weights = whole.weights.map((w, i) => w * pixelWeights.data[i % plane]);
   const equations = await equationsAt(product, [...(before ? [before.equations] : []), whole], weights);
-  const terms = dataTerms(map, weights, x.data);
+  const terms = dataTerms(map, weights, x.data, before && { weights: before.equations.weights, terms: before.terms });
   const eta = eased * temperatureAt((isLast && generator.noise?.temperature) || USUAL_TEMPERATURE, pixelWeights);
   const atLeast = (scale: number) => Math.max(scale, isNoiseKnown && isLast ? 1 : MIN_SCALE);
   let scale = before
@@ -216,14 +236,26 @@ async function solvedAt(
     : isNoiseKnown && isLast
       ? 1
       : varianceOf(map, whole.weights, x.data);
+  let last: { readonly scale: number; readonly step: number } | undefined;
   for (let i = 1; ; i++) {
     const posterior = posteriorOf(map, equations, terms, eta, scale);
-    const next = atLeast(posterior.scale);
-    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
-      return { weights: pixelWeights, equations, posterior, picture: pictureOf(map, posterior.u) };
-    scale = next;
+    const step = Math.log(atLeast(posterior.scale) / scale);
+    if (i >= MAX_SCALES || Math.abs(step) <= SCALE_SETTLED)
+      return { weights: pixelWeights, equations, terms, posterior };
+    const next = scale * Math.exp(last ? secantStep(last, { scale, step }) : step);
+    last = { scale, step };
+    scale = atLeast(next);
   }
 }
+
+/** The step of a fixed point's logarithm that its last two steps point to; the step itself where they do not agree on one. */
+function secantStep(before: { scale: number; step: number }, { scale, step }: { scale: number; step: number }): number {
+  const slope = (step - before.step) / Math.log(scale / before.scale);
+  return slope < -MIN_SLOPE ? -step / slope : step;
+}
+
+/** A flatter slope is not trusted: no step is more than ten times as long. */
+const MIN_SLOPE = 0.1;
 
 /** A factor of the noise is not taken to be smaller: a hundredth of a grey level where it is in units of [-1,1]. */
 const MIN_SCALE = 1e-8;
@@ -233,6 +265,16 @@ function varianceOf({ offset }: AffineMap, weights: Float64Array, x: Float32Arra
   let sum = 0;
   for (let i = 0; i < x.length; i++) sum += (weights[i] * (x[i] - offset[i]) ** 2) / x.length;
   return Math.max(sum, 1e-12);
+}
+
+/** The mask that is reported is the new one's. */
+function halfway(from: MaskStep, to: MaskStep): MaskStep {
+  const mean = (a: Mask, b: Mask) =>
+    float32(
+      a.data.map((v, i) => (v + b.data[i]) / 2),
+      a.dims,
+    );
+  return { ...to, weights: mean(from.weights, to.weights), softMask: mean(from.softMask, to.softMask) };
 }
 
 function changeOf(a: Mask, b: Mask): number {

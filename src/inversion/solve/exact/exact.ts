@@ -31,15 +31,17 @@ export function isQuadratic({ stages }: Method): boolean {
   });
 }
 
-const PROBLEMS = new WeakMap<Generator, Promise<ExactProblem | undefined>>();
+const PROBLEMS = new WeakMap<Runtime, WeakMap<Generator, Promise<ExactProblem | undefined>>>();
 
-/** Undefined where the generator is not affine; made once for each. */
+/** Undefined where the generator is not affine; made once for each, and kept as long as the generator and its runtime. */
 export function exactProblem(generator: Generator, runtime: Runtime): Promise<ExactProblem | undefined> {
-  const known = PROBLEMS.get(generator);
+  const ofRuntime = PROBLEMS.get(runtime) ?? new WeakMap<Generator, Promise<ExactProblem | undefined>>();
+  PROBLEMS.set(runtime, ofRuntime);
+  const known = ofRuntime.get(generator);
   if (known) return known;
   const made = problemOf(generator, runtime);
-  PROBLEMS.set(generator, made);
-  made.catch(() => PROBLEMS.delete(generator));
+  ofRuntime.set(generator, made);
+  made.catch(() => ofRuntime.delete(generator));
   return made;
 }
 
@@ -51,11 +53,7 @@ async function problemOf(generator: Generator, runtime: Runtime): Promise<ExactP
     ? Float64Array.from(noise.deviation.data, (deviation) => 1 / deviation ** 2)
     : new Float64Array(map.values).fill(1);
   const product = await gramProduct(map, runtime);
-  try {
-    return { map, whole: await wholeEquations(product, precision), isNoiseKnown: noise !== undefined };
-  } finally {
-    await product.dispose();
-  }
+  return { map, product, whole: await wholeEquations(product, precision), isNoiseKnown: noise !== undefined };
 }
 
 /** Inverts images [n,C,H,W] one after the other. Masks: see `runMethod`. */
@@ -71,7 +69,6 @@ export async function solveExactly(
   checkImages(generator, images);
   const known = await knownBeforehand(generator, method, runtime, images, masks, options);
   const picture = float32(float32Data(images), images.dims);
-  const product = await gramProduct(problem.map, runtime);
   const steps = method.needsMask ? undefined : await maskSteps(method, generator, runtime);
   const solved: Solved[] = [];
   try {
@@ -79,11 +76,10 @@ export async function solveExactly(
       const missing = known.missing && imageAt(known.missing, i);
       const given = known.visibility && rows(float32(float32Data(known.visibility), known.visibility.dims), [i]);
       const keep = options.keep && imageAt(options.keep, i);
-      const search = { problem, generator, product, x: imageAt(picture, i), keep, onStep: options.onStep };
+      const search = { problem, generator, x: imageAt(picture, i), keep, onStep: options.onStep };
       solved.push(await (steps ? alternate(search, steps, missing) : solvedOnce(search, given!)));
     }
   } finally {
-    await product.dispose();
     await steps?.dispose();
   }
   return inversionOf(problem, solved, images, known.missing);

@@ -9,14 +9,7 @@ import { solveLower } from '../../../arrays/cholesky.ts';
 import { dot } from '../../../arrays/vectors.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
 import type { Equations } from './normal-equations.ts';
-import type { Posterior } from './posterior.ts';
-
-/** Of a picture, [values]. */
-export interface Prediction {
-  readonly picture: Float32Array;
-  /** Variance about the intact picture, without the noise. */
-  readonly variance: Float64Array;
-}
+import type { Posterior, Prediction } from './posterior.ts';
 
 /** A pixel that decides less than this of its own reconstruction is taken as it is: what it adds is below its noise. */
 const MIN_LEVERAGE = 0.3;
@@ -35,12 +28,13 @@ export function withoutEachPixel(
 ): Prediction {
   const plane = map.values / channels;
   const leverages = new Float64Array(plane);
-  for (let i = 0; i < map.values; i++)
-    leverages[i % plane] = Math.max(leverages[i % plane], (variance[i] * weights[i]) / posterior.ridge);
-  const pixels = [...leverages.keys()]
-    .filter((p) => leverages[p] > MIN_LEVERAGE)
-    .sort((p, q) => leverages[q] - leverages[p])
-    .slice(0, MAX_PIXELS);
+  for (let c = 0, i = 0; c < channels; c++) {
+    for (let p = 0; p < plane; p++, i++)
+      leverages[p] = Math.max(leverages[p], (variance[i] * weights[i]) / posterior.ridge);
+  }
+  const influential: number[] = [];
+  for (let p = 0; p < plane; p++) if (leverages[p] > MIN_LEVERAGE) influential.push(p);
+  const pixels = influential.sort((p, q) => leverages[q] - leverages[p]).slice(0, MAX_PIXELS);
   const made = { picture: picture.slice(), variance: variance.slice() };
   for (const pixel of pixels) {
     const values = Array.from({ length: channels }, (_, c) => c * plane + pixel);

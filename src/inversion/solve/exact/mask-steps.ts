@@ -12,7 +12,7 @@ import type { Runtime } from '../../../runtime/runtime.ts';
 import { emitObjective } from '../../compile/objective.ts';
 import { STEP } from '../../compile/step-names.ts';
 import type { Generator } from '../../generator/generator.ts';
-import { inferCorruption } from '../../mask/corruption/infer-corruption.ts';
+import { type CorruptionOptions, inferCorruption } from '../../mask/corruption/infer-corruption.ts';
 import { type Formulation, readsVisibility } from '../../spec/formulation.ts';
 import { isAdaptive, type Method } from '../../spec/method.ts';
 
@@ -38,9 +38,22 @@ export interface Shown {
   readonly keep?: Mask;
 }
 
+/**
+ * Does the scale of the noise grow with the slopes and the brightness of G(z) as well ('varied'), or is it that of the reconstruction with one
+ * factor ('even')? Where half of the pixels are corrupted, slopes and brightness would explain part of them.
+ */
+export type Law = 'varied' | 'even';
+
+/** How a step of the model of corruption is taken. */
+export interface StepOptions {
+  /** Is the reconstruction still a rough one? */
+  readonly isRough?: boolean;
+  readonly law: Law;
+}
+
 /** One mask step after the other: the last one is repeated until the mask stays as it is. */
 export interface MaskSteps {
-  readonly steps: readonly ((shown: Shown, isRough?: boolean) => Promise<MaskStep>)[];
+  readonly steps: readonly ((shown: Shown, options?: StepOptions) => Promise<MaskStep>)[];
   /** Is the mask that of the model of corruption, whose evidence can be compared? */
   readonly isModelled: boolean;
   dispose(): Promise<void>;
@@ -52,7 +65,7 @@ const POINTS = 6;
 export async function maskSteps(method: Method, generator: Generator, runtime: Runtime): Promise<MaskSteps> {
   if (isAdaptive(method))
     return {
-      steps: [async (shown, isRough) => modelled(shown, isRough)],
+      steps: [async (shown, options) => modelled(shown, options)],
       isModelled: true,
       dispose: async () => {},
     };
@@ -75,20 +88,25 @@ export async function maskSteps(method: Method, generator: Generator, runtime: R
   };
 }
 
-/** A probability that is nearer to 0 or 1 is taken as that. */
-const CERTAIN = 0.02;
+/** Steps in which the weight of a pixel is given to the equations. */
+const LEVELS = 16;
 
 /** Rounds of EM while the reconstruction is still a rough one. */
 const ROUGH = { rounds: 5 };
 
-function modelled({ x, y, deviation, missing, keep }: Shown, isRough?: boolean): MaskStep {
+const EVEN: Partial<CorruptionOptions> = { displacement: false, brightness: false };
+
+function modelled(
+  { x, y, deviation, missing, keep }: Shown,
+  { isRough, law }: StepOptions = { law: 'varied' },
+): MaskStep {
   const { probability, mask, evidence } = inferCorruption(
     { picture: x, reconstruction: y, missing, keep, noise: deviation },
-    isRough ? ROUGH : {},
+    { ...(isRough ? ROUGH : {}), ...(law === 'even' ? EVEN : {}) },
   );
-  // What is all but certain is taken to be: the equations change at the other pixels only.
+  // Few weights differ from those of the last step, so that the equations change at few pixels.
   const weights = float32(
-    probability.data.map((q) => (q < CERTAIN ? 1 : q > 1 - CERTAIN ? 0 : 1 - q)),
+    probability.data.map((q) => Math.round(LEVELS * (1 - q)) / LEVELS),
     probability.dims,
   );
   return { weights, softMask: probability, mask, evidence };

@@ -39,14 +39,26 @@ export interface DataTerms {
   readonly kept: number;
 }
 
-export function dataTerms(map: AffineMap, weights: Float64Array, x: ArrayLike<number>): DataTerms {
-  let [square, kept] = [0, 0];
-  weights.forEach((w, i) => {
-    if (w === 0) return;
-    square += w * (x[i] - map.offset[i]) ** 2;
-    kept++;
-  });
-  return { right: rightSide(map, weights, x), square, kept };
+/** At weights W [values]; from those at other weights, `before`, only the values whose weight is another are looked at. */
+export function dataTerms(
+  map: AffineMap,
+  weights: Float64Array,
+  x: ArrayLike<number>,
+  before?: { readonly weights: Float64Array; readonly terms: DataTerms },
+): DataTerms {
+  let { square, kept } = before?.terms ?? { square: 0, kept: 0 };
+  const residual = new Float64Array(map.values);
+  for (let i = 0; i < map.values; i++) {
+    const known = before ? before.weights[i] : 0;
+    const change = weights[i] - known;
+    if (change === 0) continue;
+    residual[i] = change * (x[i] - map.offset[i]);
+    square += residual[i] * (x[i] - map.offset[i]);
+    kept += Number(weights[i] > 0) - Number(known > 0);
+  }
+  const right = transposedOf(map, residual);
+  if (before) for (let t = 0; t < right.length; t++) right[t] += before.terms.right[t];
+  return { right, square, kept };
 }
 
 /** From the data terms of a picture at W; `eta` and `scale` (s^2) above 0. */
@@ -81,14 +93,6 @@ function quadraticForm(matrix: Float64Array, u: Float64Array): number {
     sum += u[i] * row;
   }
   return sum;
-}
-
-/** A^T W (x - b), [unknowns]. */
-export function rightSide(map: AffineMap, weights: Float64Array, x: ArrayLike<number>): Float64Array {
-  return transposedOf(
-    map,
-    weights.map((w, i) => (w === 0 ? 0 : w * (x[i] - map.offset[i]))),
-  );
 }
 
 /** Cholesky's factor of A^T W A + ridge I; of a larger ridge where rounding asks for it. */
@@ -126,26 +130,38 @@ function traceOfInverse(factor: Float64Array, n: number): number {
 /** Draws that the variance of a reconstruction is estimated with: to a quarter. */
 const DRAWS = 32;
 
-/** How uncertain the reconstruction is: the variance of each value under the posterior, [values], from the same draws in every run. */
-export async function uncertaintyOf(
-  { factor, ridge }: Pick<Posterior, 'factor' | 'ridge'>,
-  { unknowns, values }: AffineMap,
+/** What a posterior says of each value, [values]. */
+export interface Prediction {
+  /** A u + b. */
+  readonly picture: Float32Array;
+  /** How uncertain that is: the variance of each value, without the noise, from the same draws in every run. */
+  readonly variance: Float64Array;
+}
+
+/** In one product of the matrix, in single precision. */
+export async function predictionOf(
+  { u, factor, ridge }: Pick<Posterior, 'u' | 'factor' | 'ridge'>,
+  { unknowns, values, offset }: AffineMap,
   product: GramProduct,
-): Promise<Float64Array> {
+): Promise<Prediction> {
+  const columns = DRAWS + 1;
   const random = randomFrom(0);
-  const draws = new Float32Array(unknowns * DRAWS);
+  const draws = new Float32Array(unknowns * columns);
   const deviation = Math.sqrt(ridge);
   for (let draw = 0; draw < DRAWS; draw++) {
     // L^T v = e has the covariance (L L^T)^-1.
     const v = solveUpper(factor, unknowns, Float64Array.from(random.normals(unknowns)));
-    v.forEach((value, i) => {
-      draws[i * DRAWS + draw] = deviation * value;
-    });
+    for (let t = 0; t < unknowns; t++) draws[t * columns + draw] = deviation * v[t];
   }
-  const pictures = await product.picturesOf(draws, DRAWS);
-  return Float64Array.from({ length: values }, (_, i) => {
+  for (let t = 0; t < unknowns; t++) draws[t * columns + DRAWS] = u[t];
+  const made = await product.picturesOf(draws, columns);
+  const picture = new Float32Array(values);
+  const variance = new Float64Array(values);
+  for (let i = 0, at = 0; i < values; i++, at++) {
     let sum = 0;
-    for (let draw = 0; draw < DRAWS; draw++) sum += pictures[i * DRAWS + draw] ** 2;
-    return sum / DRAWS;
-  });
+    for (let draw = 0; draw < DRAWS; draw++, at++) sum += made[at] ** 2;
+    variance[i] = sum / DRAWS;
+    picture[i] = made[at] + offset[i];
+  }
+  return { picture, variance };
 }
