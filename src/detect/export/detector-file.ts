@@ -13,6 +13,7 @@ import { withoutDeadCode } from '../../passes/dead-code.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { checkPolicyFits, type Policy } from '../policy.ts';
 import { DETECTOR, type DetectorFacts, type DetectorInput, detectorMetadata } from './facts.ts';
+import { halvedWhereExact } from './halved.ts';
 import { emitMap } from './map.ts';
 import { emitProjection } from './projection.ts';
 import { closedForm, isClosedForm } from './rounds.ts';
@@ -87,7 +88,7 @@ export async function exportDetector(options: DetectorExport, runtime: Runtime):
     { name: DETECTOR.score, type: 'float32', dims: [count] },
     { name: DETECTOR.defective, type: 'bool', dims: [count] },
   ];
-  const graph = sharedInitializers(withoutDeadCode(b.graph('detector', inputs, outputs)));
+  const graph = halvedWhereExact(sharedInitializers(withoutDeadCode(b.graph('detector', inputs, outputs))));
   const facts: DetectorFacts = {
     policy: policy.name,
     thresholds: policy.thresholds,
