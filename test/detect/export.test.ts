@@ -166,7 +166,7 @@ describe('a policy in closed form', () => {
     const options = { generator: await affineGenerator(runtime), policy: closedPolicy() };
     const numbers = await InferenceSession.create(await exportDetector(options, runtime));
     const files = await InferenceSession.create(await exportDetector({ ...options, input: 'uint8' }, runtime));
-    for (const picture of testPictures(3).map(clip)) {
+    for (const picture of testPictures(3).map((picture) => clip(picture))) {
       const { data, dims } = toBytes(picture);
       const levels = float32(
         Float32Array.from(data, (v) => v / 127.5 - 1),

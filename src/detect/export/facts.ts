@@ -25,7 +25,7 @@ export interface DetectorFacts {
   /** In the map's units: above the first a pixel is marked, above the second a score is that of a defective picture. */
   readonly thresholds: { readonly pixel: number; readonly image: number };
   /** The rates that the thresholds were set for. */
-  readonly falseAlarms: { readonly pixel: number; readonly image: number };
+  readonly falseAlarms: { readonly pixel?: number; readonly image: number };
   readonly [fact: string]: unknown;
 }
 
