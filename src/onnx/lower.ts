@@ -1,7 +1,7 @@
 /** From the working opset to opset 17, for files that are run by other programs: many of them know no later one. */
 import { RgiError } from '../errors.ts';
 import type { Versions } from './encode.ts';
-import { describeNode, type Graph, intAttribute, type Node, stringAttribute } from './graph.ts';
+import { describeNode, type Graph, intAttribute, type Node, readsOf, stringAttribute } from './graph.ts';
 import { numbersOf, type Tensor } from './tensor.ts';
 
 /** The opset that `lowered` makes, and the IR version that came with it. */
@@ -48,7 +48,10 @@ const GRID_MODES: Readonly<Record<string, string>> = { linear: 'bilinear', cubic
  */
 export function lowered(graph: Graph, around: ReadonlyMap<string, Tensor> = new Map()): Graph {
   const constants = new Map([...around, ...graph.initializers]);
-  return { ...graph, nodes: graph.nodes.map((node) => loweredNode(withLoweredGraphs(node, constants), constants)) };
+  const nodes = graph.nodes.map((node) => loweredNode(withLoweredGraphs(node, constants), constants));
+  // Axes that became attributes are read no more.
+  const read = new Set([...nodes.flatMap(readsOf), ...graph.outputs.map(({ name }) => name)]);
+  return { ...graph, nodes, initializers: new Map([...graph.initializers].filter(([name]) => read.has(name))) };
 }
 
 function withLoweredGraphs(node: Node, constants: ReadonlyMap<string, Tensor>): Node {

@@ -8,13 +8,18 @@ import { findDefects, imageScore } from '../../src/detect/defects.ts';
 import { checkDetector, toBytes } from '../../src/detect/export/check.ts';
 import { type DetectorExport, exportDetector } from '../../src/detect/export/detector-file.ts';
 import { describeDetector } from '../../src/detect/export/facts.ts';
+import { emitMask } from '../../src/detect/export/verdict.ts';
 import { openInspector } from '../../src/detect/inspector.ts';
 import type { Policy } from '../../src/detect/policy.ts';
 import { anomalyMap } from '../../src/detect/scoring.ts';
-import { clip, type Image } from '../../src/images/image.ts';
+import { clip, type Image, imagesOf } from '../../src/images/image.ts';
+import { gaussianBlur } from '../../src/images/resize.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
+import { lowered, PORTABLE } from '../../src/onnx/lower.ts';
 import { readModel } from '../../src/onnx/read.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
+import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { tinyFeatures } from '../features/tiny.ts';
@@ -179,6 +184,33 @@ describe('a policy in closed form', () => {
     await numbers.release();
     await files.release();
   });
+});
+
+test.each([1, 2, 4, 9])('the mask is that of findDefects with regions of %i pixels at least', async (leastArea) => {
+  const [height, width] = [24, 20];
+  const b = new GraphBuilder();
+  b.reserve('map');
+  const mask = emitMask(b, 'map', { height, width }, 0.5, leastArea);
+  b.node('Identity', [mask], {}, ['mask']);
+  const dims = ['N', 1, height, width];
+  const info = (name: string) => ({ name, type: 'float32', dims }) as const;
+  const bytes = encodeModel(lowered(b.graph('mask', [info('map')], [info('mask')])), undefined, undefined, PORTABLE);
+  const session = await runtime.session(bytes);
+  const random = randomFrom(leastArea);
+  // From specks to regions with holes, and to a background of holes.
+  for (const smoothing of [0, 0.7, 1.2, 2]) {
+    for (const share of [-0.6, 0, 0.4]) {
+      const noise = gaussianBlur(float32(random.normals(3 * height * width), [3, 1, height, width]), smoothing);
+      const scale = 1 + 3 * smoothing;
+      const map = { ...noise, data: noise.data.map((v) => 0.5 + share + scale * v) };
+      const made = (await session.run(new Map([['map', map]]))).get('mask')!;
+      imagesOf(map).forEach((one, i) => {
+        const own = made.data.slice(i * height * width, (i + 1) * height * width);
+        expect([...own]).toEqual([...findDefects(one, 0.5, leastArea).mask.data]);
+      });
+    }
+  }
+  await session.dispose();
 });
 
 describe('what is checked before a file is written', () => {

@@ -17,21 +17,18 @@ export function emitScore(b: GraphBuilder, map: Value, { height, width }: Size, 
 /** The mask that `findDefects` makes of maps [N,1,H,W]: 0 and 1 in float32. */
 export function emitMask(b: GraphBuilder, map: Value, size: Size, threshold: number, leastArea: number): Value {
   const above = b.Cast(b.Greater(map, b.scalar(threshold)), 'float32');
-  if (leastArea <= 1) return withoutHoles(b, above, size, largestHole(leastArea));
-  const regions = emitRegions(b, above, size, 8);
-  const isLarge = b.Cast(b.GreaterOrEqual(regions.sumOf(above), b.scalar(leastArea)), 'float32');
-  return withoutHoles(b, b.Mul(above, isLarge), size, largestHole(leastArea));
+  const isSmall = emitSmallRegions(b, above, size, 8, leastArea - 1);
+  const large = isSmall === undefined ? above : b.Mul(above, b.Cast(b.Not(isSmall.found), 'float32'));
+  return withoutHoles(b, large, size, largestHole(leastArea));
 }
 
 /** Background of at most `pixels` pixels that does not reach the border becomes mask. */
 function withoutHoles(b: GraphBuilder, mask: Value, size: Size, pixels: number): Value {
   const background = b.Sub(b.scalar(1), mask);
-  const regions = emitRegions(b, background, size, 4);
+  const regions = emitSmallRegions(b, background, size, 4, pixels);
+  if (!regions) return mask;
   const atBorder = b.Mul(background, b.constant(borderOf(size), 'border'));
-  const isHole = b.And(
-    b.LessOrEqual(regions.sumOf(background), b.scalar(pixels)),
-    b.Less(regions.sumOf(atBorder), b.scalar(0.5)),
-  );
+  const isHole = b.And(regions.found, b.Less(regions.sumOf(atBorder), b.scalar(0.5)));
   return b.Add(mask, b.Mul(background, b.Cast(isHole, 'float32')));
 }
 
@@ -44,13 +41,26 @@ function borderOf({ height, width }: Size) {
   return border;
 }
 
-interface Regions {
-  /** At each pixel the sum of a map [N,1,H,W] over its region; where there is no region, over all pixels without one. */
+interface SmallRegions {
+  /** Is the pixel in a region of at most so many pixels? bool [N,1,H,W]; means nothing outside of all regions. */
+  readonly found: Value;
+  /** At the pixels of such a region the sum of a map [N,1,H,W] over it. */
   sumOf(values: Value): Value;
 }
 
-/** Connected regions of what is 1 in `on` [N,1,H,W]: each pixel takes the largest number in its region, handed on until nothing changes. */
-function emitRegions(b: GraphBuilder, on: Value, size: Size, connectivity: 4 | 8): Regions {
+/**
+ * Connected regions of at most `pixels` pixels of what is 1 in `on` [N,1,H,W]; undefined for none at all. Each pixel takes the largest
+ * number that lies within `pixels` steps. In a region as small all have the same then; in a larger one either all have, and are counted,
+ * or some neighbours differ.
+ */
+function emitSmallRegions(
+  b: GraphBuilder,
+  on: Value,
+  size: Size,
+  connectivity: 4 | 8,
+  pixels: number,
+): SmallRegions | undefined {
+  if (pixels < 1) return undefined;
   const { height, width } = size;
   const area = height * width;
   const numbers = float32(
@@ -59,18 +69,30 @@ function emitRegions(b: GraphBuilder, on: Value, size: Size, connectivity: 4 | 8
   );
   const start = b.Mul(on, b.constant(numbers, 'numbers'));
   const body = { kind: 'graph', value: spreadGraph(b.fresh('spread'), on, size, connectivity) } as const;
-  const [labels] = b.node('Loop', ['', '', start], { body }, 1, 'labels');
+  const [labels] = b.node('Loop', [b.int(Math.ceil(pixels / STEPS_IN_ROUND)), '', start], { body }, 1, 'labels');
   const index = b.Cast(b.Reshape(labels, [-1, area]), 'int64');
   const count = b.Slice(b.node('Shape', [on])[0], [0], [1], [0]);
-  const shape = b.Concat([count, b.ints([area + 1])], 0);
-  const none = b.node('Expand', [b.scalar(0), shape])[0];
-  return {
-    sumOf(values) {
-      const flat = b.Reshape(values, [-1, area]);
-      const sums = b.node('ScatterElements', [none, index, flat], { axis: 1, reduction: 'add' })[0];
-      return b.Reshape(b.node('GatherElements', [sums, index], { axis: 1 })[0], [-1, 1, height, width]);
-    },
+  const none = b.node('Expand', [b.scalar(0), b.Concat([count, b.ints([area + 1])], 0)])[0];
+  const sumOf = (values: Value) => {
+    const flat = b.Reshape(values, [-1, area]);
+    const sums = b.node('ScatterElements', [none, index, flat], { axis: 1, reduction: 'add' })[0];
+    return b.Reshape(b.node('GatherElements', [sums, index], { axis: 1 })[0], [-1, 1, height, width]);
   };
+  const isOn = b.Greater(on, b.scalar(0.5));
+  const highest = largestAround(b, labels, connectivity);
+  const lowest = b.Neg(largestAround(b, b.Where(isOn, b.Neg(labels), b.scalar(-area - 2)), connectivity));
+  const differs = b.And(isOn, b.Or(b.Greater(highest, labels), b.Less(lowest, labels)));
+  const isWhole = b.Less(sumOf(b.Cast(differs, 'float32')), b.scalar(0.5));
+  return { found: b.And(isWhole, b.LessOrEqual(sumOf(on), b.scalar(pixels))), sumOf };
+}
+
+/** The largest value of a pixel and its neighbours. */
+function largestAround(b: GraphBuilder, x: Value, connectivity: 4 | 8): Value {
+  const pool = ([down, across]: readonly [number, number]) => {
+    const [y, z] = [down >> 1, across >> 1];
+    return b.node('MaxPool', [x], { kernel_shape: [down, across], pads: [y, z, y, z] })[0];
+  };
+  return connectivity === 8 ? pool([3, 3]) : b.Max(pool([1, 3]), pool([3, 1]));
 }
 
 /** Steps to the neighbours in one round of the loop: what a round costs besides is shared by them. */
@@ -80,15 +102,8 @@ const STEPS_IN_ROUND = 8;
 function spreadGraph(prefix: string, on: Value, { height, width }: Size, connectivity: 4 | 8): Graph {
   const b = new GraphBuilder();
   b.reserve('labels');
-  const pool = (x: Value, [down, across]: readonly [number, number]) => {
-    const [y, z] = [down >> 1, across >> 1];
-    return b.node('MaxPool', [x], { kernel_shape: [down, across], pads: [y, z, y, z] })[0];
-  };
   let spread: Value = 'labels';
-  for (let i = 0; i < STEPS_IN_ROUND; i++) {
-    const reached = connectivity === 8 ? pool(spread, [3, 3]) : b.Max(pool(spread, [1, 3]), pool(spread, [3, 1]));
-    spread = b.Mul(on, reached);
-  }
+  for (let i = 0; i < STEPS_IN_ROUND; i++) spread = b.Mul(on, largestAround(b, spread, connectivity));
   const change = b.ReduceMax(b.Sub(spread, 'labels'), [0, 1, 2, 3], false);
   b.node('Greater', [change, b.scalar(0)], {}, ['goes-on']);
   b.node('Identity', [spread], {}, ['spread']);
