@@ -101,7 +101,8 @@ const STEPS_IN_ROUND = 8;
 /** The body of the loop: labels, handed on within `on` of the graph around it. */
 function spreadGraph(prefix: string, on: Value, { height, width }: Size, connectivity: 4 | 8): Graph {
   const b = new GraphBuilder();
-  b.reserve('labels');
+  // Values of the body must not take the name of the one around it.
+  for (const name of [on, 'labels']) b.reserve(name);
   let spread: Value = 'labels';
   for (let i = 0; i < STEPS_IN_ROUND; i++) spread = b.Mul(on, largestAround(b, spread, connectivity));
   const change = b.ReduceMax(b.Sub(spread, 'labels'), [0, 1, 2, 3], false);
