@@ -1,4 +1,6 @@
 /** The public interface in Node: the core, and what needs Node. */
+export { type DetectorExport, exportDetector } from './detect/export/detector-file.ts';
+export type { DetectorInput } from './detect/export/facts.ts';
 export { loadGoodPictures, trainingSource } from './detect/node/good-pictures.ts';
 export { readPolicy, writePolicy } from './detect/node/policy-files.ts';
 export type { DetectRecord } from './detect/node/record.ts';

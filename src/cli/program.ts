@@ -4,6 +4,7 @@ import { VERSION } from '../jobs/node/program.ts';
 import { count, numberIn, repeated } from './arguments.ts';
 import { addCalibrateOptions, type CalibrateFlags, calibrateCommand } from './detect/calibrate.ts';
 import { detectCommand } from './detect/detect.ts';
+import { addExportOptions, type ExportFlags, exportCommand } from './detect/export.ts';
 import { addDetectOptions as addProductOptions, type DetectFlags as ProductDetectFlags } from './detect/flags.ts';
 import { type DoctorFlags, doctor } from './doctor.ts';
 import { evaluateDetectCommand } from './evaluate/detect.ts';
@@ -79,6 +80,10 @@ function build(io: Io, complaints: string[], done: Done): Command {
 
   addProductOptions(add('detect', 'find defects: anomaly maps, regions, verdicts')).action(
     async (images: string[], flags: ProductDetectFlags) => done(await detectCommand(images, flags, io)),
+  );
+
+  addExportOptions(add('export', 'make one ONNX file of a calibrated model, to be run without rgi')).action(
+    async (file: string, flags: ExportFlags) => done(await exportCommand(file, flags, io)),
   );
 
   addRuntimeOptions(addTrainOptions(add('train', 'train a generator on a folder of good pictures'))).action(

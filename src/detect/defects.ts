@@ -27,6 +27,11 @@ export function meanOfLast(sorted: Float32Array, count: number): number {
 /** Holes of up to this share of a region's least area are filled: a defect's calm middle is part of it. */
 const HOLES = 4;
 
+/** The area, pixels, up to which holes are filled. */
+export function largestHole(leastArea: number): number {
+  return HOLES * leastArea;
+}
+
 /**
  * The regions (8-connected) of a map [1,1,H,W] above `threshold` of at least `leastArea` pixels, highest peak first.
  *
@@ -43,7 +48,7 @@ const HOLES = 4;
 export function findDefects(map: Image, threshold: number, leastArea: number): { mask: Mask; defects: Defect[] } {
   const { height, width } = shapeOf(map);
   const above = { ...map, data: map.data.map((v) => (v > threshold ? 1 : 0)) };
-  const mask = fillHoles(removeSmall(above, leastArea), HOLES * leastArea);
+  const mask = fillHoles(removeSmall(above, leastArea), largestHole(leastArea));
   const { labels, sizes, count } = connectedComponents(mask.data, height, width);
   const bounds = Array.from({ length: count }, () => ({
     top: height,

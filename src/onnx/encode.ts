@@ -21,22 +21,29 @@ import type { Tensor } from './tensor.ts';
 
 const utf8 = new TextEncoder();
 
-/** ONNX IR version that goes with the working opset. */
-const IR_VERSION = 9n;
+/** An opset of the standard domain, and the ONNX IR version that goes with it. */
+export interface Versions {
+  readonly opset: number;
+  readonly ir: bigint;
+}
+
+const WORKING: Versions = { opset: WORKING_OPSET, ir: 9n };
 
 /**
  * The graph as the bytes of an ONNX file of the working opset. With `wanted`, those values (any of the graph) are its
- * outputs instead of the declared ones, their types left for the runtime to infer.
+ * outputs instead of the declared ones, their types left for the runtime to infer. `versions`: those that the file declares, for a graph
+ * that is of another opset (`lower.ts`).
  */
 export function encodeModel(
   graph: Graph,
   metadata: ReadonlyMap<string, string> = new Map(),
   wanted?: readonly string[],
+  versions: Versions = WORKING,
 ): Uint8Array {
   const model = create(ModelProtoSchema, {
-    irVersion: IR_VERSION,
+    irVersion: versions.ir,
     opsetImport: [
-      { domain: '', version: BigInt(WORKING_OPSET) },
+      { domain: '', version: BigInt(versions.opset) },
       ...[...domainsOf(graph)].map((domain) => ({ domain, version: domain === 'ai.onnx.ml' ? 3n : 1n })),
     ],
     producerName: 'rgi',

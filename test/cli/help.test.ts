@@ -7,6 +7,7 @@ const COMMANDS = [
   'restore',
   'calibrate',
   'detect',
+  'export',
   'train',
   'inspect',
   'gradcheck',

@@ -10,6 +10,7 @@ import { addEvaluateOptions, type EvaluateFlags } from './common.ts';
 export interface DetectFlags extends EvaluateFlags, FeatureInputFlags {
   readonly generator?: string;
   readonly encoder?: string;
+  readonly detector?: string;
   readonly count?: number;
   readonly learn?: number;
   readonly held?: number;
@@ -38,6 +39,8 @@ Methods of a generator, whose residual is the map; written as for
                the discriminator (f-anogan:kappa=0.5); no search
 Methods of a calibrated generator, with its thresholds, as in 'rgi detect':
   policy       or policy:NAME
+Of a file that 'rgi export' made (--detector), as it is run without rgi:
+  detector
 
 Examples:
   rgi evaluate detect bottle/ --out baselines
@@ -60,7 +63,8 @@ export function addDetectOptions(command: Command): Command {
   command
     .argument('<data>', 'a data set of good and defective pictures (see below)')
     .requiredOption('-o, --out <folder>', 'folder of the results')
-    .option('-g, --generator <file>', 'a generator of good pictures (ONNX)');
+    .option('-g, --generator <file>', 'a generator of good pictures (ONNX)')
+    .option('--detector <file>', "a detector file of 'rgi export': the method 'detector'");
   addEvaluateOptions(command, {
     methods: DETECT_METHODS,
     // As 'rgi train' and 'rgi detect' cut them.

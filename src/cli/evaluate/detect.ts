@@ -11,13 +11,20 @@ import { checkFolder } from '../restore/command.ts';
 import { commandLine, type Head, reporter } from './common.ts';
 import { loadSet } from './detect-data.ts';
 import { DETECT_METHODS, type DetectFlags } from './detect-flags.ts';
+import { detectorCandidate, openDetectorFile, sharedShape } from './detector-file.ts';
 import { candidateOf, checkNeeds, openDetectModel, pictureShape } from './detectors.ts';
 
+/** A detector file that is given is evaluated; alone, unless other methods are named. */
+function methodsOf({ methods, detector }: DetectFlags): readonly string[] {
+  if (detector === undefined) return methods ?? DETECT_METHODS;
+  return methods?.includes('detector') ? methods : [...(methods ?? []), 'detector'];
+}
+
 export async function evaluateDetectCommand(data: string, given: DetectFlags, io: Io): Promise<ExitCode> {
-  const flags = { ...given, methods: given.methods ?? DETECT_METHODS };
+  const flags = { ...given, methods: methodsOf(given) };
   // Everything that can be wrong without a network is said before one is opened.
   const named = parseDetectors(flags.methods, flags.seed);
-  checkNeeds(named, flags.generator);
+  checkNeeds(named, flags);
   const found = await findDetectionSet(data, flags.dataLayout);
   const set = { ...found, train: notOwn(found.train, flags.out), test: notOwn(found.test, flags.out) };
   await checkFolder(flags.out);
@@ -26,9 +33,15 @@ export async function evaluateDetectCommand(data: string, given: DetectFlags, io
   try {
     folder = await openEvaluation(flags.out, 'detect', flags);
     const model = await openDetectModel(runtime, named, flags);
+    const file = flags.detector === undefined ? undefined : await openDetectorFile(flags.detector, flags);
     const candidates = [];
-    for (const one of named) candidates.push(await candidateOf(one, runtime, model, flags));
-    const shape = await pictureShape(named, model);
+    for (const one of named)
+      candidates.push(
+        one.kind === 'detector'
+          ? detectorCandidate(one.name, file!, runtime)
+          : await candidateOf(one, runtime, model, flags),
+      );
+    const shape = sharedShape(await pictureShape(named, model), file);
     const loaded = await loadSet(set, shape, model && trainingSource(model.opened.model), flags);
     const description = {
       data: loaded.hash,

@@ -67,7 +67,12 @@ export async function openDetectModel(
   return { opened, networks, file, description };
 }
 
-export function checkNeeds(named: readonly NamedDetector[], generator: string | undefined): void {
+export function checkNeeds(
+  named: readonly NamedDetector[],
+  { generator, detector }: Pick<DetectFlags, 'generator' | 'detector'>,
+): void {
+  if (detector === undefined && named.some(({ kind }) => kind === 'detector'))
+    throw new RgiError('usage', "The method 'detector' needs a file of 'rgi export': give it with --detector.");
   const needs = named.find(needsGenerator);
   if (!needs || generator !== undefined) return;
   throw new RgiError(
@@ -106,7 +111,7 @@ export async function pictureShape(
 }
 
 export async function candidateOf(
-  named: NamedDetector,
+  named: Exclude<NamedDetector, { kind: 'detector' }>,
   runtime: Runtime,
   model: OpenedModel | undefined,
   flags: DetectFlags,

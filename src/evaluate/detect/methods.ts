@@ -1,7 +1,7 @@
 /**
  * Detectors by name. Those that need no generator: `gaussian`, `pca:COUNT`, `autoencoder[:ssim][:steps=N][:latent=N]`, and on the
  * features of a pretrained network `padim` and `patchcore[:bank=N]`; of a generator, its encoder and its discriminator: `f-anogan[:kappa=N]`; of a calibrated generator: `policy[:NAME]`, what
- * `rgi detect` does; of a generator: any recipe (`rgi`, `anogan`, ...).
+ * `rgi detect` does; of a detector file: `detector`; of a generator: any recipe (`rgi`, `anogan`, ...).
  */
 import { RgiError } from '../../errors.ts';
 import { AUTOENCODER, type AutoencoderSettings } from '../../gan/autoencoder.ts';
@@ -18,10 +18,11 @@ export type NamedDetector = { readonly name: string } & (
   | { readonly kind: 'patchcore'; readonly bank: number }
   | { readonly kind: 'f-anogan'; readonly kappa: number }
   | { readonly kind: 'policy'; readonly policy?: string }
+  | { readonly kind: 'detector' }
   | { readonly kind: 'search'; readonly recipe: Recipe }
 );
 
-const OWN = ['gaussian', 'pca', 'autoencoder', 'padim', 'patchcore', 'f-anogan', 'policy'] as const;
+const OWN = ['gaussian', 'pca', 'autoencoder', 'padim', 'patchcore', 'f-anogan', 'policy', 'detector'] as const;
 
 /** Weight of f-AnoGAN's features, as in its authors' code. */
 const KAPPA = 1;
@@ -67,6 +68,9 @@ function parseDetector(name: string, seed: number): NamedDetector {
     case 'policy':
       if (rest.length > 1) throw fail('write policy, or policy:NAME.');
       return { name, kind: 'policy', ...(rest.length === 1 ? { policy: rest[0] } : {}) };
+    case 'detector':
+      if (rest.length > 0) throw fail('detector has no settings.');
+      return { name, kind: 'detector' };
     case 'f-anogan': {
       const kappa = rest.length === 0 ? KAPPA : numberOf(rest[0], 'kappa');
       if (rest.length > 1 || kappa === undefined || kappa < 0) throw fail('write f-anogan, or f-anogan:kappa=NUMBER.');
