@@ -576,7 +576,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A detector mistyped',
     line: 'evaluate detect @pictures --out @o --methods autoencodr',
     code: 2,
-    says: "error: The method 'autoencodr': there is no 'autoencodr'; the methods are gaussian, pca, autoencoder, padim, patchcore, f-anogan, policy, rgi, rrgi, yeh, anogan, invert.",
+    says: "error: The method 'autoencodr': there is no 'autoencodr'; the methods are gaussian, pca, autoencoder, padim, patchcore, f-anogan, policy, detector, rgi, rrgi, yeh, anogan, invert.",
   },
   {
     title: 'A detection set without good pictures',

@@ -402,7 +402,7 @@ describe('the protocol', () => {
       "
     `);
     expect(await refused('--methods gausian')).toMatchInlineSnapshot(`
-      "error: The method 'gausian': there is no 'gausian'; the methods are gaussian, pca, autoencoder, padim, patchcore, f-anogan, policy, rgi, rrgi, yeh, anogan, invert.
+      "error: The method 'gausian': there is no 'gausian'; the methods are gaussian, pca, autoencoder, padim, patchcore, f-anogan, policy, detector, rgi, rrgi, yeh, anogan, invert.
       "
     `);
     expect(await refused('--methods autoencoder:steps=none')).toMatchInlineSnapshot(`
