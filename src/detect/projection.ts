@@ -11,7 +11,7 @@ import { choleskyFactor, choleskySolve } from '../arrays/cholesky.ts';
 import { clip, type Image } from '../images/image.ts';
 import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
-import { GraphBuilder } from '../onnx/builder.ts';
+import { GraphBuilder, type Value } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, ValueInfo } from '../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
@@ -42,7 +42,7 @@ export async function openProjection(generator: Generator, runtime: Runtime): Pr
       const feeds = new Map<string, Tensor>([
         ['image', images],
         ['shrinkage', shrinkage],
-        ['limit', float32([(thresholdGrey / 127.5) ** 2], [1, 1, 1])],
+        ['limit', float32([maskLimit({ thresholdGrey })], [1, 1, 1])],
       ]);
       const made = (await (await session).run(feeds)).get('restored')!;
       return clip(float32(float32Data(made), images.dims));
@@ -57,36 +57,68 @@ export async function openProjection(generator: Generator, runtime: Runtime): Pr
 const RELAXATION = 1.6;
 
 /** `image` [N,C,H,W], `shrinkage` [k,k] and `limit`, a squared residual, to `restored`. */
-function projectionGraph(
-  { channels, height, width }: Generator,
-  { matrix, offset, values, unknowns }: AffineMap,
-  rounds: number,
-): Graph {
+function projectionGraph(generator: Generator, map: AffineMap, rounds: number): Graph {
+  const { channels, height, width } = generator;
   const b = new GraphBuilder();
   for (const name of ['image', 'shrinkage', 'limit', 'restored']) b.reserve(name);
-  const a = b.initializer('matrix', float32(matrix, [values, unknowns]));
-  const base = b.initializer('offset', float32(offset, [1, values]));
-  const centred = b.Sub(b.Reshape('image', [-1, values]), base);
-  const fitted = (x: string) => b.Gemm(b.MatMul(b.MatMul(x, a), 'shrinkage'), a, undefined, { transB: true });
-  let made = fitted(centred);
-  for (let round = 0; round < rounds; round++) {
-    const planes = b.Reshape(b.Sub(centred, made), [-1, channels, height * width]);
-    const masked = b.Greater(b.ReduceMean(b.Mul(planes, planes), [1]), 'limit');
-    const filled = b.Where(
-      masked,
-      b.Reshape(made, [-1, channels, height * width]),
-      b.Reshape(centred, [-1, channels, height * width]),
-    );
-    const next = fitted(b.Reshape(filled, [-1, values]));
-    made = b.Add(made, b.Mul(b.scalar(RELAXATION), b.Sub(next, made)));
-  }
-  b.node('Reshape', [b.Add(made, base), b.ints([-1, channels, height, width])], {}, ['restored']);
+  const made = emitProjection(b, 'image', generator, map, { shrinkage: 'shrinkage', limit: 'limit', rounds });
+  b.node('Identity', [made], {}, ['restored']);
   const info = (name: string, dims: ValueInfo['dims']): ValueInfo => ({ name, type: 'float32', dims });
   return b.graph(
     'projection',
-    [info('image', ['N', channels, height, width]), info('shrinkage', [unknowns, unknowns]), info('limit', [1, 1, 1])],
+    [
+      info('image', ['N', channels, height, width]),
+      info('shrinkage', [map.unknowns, map.unknowns]),
+      info('limit', [1, 1, 1]),
+    ],
     [info('restored', ['N', channels, height, width])],
   );
+}
+
+/** What the rounds are made with, as values of the graph. */
+export interface ProjectionValues {
+  /** (A'A + s^2 I)^-1, [unknowns, unknowns]. */
+  readonly shrinkage: Value;
+  /** t^2: the mean square of a pixel's channels above which it is masked; broadcasts to [N,1,H W]. */
+  readonly limit: Value;
+  readonly rounds: number;
+}
+
+/** G(u) of pictures [N,C,H,W], not clipped. */
+export function emitProjection(
+  b: GraphBuilder,
+  image: Value,
+  { channels, height, width }: Pick<Generator, 'channels' | 'height' | 'width'>,
+  { matrix, offset, values, unknowns }: Pick<AffineMap, 'matrix' | 'offset' | 'values' | 'unknowns'>,
+  { shrinkage, limit, rounds }: ProjectionValues,
+): Value {
+  const a = b.constant(float32(matrix, [values, unknowns]), 'matrix');
+  const base = b.constant(float32(offset, [1, values]), 'offset');
+  const planes = (x: Value) => b.Reshape(x, [-1, channels, height * width]);
+  const fitted = (x: Value) => b.Gemm(b.MatMul(b.MatMul(x, a), shrinkage), a, undefined, { transB: true });
+  const centred = b.Sub(b.Reshape(image, [-1, values]), base);
+  let made = fitted(centred);
+  for (let round = 0; round < rounds; round++) {
+    const residual = planes(b.Sub(centred, made));
+    const masked = b.Greater(b.ReduceMean(b.Mul(residual, residual), [1]), limit);
+    const next = fitted(b.Reshape(b.Where(masked, planes(made), planes(centred)), [-1, values]));
+    made = b.Add(made, b.Mul(b.scalar(RELAXATION), b.Sub(next, made)));
+  }
+  return b.Reshape(b.Add(made, base), [-1, channels, height, width]);
+}
+
+/** The matrix of a projection with these settings. */
+export async function projectionShrinkage(
+  map: AffineMap,
+  { noiseGrey }: Pick<ProjectionSettings, 'noiseGrey'>,
+  runtime: Runtime,
+): Promise<Tensor> {
+  return shrinkageOf(await gramOf(map, runtime), map.unknowns, noiseGrey / 127.5);
+}
+
+/** The square of a policy's threshold, in units of [-1,1]. */
+export function maskLimit({ thresholdGrey }: Pick<ProjectionSettings, 'thresholdGrey'>): number {
+  return (thresholdGrey / 127.5) ** 2;
 }
 
 /** A'A, [unknowns, unknowns]. */

@@ -119,8 +119,7 @@ export function searchPolicy(network?: FeatureNetwork): Policy {
 /** The same in closed form. */
 export function closedPolicy(rounds = 3): Policy {
   const inversion = { thresholdGrey: 30, noiseGrey: 4, rounds };
-  // The fields of a search are not read where there are rounds.
-  return { ...searchPolicy(), inversion: inversion as unknown as Policy['inversion'] };
+  return { ...searchPolicy(), inversion };
 }
 
 /** Pictures of the generator's kind with noise; on every second one a square, and on every third a ring and specks. */

@@ -4,6 +4,7 @@
  */
 import { RgiError } from '../../errors.ts';
 import type { FeatureNetwork } from '../../features/network.ts';
+import { affineMapOf } from '../../inversion/generator/affine-map.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { GraphBuilder, type Value } from '../../onnx/builder.ts';
 import { encodeModel } from '../../onnx/encode.ts';
@@ -11,12 +12,11 @@ import type { Graph, ValueInfo } from '../../onnx/graph.ts';
 import { lowered, PORTABLE } from '../../onnx/lower.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { checkPolicyFits, type Policy } from '../policy.ts';
+import { checkPolicyFits, isProjection, type Policy } from '../policy.ts';
+import { emitProjection, maskLimit, projectionShrinkage } from '../projection.ts';
 import { DETECTOR, type DetectorFacts, type DetectorInput, detectorMetadata } from './facts.ts';
 import { halvedWhereExact } from './halved.ts';
 import { emitMap } from './map.ts';
-import { emitProjection } from './projection.ts';
-import { closedForm, isClosedForm } from './rounds.ts';
 import { emitSearch } from './search.ts';
 import { sharedInitializers } from './shared-initializers.ts';
 import { emitMask, emitScore } from './verdict.ts';
@@ -71,12 +71,13 @@ export async function exportDetector(options: DetectorExport, runtime: Runtime):
   const restored = b.Clip(made, b.scalar(-1), b.scalar(1));
   const map = emitMap(b, image, restored, policy, features, size);
   const score = emitScore(b, map, size, policy.scorePixels);
-  const mask = emitMask(b, map, size, policy.thresholds.pixel, policy.leastArea);
+  const defective = b.Greater(score, b.scalar(policy.thresholds.image));
+  const mask = emitMask(b, map, size, policy, defective);
   b.node('Identity', [map], {}, [DETECTOR.map]);
   b.node('Identity', [b.Cast(mask, 'uint8')], {}, [DETECTOR.mask]);
   b.node('Identity', [score], {}, [DETECTOR.score]);
-  b.node('Greater', [score, b.scalar(policy.thresholds.image)], {}, [DETECTOR.defective]);
-  const count = isClosedForm(policy.inversion) && (features?.batch ?? 'any') === 'any' ? 'N' : 1;
+  b.node('Identity', [defective], {}, [DETECTOR.defective]);
+  const count = isProjection(policy.inversion) && (features?.batch ?? 'any') === 'any' ? 'N' : 1;
   const inputs: ValueInfo[] = [
     input === 'uint8'
       ? { name: DETECTOR.image, type: 'uint8', dims: [count, height, width, channels] }
@@ -112,7 +113,7 @@ function checkExportable({ policy, generator, encoder, features }: DetectorExpor
     throw fail(`it compares the features of '${policy.features.network.file}': give that network.`);
   if (features && features.batch !== 'any' && features.batch !== 1)
     throw fail(`its feature network takes ${features.batch} pictures at a time; it must take one, or any number.`);
-  if (isClosedForm(policy.inversion)) return;
+  if (isProjection(policy.inversion)) return;
   if (!encoder)
     throw fail(
       'it searches from random starts that compete, which a graph of a fixed number of steps cannot do; what can be exported is a policy of a linear generator, or of one with an encoder (--encoder).',
@@ -128,10 +129,19 @@ async function emitRestoration(
   runtime: Runtime,
 ): Promise<Value> {
   const { inversion } = policy;
-  if (!isClosedForm(inversion))
+  if (!isProjection(inversion))
     return emitSearch(b, image, { generator, encoder: encoder!, settings: inversion }, runtime);
-  const { map, made } = await closedForm(generator, inversion, runtime);
-  return emitProjection(b, image, map, generator, made);
+  const map = await affineMapOf(generator, runtime);
+  if (!map)
+    throw new RgiError(
+      'model',
+      'The policy inverts its generator in closed form, and this generator is not affine in its latents; calibrate again.',
+    );
+  return emitProjection(b, image, generator, map, {
+    shrinkage: b.constant(await projectionShrinkage(map, inversion, runtime), 'shrinkage'),
+    limit: b.scalar(maskLimit(inversion)),
+    rounds: inversion.rounds,
+  });
 }
 
 /** Pictures as files hold them, [N,H,W,C] of 0 to 255, as [N,C,H,W] in [-1,1]. */

@@ -4,6 +4,7 @@ import { GraphBuilder, type Value } from '../../onnx/builder.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { float32, zeros } from '../../onnx/tensor.ts';
 import { largestHole } from '../defects.ts';
+import type { Policy } from '../policy.ts';
 import { loopBody } from './loop.ts';
 
 /** `imageScore` of maps [N,1,H,W]: [N]. */
@@ -14,12 +15,25 @@ export function emitScore(b: GraphBuilder, map: Value, { height, width }: Size, 
   return b.Mul(b.ReduceSum(highest, [1], false), b.scalar(1 / count));
 }
 
-/** The mask that `findDefects` makes of maps [N,1,H,W]: 0 and 1 in float32. */
-export function emitMask(b: GraphBuilder, map: Value, size: Size, threshold: number, leastArea: number): Value {
-  const above = b.Cast(b.Greater(map, b.scalar(threshold)), 'float32');
+/**
+ * The mask that `detect` makes of maps [N,1,H,W], 0 and 1 in float32: that of `findDefects`; of a defective picture without a region that is
+ * large enough, that of regions of any size.
+ */
+export function emitMask(
+  b: GraphBuilder,
+  map: Value,
+  size: Size,
+  { thresholds, leastArea }: Pick<Policy, 'thresholds' | 'leastArea'>,
+  defective: Value,
+): Value {
+  const above = b.Cast(b.Greater(map, b.scalar(thresholds.pixel)), 'float32');
+  const all = withoutHoles(b, above, size, largestHole(1));
   const isSmall = emitSmallRegions(b, above, size, 8, leastArea - 1);
-  const large = isSmall === undefined ? above : b.Mul(above, b.Cast(b.Not(isSmall.found), 'float32'));
-  return withoutHoles(b, large, size, largestHole(leastArea));
+  if (isSmall === undefined) return all;
+  const kept = b.Mul(above, b.Cast(b.Not(isSmall.found), 'float32'));
+  const isEmpty = b.Less(b.ReduceMax(kept, [1, 2, 3]), b.scalar(0.5));
+  const large = withoutHoles(b, kept, size, largestHole(leastArea));
+  return b.Where(b.And(isEmpty, b.Reshape(defective, [-1, 1, 1, 1])), all, large);
 }
 
 /** Background of at most `pixels` pixels that does not reach the border becomes mask. */
