@@ -85,6 +85,19 @@ describe('a picture whose noise and corruption are known', () => {
     ).toBeGreaterThan(100);
   });
 
+  test('noise that is given, but not for the bright half, is joined by that of brightness', () => {
+    const { reconstruction } = scene(0);
+    const random = randomFrom(5);
+    const isBright = (i: number) => i % W >= W / 2;
+    const y = { ...reconstruction, data: reconstruction.data.map((_, i) => (isBright(i) ? 0.5 : -1)) };
+    const x = { ...y, data: y.data.map((v, i) => v + (isBright(i) ? 0.15 : 0.005) * random.normal()) };
+    const noise = float32(new Float32Array(H * W).fill(0.005), [1, 1, H, W]);
+    const masked = (options = {}) =>
+      sumOf(inferCorruption({ picture: x, reconstruction: y, noise }, options).mask.data);
+    expect(masked()).toBe(0);
+    expect(masked({ brightness: false, displacement: false })).toBeGreaterThan(100);
+  });
+
   test('letters that are hardly lighter than the picture are found by their value', () => {
     const { reconstruction } = scene(0);
     const random = randomFrom(6);
@@ -139,7 +152,7 @@ describe('what is known beforehand', () => {
     );
   });
 
-  test('noise that is known for each place replaces the terms of the scale; a factor of it is fitted', () => {
+  test('noise that is known for each place replaces the constant; a factor of it is fitted', () => {
     const noise = { ...left, data: left.data.map((isLeft) => (isLeft ? 0.2 : 0.02)) };
     const random = randomFrom(8);
     const noisy = reconstruction.data.map((v, i) => v + 1.5 * noise.data[i % (H * W)] * random.normal());
