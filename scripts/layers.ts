@@ -36,6 +36,7 @@ export const LAYERS: readonly string[] = [
   'report',
   'theory',
   'service',
+  'batch',
   'index',
   'node',
   'cli',

@@ -1,6 +1,13 @@
 /** The program: its commands, and `run`, which turns arguments into an exit code and never throws. */
 import { Command, CommanderError } from 'commander';
 import { count, numberIn, repeated } from './arguments.ts';
+import { batchDetect, batchRestore } from './batch/command.ts';
+import {
+  addBatchDetectOptions,
+  addBatchRestoreOptions,
+  type BatchDetectFlags,
+  type BatchRestoreFlags,
+} from './batch/flags.ts';
 import { addCalibrateOptions, type CalibrateFlags, calibrateCommand } from './detect/calibrate.ts';
 import { detectCommand } from './detect/detect.ts';
 import { addDetectOptions as addProductOptions, type DetectFlags as ProductDetectFlags } from './detect/flags.ts';
@@ -14,6 +21,7 @@ import { type GradcheckFlags, gradcheck } from './gradcheck.ts';
 import { fitted, helpStyle, helpWidth } from './help.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
 import type { Io } from './io.ts';
+import { addMergeOptions, type MergeFlags, mergeCommand } from './merge.ts';
 import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
 import {
@@ -100,6 +108,12 @@ function build(io: Io, complaints: string[], done: Done): Command {
     done(await theoryCommand(flags, io)),
   );
 
+  addBatch(add('batch', 'restore or detect on any number of pictures'), io, done);
+
+  addMergeOptions(add('merge', 'join the results of several runs of the same settings')).action(
+    async (folders: string[], flags: MergeFlags) => done(await mergeCommand(folders, flags, io)),
+  );
+
   addServeOptions(add('serve', 'restore and detect over HTTP')).action(async (flags: ServeFlags) =>
     done(await serveCommand(flags, io)),
   );
@@ -180,6 +194,16 @@ function addEvaluations(evaluate: Command, io: Io, done: Done): void {
   addDetectOptions(
     evaluate.command('detect').description('find annotated defects after learning from good pictures'),
   ).action(async (data: string, flags: DetectFlags) => done(await evaluateDetectCommand(data, flags, io)));
+}
+
+function addBatch(batch: Command, io: Io, done: Done): void {
+  addBatchRestoreOptions(
+    batch.command('restore').description('restore all pictures of a folder, a pattern or a manifest'),
+  ).action(async (list: string, flags: BatchRestoreFlags) => done(await batchRestore(list, flags, io)));
+
+  addBatchDetectOptions(
+    batch.command('detect').description('inspect all pictures of a folder, a pattern or a manifest'),
+  ).action(async (list: string, flags: BatchDetectFlags) => done(await batchDetect(list, flags, io)));
 }
 
 const REPORT_EXAMPLES = `

@@ -17,6 +17,10 @@ const COMMANDS = [
   'theory',
   'report',
   'serve',
+  'batch',
+  'batch restore',
+  'batch detect',
+  'merge',
 ];
 
 async function helpOf(command: string, columns?: number): Promise<string> {
