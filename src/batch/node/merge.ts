@@ -10,7 +10,13 @@ import { RgiError } from '../../errors.ts';
 import { readLines } from '../../files/node/lines.ts';
 import type { Entry, Job, JobEvent, Outcome } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
-import { type EntryHead, JOURNAL, type JournalFile, openJournal } from '../../jobs/node/journal-file.ts';
+import {
+  type EntryHead,
+  JOURNAL,
+  type JournalFile,
+  MAX_LINE_BYTES,
+  openJournal,
+} from '../../jobs/node/journal-file.ts';
 import { confirmOutputs } from '../../jobs/node/outputs.ts';
 import { runJob } from '../../jobs/run.ts';
 import { type ImageRecord, imageRecordSchema, MANIFEST } from '../../restore/node/manifest.ts';
@@ -69,12 +75,17 @@ const DETECT: KindOfRun<DetectRecord> = {
  */
 export async function mergeRuns(options: MergeOptions): Promise<MergeResult> {
   const kinds = await Promise.all(options.folders.map(kindIn));
-  const [kind] = kinds;
-  const other = kinds.findIndex((one) => one !== kind);
+  const first = kinds.findIndex((one) => one !== undefined);
+  const [kind, base] = [kinds[first], options.folders[first]];
+  if (kind === undefined)
+    throw new RgiError('usage', `None of ${options.folders.join(', ')} has results; name the --out of runs.`, {
+      file: options.folders[0],
+    });
+  const other = kinds.findIndex((one) => one !== undefined && one !== kind);
   if (other >= 0)
     throw new RgiError(
       'usage',
-      `${options.folders[0]} holds results of 'rgi ${kind}' and ${options.folders[other]} of 'rgi ${kinds[other]}'; merge runs of one kind.`,
+      `${base} holds results of 'rgi ${kind}' and ${options.folders[other]} of 'rgi ${kinds[other]}'; merge runs of one kind.`,
       { file: options.folders[other] },
     );
   return kind === 'restore' ? merge(RESTORE, options) : merge(DETECT, options);
@@ -82,13 +93,16 @@ export async function mergeRuns(options: MergeOptions): Promise<MergeResult> {
 
 const anyJob = z.object({ job: z.string() });
 
-/** The kind of run whose journal a folder has. */
-async function kindIn(folder: string): Promise<Kind> {
+/** The kind of run whose journal a folder has; undefined of one without an entry: no picture fell into that part. */
+async function kindIn(folder: string): Promise<Kind | undefined> {
   const file = path.join(folder, JOURNAL);
-  for await (const { text } of readLines(file, 2 ** 26)) {
+  let isEmpty = true;
+  for await (const { text } of readLines(file, MAX_LINE_BYTES)) {
+    isEmpty = false;
     const job = anyJob.safeParse(parsed(text ?? '')).data?.job;
     if (job === 'restore' || job === 'detect') return job;
   }
+  if (isEmpty) return undefined;
   throw new RgiError('usage', `${file} has no results of 'rgi restore' or 'rgi detect'; name the --out of such runs.`, {
     file,
   });
@@ -170,13 +184,20 @@ async function checkedHead<R>(runs: readonly Run<R>[]): Promise<EntryHead> {
       owners.set(head.item, { folder, content: head.content });
     }
   }
-  return first!;
+  const different = runs.find(({ head }) => head.key !== first?.key);
+  if (!first || different)
+    throw new RgiError(
+      'usage',
+      `The manifest of ${different?.folder ?? base} is not of the settings of the results; finish the run with --resume first.`,
+      { file: different?.folder ?? base },
+    );
+  return first;
 }
 
 /** The manifest without its list of pictures, which may be of any length. */
 async function manifestHead(file: string): Promise<Head> {
   let text = '';
-  for await (const line of readLines(file, 2 ** 26)) {
+  for await (const line of readLines(file, MAX_LINE_BYTES)) {
     // As `jsonDocument` writes it: the list is last.
     if (/^ {2}"images": \[/.test(line.text ?? '')) {
       text = `${text.trimEnd().replace(/,$/, '')}}`;

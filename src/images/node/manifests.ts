@@ -53,6 +53,7 @@ async function* csvRows(file: string): AsyncGenerator<Row> {
     info: true,
     max_record_size: MAX_ROW_BYTES,
     relax_column_count: true,
+    relax_quotes: true,
     skip_empty_lines: true,
     trim: true,
   });

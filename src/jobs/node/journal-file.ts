@@ -15,7 +15,7 @@ const anyEntry = entrySchema(z.unknown());
 export const JOURNAL = 'journal.jsonl';
 
 /** A longer line is no entry, and is passed over unread: the largest that a run writes (thousands of regions) have a few MiB. */
-const MAX_LINE_BYTES = 2 ** 26;
+export const MAX_LINE_BYTES = 2 ** 26;
 
 /** What is needed of the last entry of an item to tell whose it is. */
 export type EntryHead = Omit<Entry<unknown>, 'record' | 'outputs'>;
