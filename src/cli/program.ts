@@ -22,6 +22,7 @@ import { fitted, helpStyle, helpWidth } from './help.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
 import type { Io } from './io.ts';
 import { addMergeOptions, type MergeFlags, mergeCommand } from './merge.ts';
+import { addQueueOptions, type QueueAction, type QueueFlags, queueCommand } from './queue.ts';
 import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
 import {
@@ -38,6 +39,7 @@ import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { unknownHelp, usageError } from './usage.ts';
 import { VERSION } from './version.ts';
+import { addWorkerOptions, type WorkerFlags, workerCommand } from './worker.ts';
 
 const seed = numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 });
 
@@ -112,6 +114,14 @@ function build(io: Io, complaints: string[], done: Done): Command {
 
   addMergeOptions(add('merge', 'join the results of several runs of the same settings')).action(
     async (folders: string[], flags: MergeFlags) => done(await mergeCommand(folders, flags, io)),
+  );
+
+  addWorkerOptions(add('worker', 'compute pictures of a queue in Redis or Valkey')).action(async (flags: WorkerFlags) =>
+    done(await workerCommand(flags, io)),
+  );
+
+  addQueueOptions(add('queue', 'look at the queue, and at what failed in it')).action(
+    async (what: QueueAction, keys: string[], flags: QueueFlags) => done(await queueCommand(what, keys, flags, io)),
   );
 
   addServeOptions(add('serve', 'restore and detect over HTTP')).action(async (flags: ServeFlags) =>

@@ -21,6 +21,8 @@ const COMMANDS = [
   'batch restore',
   'batch detect',
   'merge',
+  'worker',
+  'queue',
 ];
 
 async function helpOf(command: string, columns?: number): Promise<string> {

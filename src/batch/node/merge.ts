@@ -4,12 +4,10 @@
  */
 import path from 'node:path';
 import { z } from 'zod';
-import { DERIVED, type DetectRecord, detectRecordSchema } from '../../detect/node/record.ts';
-import { writeLists } from '../../detect/node/run.ts';
 import { RgiError } from '../../errors.ts';
 import { readLines } from '../../files/node/lines.ts';
 import type { Entry, Job, JobEvent, Outcome } from '../../jobs/job.ts';
-import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
+import { openRunFolder } from '../../jobs/node/folder.ts';
 import {
   type EntryHead,
   JOURNAL,
@@ -19,8 +17,8 @@ import {
 } from '../../jobs/node/journal-file.ts';
 import { confirmOutputs } from '../../jobs/node/outputs.ts';
 import { runJob } from '../../jobs/run.ts';
-import { type ImageRecord, imageRecordSchema, MANIFEST } from '../../restore/node/manifest.ts';
-import { writeManifest } from '../../restore/node/run.ts';
+import { MANIFEST } from '../../restore/node/manifest.ts';
+import { type AnyRecord, DETECT, type Head, type Kind, type KindOfRun, RESTORE } from './kinds.ts';
 
 export interface MergeOptions {
   /** The `--out` of each run. */
@@ -40,32 +38,6 @@ export interface MergeResult extends Outcome {
   /** Folders of runs that were not finished. */
   readonly unfinished: readonly string[];
 }
-
-type Kind = 'restore' | 'detect';
-type AnyRecord = ImageRecord | DetectRecord;
-type Head = Readonly<Record<string, unknown>>;
-
-/** What each kind of run has of its own. */
-interface KindOfRun<R> {
-  readonly kind: Kind;
-  readonly record: z.ZodType<R>;
-  readonly derived: readonly string[];
-  derive(folder: RunFolder<R>, head: Head): Promise<void>;
-}
-
-const RESTORE: KindOfRun<ImageRecord> = {
-  kind: 'restore',
-  record: imageRecordSchema,
-  derived: [MANIFEST],
-  derive: writeManifest,
-};
-
-const DETECT: KindOfRun<DetectRecord> = {
-  kind: 'detect',
-  record: detectRecordSchema,
-  derived: Object.values(DERIVED),
-  derive: writeLists,
-};
 
 /**
  * Merges runs: their files under their names (as links to the same bytes, where the file system has such), one journal, one manifest with its

@@ -10,16 +10,19 @@ import { checkFolder, restoreNamed, withFlagNames } from '../restore/command.ts'
 import { methodOptionsOf } from '../restore/flags.ts';
 import type { BatchDetectFlags, BatchRestoreFlags, ListFlags } from './flags.ts';
 import { batchReporter } from './reporter.ts';
+import { sendCommand } from './send.ts';
 
 export async function batchRestore(named: string, flags: BatchRestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
   const list = await listOf(named, flags);
+  if (flags.redis !== undefined) return sendCommand('restore', list, flags, io);
   const reporter = batchReporter<ImageRecord>(io, flags, withFlagNames);
   return reporter.conclude('restored', await restoreNamed(list, options, flags, io, reporter));
 }
 
 export async function batchDetect(named: string, flags: BatchDetectFlags, io: Io): Promise<ExitCode> {
   const list = await listOf(named, flags);
+  if (flags.redis !== undefined) return sendCommand('detect', list, flags, io);
   const reporter = batchReporter<DetectRecord>(io, flags);
   return reporter.conclude('inspected', await detectNamed(list, flags, io, reporter));
 }

@@ -1,6 +1,7 @@
 /** `rgi batch restore` and `rgi batch detect`: the options of both, beside those of `rgi restore` and `rgi detect`. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Shard } from '../../images/node/listing.ts';
+import { count, numberIn } from '../arguments.ts';
 import { addDetectSettings, type DetectFlags } from '../detect/flags.ts';
 import { addText } from '../help.ts';
 import { addRestoreSettings, type RestoreFlags } from '../restore/flags.ts';
@@ -10,6 +11,10 @@ export interface ListFlags {
   readonly shard?: Shard;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly redis?: string;
+  readonly shared?: string;
+  readonly priority: number;
+  readonly inFlight: number;
 }
 
 export type BatchRestoreFlags = RestoreFlags & ListFlags;
@@ -26,6 +31,9 @@ results are named after. Results of sub/a.png are named sub/a.*.
 from its name alone. Each part has an --out of its own; 'rgi merge' joins them:
   Kubernetes  --shard $JOB_COMPLETION_INDEX/8 --out parts/$JOB_COMPLETION_INDEX
   Slurm       --shard $SLURM_ARRAY_TASK_ID/8 --out parts/$SLURM_ARRAY_TASK_ID
+
+With --redis the pictures are computed by workers ('rgi worker'), wherever they
+run: options other than those of 'rgi serve' are not taken then.
 
 A picture that cannot be used is recorded with the reason, and the run goes on
 (exit code 4). With --resume, what is done is not done again.`;
@@ -49,7 +57,7 @@ ${COMMON}`;
 export function addBatchRestoreOptions(command: Command): Command {
   command.argument('<list>', LIST);
   addRestoreSettings(command, () => command.addOption(shard()));
-  command.option('--json', 'print one JSON document with the numbers of the run');
+  addQueueOptions(command.option('--json', 'print one JSON document with the numbers of the run'));
   return addText(command, RESTORE_EXAMPLES);
 }
 
@@ -58,7 +66,22 @@ export function addBatchDetectOptions(command: Command): Command {
   addDetectSettings(command, () => command.addOption(shard()))
     .option('--json', 'print one JSON document with the numbers of the run')
     .option('-q, --quiet', 'print nothing but errors');
+  addQueueOptions(command);
   return addText(command, DETECT_EXAMPLES);
+}
+
+function addQueueOptions(command: Command): void {
+  command
+    .optionsGroup('Workers:')
+    .option('--redis <url>', 'have the pictures computed by the workers of this Redis or Valkey')
+    .option('--shared <folder>', 'a folder that the workers have, too')
+    .option(
+      '--priority <number>',
+      'smaller numbers are done first',
+      numberIn({ integer: true, from: 0, to: 2 ** 20 }),
+      0,
+    )
+    .option('--in-flight <count>', 'pictures that wait or are computed at a time', count, 64);
 }
 
 function shard(): Option {

@@ -16,7 +16,7 @@ interface AnyRecord {
 /** For one run; `now` gives milliseconds. */
 export function batchReporter<R extends AnyRecord>(
   io: Io,
-  { quiet = false, json, out }: ListFlags,
+  { quiet = false, json, out }: Pick<ListFlags, 'quiet' | 'json' | 'out'>,
   inWordsOfFlags: (message: string) => string = (message) => message,
   now: () => number = () => performance.now(),
 ) {

@@ -82,8 +82,13 @@ function stemsOf({ name, path: file }: InputFile, count: number): string[] {
 
 const NPY_MAGIC = 0x93;
 
+/** Does the content of a file say that it is a NumPy array? */
+export async function isArrayFile(file: string): Promise<boolean> {
+  return (await firstByte(file)) === NPY_MAGIC;
+}
+
 async function picturesIn(file: string): Promise<number> {
-  if ((await firstByte(file)) !== NPY_MAGIC) return 1;
+  if (!(await isArrayFile(file))) return 1;
   try {
     const { dims } = readNpy(await readBytes(file));
     // What is no batch of pictures is refused in better words when it is loaded.
