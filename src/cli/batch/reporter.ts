@@ -10,6 +10,7 @@ const NAMED_FAILURES = 20;
 
 interface AnyRecord {
   readonly name: string;
+  readonly path: string;
   readonly message?: string;
 }
 
@@ -29,9 +30,10 @@ export function batchReporter<R extends AnyRecord>(
     say(io, line);
   };
   const rate = () => counts.computed / Math.max(0.001, (now() - began) / 1000);
-  const failed = ({ message = 'It could not be done.' }: AnyRecord) => {
+  const failed = ({ name, path, message = 'it could not be done.' }: AnyRecord) => {
     counts.failed++;
-    if (counts.failed <= NAMED_FAILURES) tell(`error: ${inWordsOfFlags(message)}`);
+    const sentence = message.includes(path) ? message : `${name}: ${message}`;
+    if (counts.failed <= NAMED_FAILURES) tell(`error: ${inWordsOfFlags(sentence)}`);
     if (counts.failed === NAMED_FAILURES) tell(`Further pictures that fail are named in ${out}/manifest.json only.`);
   };
   return {
