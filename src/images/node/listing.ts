@@ -10,9 +10,11 @@ import { type Walked, walk } from './walk.ts';
 
 /** A picture of a list. Its name may have folders in it, is the same whatever else is listed, and is what the outputs are named after. */
 export interface ListedPicture extends InputFile {
-  /** Given masks of this picture; see `GivenMasks`. */
+  /** A given mask of this picture: white is to be filled. */
   readonly mask?: string;
+  /** What is known to be good, white. */
   readonly keep?: string;
+  /** What is known to be corrupted, white. */
   readonly hide?: string;
   /** Why it cannot be used, where that is known already. */
   readonly error?: RgiError;
@@ -28,7 +30,9 @@ export interface PictureList<S extends InputFile = ListedPicture> {
 
 /** Part `index`, from 0, of `count`. */
 export interface Shard {
+  /** From 0. */
   readonly index: number;
+  /** How many parts there are. */
   readonly count: number;
 }
 
