@@ -32,7 +32,7 @@ export function batchReporter<R extends AnyRecord>(
   const rate = () => counts.computed / Math.max(0.001, (now() - began) / 1000);
   const failed = ({ name, path, message = 'it could not be done.' }: AnyRecord) => {
     counts.failed++;
-    const sentence = message.includes(path) ? message : `${name}: ${message}`;
+    const sentence = message.includes(path) || message.includes(name) ? message : `${name}: ${message}`;
     if (counts.failed <= NAMED_FAILURES) tell(`error: ${inWordsOfFlags(sentence)}`);
     if (counts.failed === NAMED_FAILURES) tell(`Further pictures that fail are named in ${out}/manifest.json only.`);
   };

@@ -52,6 +52,8 @@ async function* csvRows(file: string): AsyncGenerator<Row> {
     columns: (header: string[]) => header.map((name) => name.trim().toLowerCase()),
     info: true,
     max_record_size: MAX_ROW_BYTES,
+    // Found by the first line, they would swallow rows of a file that mixes them.
+    record_delimiter: ['\r\n', '\n', '\r'],
     relax_column_count: true,
     relax_quotes: true,
     skip_empty_lines: true,
