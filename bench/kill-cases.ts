@@ -49,6 +49,8 @@ export async function casesIn(root: string): Promise<Case[]> {
     timeless: withoutTimes,
   });
   const short = ['--steps', '40', '--pool', '50', '--starts', '2'];
+  // Every picture is done: of those that this generator makes nothing like, rgi says so.
+  const plain = ['--method', 'invert', '--steps', '40', '--batch', '2'];
   return [
     journalled('restore', (out) => [
       'restore',
@@ -60,6 +62,10 @@ export async function casesIn(root: string): Promise<Case[]> {
       '--npy',
       '--out',
       out,
+    ]),
+    journalled('batch', (out) => ['batch', 'restore', at('list.csv'), ...model, ...plain, '--out', out]),
+    journalled('shard', (out) => [
+      ...['batch', 'restore', at('pictures'), ...model, ...plain, '--shard', '0/2', '--out', out],
     ]),
     journalled('detect', (out) => ['detect', at('pictures'), ...model, '--batch', '2', '--out', out]),
     journalled('evaluate inpaint', (out) => [
@@ -104,6 +110,10 @@ async function makeInputs(at: (name: string) => string): Promise<void> {
     return float32(data, [1, 1, SIDE, SIDE]);
   };
   for (let i = 0; i < PICTURES; i++) await writePicture(at(`pictures/${i}.png`), picture(i % 2 === 0));
+  await writeFile(
+    at('list.csv'),
+    `path,name\n${Array.from({ length: PICTURES }, (_, i) => `pictures/${i}.png,a/${i}\n`).join('')}`,
+  );
   for (let i = 0; i < 24; i++) await writePicture(at(`part/train/good/${i}.png`), picture(false));
   for (let i = 0; i < 3; i++) {
     await writePicture(at(`part/test/good/${i}.png`), picture(false));

@@ -36,6 +36,7 @@ export const LAYERS: readonly string[] = [
   'report',
   'theory',
   'service',
+  'batch',
   'index',
   'node',
   'cli',
@@ -53,6 +54,7 @@ const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readon
     only: /^src\/service\//,
     rule: 'only src/service may import what serves HTTP',
   },
+  { packages: /^(bullmq|ioredis)$/, only: /^src\/batch\//, rule: 'only src/batch may import the queue' },
   { packages: /^commander$/, only: /^src\/cli\//, rule: 'only src/cli may import what draws a command line' },
 ];
 

@@ -8,6 +8,7 @@ export { type DetectFilesOptions, type DetectFilesResult, detectFiles } from './
 export { fitFolder, type LinearRunOptions, type LinearRunResult } from './gan/node/linear-run.ts';
 export type { RunOptions, RunResult } from './gan/node/options.ts';
 export { trainFolder } from './gan/node/run.ts';
+export { type ListedPicture, openPictureList, type PictureList, type Shard, shardOf } from './images/node/listing.ts';
 export { readMask, readPicture } from './images/node/read.ts';
 export { writeMask, writeNpyFile, writePicture } from './images/node/write.ts';
 export * from './index.ts';

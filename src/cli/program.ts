@@ -2,6 +2,13 @@
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../jobs/node/program.ts';
 import { count, numberIn, repeated } from './arguments.ts';
+import { batchDetect, batchRestore } from './batch/command.ts';
+import {
+  addBatchDetectOptions,
+  addBatchRestoreOptions,
+  type BatchDetectFlags,
+  type BatchRestoreFlags,
+} from './batch/flags.ts';
 import { addCalibrateOptions, type CalibrateFlags, calibrateCommand } from './detect/calibrate.ts';
 import { detectCommand } from './detect/detect.ts';
 import { addExportOptions, type ExportFlags, exportCommand } from './detect/export.ts';
@@ -16,7 +23,9 @@ import { type GradcheckFlags, gradcheck } from './gradcheck.ts';
 import { fitted, helpStyle, helpWidth } from './help.ts';
 import { type InspectFlags, inspect } from './inspect.ts';
 import type { Io } from './io.ts';
+import { addMergeOptions, type MergeFlags, mergeCommand } from './merge.ts';
 import { addGeneratorOptions, addRuntimeOptions, latentShape, modelMemory, modelSeconds } from './model-flags.ts';
+import { addQueueOptions, type QueueAction, type QueueFlags, queueCommand } from './queue.ts';
 import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
 import { addRestoreOptions, type RestoreFlags } from './restore/flags.ts';
@@ -24,6 +33,7 @@ import { addServeOptions, type ServeFlags, serveCommand } from './serve.ts';
 import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { unknownHelp, usageError } from './usage.ts';
+import { addWorkerOptions, type WorkerFlags, workerCommand } from './worker.ts';
 
 const seed = numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 });
 
@@ -96,6 +106,20 @@ function build(io: Io, complaints: string[], done: Done): Command {
 
   addTheoryOptions(add('theory', 'test the theorems of RGI by experiment')).action(async (flags: TheoryFlags) =>
     done(await theoryCommand(flags, io)),
+  );
+
+  addBatch(add('batch', 'restore or detect on any number of pictures'), io, done);
+
+  addMergeOptions(add('merge', 'join the results of several runs of the same settings')).action(
+    async (folders: string[], flags: MergeFlags) => done(await mergeCommand(folders, flags, io)),
+  );
+
+  addWorkerOptions(add('worker', 'compute pictures of a queue in Redis or Valkey')).action(async (flags: WorkerFlags) =>
+    done(await workerCommand(flags, io)),
+  );
+
+  addQueueOptions(add('queue', 'look at the queue, and at what failed in it')).action(
+    async (what: QueueAction, keys: string[], flags: QueueFlags) => done(await queueCommand(what, keys, flags, io)),
   );
 
   addServeOptions(add('serve', 'restore and detect over HTTP')).action(async (flags: ServeFlags) =>
@@ -186,6 +210,16 @@ function addEvaluations(evaluate: Command, io: Io, done: Done): void {
   addDetectOptions(
     evaluate.command('detect').description('find annotated defects after learning from good pictures'),
   ).action(async (data: string, flags: DetectFlags) => done(await evaluateDetectCommand(data, flags, io)));
+}
+
+function addBatch(batch: Command, io: Io, done: Done): void {
+  addBatchRestoreOptions(
+    batch.command('restore').description('restore all pictures of a folder, a pattern or a manifest'),
+  ).action(async (list: string, flags: BatchRestoreFlags) => done(await batchRestore(list, flags, io)));
+
+  addBatchDetectOptions(
+    batch.command('detect').description('inspect all pictures of a folder, a pattern or a manifest'),
+  ).action(async (list: string, flags: BatchDetectFlags) => done(await batchDetect(list, flags, io)));
 }
 
 const REPORT_EXAMPLES = `

@@ -96,6 +96,8 @@ export interface Entry<R> {
 export interface OutputSet {
   /** Stores a file under a temporary name. Throws `input` where it cannot be written. */
   put(file: string, content: Uint8Array | string): Promise<void>;
+  /** Stores the bytes of a file that is there and is never changed, of which `sha256` is the hash. Throws `input` as `put`. */
+  putFile(file: string, from: string, sha256: string): Promise<void>;
   /** Names of the files so far, in the order they were put. */
   names(): string[];
   /**

@@ -58,6 +58,25 @@ export function nameBook(earlier: Iterable<NameOwner>): NameBook {
   };
 }
 
+/**
+ * Names as a list gives them, folders in them included, so that they do not depend on the rest of the list. Where two items of the
+ * list have one name, the later one is numbered: `stem-2`.
+ */
+export function listedNames(): NameBook {
+  const claimed = new Set<string>();
+  return {
+    claim({ stems: [stem], contents }) {
+      for (let attempt = 1; ; attempt++) {
+        const own = attempt === 1 ? stem : `${stem}-${attempt}`;
+        const names = contents.map((_, i) => numbered(own, i, contents.length));
+        if (names.some((name) => claimed.has(name.toLowerCase()))) continue;
+        for (const name of names) claimed.add(name.toLowerCase());
+        return names;
+      }
+    },
+  };
+}
+
 /** Separators of folders and drives, and control characters: names are to be file names on every system. */
 function safeStem(stem: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced.

@@ -18,6 +18,12 @@ const COMMANDS = [
   'theory',
   'report',
   'serve',
+  'batch',
+  'batch restore',
+  'batch detect',
+  'merge',
+  'worker',
+  'queue',
 ];
 
 async function helpOf(command: string, columns?: number): Promise<string> {

@@ -109,7 +109,9 @@ describe('the journal', () => {
     appendFileSync(path.join(place, JOURNAL), 'no JSON\n\u0000\n');
     await appended(place, entryOf('c'));
     const journal = await openJournal(place, 'test', record);
-    expect([...journal.heads()].map(({ item }) => item)).toEqual(['a', 'c']);
+    const items: string[] = [];
+    for await (const { item } of journal.heads()) items.push(item);
+    expect(items).toEqual(['a', 'c']);
     expect([...journal.otherJobs]).toEqual(['another']);
     await journal.close();
   });

@@ -29,6 +29,7 @@ function memory(program = '1'): Memory {
       const staged = new Map<string, string>();
       return {
         put: async (file, content) => void staged.set(file, String(content)),
+        putFile: async (file, from) => void staged.set(file, from),
         names: () => [...staged.keys()],
         async commit(record) {
           for (const [file, content] of staged) files.set(file, content);

@@ -5,6 +5,7 @@ import type { DetectRecord } from '../../detect/node/record.ts';
 import { type DetectFilesResult, detectFiles } from '../../detect/node/run.ts';
 import { VERDICT_WORDS, verdictOf } from '../../detect/verdict.ts';
 import { expandInputs } from '../../images/node/inputs.ts';
+import type { PictureList } from '../../images/node/listing.ts';
 import type { JobEvent } from '../../jobs/job.ts';
 import { openPolicyFeatures } from '../../models/node/feature-network.ts';
 import { openProduct } from '../../models/node/product.ts';
@@ -15,32 +16,48 @@ import { EXIT, type ExitCode } from '../failures.ts';
 import { inputOptions } from '../inputs.ts';
 import { type Io, printJsonLine, say } from '../io.ts';
 import { progressLine } from '../progress.ts';
-import { checkFolder } from '../restore/command.ts';
+import { checkFolder, type Reporter } from '../restore/command.ts';
 import type { DetectFlags } from './flags.ts';
 
 export async function detectCommand(patterns: readonly string[], flags: DetectFlags, io: Io): Promise<ExitCode> {
   // What can be wrong without a network is said before one is opened.
   await expandInputs(patterns, inputOptions(flags, io));
   await checkFolder(flags.out);
+  return conclude(await detectNamed(patterns, flags, io, reporterOf(flags, io)), flags, io);
+}
+
+/** Opens the networks and the policy that the flags name, and inspects what is named. */
+export async function detectNamed(
+  files: readonly string[] | PictureList,
+  flags: DetectFlags,
+  io: Io,
+  reporter: Reporter<DetectRecord>,
+): Promise<DetectFilesResult> {
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
-    return await detectOn(runtime, patterns, flags, io);
+    return await detectOn(runtime, files, flags, io, reporter);
   } finally {
+    reporter.clear();
     await runtime.dispose();
   }
 }
 
-async function detectOn(runtime: Runtime, patterns: readonly string[], flags: DetectFlags, io: Io): Promise<ExitCode> {
+async function detectOn(
+  runtime: Runtime,
+  files: readonly string[] | PictureList,
+  flags: DetectFlags,
+  io: Io,
+  reporter: Reporter<DetectRecord>,
+): Promise<DetectFilesResult> {
   const product = await openProduct(runtime, flags);
   const policy = await readPolicy(flags.generator, product.model, flags.policy);
   const { generator, encoder, encoderFile, notes } = product;
   const features = await openPolicyFeatures(runtime, policy, flags.generator, flags);
   const described = async (file: string | undefined) =>
     file === undefined ? undefined : { file, ...(await modelHashes(file)) };
-  const reporter = reporterOf(notes, flags, io);
-  const result = await detectFiles(
+  return detectFiles(
     {
-      files: patterns,
+      files,
       recursive: flags.recursive,
       out: flags.out,
       generator,
@@ -51,7 +68,7 @@ async function detectOn(runtime: Runtime, patterns: readonly string[], flags: De
       resume: flags.resume,
       overwrite: flags.overwrite,
       signal: io.signal,
-      onEvent: reporter.event,
+      onEvent: (event) => reporter.event(event, notes),
       notes,
       facts: { threads: flags.threads ?? 'default' },
       description: {
@@ -64,12 +81,10 @@ async function detectOn(runtime: Runtime, patterns: readonly string[], flags: De
     },
     runtime,
   );
-  reporter.clear();
-  return conclude(result, flags, io);
 }
 
 /** Says what becomes of each picture, as it happens. */
-function reporterOf(notes: readonly string[], flags: DetectFlags, io: Io) {
+function reporterOf(flags: DetectFlags, io: Io) {
   const progress = progressLine(io, flags.quiet ?? false);
   const tell = (line: string) => {
     progress.clear();
@@ -77,7 +92,7 @@ function reporterOf(notes: readonly string[], flags: DetectFlags, io: Io) {
   };
   return {
     clear: () => progress.clear(),
-    event(event: JobEvent<DetectRecord>) {
+    event(event: JobEvent<DetectRecord>, notes: readonly string[]) {
       if (event.kind === 'begin' && !flags.quiet) for (const note of notes) tell(`note: ${note}`);
       else if (event.kind === 'progress') progress.show(event.done, event.total, event.what);
       else if (event.kind === 'warning') tell(`warning: ${event.message}`);

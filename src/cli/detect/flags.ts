@@ -43,22 +43,27 @@ set so that a stated share of good pictures is above them (--false-alarms of
 picture is good.`;
 
 export function addDetectOptions(command: Command): Command {
+  command.argument('<images...>', 'pictures, folders, patterns, or .npy arrays [C,H,W] or [N,C,H,W] in [-1,1]');
+  addDetectSettings(command, () => command.option(...RECURSIVE))
+    .option('--json', 'print one JSON line per picture on stdout')
+    .option('-q, --quiet', 'print nothing but errors');
+  return addText(command, EXAMPLES);
+}
+
+/** All but what says which pictures and what is printed; `addPictureOptions` adds more of the pictures' own. */
+export function addDetectSettings(command: Command, addPictureOptions: () => void): Command {
   command
-    .argument('<images...>', 'pictures, folders, patterns, or .npy arrays [C,H,W] or [N,C,H,W] in [-1,1]')
     .requiredOption('-g, --generator <file>', 'a calibrated generator of good pictures (ONNX)')
     .requiredOption('-o, --out <folder>', 'folder of the results')
     .option('--policy <name>', "the policy to use, by the name given to 'rgi calibrate'", DEFAULT_POLICY)
     .option('--features <file>', 'the feature network that the policy was made with (default: found by its name)')
-    .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
-    .option(...RECURSIVE)
-    .optionsGroup('Generator:');
+    .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)");
+  addPictureOptions();
+  command.optionsGroup('Generator:');
   addGeneratorOptions(command);
   command.optionsGroup('Running:');
-  addRuntimeOptions(command)
+  return addRuntimeOptions(command)
     .option('--batch <count>', 'most pictures or tiles inverted together (default: chosen)', count)
     .option('--resume', 'continue an interrupted run of the same settings')
-    .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
-    .option('--json', 'print one JSON line per picture on stdout')
-    .option('-q, --quiet', 'print nothing but errors');
-  return addText(command, EXAMPLES);
+    .option('--overwrite', 'remove what an earlier run wrote to --out, and start again');
 }

@@ -4,6 +4,7 @@ import { constants } from 'node:fs';
 import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
+import type { PictureList } from '../../images/node/listing.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
@@ -33,21 +34,44 @@ export async function restore(patterns: readonly string[], flags: RestoreFlags, 
   // What can be wrong without a network is said before one is opened.
   await findSources(patterns, flags, inputOptions(flags, io));
   await checkFolder(flags.out);
+  const reporter = reporterOf(flags, io);
+  const result = await restoreNamed(patterns, options, flags, io, reporter);
+  if (flags.json) printWritten(io, await writtenManifest(result));
+  return conclude(result, reporter, flags, io);
+}
+
+/** Who is told what happens to the pictures. */
+export interface Reporter<R> {
+  event(event: JobEvent<R>, notes: readonly string[]): void;
+  /** Removes what is shown of the progress. */
+  clear(): void;
+}
+
+/** Opens the networks that the flags name, and restores what is named. */
+export async function restoreNamed(
+  files: readonly string[] | PictureList,
+  options: MethodOptions,
+  flags: RestoreFlags,
+  io: Io,
+  reporter: Reporter<ImageRecord>,
+): Promise<RestoreFilesResult> {
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
-    return await restoreOn(runtime, patterns, options, flags, io);
+    return await restoreOn(runtime, files, options, flags, io, reporter);
   } finally {
+    reporter.clear();
     await runtime.dispose();
   }
 }
 
 async function restoreOn(
   runtime: Runtime,
-  patterns: readonly string[],
+  files: readonly string[] | PictureList,
   options: MethodOptions,
   flags: RestoreFlags,
   io: Io,
-): Promise<ExitCode> {
+  reporter: Reporter<ImageRecord>,
+): Promise<RestoreFilesResult> {
   const opened = await openGeneratorFile(runtime, flags);
   const critic = await criticFor(runtime, opened, options, flags);
   const method = buildMethod(options, contextOf(opened, flags, critic));
@@ -60,10 +84,9 @@ async function restoreOn(
     ...(await searchNotes(generator, method, options, runtime, encoder?.file)),
   ];
   const thresholdGrey = flags.threshold ?? FAST.thresholdGrey;
-  const reporter = reporterOf(notes, flags, io);
-  const result = await restoreFiles(
+  return restoreFiles(
     {
-      files: patterns,
+      files,
       recursive: flags.recursive,
       out: flags.out,
       masks: flags.mask,
@@ -88,7 +111,7 @@ async function restoreOn(
       resume: flags.resume,
       overwrite: flags.overwrite,
       signal: io.signal,
-      onEvent: reporter.event,
+      onEvent: (event) => reporter.event(event, notes),
       notes,
       facts: { threads: flags.threads ?? 'default' },
       description: {
@@ -127,9 +150,6 @@ async function restoreOn(
     },
     runtime,
   ).catch(inFlags);
-  reporter.clear();
-  if (flags.json) printWritten(io, await writtenManifest(result));
-  return conclude(result, reporter, flags, io);
 }
 
 /** What is said of the search: a linear generator has none, and takes no options of one. */
@@ -167,7 +187,7 @@ async function writtenManifest({ manifest, saved }: RestoreFilesResult): Promise
 }
 
 /** Says what becomes of each picture, as it happens. */
-function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
+function reporterOf(flags: RestoreFlags, io: Io) {
   const progress = progressLine(io, flags.quiet ?? false);
   let [diverged, notRestored] = [0, 0];
   const tell = (line: string, always = false) => {
@@ -193,7 +213,7 @@ function reporterOf(notes: readonly string[], flags: RestoreFlags, io: Io) {
     clear: () => progress.clear(),
     diverged: () => diverged,
     notRestored: () => notRestored,
-    event(event: JobEvent<ImageRecord>) {
+    event(event: JobEvent<ImageRecord>, notes: readonly string[]) {
       if (event.kind === 'begin') for (const note of notes) tell(`note: ${note}`);
       else if (event.kind === 'progress') progress.show(event.done, event.total, event.what);
       else if (event.kind === 'warning') {
@@ -229,7 +249,7 @@ function conclude(
 }
 
 /** The library speaks of a fit and of luma; here they are flags. */
-function withFlagNames(message: string): string {
+export function withFlagNames(message: string): string {
   return message
     .replace('choose a fit: contain, cover or stretch.', 'choose --fit contain, cover or stretch.')
     .replace('choose grey by luma to convert it.', 'convert it with --grey luma.');

@@ -114,10 +114,19 @@ function numbersOf(text: string): number[] {
   return text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
 }
 
-/** What nearly every call needs stands first; the others follow by what they are about. */
 export function addRestoreOptions(command: Command): Command {
+  command.argument('<images...>', 'pictures, folders, patterns, or .npy arrays [C,H,W] or [N,C,H,W] in [-1,1]');
+  addRestoreSettings(command, () => command.option(...RECURSIVE));
+  command.option('--json', 'print the manifest on stdout');
+  return addText(command, EXAMPLES);
+}
+
+/**
+ * All but what says which pictures. What nearly every call needs stands first; the others follow by what they are about. `addPictureOptions`
+ * adds more of the pictures' own.
+ */
+export function addRestoreSettings(command: Command, addPictureOptions: () => void): Command {
   command
-    .argument('<images...>', 'pictures, folders, patterns, or .npy arrays [C,H,W] or [N,C,H,W] in [-1,1]')
     .optionsGroup('Common options:')
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
     .requiredOption('-o, --out <folder>', 'folder of the results')
@@ -136,9 +145,9 @@ export function addRestoreOptions(command: Command): Command {
   addMethodOptions(command);
   command.optionsGroup('Generator:');
   addGeneratorOptions(command);
+  command.optionsGroup('Pictures:');
+  addPictureOptions();
   command
-    .optionsGroup('Pictures:')
-    .option(...RECURSIVE)
     .option('--keep <path>', 'what is known to be good, white: never masked; files as of --mask')
     .option('--hide <path>', 'what is known to be corrupted, white: masked; files as of --mask')
     .addOption(
@@ -160,11 +169,9 @@ export function addRestoreOptions(command: Command): Command {
     .option('--grow <pixels>', 'the mask is grown by this much for the composite', numberIn({ from: 0, to: 64 }), 1)
     .addOption(choice('--format <name>', "format of the composite (default: the picture's own)", WRITTEN_FORMATS))
     .optionsGroup('Running:');
-  addRuntimeOptions(command)
+  return addRuntimeOptions(command)
     .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)
     .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
     .option('--npy', 'write the float arrays too')
-    .option('--save-generator', 'write the generator as tuned to each picture (rrgi, dgp)')
-    .option('--json', 'print the manifest on stdout');
-  return addText(command, EXAMPLES);
+    .option('--save-generator', 'write the generator as tuned to each picture (rrgi, dgp)');
 }

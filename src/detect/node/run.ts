@@ -3,13 +3,14 @@ import { writeNpy } from '../../arrays/npy.ts';
 import type { FeatureNetwork } from '../../features/network.ts';
 import { colourMap, overlay } from '../../images/colour.ts';
 import { coverage, type Image, isDrawable, maskToImage, shapeOf } from '../../images/image.ts';
-import { expandInputs, type InputFile } from '../../images/node/inputs.ts';
+import { expandInputs } from '../../images/node/inputs.ts';
+import type { ListedPicture, PictureList } from '../../images/node/listing.ts';
 import { encodePng } from '../../images/node/write.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { jsonText } from '../../jobs/document.ts';
 import type { Job, JobEvent, Outcome, OutputSet, Planned } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
-import { type PictureItem, pictureItems, withoutOwnOutputs } from '../../jobs/node/pictures.ts';
+import { type PictureItem, pictureItems, type Supply, supplyOf } from '../../jobs/node/pictures.ts';
 import { hashOfData, lastOnly, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import { encodeModel } from '../../onnx/encode.ts';
@@ -24,8 +25,8 @@ import { DERIVED, type DetectRecord, detectRecordSchema, resultLines, scoresCsv 
 
 /** What `detectFiles` is asked. */
 export interface DetectFilesOptions {
-  /** Picture files of any size, `.npy` arrays [C,H,W] or [N,C,H,W] in [-1,1], folders, or patterns. */
-  readonly files: readonly string[];
+  /** Picture files of any size, `.npy` arrays [C,H,W] or [N,C,H,W] in [-1,1], folders, or patterns; or a list of any length (`openPictureList`). */
+  readonly files: readonly string[] | PictureList;
   /** Search the folders below those that are named, too; default: where a folder holds pictures only in folders below it. */
   readonly recursive?: boolean;
   /** The folder of the results; made where it is not there. */
@@ -95,7 +96,8 @@ const PICTURE_KINDS = ['map.npy', 'map.png', 'mask.png', 'overlay.png'];
  * ```
  */
 export async function detectFiles(options: DetectFilesOptions, runtime: Runtime): Promise<DetectFilesResult> {
-  const sources = await expandInputs(options.files, { recursive: options.recursive });
+  const { files, recursive } = options;
+  const sources = 'named' in files ? files : await expandInputs(files, { recursive });
   const { out, resume, overwrite, onEvent } = options;
   const description = { policy: describePolicy(options.policy), ...(options.description ?? describeNetworks(options)) };
   const key = hashOfData(description);
@@ -109,16 +111,19 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
     overwrite,
   });
   try {
-    const inputs = await withoutOwnOutputs(sources, folder, PICTURE_KINDS, (message) =>
-      onEvent?.({ kind: 'warning', message }),
+    const supply = await supplyOf<ListedPicture>(
+      sources,
+      folder,
+      PICTURE_KINDS,
+      ({ path: file }) => [file],
+      (message) => onEvent?.({ kind: 'warning', message }),
     );
-    folder.guard(inputs.map(({ path: file }) => file));
     const { generator, encoder, features, policy, batch } = options;
     const inspector =
       options.inspector ?? (await openInspector({ generator, encoder, features, policy, batch }, runtime));
     try {
       let defective = 0;
-      const outcome = await runJob(detectJob(inputs, key, options, inspector, folder), folder, {
+      const outcome = await runJob(detectJob(supply, key, options, inspector), folder, {
         resume,
         signal: options.signal,
         onEvent(event) {
@@ -167,7 +172,11 @@ function headOf(
   };
 }
 
-async function writeLists(folder: RunFolder<DetectRecord>, head: Readonly<Record<string, unknown>>): Promise<void> {
+/** The files of a run's folder that are derived from its journal. */
+export async function writeLists(
+  folder: Pick<RunFolder<DetectRecord>, 'entries' | 'derive'>,
+  head: Readonly<Record<string, unknown>>,
+): Promise<void> {
   const counts = { pictures: 0, failed: 0, defective: 0 };
   const records = async function* () {
     for await (const { record } of folder.entries()) yield record;
@@ -185,7 +194,7 @@ async function writeLists(folder: RunFolder<DetectRecord>, head: Readonly<Record
   await folder.derive(DERIVED.manifest, jsonText({ ...head, ...counts }));
 }
 
-type Item = PictureItem<InputFile>;
+type Item = PictureItem<ListedPicture>;
 
 interface Member {
   readonly name: string;
@@ -198,11 +207,10 @@ interface Inspected extends Inspection {
 }
 
 function detectJob(
-  sources: readonly InputFile[],
+  supply: Supply<ListedPicture>,
   key: string,
   { generator, policy }: DetectFilesOptions,
   inspector: Inspector,
-  folder: RunFolder<DetectRecord>,
 ): Job<Item, Member, Inspected, DetectRecord> {
   // The pictures of one array follow each other: it is read once.
   const read = lastOnly((file: string) => readForInspection(file, generator, policy));
@@ -215,12 +223,12 @@ function detectJob(
     kind: 'detect',
     key,
     rules: INSPECTION_RULES,
-    items: () => pictureItems(sources, folder.names()),
+    items: () => pictureItems(supply),
     batch: inspector.batch,
     // The search is compiled for a full batch, whatever it holds.
     even: false,
     together: true,
-    alone: sources.length === 1,
+    alone: supply.alone,
     load: async ({ name, item: { source, index } }) => ({ name, picture: (await read(source.path))[index] }),
     async *run(batch, report) {
       const [{ name }] = batch;

@@ -1,6 +1,7 @@
 /** The folder of an evaluation: trials in `journal.jsonl`, tables that are derived from them. */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { removeLeftovers } from '../../images/node/write.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { readJournal } from '../../jobs/node/journal-file.ts';
 import { liesIn } from '../../jobs/node/pictures.ts';
@@ -17,7 +18,8 @@ export const RESULTS = 'results.json';
 export const TRIAL_RULES = 2;
 
 /** Where an evaluation writes pictures, maps and networks. */
-const SUBFOLDERS = ['pictures', 'maps', 'learnt'];
+const NETWORKS = 'learnt';
+const SUBFOLDERS = ['pictures', 'maps', NETWORKS];
 
 /** Files that no evaluation into `folder` wrote: where it lies in the data, its pictures are none of the set. */
 export function notOwn<F extends { readonly path: string }>(files: readonly F[], folder: string): F[] {
@@ -53,9 +55,10 @@ export async function openEvaluation(
     rules: TRIAL_RULES,
     record: trialSchema,
     derived: [RESULTS, 'results.csv', 'results.md', OLD_RECORDS],
-    subfolders: SUBFOLDERS,
   });
   try {
+    // What a killed process left: the lock is ours.
+    await removeLeftovers(path.join(folder, NETWORKS), () => true);
     if (options.overwrite) await removeLearnt(folder);
     return opened;
   } catch (error) {

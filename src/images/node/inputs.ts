@@ -7,6 +7,7 @@ import { contentOf, naturalOrder, passedOver, treeOf } from './walk.ts';
 export { naturalOrder };
 
 export interface InputFile {
+  /** Of the file. */
   readonly path: string;
   /** Base name without extension; unique in the list, also where case does not count. Outputs are named after it. */
   readonly name: string;

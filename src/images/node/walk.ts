@@ -92,6 +92,52 @@ export async function treeOf(folder: string): Promise<TreeContent> {
   return { pictures: pictures.sort(naturalOrder), others, results };
 }
 
+/** A picture of a folder: its path, and what it is called there. */
+export interface Walked {
+  readonly path: string;
+  /** Relative to the folder, with '/', without its extension; with it (`a_png`) where two files differ in nothing else. */
+  readonly name: string;
+}
+
+export interface WalkOptions {
+  /** This folder is not searched: the run's own. */
+  readonly without?: string;
+  /** Folders below the named one that are searched at most; default: all. */
+  readonly depth?: number;
+}
+
+/**
+ * The pictures in the folder and in all below it, folder by folder in natural order: as `treeOf`, with the names of one folder (and of
+ * those above it) in memory at a time.
+ */
+export async function* walk(folder: string, options: WalkOptions = {}): AsyncGenerator<Walked> {
+  yield* walkBelow(folder, '', options);
+}
+
+async function* walkBelow(
+  folder: string,
+  prefix: string,
+  { without, depth = Number.POSITIVE_INFINITY }: WalkOptions,
+): AsyncGenerator<Walked> {
+  const { pictures, folders } = await contentOf(folder);
+  const counts = new Map<string, number>();
+  const stemOf = (file: string) => path.parse(file).name;
+  for (const file of pictures) {
+    const key = stemOf(file).toLowerCase();
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  for (const file of pictures) {
+    const stem = stemOf(file);
+    const isOnly = counts.get(stem.toLowerCase()) === 1;
+    yield { path: file, name: `${prefix}${isOnly ? stem : stem + path.extname(file).replace('.', '_')}` };
+  }
+  for (const inner of depth > 0 ? folders : []) {
+    if (without !== undefined && path.resolve(inner) === path.resolve(without)) continue;
+    if (await isOfRun(inner)) continue;
+    yield* walkBelow(inner, `${prefix}${path.basename(inner)}/`, { without, depth: depth - 1 });
+  }
+}
+
 /** What was passed over in a folder, one sentence each; none where nothing was. */
 export function passedOver(folder: string, { others, results }: Pick<TreeContent, 'others' | 'results'>): string[] {
   const count = [...others.values()].reduce((sum, n) => sum + n, 0);

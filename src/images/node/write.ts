@@ -1,6 +1,6 @@
 /** Files written whole or not at all: first under a temporary name in the same folder, then renamed. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, opendir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeNpy } from '../../arrays/npy.ts';
@@ -33,16 +33,20 @@ export async function writeFileAtomic(
   }
 }
 
+/** A name beside `file` that is nobody's, and that `removeLeftovers` knows. */
+export function temporaryName(file: string): string {
+  return path.join(path.dirname(file), `.${path.basename(file)}.${randomUUID().slice(0, 8)}.tmp`);
+}
+
 /** Writes what is to become `file` beside it, under a name that `removeLeftovers` knows; returns that. Makes the folder. */
 export async function writeTemporary(
   file: string,
   content: FileContent,
   { durable = false }: WriteOptions = {},
 ): Promise<string> {
-  const folder = path.dirname(file);
-  const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID().slice(0, 8)}.tmp`);
+  const temporary = temporaryName(file);
   try {
-    await mkdir(folder, { recursive: true });
+    await mkdir(path.dirname(file), { recursive: true });
     const handle = await open(temporary, 'w');
     try {
       const pieces = typeof content === 'string' || content instanceof Uint8Array ? [content] : content;
@@ -72,7 +76,9 @@ async function flushFolder(folder: string): Promise<void> {
 
 /** Removes the temporary files that a process killed while writing left in `folder`, of the files that `isOurs` names. */
 export async function removeLeftovers(folder: string, isOurs: (name: string) => boolean): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+  const entries = await opendir(folder).catch(() => undefined);
+  // One by one: a folder may hold the results of a million pictures.
+  for await (const entry of entries ?? []) {
     const file = entry.isFile() ? /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(entry.name)?.[1] : undefined;
     if (file !== undefined && isOurs(file)) await rm(path.join(folder, entry.name), { force: true });
   }

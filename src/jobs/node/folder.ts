@@ -2,14 +2,14 @@
  * The folder of a run: locked for one process, swept of what a killed one left, its journal open. What may be resumed, added to or
  * refused is decided here.
  */
-import { mkdir, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
 import { type FileContent, removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
 import type { Entry, Storage } from '../job.ts';
 import { type NameBook, nameBook } from '../names.ts';
-import { JOURNAL, type JournalFile, openJournal } from './journal-file.ts';
+import { type EntryHead, JOURNAL, type JournalFile, openJournal } from './journal-file.ts';
 import { acquireLock } from './lock.ts';
 import { confirmOutputs, outputSet, removeUnrecorded } from './outputs.ts';
 import { VERSION } from './program.ts';
@@ -25,8 +25,6 @@ export interface RunFolderOptions<R> {
   readonly record: z.ZodType<R>;
   /** Files that are derived from the journal: where they lie without one, another program or version wrote them. */
   readonly derived: readonly string[];
-  /** Sub-folders that outputs are written to. */
-  readonly subfolders?: readonly string[];
   /** Go on with what is there: items are skipped that the journal confirms. */
   readonly resume?: boolean;
   /** Remove what an earlier run wrote, and start again. */
@@ -38,7 +36,7 @@ export interface RunFolder<R> extends Storage<R> {
   /** The last entry of each item of all runs, in the order in which items appeared first. */
   entries(): AsyncGenerator<Entry<R>>;
   /** Unique names for items, those of earlier runs respected. */
-  names(): NameBook;
+  names(): Promise<NameBook>;
   /** Names files that the run reads: none of them is replaced by an output. */
   guard(files: readonly string[]): void;
   /** Absolute paths of all files that the journal lists. */
@@ -65,7 +63,8 @@ export async function openRunFolder<R>(folder: string, options: RunFolderOptions
     if (made !== undefined) await removeEmpty(folder, made);
   };
   try {
-    await sweep(folder, options.subfolders ?? []);
+    // Temporary files that a killed process left: no other is at work here, since the lock is ours. Those of the lock are `acquireLock`'s.
+    await removeLeftovers(folder, (name) => name !== LOCK);
     const opened = await openJournal(folder, options.kind, options.record);
     journal = opened;
     await checkOwner(folder, opened, options);
@@ -73,7 +72,7 @@ export async function openRunFolder<R>(folder: string, options: RunFolderOptions
     if (options.overwrite) {
       await removeResults(folder, opened, options.derived);
       journal = await openJournal(folder, options.kind, options.record);
-    } else checkMixing(folder, opened, options);
+    } else await checkMixing(folder, opened, options);
     return runFolder(folder, journal, close);
   } catch (error) {
     await close();
@@ -94,7 +93,7 @@ function runFolder<R>(folder: string, journal: JournalFile<R>, close: () => Prom
     outputs: () => outputSet(folder, { isGiven: (file) => given.has(file), isOwned: journal.lists }),
     append: journal.append,
     entries: journal.entries,
-    names: () => nameBook(journal.heads()),
+    names: async () => nameBook(await collected(journal.heads())),
     async ownFiles() {
       return new Set([...(await journal.files())].map((file) => path.resolve(folder, file)));
     },
@@ -130,16 +129,6 @@ async function removeEmpty(folder: string, topmost: string): Promise<void> {
       () => false,
     );
     if (!isGone) return;
-  }
-}
-
-/** Temporary files that a killed process left: no other is at work here, since the lock is ours. Those of the lock are `acquireLock`'s. */
-async function sweep(folder: string, subfolders: readonly string[]): Promise<void> {
-  await removeLeftovers(folder, (name) => name !== LOCK);
-  for (const name of subfolders) {
-    const entries = await readdir(path.join(folder, name), { recursive: true, withFileTypes: true }).catch(() => []);
-    const places = new Set(entries.map((entry) => entry.parentPath ?? entry.path));
-    for (const place of places) await removeLeftovers(place, () => true);
   }
 }
 
@@ -197,38 +186,45 @@ async function checkOwner<R>(
       );
 }
 
-function checkMixing<R>(
+async function checkMixing<R>(
   folder: string,
   journal: JournalFile<R>,
   { kind, key, rules, guarded = false, resume = false }: RunFolderOptions<R>,
-): void {
+): Promise<void> {
   const others = 'use another --out, or replace what is there with --overwrite';
-  const heads = [...journal.heads()];
-  if (heads.length === 0 && journal.unreadable > 0)
+  if (journal.size === 0 && journal.unreadable > 0)
     refuse(
       folder,
       `holds results of 'rgi ${kind}' that this version (rgi ${VERSION}) cannot read (${journal.unreadable} items)`,
       others,
     );
-  if (guarded && heads.length > 0 && !resume)
-    refuse(folder, `already holds results (${heads.length} items)`, `continue with --resume, ${others}`);
+  if (guarded && journal.size > 0 && !resume)
+    refuse(folder, `already holds results (${journal.size} items)`, `continue with --resume, ${others}`);
   if (key === undefined) return;
-  const different = heads.filter((head) => head.key !== key);
-  if (different.length > 0)
-    refuse(
-      folder,
-      `holds results of 'rgi ${kind}' with other settings or networks`,
-      resume
-        ? `--resume continues with the same settings only; ${others}`
-        : `give the same settings (--resume continues with them), ${others}`,
-    );
-  const foreign = heads.find((head) => head.program !== VERSION || head.rules !== rules);
+  let foreign: EntryHead | undefined;
+  for await (const head of journal.heads()) {
+    if (head.key !== key)
+      refuse(
+        folder,
+        `holds results of 'rgi ${kind}' with other settings or networks`,
+        resume
+          ? `--resume continues with the same settings only; ${others}`
+          : `give the same settings (--resume continues with them), ${others}`,
+      );
+    if (head.program !== VERSION || head.rules !== rules) foreign ??= head;
+  }
   if (foreign && !resume)
     refuse(
       folder,
       `holds results of another version (rgi ${foreign.program}, rules ${foreign.rules}; this is ${VERSION}, rules ${rules})`,
       `--resume does them again, or ${others}`,
     );
+}
+
+async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
 }
 
 function isThere(file: string): Promise<boolean> {

@@ -6,7 +6,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
-import { openRegular } from '../../files/node/regular.ts';
+import { readLines } from '../../files/node/lines.ts';
 import type { Entry } from '../job.ts';
 import { decodeEntry, encodeEntry, entrySchema } from '../journal.ts';
 
@@ -15,12 +15,13 @@ const anyEntry = entrySchema(z.unknown());
 export const JOURNAL = 'journal.jsonl';
 
 /** A longer line is no entry, and is passed over unread: the largest that a run writes (thousands of regions) have a few MiB. */
-const MAX_LINE_BYTES = 2 ** 26;
+export const MAX_LINE_BYTES = 2 ** 26;
 
-/** What is held in memory of an item's last entry. */
-export interface EntryHead
-  extends Pick<Entry<unknown>, 'job' | 'item' | 'source' | 'content' | 'key' | 'program' | 'rules' | 'status'> {
-  /** Bytes of the line in the file. */
+/** What is needed of the last entry of an item to tell whose it is. */
+export type EntryHead = Omit<Entry<unknown>, 'record' | 'outputs'>;
+
+/** Bytes of an entry's line in the file: all that is held in memory of it, so that a journal may have millions. */
+interface Place {
   readonly offset: number;
   readonly length: number;
 }
@@ -32,8 +33,10 @@ export interface JournalFile<R> {
   readonly isReadable: boolean;
   /** Entries of this kind whose record the schema refuses. */
   readonly unreadable: number;
-  /** The last entry of each item, in the order in which items appeared first. */
-  heads(): IterableIterator<EntryHead>;
+  /** Items that have an entry. */
+  readonly size: number;
+  /** Of the last entry of each item, read one by one. */
+  heads(): AsyncGenerator<EntryHead>;
   find(item: string): Promise<Entry<R> | undefined>;
   /** The last entry of each item, read one by one. */
   entries(): AsyncGenerator<Entry<R>>;
@@ -55,11 +58,9 @@ export interface JournalFile<R> {
 export async function openJournal<R>(folder: string, kind: string, record: z.ZodType<R>): Promise<JournalFile<R>> {
   const file = path.join(folder, JOURNAL);
   const schema = entrySchema(record);
-  const heads = new Map<string, EntryHead>();
+  const places = new Map<string, Place>();
   const otherJobs = new Set<string>();
   let isWhole = false;
-  const put = ({ record: _record, outputs: _outputs, ...rest }: Entry<unknown>, offset: number, length: number) =>
-    heads.set(rest.item, { ...rest, offset, length });
   const counts = { lines: 0, entries: 0, unreadable: 0 };
   const found = await scan(file, (line, offset, length, isEnded) => {
     if (isEnded) counts.lines++;
@@ -67,7 +68,7 @@ export async function openJournal<R>(folder: string, kind: string, record: z.Zod
     if (!entry) return;
     counts.entries++;
     if (entry.job !== kind) otherJobs.add(entry.job);
-    else if (record.safeParse(entry.record).success) put(entry, offset, length);
+    else if (record.safeParse(entry.record).success) places.set(entry.item, { offset, length });
     else counts.unreadable++;
     // A last line that lacks its end alone is whole.
     if (!isEnded) isWhole = true;
@@ -88,28 +89,35 @@ export async function openJournal<R>(folder: string, kind: string, record: z.Zod
     handle = await open(file, 'a+');
     return handle;
   };
-  const read = async ({ offset, length }: EntryHead): Promise<Entry<R> | undefined> => {
+  const read = async ({ offset, length }: Place): Promise<Entry<R> | undefined> => {
     const bytes = Buffer.alloc(length);
     await (await opened()).read(bytes, 0, length, offset);
     return decodeEntry(bytes.toString('utf8'), schema);
   };
+  const entries = async function* () {
+    // A snapshot: what is appended meanwhile is of the next reading.
+    for (const place of [...places.values()]) {
+      const entry = await read(place);
+      if (entry) yield entry;
+    }
+  };
   return {
     otherJobs,
+    get size() {
+      return places.size;
+    },
     isReadable: counts.lines === 0 || counts.entries > 0,
     unreadable: counts.unreadable,
     files,
     lists: async (name) => (await files()).has(name),
-    heads: () => heads.values(),
+    async *heads() {
+      for await (const { record: _record, outputs: _outputs, ...head } of entries()) yield head;
+    },
     find: async (item) => {
-      const head = heads.get(item);
-      return head && read(head);
+      const place = places.get(item);
+      return place && read(place);
     },
-    async *entries() {
-      for (const head of [...heads.values()]) {
-        const entry = await read(head);
-        if (entry) yield entry;
-      }
-    },
+    entries,
     async append(entry) {
       const line = Buffer.from(encodeEntry(entry));
       try {
@@ -121,7 +129,7 @@ export async function openJournal<R>(folder: string, kind: string, record: z.Zod
       } catch (error) {
         throw new RgiError('input', `${file} cannot be written (${messageOf(error)}).`, { file }, { cause: error });
       }
-      put(entry, size + lead.length, line.length - 1);
+      places.set(entry.item, { offset: size + lead.length, length: line.length - 1 });
       // Only where it was asked for: reading the file anew finds this entry, too.
       if (listed) for (const name of Object.keys(entry.outputs)) (await listed).add(name);
       size += lead.length + line.length;
@@ -163,41 +171,16 @@ type OnLine = (text: string | undefined, offset: number, length: number, isEnded
 
 /** Gives every line that is not empty to `onLine`; returns the bytes of the file, and those of a last line without an end. */
 async function scan(file: string, onLine: OnLine): Promise<{ size: number; rest: number }> {
-  // The line so far, in pieces: joined once, so that a long one takes time in proportion to its length.
-  let pieces: Buffer[] = [];
-  let length = 0;
-  let offset = 0;
-  const add = (piece: Buffer) => {
-    length += piece.length;
-    if (length > MAX_LINE_BYTES) pieces = [];
-    else pieces.push(piece);
-  };
-  const end = (isEnded: boolean) => {
-    const text = length > MAX_LINE_BYTES ? undefined : Buffer.concat(pieces).toString('utf8');
-    if (length > 0) onLine(text, offset, length, isEnded);
-  };
+  const found = { size: 0, rest: 0 };
   try {
-    const handle = await openRegular(file);
-    // The stream closes the file at its end.
-    for await (const chunk of handle.createReadStream({ highWaterMark: 2 ** 20 })) {
-      const bytes = chunk as Buffer;
-      let from = 0;
-      for (let stop = bytes.indexOf(10); stop >= 0; stop = bytes.indexOf(10, from)) {
-        add(bytes.subarray(from, stop));
-        end(true);
-        offset += length + 1;
-        from = stop + 1;
-        pieces = [];
-        length = 0;
-      }
-      add(bytes.subarray(from));
+    for await (const { text, offset, length, isEnded } of readLines(file, MAX_LINE_BYTES)) {
+      onLine(text, offset, length, isEnded);
+      found.size = offset + length + (isEnded ? 1 : 0);
+      found.rest = isEnded ? 0 : length;
     }
   } catch (error) {
-    if (error instanceof RgiError && error.details?.kind === 'file' && error.details.reason === 'missing')
-      return { size: 0, rest: 0 };
-    if (error instanceof RgiError) throw error;
-    throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
+    const isMissing = error instanceof RgiError && error.details?.kind === 'file' && error.details.reason === 'missing';
+    if (!isMissing) throw error;
   }
-  end(false);
-  return { size: offset + length, rest: length };
+  return found;
 }

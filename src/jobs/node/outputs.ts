@@ -2,14 +2,13 @@
  * The files of one item: written under temporary names, renamed together when all are there, and recorded. What fails or is killed before
  * the record is undone: by the set itself, or by the next run that opens the folder (`removeUnrecorded`).
  */
-import { randomUUID } from 'node:crypto';
-import { lstat, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, link, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
-import { writeTemporary } from '../../images/node/write.ts';
+import { temporaryName, writeTemporary } from '../../images/node/write.ts';
 import type { OutputSet, Outputs } from '../job.ts';
 import { outputsSchema } from '../journal.ts';
 import { sha256OfContent } from './program.ts';
@@ -29,14 +28,19 @@ export function outputSet(folder: string, rules: OutputRules): OutputSet {
   const put = new Map<string, { readonly temporary: string; readonly sha256: string }>();
   return {
     async put(file, content) {
-      const temporary = await writeTemporary(path.join(folder, file), content);
+      // In the folder itself, whatever folder below it the file is for: there a killed run's temporary files are found at once.
+      const temporary = await writeTemporary(path.join(folder, path.basename(file)), content);
       put.set(file, { temporary, sha256: sha256OfContent(content) });
+    },
+    async putFile(file, from, sha256) {
+      put.set(file, { temporary: await linked(from, path.join(folder, path.basename(file))), sha256 });
     },
     names: () => [...put.keys()],
     async commit(record) {
       for (const [file, { sha256 }] of put) await checkReplaceable(folder, file, sha256, rules);
       const outputs = Object.fromEntries([...put].map(([file, { sha256 }]) => [file, sha256]));
       const files = [...put].map(([file, { temporary }]) => ({ name: path.join(folder, file), temporary }));
+      for (const { name } of files) await orInput(name, () => mkdir(path.dirname(name), { recursive: true }));
       if (files.length > 0) await renameAll(folder, files, outputs, record);
       else await record(outputs);
       put.clear();
@@ -46,6 +50,13 @@ export function outputSet(folder: string, rules: OutputRules): OutputSet {
       put.clear();
     },
   };
+}
+
+/** A temporary file with the bytes of another: the same ones on the disk where both lie in one file system, else a copy. */
+async function linked(from: string, file: string): Promise<string> {
+  const temporary = temporaryName(file);
+  await link(from, temporary).catch(() => orInput(file, () => copyFile(from, temporary)));
+  return temporary;
 }
 
 async function checkReplaceable(
@@ -87,7 +98,7 @@ async function renameAll(
   try {
     await orInput(pending, () => writeFile(pending, JSON.stringify(outputs)));
     for (const { name, temporary } of files) {
-      renamed.push({ name, earlier: await orInput(name, () => movedAside(name)) });
+      renamed.push({ name, earlier: await orInput(name, () => movedAside(name, folder)) });
       await orInput(name, () => rename(temporary, name));
     }
     await record(outputs);
@@ -105,8 +116,8 @@ async function renameAll(
 }
 
 /** Where an earlier file of that name is now; under a name that `removeLeftovers` knows. */
-async function movedAside(name: string): Promise<string | undefined> {
-  const aside = path.join(path.dirname(name), `.${path.basename(name)}.${randomUUID().slice(0, 8)}.tmp`);
+async function movedAside(name: string, folder: string): Promise<string | undefined> {
+  const aside = temporaryName(path.join(folder, path.basename(name)));
   try {
     await rename(name, aside);
     return aside;

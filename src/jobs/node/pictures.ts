@@ -6,8 +6,9 @@ import { messageOf, RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { readBytes } from '../../images/node/decode.ts';
 import type { InputFile } from '../../images/node/inputs.ts';
+import { countPictures, type PictureList } from '../../images/node/listing.ts';
 import type { Planned } from '../job.ts';
-import { type NameBook, sourceOf } from '../names.ts';
+import { listedNames, type NameBook, sourceOf } from '../names.ts';
 import type { RunFolder } from './folder.ts';
 
 export interface PictureItem<S extends InputFile> {
@@ -19,21 +20,36 @@ export interface PictureItem<S extends InputFile> {
   readonly sha256?: string;
 }
 
+/** The pictures of a run. */
+export interface Supply<S extends InputFile> {
+  pictures(): AsyncIterable<S> | Iterable<S>;
+  readonly total: number;
+  /** The user named one picture: its error ends the run. */
+  readonly alone: boolean;
+  names(): Promise<NameBook>;
+}
+
+/** Where it is known already that a source cannot be used, why. */
+type Source = InputFile & { readonly error?: RgiError };
+
 /**
- * The pictures of `sources` in order. Each is read when its turn comes: its hash, and of an array how many it holds. One that cannot be
+ * The pictures of a supply in order. Each is read when its turn comes: its hash, and of an array how many it holds. One that cannot be
  * read becomes an item with an error. `extra` is hashed into the content where more than the picture goes in (a mask).
  */
-export async function* pictureItems<S extends InputFile>(
-  sources: readonly S[],
-  names: NameBook,
+export async function* pictureItems<S extends Source>(
+  supply: Supply<S>,
   extra: (source: S) => Promise<string> = async () => '',
 ): AsyncGenerator<Planned<PictureItem<S>>> {
-  for (const [k, source] of sources.entries()) {
-    const after = sources.length - 1 - k;
+  const names = await supply.names();
+  let after = supply.total;
+  for await (const source of supply.pictures()) {
+    // A folder may have got more pictures since they were counted.
+    after = Math.max(0, after - 1);
     const identity = path.resolve(source.path);
     try {
+      if (source.error) throw source.error;
       const sha256 = await sha256Of(source.path);
-      const count = await countPictures(source.path);
+      const count = await picturesIn(source.path);
       const more = await extra(source);
       const contents = Array.from({ length: count }, (_, i) => `${sourceOf(sha256, i, count)}${more}`);
       const claimed = names.claim({ source: identity, stems: stemsOf(source, count), contents });
@@ -66,8 +82,13 @@ function stemsOf({ name, path: file }: InputFile, count: number): string[] {
 
 const NPY_MAGIC = 0x93;
 
-async function countPictures(file: string): Promise<number> {
-  if ((await firstByte(file)) !== NPY_MAGIC) return 1;
+/** Does the content of a file say that it is a NumPy array? */
+export async function isArrayFile(file: string): Promise<boolean> {
+  return (await firstByte(file)) === NPY_MAGIC;
+}
+
+async function picturesIn(file: string): Promise<number> {
+  if (!(await isArrayFile(file))) return 1;
   try {
     const { dims } = readNpy(await readBytes(file));
     // What is no batch of pictures is refused in better words when it is loaded.
@@ -92,11 +113,31 @@ async function firstByte(file: string): Promise<number | undefined> {
 }
 
 /**
+ * The pictures of a run into `folder`. Where names were expanded, they are without the run's own outputs, which `kinds` name, and the files
+ * that are read of them (`filesOf`) are guarded; a list leaves the run's folder out.
+ */
+export async function supplyOf<S extends InputFile>(
+  sources: readonly S[] | PictureList<S>,
+  folder: Pick<RunFolder<unknown>, 'folder' | 'ownFiles' | 'names' | 'guard'>,
+  kinds: readonly string[],
+  filesOf: (source: S) => readonly string[],
+  tell: (message: string) => void,
+): Promise<Supply<S>> {
+  if ('named' in sources) {
+    const total = await countPictures(sources);
+    return { pictures: () => sources.pictures(), total, alone: false, names: async () => listedNames() };
+  }
+  const inputs = await withoutOwnOutputs(sources, folder, kinds, tell);
+  folder.guard(inputs.flatMap(filesOf));
+  return { pictures: () => inputs, total: inputs.length, alone: inputs.length === 1, names: folder.names };
+}
+
+/**
  * Sources without the run's own outputs, where `--out` is or lies in the folder of the inputs: those that the journal lists, and
  * NAME.KIND in that folder where NAME is another input (written by a run that was killed before it could list them). `tell` is given how
  * many there are. Throws `input` where nothing else is named.
  */
-export async function withoutOwnOutputs<S extends InputFile>(
+async function withoutOwnOutputs<S extends InputFile>(
   sources: readonly S[],
   { folder, ownFiles }: Pick<RunFolder<unknown>, 'folder' | 'ownFiles'>,
   kinds: readonly string[],

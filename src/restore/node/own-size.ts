@@ -14,6 +14,7 @@ import { inColours } from '../../images/own-size/colours.ts';
 import { compositeInPlace } from '../../images/own-size/composite.ts';
 import { type Frame, framed, type StoredMap, sampleCubic, sampleRow, scaleOf } from '../../images/own-size/frame.ts';
 import type { ByteMask } from '../../images/own-size/windows.ts';
+import { isArrayFile } from '../../jobs/node/pictures.ts';
 import type { Seen, Source } from './pictures.ts';
 
 /** How composites are made and written. */
@@ -141,7 +142,8 @@ async function putComposite(
 }
 
 async function storedAt(source: string, index: number): Promise<StoredPicture> {
-  if (!source.toLowerCase().endsWith('.npy')) return readStored(source);
+  // By its content, as it was read: a service's pictures have no extension.
+  if (!(await isArrayFile(source))) return readStored(source);
   return storedOf(imageAt((await readPicture(source)).image, index));
 }
 

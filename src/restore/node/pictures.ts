@@ -6,6 +6,7 @@ import { RgiError } from '../../errors.ts';
 import { type Image, imageAt, type Mask, type Size } from '../../images/image.ts';
 import { isPictureName } from '../../images/node/formats.ts';
 import { type ExpandOptions, expandInputs, type InputFile } from '../../images/node/inputs.ts';
+import type { ListedPicture, PictureList } from '../../images/node/listing.ts';
 import { type Picture, readMask, readPicture } from '../../images/node/read.ts';
 import { type Alignment, unseenShare, type View, type ViewOptions } from '../../images/own-size/view.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -21,7 +22,10 @@ export interface GivenMasks {
 }
 
 /** A picture file, and the files of what is known of it. */
-export interface Source extends InputFile, GivenMasks {}
+export interface Source extends InputFile, GivenMasks {
+  /** Why it cannot be used, where that is known already. */
+  readonly error?: RgiError;
+}
 
 /** A picture of a file, and how it is seen. */
 export interface Seen {
@@ -61,6 +65,41 @@ export async function findSources(
     if (place !== undefined) sources = await withMasks(sources, kind, place);
   }
   return sources;
+}
+
+/** The pictures of a list with what is given of them: in the list itself, or by the same rules as of `findSources`. */
+export function listSources({ named, pictures }: PictureList, given: GivenMasks): PictureList<Source> {
+  return {
+    named,
+    async *pictures() {
+      for await (const picture of pictures()) yield await withListedMasks(picture, given);
+    },
+  };
+}
+
+/** In a folder of masks, that of `a/b` is `a/b.png`; a picture without one that it needs cannot be used. */
+async function withListedMasks(picture: ListedPicture, given: GivenMasks): Promise<ListedPicture> {
+  let found = picture;
+  for (const kind of MASK_KINDS) {
+    const place = given[kind];
+    if (place === undefined || picture[kind] !== undefined) continue;
+    const isFolder = (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
+    const file = isFolder ? await listedMask(place, picture.name, kind) : place;
+    if (file === undefined && kind === 'mask') {
+      const { name, path: from } = picture;
+      const message = `The folder ${place} has no mask for ${from}: it would be named ${name}.png, ${name}.${kind}.png or ${name}_${kind}.png.`;
+      found = { ...found, error: new RgiError('input', message, { file: place }) };
+    } else if (file !== undefined) found = { ...found, [kind]: file };
+  }
+  return found;
+}
+
+async function listedMask(folder: string, name: string, kind: string): Promise<string | undefined> {
+  for (const stem of [name, `${name}.${kind}`, `${name}_${kind}`]) {
+    const file = path.join(folder, `${stem}.png`);
+    if ((await stat(file).catch(() => undefined))?.isFile()) return file;
+  }
+  return undefined;
 }
 
 async function withMasks(

@@ -2,6 +2,7 @@
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { isDrawable } from '../../images/image.ts';
+import type { PictureList } from '../../images/node/listing.ts';
 import type { WrittenFormat } from '../../images/node/stored.ts';
 import type { Alignment } from '../../images/own-size/view.ts';
 import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
@@ -15,7 +16,7 @@ import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import { jsonDocument } from '../../jobs/document.ts';
 import type { Job, JobEvent, Outcome, Planned } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
-import { type PictureItem, pictureItems, withoutOwnOutputs } from '../../jobs/node/pictures.ts';
+import { type PictureItem, pictureItems, type Supply, supplyOf } from '../../jobs/node/pictures.ts';
 import { lastOnly, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import type { Model } from '../../onnx/graph.ts';
@@ -36,12 +37,12 @@ import {
   type RunDescription,
   recordOf,
 } from './manifest.ts';
-import { findSources, masksContent, type ReadingOptions, type Seen, type Source } from './pictures.ts';
+import { findSources, listSources, masksContent, type ReadingOptions, type Seen, type Source } from './pictures.ts';
 
 /** What `restoreFiles` is asked. */
 export interface RestoreFilesOptions {
-  /** Picture files, `.npy` arrays [C,H,W] or [N,C,H,W] in [-1,1], folders, or patterns. */
-  readonly files: readonly string[];
+  /** Picture files, `.npy` arrays [C,H,W] or [N,C,H,W] in [-1,1], folders, or patterns; or a list of any length (`openPictureList`). */
+  readonly files: readonly string[] | PictureList;
   /** Search the folders below those that are named, too; default: where a folder holds pictures only in folders below it. */
   readonly recursive?: boolean;
   /** The folder of the results; made where it is not there. */
@@ -138,7 +139,9 @@ export interface RestoreFilesResult extends Outcome {
  */
 export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtime): Promise<RestoreFilesResult> {
   const { masks: mask, keep, hide } = options;
-  const sources = await findSources(options.files, { mask, keep, hide }, { recursive: options.recursive });
+  const { files, recursive } = options;
+  const given = { mask, keep, hide };
+  const sources = 'named' in files ? listSources(files, given) : await findSources(files, given, { recursive });
   const settings = await resolved(options);
   const key = keyOf(settings.description);
   const { out, resume, overwrite } = options;
@@ -152,10 +155,9 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
     overwrite,
   });
   try {
-    const inputs = await withoutOwnOutputs(sources, folder, PICTURE_KINDS, (message) =>
+    const supply = await supplyOf<Source>(sources, folder, PICTURE_KINDS, filesOf, (message) =>
       options.onEvent?.({ kind: 'warning', message }),
     );
-    folder.guard(inputs.flatMap((one) => [one.path, one.mask, one.keep, one.hide].flatMap((file) => file ?? [])));
     let saved = false;
     const running = {
       resume,
@@ -163,18 +165,23 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
       onEvent: options.onEvent,
       async save(complete: boolean) {
         saved = false;
-        await writeManifest(folder, headOf(settings, key, runtime, complete));
+        await writeManifest(folder, { ...headOf(settings, key, runtime, complete) });
         saved = true;
       },
     };
     const outcome =
       settings.tiles === undefined
-        ? await runJob(restoreJob(settings, wholeForm(settings, runtime), inputs, key, folder), folder, running)
-        : await runJob(restoreJob(settings, tiledForm(settings, runtime), inputs, key, folder), folder, running);
+        ? await runJob(restoreJob(settings, wholeForm(settings, runtime), supply, key), folder, running)
+        : await runJob(restoreJob(settings, tiledForm(settings, runtime), supply, key), folder, running);
     return { ...outcome, manifest: `${out}/${MANIFEST}`, saved };
   } finally {
     await folder.close();
   }
+}
+
+/** The files that are read of a source. */
+function filesOf({ path: file, mask, keep, hide }: Source): string[] {
+  return [file, mask, keep, hide].flatMap((one) => one ?? []);
 }
 
 /** Options with their defaults, and how they are described. */
@@ -262,7 +269,11 @@ function headOf({ options, description }: Settings, key: string, runtime: Runtim
   };
 }
 
-async function writeManifest(folder: RunFolder<ImageRecord>, head: ManifestHead): Promise<void> {
+/** `manifest.json` of a run's folder, from its journal. */
+export async function writeManifest(
+  folder: Pick<RunFolder<ImageRecord>, 'program' | 'entries' | 'derive'>,
+  head: Readonly<Record<string, unknown>>,
+): Promise<void> {
   const now = { program: folder.program, rules: RESTORE_RULES };
   const images = async function* () {
     for await (const entry of folder.entries()) yield listed(entry, now);
@@ -275,9 +286,8 @@ type Item = PictureItem<Source>;
 function restoreJob<L extends Seen>(
   settings: Settings,
   form: Form<L>,
-  sources: readonly Source[],
+  supply: Supply<Source>,
   key: string,
-  folder: RunFolder<ImageRecord>,
 ): Job<Item, Named<L>, Made, ImageRecord> {
   const maskHash = lastOnly(sha256Of);
   const doubted = new Set<string>();
@@ -285,11 +295,11 @@ function restoreJob<L extends Seen>(
     kind: 'restore',
     key,
     rules: RESTORE_RULES,
-    items: () => pictureItems(sources, folder.names(), (source) => masksContent(source, maskHash)),
+    items: () => pictureItems(supply, (source) => masksContent(source, maskHash)),
     batch: form.batch,
     even: true,
     together: form.together,
-    alone: sources.length === 1,
+    alone: supply.alone,
     async load({ name, item: { source, index } }) {
       const { loaded, doubts } = await form.load(source, index);
       // Doubts about a mask for all pictures are reported once.

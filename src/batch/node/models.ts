@@ -1,0 +1,43 @@
+/** Models by what they are: a worker computes with the very files that the sender of a job has. */
+import path from 'node:path';
+import { statisticsFile } from '../../detect/node/policy-files.ts';
+import { RgiError } from '../../errors.ts';
+import { sha256Of } from '../../files/node/hash.ts';
+import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
+import { sha256OfContent } from '../../jobs/node/program.ts';
+import { companionOf } from '../../models/node/companions.ts';
+import { openModel } from '../../models/node/model-file.ts';
+import { weightLocations } from '../../onnx/weight-locations.ts';
+import { openCatalogue } from '../../service/node/catalogue.ts';
+import type { ModelFile } from '../../service/node/orders.ts';
+
+/** A hash of all files of a model that decide results: the generator with its files of weights, its encoder, the statistics of its policies. */
+export async function modelIdentity(file: string): Promise<string> {
+  const encoder = await companionOf('encoder', await openModel(file), file);
+  const statistics = await sha256Of(statisticsFile(file)).catch(() => null);
+  const locations = weightLocations(await readRegular(file, MAX_FILE_BYTES));
+  const weights = await Promise.all(locations.map((name) => sha256Of(path.join(path.dirname(file), name))));
+  return sha256OfContent(
+    JSON.stringify([await sha256Of(file), weights, encoder ? await sha256Of(encoder) : null, statistics]),
+  );
+}
+
+/** Finds models of a folder by their identity; one that is added or replaced is found, too. */
+export async function modelFinder(folder: string): Promise<(identity: string, name: string) => Promise<ModelFile>> {
+  const catalogue = await openCatalogue(folder);
+  const known = new Map<string, string>();
+  return async (identity, name) => {
+    const models = await catalogue.list();
+    // The model of that name first: hashing takes time.
+    for (const model of models.sort((a, b) => Number(b.name === name) - Number(a.name === name))) {
+      const stamp = `${model.file} ${model.stamp}`;
+      const own = known.get(stamp) ?? (await modelIdentity(model.file).catch(() => 'unreadable'));
+      known.set(stamp, own);
+      if (own === identity) return model;
+    }
+    throw new RgiError(
+      'model',
+      `This worker's --models has no model of the content of ${name}: copy the generator, its encoder and its policy there.`,
+    );
+  };
+}

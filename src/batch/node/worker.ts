@@ -1,0 +1,208 @@
+/**
+ * A worker: takes pictures from the queue, has them computed by processes of its own, and leaves the results in the shared folder. Locks are
+ * renewed here, where nothing is computed. What a lost worker had begun goes to another; a result appears whole, once.
+ */
+import { randomUUID } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as later } from 'node:timers/promises';
+import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import { INSPECTION_RULES } from '../../detect/inspector.ts';
+import { messageOf, RgiError } from '../../errors.ts';
+import { sha256Of } from '../../files/node/hash.ts';
+import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
+import { VERSION } from '../../jobs/node/program.ts';
+import type { ServiceLimits } from '../../service/limits.ts';
+import type { Order } from '../../service/node/orders.ts';
+import { openProcesses, type ProcessPool } from '../../service/node/processes.ts';
+import { MASK, PICTURE, QUEUE, type Queued, queuedSchema, RECORD, RESULT } from '../queue-data.ts';
+import type { AnyRecord } from './kinds.ts';
+import { modelFinder } from './models.ts';
+import { connect, keyOfJob } from './redis.ts';
+
+export interface WorkerOptions {
+  /** Of Redis or Valkey: redis://HOST:PORT. */
+  readonly redis: string;
+  /** As of `rgi serve`: NAME.onnx, or NAME/generator.onnx. */
+  readonly models: string;
+  /** A folder that senders and workers share. */
+  readonly shared: string;
+  readonly limits: ServiceLimits;
+  /** CPU threads of each process. */
+  readonly threads: number;
+  /** After this time without a sign of life of a worker, its jobs go to others. */
+  readonly lockSeconds: number;
+  /** Of the queue. Default: the one that all share. */
+  readonly queue?: string;
+  readonly onEvent?: (event: WorkerEvent) => void;
+}
+
+export type WorkerEvent =
+  | {
+      readonly kind: 'done' | 'failed';
+      readonly key: string;
+      readonly model: string;
+      readonly seconds: number;
+      readonly message?: string;
+    }
+  | { readonly kind: 'warning'; readonly message: string };
+
+export interface RunningWorker {
+  /** Finishes what is in hand, and ends. */
+  close(): Promise<void>;
+}
+
+/** How often a job may lose its worker, before it counts as one that kills workers. */
+const MAX_LOST = 10;
+
+/** How long the end of the last picture may take to be reported. */
+const CLOSE_MS = 5000;
+
+/** Works until it is closed. Throws `input` where no Redis answers, and `usage` where a folder is none. */
+export async function openWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { shared, limits, threads, lockSeconds, queue = QUEUE, onEvent = () => {} } = options;
+  if (!(await stat(shared).catch(() => undefined))?.isDirectory())
+    throw new RgiError('usage', `--shared ${shared} is no folder; name one that the senders have, too.`, {
+      file: shared,
+    });
+  const find = await modelFinder(options.models);
+  const redis = await connect(options.redis);
+  const pool = openProcesses(limits, threads, (message) => onEvent({ kind: 'warning', message }));
+  const scratch = await mkdtemp(path.join(tmpdir(), 'rgi-worker-'));
+  const worker = new Worker<Queued>(queue, (job) => process(job), {
+    connection: redis,
+    concurrency: limits.processes,
+    lockDuration: 1000 * lockSeconds,
+    stalledInterval: 500 * lockSeconds,
+    maxStalledCount: MAX_LOST,
+  });
+  worker.on('error', (error) => onEvent({ kind: 'warning', message: messageOf(error) }));
+
+  const inHand = new Set<Promise<void>>();
+  const process = (job: Job<Queued>): Promise<void> => {
+    const processed = processOne(job).finally(() => inHand.delete(processed));
+    inHand.add(processed);
+    return processed;
+  };
+  const processOne = async (job: Job<Queued>): Promise<void> => {
+    const began = performance.now();
+    const finished = (kind: 'done' | 'failed', message?: string) =>
+      onEvent({
+        kind,
+        key: job.id ?? '',
+        model: String(job.data?.model?.name),
+        seconds: (performance.now() - began) / 1000,
+        message,
+      });
+    try {
+      await work(checked(job), { shared, scratch, limits, pool, find });
+      finished('done');
+    } catch (error) {
+      finished('failed', messageOf(error));
+      throw isOfPicture(error) ? new UnrecoverableError(messageOf(error)) : error;
+    }
+  };
+
+  return {
+    async close() {
+      const closed = worker.close();
+      await Promise.allSettled(inHand);
+      // A connection that has just come back may keep BullMQ waiting; what was in hand is reported long before.
+      await Promise.race([closed, later(CLOSE_MS, undefined, { ref: false })]);
+      await pool.close();
+      redis.disconnect();
+      await rm(scratch, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Trying again is of no use. */
+function isOfPicture(error: unknown): boolean {
+  return error instanceof RgiError && (error.code === 'input' || error.code === 'usage' || error.code === 'check');
+}
+
+/** What comes out of the queue is believed as little as any other input. */
+function checked({ data, id }: Job<Queued>): Queued {
+  const parsed = queuedSchema.safeParse(data);
+  if (!parsed.success || keyOfJob(parsed.data) !== id)
+    throw new UnrecoverableError('The job is none of rgi: its data are not of the form that rgi batch sends.');
+  const { program, kind, rules } = parsed.data;
+  const own = kind === 'restore' ? RESTORE_RULES : INSPECTION_RULES;
+  if (program === VERSION && rules === own) return parsed.data;
+  throw new Error(
+    `The job is of rgi ${program}, rules ${rules}; this worker is ${VERSION}, rules ${own}. Start workers of that version.`,
+  );
+}
+
+interface Place {
+  readonly shared: string;
+  readonly scratch: string;
+  readonly limits: ServiceLimits;
+  readonly pool: ProcessPool;
+  find(identity: string, name: string): ReturnType<Awaited<ReturnType<typeof modelFinder>>>;
+}
+
+async function work(job: Queued, { shared, scratch, limits, pool, find }: Place): Promise<void> {
+  const own = path.join(shared, keyOfJob(job));
+  if (await isThere(path.join(own, RESULT))) return;
+  const model = await find(job.model.identity, job.model.name);
+  const folder = await mkdtemp(path.join(scratch, 'job-'));
+  try {
+    await fetched(path.join(own, PICTURE), path.join(folder, 'picture'), job.picture);
+    if (job.mask !== undefined) await fetched(path.join(own, MASK), path.join(folder, 'mask'), job.mask);
+    const { maxPixels, maxSteps } = limits;
+    const order: Order =
+      job.kind === 'restore'
+        ? { kind: job.kind, model, folder, options: job.options, masked: job.mask !== undefined, maxPixels, maxSteps }
+        : { kind: job.kind, model, folder, options: job.options, maxPixels };
+    const { result } = await pool.run(order);
+    await delivered(path.join(folder, 'out'), own, result);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function fetched(from: string, to: string, sha256: string): Promise<void> {
+  try {
+    await copyFile(from, to);
+  } catch (error) {
+    throw new Error(`The shared folder lacks a file of the job (${messageOf(error)}); is it the sender's?`);
+  }
+  if ((await sha256Of(to)) !== sha256)
+    throw new Error(`${path.basename(from)} in the shared folder is not the one that was sent.`);
+}
+
+/** Moves the files of the picture and the record into the folder of the job: whole, or not at all. */
+async function delivered(made: string, own: string, record: AnyRecord): Promise<void> {
+  const staged = path.join(own, `.${RESULT}.${randomUUID()}`);
+  // Without its folder, nobody wants the result any more.
+  if (
+    !(await mkdir(staged).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return;
+  const files: Record<string, string> = {};
+  try {
+    for (const name of record.files ?? []) {
+      const kind = name.slice('picture.'.length);
+      await copyFile(path.join(made, name), path.join(staged, kind));
+      files[kind] = await sha256Of(path.join(staged, kind));
+    }
+    await writeFile(path.join(staged, RECORD), JSON.stringify({ record, files }));
+    await rename(staged, path.join(own, RESULT));
+  } catch (error) {
+    await rm(staged, { recursive: true, force: true });
+    // Another worker, which was believed lost, was first: its result is the same.
+    if (!(await isThere(path.join(own, RESULT)))) throw error;
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}

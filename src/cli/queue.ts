@@ -1,0 +1,66 @@
+/** `rgi queue`: what waits in the queue, what failed and why; to send that again, or to forget it. */
+import { Argument, type Command } from 'commander';
+import { EXIT, type ExitCode } from './failures.ts';
+import { addText } from './help.ts';
+import { type Io, print, printJson, printJsonLine } from './io.ts';
+
+export type QueueAction = 'status' | 'failed' | 'retry' | 'discard';
+
+export interface QueueFlags {
+  readonly redis: string;
+  readonly json?: boolean;
+}
+
+const EXAMPLES = `
+Examples:
+  rgi queue status --redis redis://127.0.0.1:6379
+  rgi queue failed --redis redis://127.0.0.1:6379
+  rgi queue retry --redis redis://127.0.0.1:6379
+  rgi queue discard KEY --redis redis://127.0.0.1:6379
+
+A picture that cannot be used fails at once, other failures after five attempts.
+retry and discard are about the jobs of the keys, or about all that failed.`;
+
+export function addQueueOptions(command: Command): Command {
+  command
+    .addArgument(new Argument('<what>', 'what to do').choices(['status', 'failed', 'retry', 'discard']))
+    .argument('[keys...]', 'the jobs that are meant, of those that failed (default: all)')
+    .requiredOption('--redis <url>', 'address of Redis or Valkey: redis://HOST:PORT')
+    .option('--json', 'print JSON: one document, or one line for each job');
+  return addText(command, EXAMPLES);
+}
+
+export async function queueCommand(
+  what: QueueAction,
+  keys: readonly string[],
+  { redis, json }: QueueFlags,
+  io: Io,
+): Promise<ExitCode> {
+  const { openLookout } = await import('../batch/node/look.ts');
+  const lookout = await openLookout(redis);
+  try {
+    if (what === 'status') {
+      const counts = await lookout.counts();
+      if (json) printJson(io, counts);
+      else
+        print(
+          io,
+          Object.entries(counts)
+            .map(([state, count]) => `${count} ${state}`)
+            .join(', '),
+        );
+    } else if (what === 'failed') {
+      for await (const letter of lookout.failed()) {
+        if (json) printJsonLine(io, letter);
+        else print(io, `${letter.key}  ${letter.kind} ${letter.model}, ${letter.attempts} attempts: ${letter.reason}`);
+      }
+    } else {
+      const count = await lookout[what](keys);
+      if (json) printJson(io, { [what]: count });
+      else print(io, `${count} jobs ${what === 'retry' ? 'sent again' : 'discarded'}`);
+    }
+    return EXIT.done;
+  } finally {
+    await lookout.close();
+  }
+}
