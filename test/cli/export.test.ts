@@ -52,7 +52,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('a model is written as a detector file that says what it was made from', async () => {
-  const { code, err } = await rgi('export @part.onnx --encoder @encoder.onnx --out @detector.onnx');
+  const { code, err } = await rgi('export @part.onnx --encoder @encoder.onnx --as @detector.onnx');
   expect(err).toMatch(
     /^detector\.onnx: 0\.\d MB; its maps differ from those of 'rgi detect' by \d+e-\d+ at most, on two pictures\.\n$/,
   );
@@ -76,12 +76,12 @@ test('what was written is evaluated as it will be run', { timeout: 60_000 }, asy
 
 test.each([
   [
-    'export @part.onnx --out @x.onnx',
+    'export @part.onnx --as @x.onnx',
     "error: The policy 'default' cannot be exported: it searches from random starts that compete, which a graph of a fixed number of steps cannot do; what can be exported is a policy of a linear generator, or of one with an encoder (--encoder).\n",
   ],
   [
-    'export @encoder.onnx --latent z --out @encoder.onnx',
-    'error: --out encoder.onnx is the model itself: give the detector another name.\n',
+    'export @encoder.onnx --latent z --as @encoder.onnx',
+    'error: --as encoder.onnx is the model itself: give the detector another name.\n',
   ],
   [
     'evaluate detect @set --methods detector --out @y',
@@ -89,7 +89,7 @@ test.each([
   ],
   [
     'evaluate detect @set --detector @encoder.onnx --out @y',
-    "error: encoder.onnx is no detector file: 'rgi export MODEL.onnx --out encoder.onnx' makes one.\n",
+    "error: encoder.onnx is no detector file: 'rgi export MODEL.onnx --as encoder.onnx' makes one.\n",
   ],
 ])('%s is refused', async (line, sentence) => {
   const { code, err } = await rgi(line);
@@ -97,7 +97,7 @@ test.each([
 });
 
 test('the example of docs/detector.md runs, with onnxruntime-node and sharp alone', { timeout: 60_000 }, async () => {
-  await rgi('export @part.onnx --encoder @encoder.onnx --pixels uint8 --out @bytes.onnx --quiet');
+  await rgi('export @part.onnx --encoder @encoder.onnx --pixels uint8 --as @bytes.onnx --quiet');
   const [, script] = readFileSync(path.join(ROOT, 'docs', 'detector.md'), 'utf8').match(/```js\n([\s\S]*?)```/)!;
   writeFileSync(file('inspect.mjs'), script);
   symlinkSync(path.join(ROOT, 'node_modules'), file('node_modules'));

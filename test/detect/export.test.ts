@@ -282,7 +282,7 @@ describe('what cannot be exported is refused in a sentence', () => {
 
   test('a file that is no detector is not taken for one', () => {
     expect(() => describeDetector(readModel(encodeModel(encoderGraph())), 'encoder.onnx')).toThrow(
-      "encoder.onnx is no detector file: 'rgi export MODEL.onnx --out encoder.onnx' makes one.",
+      "encoder.onnx is no detector file: 'rgi export MODEL.onnx --as encoder.onnx' makes one.",
     );
   });
 });

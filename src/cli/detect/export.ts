@@ -22,7 +22,7 @@ import { type Io, printJson, say } from '../io.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
 
 export interface ExportFlags extends Omit<EncoderFlags, 'generator'>, RuntimeFlags {
-  readonly out: string;
+  readonly as: string;
   readonly policy: string;
   readonly features?: string;
   readonly pixels: DetectorInput;
@@ -33,8 +33,8 @@ export interface ExportFlags extends Omit<EncoderFlags, 'generator'>, RuntimeFla
 const EXAMPLES = `
 Examples:
   rgi calibrate good/ --generator part.onnx
-  rgi export part.onnx --out detector.onnx
-  rgi export part.onnx --policy strict --pixels uint8 --out detector.onnx
+  rgi export part.onnx --as detector.onnx
+  rgi export part.onnx --policy strict --pixels uint8 --as detector.onnx
   rgi evaluate detect bottle/ --detector detector.onnx --out table
 
 The file holds everything: generator, feature network, statistics, thresholds.
@@ -56,7 +56,7 @@ encoder, that inspect whole pictures.`;
 export function addExportOptions(command: Command): Command {
   command
     .argument('<model>', 'a calibrated generator (ONNX)')
-    .requiredOption('-o, --out <file>', 'the detector file')
+    .requiredOption('--as <file>', 'the detector file')
     .option('--policy <name>', "the policy, by the name given to 'rgi calibrate'", DEFAULT_POLICY)
     .addOption(
       choice('--pixels <type>', 'pictures as numbers in [-1,1], or as files hold them', DETECTOR_INPUTS, 'float32'),
@@ -73,8 +73,8 @@ export function addExportOptions(command: Command): Command {
 }
 
 export async function exportCommand(file: string, flags: ExportFlags, io: Io): Promise<ExitCode> {
-  if (path.resolve(file) === path.resolve(flags.out))
-    throw new RgiError('usage', `--out ${flags.out} is the model itself: give the detector another name.`);
+  if (path.resolve(file) === path.resolve(flags.as))
+    throw new RgiError('usage', `--as ${flags.as} is the model itself: give the detector another name.`);
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     const product = await openProduct(runtime, { ...flags, generator: file });
@@ -96,14 +96,14 @@ export async function exportCommand(file: string, flags: ExportFlags, io: Io): P
     };
     const bytes = await exportDetector(options, runtime);
     const difference = await checkDetector(bytes, options, runtime);
-    await writeFileAtomic(flags.out, bytes);
+    await writeFileAtomic(flags.as, bytes);
     await rememberModel(bytes);
     if (flags.json)
-      printJson(io, { file: flags.out, bytes: bytes.length, policy: policy.name, pixels: flags.pixels, difference });
+      printJson(io, { file: flags.as, bytes: bytes.length, policy: policy.name, pixels: flags.pixels, difference });
     else if (!flags.quiet)
       say(
         io,
-        `${flags.out}: ${(bytes.length / 1e6).toFixed(1)} MB; its maps differ from those of 'rgi detect' by ${difference.toExponential(0)} at most, on two pictures.`,
+        `${flags.as}: ${(bytes.length / 1e6).toFixed(1)} MB; its maps differ from those of 'rgi detect' by ${difference.toExponential(0)} at most, on two pictures.`,
       );
     return EXIT.done;
   } finally {

@@ -86,7 +86,7 @@ export function describeDetector(
   const image = imageSchema.safeParse(entry('rgi.image'));
   const facts = factsSchema.safeParse(entry('rgi.detector'));
   if (entry('rgi.role') !== 'detector' || !image.success || !facts.success)
-    throw new RgiError('usage', `${file} is no detector file: 'rgi export MODEL.onnx --out ${file}' makes one.`, {
+    throw new RgiError('usage', `${file} is no detector file: 'rgi export MODEL.onnx --as ${file}' makes one.`, {
       file,
     });
   const { channels, size, layout } = image.data;
