@@ -103,6 +103,9 @@ const SWEEPS = 2;
 /** Log-odds of corruption that EM begins with: one pixel in ten. */
 const FIRST_FIELD = Math.log(1 / 9);
 
+/** Mean squared residual, in units of its variance, that a quarter of intact pixels exceed (Student's t with 3 degrees of freedom). */
+const POOR = 2.2;
+
 /** Share of the rounds in which the prior for intact pixels falls to 0. */
 const FALLING = 2 / 3;
 
@@ -171,6 +174,7 @@ function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, intactPi
   const outliers = fitOutliers(fit.outliers, planes, corrupted, meanField(fit.ising, q, byFlatLaw, planes, 1), {
     most: settings.values,
     variance: weightedMean(terms.variance, intact),
+    isPoor: (p) => terms.energy[p] > POOR * terms.variance[p],
   });
   const ising = fitIsing(fit.ising, q, open, lattice, { maxCoupling: settings.maxCoupling, intact: intactPixels });
   return { inliers, outliers, ising, q };

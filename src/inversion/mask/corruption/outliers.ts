@@ -72,6 +72,8 @@ export interface ValueRule {
   readonly most: number;
   /** Variance about a value. */
   readonly variance: number;
+  /** Does a pixel fit worse than most intact ones? */
+  isPoor(pixel: number): boolean;
 }
 
 /**
@@ -82,9 +84,9 @@ export function fitOutliers(
   planes: Planes,
   corrupted: Float64Array,
   misfit: Float64Array,
-  { most, variance }: ValueRule,
+  { most, variance, isPoor }: ValueRule,
 ): Outliers {
-  const values = most > 0 ? repeatedValues(planes, misfit, most) : [];
+  const values = most > 0 ? repeatedValues(planes, misfit, most, isPoor) : [];
   const parts = 1 + values.length;
   const isAsBefore = before.values.length === values.length;
   const begun = {
@@ -100,13 +102,15 @@ export function fitOutliers(
   return { ...begun, shares: sums.map((sum) => (sum + 1) / (total + parts)) };
 }
 
-/** Only values count of whose pixels enough are misfits: no value that the picture has by nature is taken. */
+/** Only values count of whose pixels most fit poorly: no value that the picture has by nature is taken. */
 function repeatedValues(
   { x, size, channels, seen, values }: Planes,
   misfit: Float64Array,
   most: number,
+  isPoor: ValueRule['isPoor'],
 ): Float64Array[] {
   const mass = new Float64Array(values.count);
+  const excess = new Int32Array(values.count);
   const count = new Int32Array(values.count);
   const pixel = new Int32Array(values.count);
   for (let p = 0; p < size; p++) {
@@ -114,10 +118,13 @@ function repeatedValues(
     const value = values.of[p];
     mass[value] += misfit[p];
     count[value]++;
+    excess[value] += isPoor(p) ? 1 : -1;
     pixel[value] = p;
   }
   return Array.from(mass.keys())
-    .filter((value) => mass[value] >= Math.max(MIN_COUNT, MIN_MISFITS * count[value]))
+    .filter(
+      (value) => excess[value] > 0 && mass[value] >= Math.max(MIN_COUNT, MIN_MISFITS * count[value]),
+    )
     .sort((a, b) => mass[b] - mass[a])
     .slice(0, most)
     .map((value) => Float64Array.from({ length: channels }, (_, c) => x[c * size + pixel[value]]));
