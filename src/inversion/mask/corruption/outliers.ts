@@ -16,8 +16,9 @@ export interface Outliers {
   readonly variance: number;
 }
 
-/** A value repeats where at least so many corrupted pixels have it. */
+/** A value repeats where at least so many corrupted pixels have it, and this share of them. */
 const MIN_COUNT = 8;
+const MIN_SHARE = 0.1;
 
 /** Share of a value's pixels that have to be misfits: a flat region whose shade G(z) misses a little is none. */
 const MIN_MISFITS = 0.25;
@@ -113,9 +114,11 @@ function repeatedValues(
   const excess = new Int32Array(values.count);
   const count = new Int32Array(values.count);
   const pixel = new Int32Array(values.count);
+  let total = 0;
   for (let p = 0; p < size; p++) {
     if (seen[p] === 0) continue;
     const value = values.of[p];
+    total += misfit[p];
     mass[value] += misfit[p];
     count[value]++;
     excess[value] += isPoor(p) ? 1 : -1;
@@ -123,7 +126,7 @@ function repeatedValues(
   }
   return Array.from(mass.keys())
     .filter(
-      (value) => excess[value] > 0 && mass[value] >= Math.max(MIN_COUNT, MIN_MISFITS * count[value]),
+      (value) => excess[value] > 0 && mass[value] >= Math.max(MIN_COUNT, MIN_SHARE * total, MIN_MISFITS * count[value]),
     )
     .sort((a, b) => mass[b] - mass[a])
     .slice(0, most)
