@@ -33,7 +33,7 @@ export function openRunner(root: string, shared: string): Runner {
 function started(root: string, shared: string): Promise<ChildProcess> {
   const child = fork(path.join(import.meta.dirname, 'server.ts'), [root], {
     cwd: root,
-    env: { ...process.env, RGI_SHARED: shared },
+    env: { ...process.env, RGI_SHARED: shared, ORT_DISABLE_TELEMETRY: '1' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   return new Promise((resolve, reject) => {
