@@ -236,26 +236,14 @@ async function solvedAt(
     : isNoiseKnown && isLast
       ? 1
       : varianceOf(map, whole.weights, x.data);
-  let last: { readonly scale: number; readonly step: number } | undefined;
   for (let i = 1; ; i++) {
     const posterior = posteriorOf(map, equations, terms, eta, scale);
-    const step = Math.log(atLeast(posterior.scale) / scale);
-    if (i >= MAX_SCALES || Math.abs(step) <= SCALE_SETTLED)
+    const next = atLeast(posterior.scale);
+    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
       return { weights: pixelWeights, equations, terms, posterior };
-    const next = scale * Math.exp(last ? secantStep(last, { scale, step }) : step);
-    last = { scale, step };
-    scale = atLeast(next);
+    scale = next;
   }
 }
-
-/** The step of a fixed point's logarithm that its last two steps point to; the step itself where they do not agree on one. */
-function secantStep(before: { scale: number; step: number }, { scale, step }: { scale: number; step: number }): number {
-  const slope = (step - before.step) / Math.log(scale / before.scale);
-  return slope < -MIN_SLOPE ? -step / slope : step;
-}
-
-/** A flatter slope is not trusted: no step is more than ten times as long. */
-const MIN_SLOPE = 0.1;
 
 /** A factor of the noise is not taken to be smaller: a hundredth of a grey level where it is in units of [-1,1]. */
 const MIN_SCALE = 1e-8;

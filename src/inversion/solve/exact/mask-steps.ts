@@ -88,8 +88,8 @@ export async function maskSteps(method: Method, generator: Generator, runtime: R
   };
 }
 
-/** Steps in which the weight of a pixel is given to the equations. */
-const LEVELS = 16;
+/** A probability that is nearer to 0 or 1 is taken as that. */
+const CERTAIN = 0.02;
 
 /** Rounds of EM while the reconstruction is still a rough one. */
 const ROUGH = { rounds: 5 };
@@ -104,9 +104,9 @@ function modelled(
     { picture: x, reconstruction: y, missing, keep, noise: deviation },
     { ...(isRough ? ROUGH : {}), ...(law === 'even' ? EVEN : {}) },
   );
-  // Few weights differ from those of the last step, so that the equations change at few pixels.
+  // What is all but certain is taken to be: the equations change at the other pixels only.
   const weights = float32(
-    probability.data.map((q) => Math.round(LEVELS * (1 - q)) / LEVELS),
+    probability.data.map((q) => (q < CERTAIN ? 1 : q > 1 - CERTAIN ? 0 : 1 - q)),
     probability.dims,
   );
   return { weights, softMask: probability, mask, evidence };
