@@ -7,10 +7,11 @@
  * it is the projection on the components, shrunk by the prior.
  */
 
-import { choleskyFactor, choleskySolve } from '../arrays/cholesky.ts';
+import { choleskySolve } from '../arrays/cholesky.ts';
 import { clip, type Image } from '../images/image.ts';
 import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
+import { factored } from '../inversion/solve/exact/posterior.ts';
 import { GraphBuilder, type Value } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, ValueInfo } from '../onnx/graph.ts';
@@ -142,8 +143,7 @@ function shrinkageOf(gram: Float32Array, n: number, deviation: number): Tensor {
   let trace = 0;
   for (let i = 0; i < n; i++) trace += a[i * n + i];
   const ridge = Math.max(deviation ** 2, (1e-6 * trace) / n);
-  for (let i = 0; i < n; i++) a[i * n + i] += ridge;
-  const factor = choleskyFactor(a, n)!;
+  const factor = factored(a, n, ridge);
   const inverse = new Float32Array(n * n);
   for (let i = 0; i < n; i++) {
     const unit = new Float64Array(n);
