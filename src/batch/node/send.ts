@@ -13,6 +13,7 @@ import { sha256Of } from '../../files/node/hash.ts';
 import type { PictureList } from '../../images/node/listing.ts';
 import { temporaryName } from '../../images/node/write.ts';
 import type { Job, JobEvent, Outcome, Planned } from '../../jobs/job.ts';
+import { jsonOf } from '../../jobs/json.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { type PictureItem, pictureItems, supplyOf } from '../../jobs/node/pictures.ts';
 import { hashOfData, VERSION } from '../../jobs/node/program.ts';
@@ -277,7 +278,7 @@ async function resultIn(own: string): Promise<Answer | undefined> {
   const folder = path.join(own, RESULT);
   const text = await readFile(path.join(folder, RECORD), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const parsed = resultSchema.safeParse(JSON.parse(text));
+  const parsed = resultSchema.safeParse(jsonOf(text));
   return parsed.success ? { folder, result: parsed.data } : { error: `${folder} holds no result of this version.` };
 }
 
