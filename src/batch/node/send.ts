@@ -2,7 +2,7 @@
  * A run whose pictures are computed by workers: the same journal, names and files as of a run on this machine. Each picture is put into the
  * shared folder and queued under the hash of all that decides its result, so that it is done once in effect, whatever is lost or repeated.
  */
-import { copyFile, link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { QueueEvents, type Job as QueueJob } from 'bullmq';
@@ -11,7 +11,7 @@ import { settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import type { PictureList } from '../../images/node/listing.ts';
-import { temporaryName } from '../../images/node/write.ts';
+import { linkTemporary } from '../../images/node/write.ts';
 import type { Job, JobEvent, Outcome, Planned } from '../../jobs/job.ts';
 import { jsonOf } from '../../jobs/json.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
@@ -290,7 +290,5 @@ async function place({ path: picture, mask }: Source, own: string, queued: Queue
 }
 
 async function placed(from: string, to: string): Promise<void> {
-  const temporary = temporaryName(to);
-  await link(path.resolve(from), temporary).catch(() => copyFile(from, temporary));
-  await rename(temporary, to);
+  await rename(await linkTemporary(from, to), to);
 }
