@@ -82,6 +82,12 @@ export async function exportCommand(file: string, flags: ExportFlags, io: Io): P
     const policy = await readPolicy(file, product.model, flags.policy);
     const { generator, encoder, encoderFile } = product;
     const features = await openPolicyFeatures(runtime, policy, file, flags);
+    for (const read of [encoderFile, features?.file])
+      if (read !== undefined && path.resolve(read) === path.resolve(flags.as))
+        throw new RgiError(
+          'usage',
+          `--as ${flags.as} is a network that the detector is made of: give it another name.`,
+        );
     const options: DetectorExport = {
       generator,
       encoder,
