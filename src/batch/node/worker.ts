@@ -11,6 +11,7 @@ import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { INSPECTION_RULES } from '../../detect/inspector.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
+import { isThere } from '../../files/node/regular.ts';
 import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
 import { VERSION } from '../../jobs/node/program.ts';
 import type { ServiceLimits } from '../../service/limits.ts';
@@ -198,11 +199,4 @@ async function delivered(made: string, own: string, record: AnyRecord): Promise<
     // Another worker, which was believed lost, was first: its result is the same.
     if (!(await isThere(path.join(own, RESULT)))) throw error;
   }
-}
-
-async function isThere(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }

@@ -6,12 +6,11 @@ import { lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
-import { sha256Of } from '../../files/node/hash.ts';
+import { sha256Of, sha256OfContent } from '../../files/node/hash.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
 import { linkTemporary, temporaryName, writeTemporary } from '../../images/node/write.ts';
 import type { OutputSet, Outputs } from '../job.ts';
 import { outputsSchema } from '../journal.ts';
-import { sha256OfContent } from './program.ts';
 
 /** Which files of the folder may be replaced. */
 export interface OutputRules {
