@@ -8,6 +8,7 @@
  */
 
 import { choleskySolve } from '../arrays/cholesky.ts';
+import { RgiError } from '../errors.ts';
 import { clip, type Image } from '../images/image.ts';
 import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
@@ -52,6 +53,14 @@ export async function openProjection(generator: Generator, runtime: Runtime): Pr
       for (const session of sessions.values()) await (await session).dispose();
     },
   };
+}
+
+/** What a policy in closed form is refused with where `openProjection` opens nothing. */
+export function notAffine(): RgiError {
+  return new RgiError(
+    'model',
+    'The policy inverts its generator in closed form, and this generator is not affine in its latents; calibrate again.',
+  );
 }
 
 /** By how much a round goes beyond its own answer; 1: not at all. The alternation alone is slow where much is masked. */

@@ -77,11 +77,11 @@ async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions)
     generator: { file: options.generator, identity },
   };
   const key = hashOfData(['queue', described]);
-  const line = await openLine(options);
+  const sender = await openSender(options);
   try {
     const folder = await openRunFolder(out, { ...of, key, resume, overwrite });
     try {
-      const job = await queueJob(of, options, model, key, folder, line);
+      const job = await queueJob(of, options, model, key, folder, sender);
       const head = {
         format: 1,
         ...(await headOf(options)),
@@ -102,7 +102,7 @@ async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions)
       await folder.close();
     }
   } finally {
-    await line.close();
+    await sender.close();
   }
 }
 
@@ -128,7 +128,7 @@ async function queueJob<R extends AnyRecord>(
   model: Queued['model'],
   runKey: string,
   folder: RunFolder<R>,
-  line: Line,
+  sender: Sender,
 ): Promise<Job<PictureItem<Source>, Sent, Answer, R>> {
   const supply = await supplyOf<Source>(
     listSources(list, { mask }),
@@ -168,7 +168,7 @@ async function queueJob<R extends AnyRecord>(
     async *run(batch, report) {
       let done = 0;
       const answers = batch.map((sent) =>
-        line.answer(sent, shared).finally(() => report(++done / batch.length, path.basename(sent.source.path))),
+        sender.answer(sent, shared).finally(() => report(++done / batch.length, path.basename(sent.source.path))),
       );
       // What is awaited later is no unhandled rejection until then.
       for (const answer of answers) answer.catch(() => undefined);
@@ -176,10 +176,10 @@ async function queueJob<R extends AnyRecord>(
         for (const answer of answers) yield await answer;
       } catch (error) {
         // What was sent stays in the queue; the next run takes the results.
-        if (!line.isStopped()) throw error;
+        if (!sender.isStopped()) throw error;
       } finally {
         // Of those that were not taken, the results are found by the next run.
-        for (const { key } of batch.slice(0, line.isStopped() ? 0 : batch.length))
+        for (const { key } of batch.slice(0, sender.isStopped() ? 0 : batch.length))
           await rm(path.join(shared, key), { recursive: true, force: true }).catch((error) =>
             onEvent?.({ kind: 'warning', message: String(error) }),
           );
@@ -199,14 +199,14 @@ async function queueJob<R extends AnyRecord>(
 }
 
 /** The queue as one sender sees it. */
-interface Line {
+interface Sender {
   /** Sends a picture, and waits for what comes of it. Rejects where the run is interrupted. */
   answer(sent: Sent, shared: string): Promise<Answer>;
   isStopped(): boolean;
   close(): Promise<void>;
 }
 
-async function openLine({ redis: url, queue: name = QUEUE, priority = 0, signal }: SendOptions): Promise<Line> {
+async function openSender({ redis: url, queue: name = QUEUE, priority = 0, signal }: SendOptions): Promise<Sender> {
   const redis = await connect(url);
   const queue = openQueue(redis, name);
   const events = new QueueEvents(name, { connection: redis.duplicate() });

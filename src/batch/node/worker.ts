@@ -69,8 +69,11 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
     });
   const find = await modelFinder(options.models);
   const redis = await connect(options.redis);
+  const scratch = await mkdtemp(path.join(tmpdir(), 'rgi-worker-')).catch((error) => {
+    redis.disconnect();
+    throw error;
+  });
   const pool = openProcesses(limits, threads, (message) => onEvent({ kind: 'warning', message }));
-  const scratch = await mkdtemp(path.join(tmpdir(), 'rgi-worker-'));
   const worker = new Worker<Queued>(queue, (job) => process(job), {
     connection: redis,
     concurrency: limits.processes,
