@@ -7,7 +7,7 @@
  * it is the projection on the components, shrunk by the prior.
  */
 
-import { choleskySolve } from '../arrays/cholesky.ts';
+import { choleskyInverse } from '../arrays/cholesky.ts';
 import { RgiError } from '../errors.ts';
 import { clip, type Image } from '../images/image.ts';
 import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.ts';
@@ -152,14 +152,7 @@ function shrinkageOf(gram: Float32Array, n: number, deviation: number): Tensor {
   let trace = 0;
   for (let i = 0; i < n; i++) trace += a[i * n + i];
   const ridge = Math.max(deviation ** 2, (1e-6 * trace) / n);
-  const factor = factored(a, n, ridge);
-  const inverse = new Float32Array(n * n);
-  for (let i = 0; i < n; i++) {
-    const unit = new Float64Array(n);
-    unit[i] = 1;
-    inverse.set(choleskySolve(factor, n, unit), i * n);
-  }
-  return float32(inverse, [n, n]);
+  return float32(Float32Array.from(choleskyInverse(factored(a, n, ridge), n)), [n, n]);
 }
 
 /** Pictures that are projected together. */
