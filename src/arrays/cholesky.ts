@@ -76,6 +76,17 @@ export function choleskySolve(l: Float64Array, n: number, b: ArrayLike<number>):
   return solveUpper(l, n, solveLower(l, n, Float64Array.from(b)));
 }
 
+/** (L L^T)^-1, [n,n]. */
+export function choleskyInverse(l: Float64Array, n: number): Float64Array {
+  const inverse = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    const unit = new Float64Array(n);
+    unit[i] = 1;
+    inverse.set(choleskySolve(l, n, unit), i * n);
+  }
+  return inverse;
+}
+
 /** L^-1 x, in place of x, which is returned. */
 export function solveLower(l: Float64Array, n: number, x: Float64Array): Float64Array {
   for (let i = 0; i < n; i++) {

@@ -36,11 +36,11 @@ export async function queueCommand(
   { redis, json }: QueueFlags,
   io: Io,
 ): Promise<ExitCode> {
-  const { openLookout } = await import('../batch/node/look.ts');
-  const lookout = await openLookout(redis);
+  const { openQueueView } = await import('../batch/node/queue-view.ts');
+  const view = await openQueueView(redis);
   try {
     if (what === 'status') {
-      const counts = await lookout.counts();
+      const counts = await view.counts();
       if (json) printJson(io, counts);
       else
         print(
@@ -50,17 +50,17 @@ export async function queueCommand(
             .join(', '),
         );
     } else if (what === 'failed') {
-      for await (const letter of lookout.failed()) {
+      for await (const letter of view.failed()) {
         if (json) printJsonLine(io, letter);
         else print(io, `${letter.key}  ${letter.kind} ${letter.model}, ${letter.attempts} attempts: ${letter.reason}`);
       }
     } else {
-      const count = await lookout[what](keys);
+      const count = await view[what](keys);
       if (json) printJson(io, { [what]: count });
       else print(io, `${count} jobs ${what === 'retry' ? 'sent again' : 'discarded'}`);
     }
     return EXIT.done;
   } finally {
-    await lookout.close();
+    await view.close();
   }
 }

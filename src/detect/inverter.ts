@@ -4,7 +4,6 @@
  */
 
 import { rows } from '../arrays/rows.ts';
-import { RgiError } from '../errors.ts';
 import { clip, type Image } from '../images/image.ts';
 import { reuse } from '../inversion/compile/reuse.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
@@ -15,7 +14,7 @@ import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { isProjection, type PolicySettings, type ProjectionSettings, type SearchSettings } from './policy.ts';
-import { openProjection, PROJECTED_TOGETHER, type Projection } from './projection.ts';
+import { notAffine, openProjection, PROJECTED_TOGETHER, type Projection } from './projection.ts';
 import { policySearch } from './search.ts';
 
 export type InversionSettings = PolicySettings['inversion'];
@@ -75,11 +74,7 @@ async function projectingInverter(
   runtime: Runtime,
 ): Promise<Inverter> {
   const projection = shared ?? (await openProjection(generator, runtime));
-  if (!projection)
-    throw new RgiError(
-      'model',
-      'The policy inverts its generator in closed form, and this generator is not affine in its latents; calibrate again.',
-    );
+  if (!projection) throw notAffine();
   return {
     batch,
     async invert(images) {

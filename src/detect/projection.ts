@@ -7,10 +7,12 @@
  * it is the projection on the components, shrunk by the prior.
  */
 
-import { choleskyFactor, choleskySolve } from '../arrays/cholesky.ts';
+import { choleskyInverse } from '../arrays/cholesky.ts';
+import { RgiError } from '../errors.ts';
 import { clip, type Image } from '../images/image.ts';
 import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
+import { factored } from '../inversion/solve/exact/posterior.ts';
 import { GraphBuilder, type Value } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, ValueInfo } from '../onnx/graph.ts';
@@ -51,6 +53,14 @@ export async function openProjection(generator: Generator, runtime: Runtime): Pr
       for (const session of sessions.values()) await (await session).dispose();
     },
   };
+}
+
+/** What a policy in closed form is refused with where `openProjection` opens nothing. */
+export function notAffine(): RgiError {
+  return new RgiError(
+    'model',
+    'The policy inverts its generator in closed form, and this generator is not affine in its latents; calibrate again.',
+  );
 }
 
 /** By how much a round goes beyond its own answer; 1: not at all. The alternation alone is slow where much is masked. */
@@ -142,15 +152,7 @@ function shrinkageOf(gram: Float32Array, n: number, deviation: number): Tensor {
   let trace = 0;
   for (let i = 0; i < n; i++) trace += a[i * n + i];
   const ridge = Math.max(deviation ** 2, (1e-6 * trace) / n);
-  for (let i = 0; i < n; i++) a[i * n + i] += ridge;
-  const factor = choleskyFactor(a, n)!;
-  const inverse = new Float32Array(n * n);
-  for (let i = 0; i < n; i++) {
-    const unit = new Float64Array(n);
-    unit[i] = 1;
-    inverse.set(choleskySolve(factor, n, unit), i * n);
-  }
-  return float32(inverse, [n, n]);
+  return float32(Float32Array.from(choleskyInverse(factored(a, n, ridge), n)), [n, n]);
 }
 
 /** Pictures that are projected together. */

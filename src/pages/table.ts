@@ -44,3 +44,8 @@ export const EMPTY = html`<td><span aria-hidden="true">–</span><span class="hi
 export function below(text: string | undefined): Html | undefined {
   return text ? html`<span class="interval">${text}</span>` : undefined;
 }
+
+/** A share from 0 to 1 in percent, three digits. */
+export function percent(share: number): string {
+  return `${Number((100 * share).toPrecision(3))}%`;
+}

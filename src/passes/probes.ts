@@ -1,5 +1,5 @@
 /**
- * What a run tells of inner values without returning them: their dimensions, and an empty tensor of their element type. The inner
+ * What a run reports of inner values without returning them: their dimensions, and an empty tensor of their element type. The inner
  * values of a generator of 256 px, kept together, are gigabytes.
  */
 import type { Graph, Node } from '../onnx/graph.ts';
@@ -11,7 +11,7 @@ const emptyName = (value: string) => `none-of/${value}`;
 /** Initialisers: the shape of a list, and no positions. */
 const [LIST, NONE] = ['shape-of-a-list', 'no-positions'];
 
-/** A graph that tells something of every inner value when it is run for `wanted`. */
+/** A graph that reports on every inner value when it is run for `wanted`. */
 export interface Probed {
   readonly graph: Graph;
   /** The inner values of the graph. */

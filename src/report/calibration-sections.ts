@@ -3,7 +3,7 @@ import { calibrationFacts, limitsAtRates } from '../detect/calibration-facts.ts'
 import type { PolicySettings } from '../detect/policy.ts';
 import { html } from '../pages/html.ts';
 import type { Section } from '../pages/shell.ts';
-import { numberCell, table, tableRow } from '../pages/table.ts';
+import { numberCell, percent, table, tableRow } from '../pages/table.ts';
 
 /** A policy as a manifest holds it. */
 interface StatedPolicy {
@@ -25,7 +25,7 @@ export function calibrationSections(
     about: `The limit comes from ${goodScores.length} good pictures, each scored without itself. At another rate of false alarms it would be as below; 'rgi calibrate --false-alarms RATE' sets it.`,
     head: ['Good pictures called defective', 'Limit', `Of these ${pictures.length} pictures defective`],
     rows: limitsAtRates(goodScores).map(({ rate, limit }) =>
-      tableRow(`${100 * rate} %`, [
+      tableRow(percent(rate), [
         numberCell(limit, limit.toPrecision(3)),
         numberCell(above(limit), String(above(limit))),
       ]),

@@ -1,8 +1,10 @@
 /** The page's answers: a sentence or two to each question, from the numbers alone. */
+
+import { percent } from '../pages/table.ts';
 import { ESTIMATORS } from './estimators.ts';
 import type { Errors, PathCell, Point, TuningCell } from './record.ts';
 import { bestPoint, lowestOf, meanStanding, spreadOf } from './summary.ts';
-import { digits, percent } from './texts.ts';
+import { digits } from './texts.ts';
 
 /** An image counts as recovered below this RMS, in grey levels: the rounding of 8 bits is as large. */
 const RECOVERED = 0.5;

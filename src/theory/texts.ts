@@ -1,6 +1,6 @@
 /** The page's tables: medians, with the quartiles below them. */
 import { type Html, html } from '../pages/html.ts';
-import { below, EMPTY, numberCell, table, tableRow, textCell, textHead } from '../pages/table.ts';
+import { below, EMPTY, numberCell, percent, table, tableRow, textCell, textHead } from '../pages/table.ts';
 import { ESTIMATORS } from './estimators.ts';
 import type { Errors, PathCell, Point, TuningCell } from './record.ts';
 import { bestPoint, lowestOf, type Spread, spreadOf, standingOf } from './summary.ts';
@@ -132,9 +132,4 @@ function shareCell(share: number | undefined): Html {
 export function digits(value: number): string {
   if (value !== 0 && Math.abs(value) < 1e-3) return value.toExponential(1);
   return String(Number(value.toPrecision(3)));
-}
-
-/** A share from 0 to 1 in percent, three digits. */
-export function percent(value: number): string {
-  return `${Number((100 * value).toPrecision(3))}%`;
 }

@@ -1,6 +1,6 @@
 /** Cholesky's factorisation and triangular solves, against the matrices that they were made of. */
 import { describe, expect, it } from 'vitest';
-import { choleskyFactor, choleskySolve, solveLower, solveUpper } from '../../src/arrays/cholesky.ts';
+import { choleskyFactor, choleskyInverse, choleskySolve, solveLower, solveUpper } from '../../src/arrays/cholesky.ts';
 import { randomFrom } from '../../src/random.ts';
 
 const N = 7;
@@ -27,6 +27,14 @@ describe('of a positive definite matrix L L^T', () => {
   const b = randomFrom(4).normals(N);
 
   it('the factor is L', () => near(choleskyFactor(matrix, N)!, l));
+  it('the inverse solves for each unit vector', () => {
+    const inverse = choleskyInverse(l, N);
+    for (let column = 0; column < N; column++)
+      near(
+        product((i, t) => matrix[i * N + t], inverse.subarray(column * N, (column + 1) * N)),
+        Array.from({ length: N }, (_, i) => Number(i === column)),
+      );
+  });
   it('the solution is that of both triangles', () => {
     near(
       product((i, t) => matrix[i * N + t], choleskySolve(l, N, b)),

@@ -1,5 +1,5 @@
 /** The queue: pictures sent to workers over a real Redis come back as a run; what is lost is done again, what failed can be looked at. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -87,6 +87,12 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
     const again = await send(`restore @many ${FLAGS} --out @queued --resume --json`);
     expect(JSON.parse(again.out)).toMatchObject({ done: 4, kept: 4 });
     expect((await bench.rgi('report @queued -q')).code).toBe(0);
+  }, 60_000);
+
+  test('sends what a symbolic link leads to', async () => {
+    mkdirSync(bench.file('links'));
+    symlinkSync('../pictures/a.png', bench.file('links/a.png'));
+    expect(await send(`restore @links ${FLAGS} --out @linked`)).toMatchObject({ code: 0 });
   }, 60_000);
 
   test('inspects by the policy of the model', async () => {

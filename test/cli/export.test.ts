@@ -84,6 +84,10 @@ test.each([
     'error: --as encoder.onnx is the model itself: give the detector another name.\n',
   ],
   [
+    'export @part.onnx --encoder @encoder.onnx --as @encoder.onnx',
+    'error: --as encoder.onnx is a network that the detector is made of: give it another name.\n',
+  ],
+  [
     'evaluate detect @set --methods detector --out @y',
     "error: The method 'detector' needs a file of 'rgi export': give it with --detector.\n",
   ],

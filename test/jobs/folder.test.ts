@@ -1,13 +1,14 @@
 /** The folder of a run: whose files are replaced and removed, and what of a set of files is there when one of them fails. */
+
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { sha256OfContent } from '../../src/files/node/hash.ts';
 import type { Outputs } from '../../src/jobs/job.ts';
 import { openRunFolder, type RunFolder, type RunFolderOptions } from '../../src/jobs/node/folder.ts';
 import { PENDING } from '../../src/jobs/node/outputs.ts';
-import { sha256OfContent } from '../../src/jobs/node/program.ts';
 
 const record = z.object({ value: z.number() });
 type Record = z.infer<typeof record>;

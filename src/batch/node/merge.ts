@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { RgiError } from '../../errors.ts';
 import { readLines } from '../../files/node/lines.ts';
 import type { Entry, Job, JobEvent, Outcome } from '../../jobs/job.ts';
+import { jsonOf } from '../../jobs/json.ts';
 import { openRunFolder } from '../../jobs/node/folder.ts';
 import {
   type EntryHead,
@@ -71,21 +72,13 @@ async function kindIn(folder: string): Promise<Kind | undefined> {
   let isEmpty = true;
   for await (const { text } of readLines(file, MAX_LINE_BYTES)) {
     isEmpty = false;
-    const job = anyJob.safeParse(parsed(text ?? '')).data?.job;
+    const job = anyJob.safeParse(jsonOf(text ?? '')).data?.job;
     if (job === 'restore' || job === 'detect') return job;
   }
   if (isEmpty) return undefined;
   throw new RgiError('usage', `${file} has no results of 'rgi restore' or 'rgi detect'; name the --out of such runs.`, {
     file,
   });
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 interface Run<R> {
@@ -177,7 +170,7 @@ async function manifestHead(file: string): Promise<Head> {
     }
     text += `${line.text}\n`;
   }
-  const head = z.record(z.string(), z.unknown()).safeParse(parsed(text));
+  const head = z.record(z.string(), z.unknown()).safeParse(jsonOf(text));
   if (head.success) return head.data;
   throw new RgiError('input', `${file} is no manifest; finish the run with --resume first.`, { file });
 }

@@ -1,10 +1,10 @@
 /** Models by what they are: a worker computes with the very files that the sender of a job has. */
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { statisticsFile } from '../../detect/node/policy-files.ts';
 import { RgiError } from '../../errors.ts';
-import { sha256Of } from '../../files/node/hash.ts';
+import { sha256Of, sha256OfContent } from '../../files/node/hash.ts';
 import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
-import { sha256OfContent } from '../../jobs/node/program.ts';
 import { companionOf } from '../../models/node/companions.ts';
 import { openModel } from '../../models/node/model-file.ts';
 import { weightLocations } from '../../onnx/weight-locations.ts';
@@ -22,22 +22,40 @@ export async function modelIdentity(file: string): Promise<string> {
   );
 }
 
-/** Finds models of a folder by their identity; one that is added or replaced is found, too. */
+/**
+ * Finds models of a folder by their identity; one that is added or replaced is found, too. The stamp of what is found is its identity, so
+ * that whoever holds it open opens it anew when another of its files is replaced.
+ */
 export async function modelFinder(folder: string): Promise<(identity: string, name: string) => Promise<ModelFile>> {
   const catalogue = await openCatalogue(folder);
-  const known = new Map<string, string>();
+  const known = new Map<string, { readonly stamp: string; readonly identity: string }>();
+  const identityOf = async (file: string): Promise<string | undefined> => {
+    const stamp = await stampOf(path.dirname(file));
+    const found = known.get(file);
+    if (found?.stamp === stamp) return found.identity;
+    // One that cannot be read yet may be in the middle of being copied.
+    const identity = await modelIdentity(file).catch(() => undefined);
+    if (identity !== undefined) known.set(file, { stamp, identity });
+    return identity;
+  };
   return async (identity, name) => {
     const models = await catalogue.list();
     // The model of that name first: hashing takes time.
-    for (const model of models.sort((a, b) => Number(b.name === name) - Number(a.name === name))) {
-      const stamp = `${model.file} ${model.stamp}`;
-      const own = known.get(stamp) ?? (await modelIdentity(model.file).catch(() => 'unreadable'));
-      known.set(stamp, own);
-      if (own === identity) return model;
-    }
+    for (const model of models.sort((a, b) => Number(b.name === name) - Number(a.name === name)))
+      if ((await identityOf(model.file)) === identity) return { ...model, stamp: identity };
     throw new RgiError(
       'model',
       `This worker's --models has no model of the content of ${name}: copy the generator, its encoder and its policy there.`,
     );
   };
+}
+
+/** Changes with each file of a folder: encoder, statistics and weights lie beside the generator, which may stay as it is. */
+async function stampOf(folder: string): Promise<string> {
+  const names = (await readdir(folder)).sort();
+  const stamps = names.map(async (name) => {
+    const found = await stat(path.join(folder, name)).catch(() => undefined);
+    return [name, found?.mtimeMs, found?.size];
+  });
+  return JSON.stringify(await Promise.all(stamps));
 }

@@ -1,9 +1,10 @@
 /** The connection to Redis or Valkey, and the queue in it. */
+
 import { setTimeout as later } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { messageOf, RgiError } from '../../errors.ts';
-import { sha256OfContent } from '../../jobs/node/program.ts';
+import { sha256OfContent } from '../../files/node/hash.ts';
 import { QUEUE, type Queued } from '../queue-data.ts';
 
 /** How long Redis may take to answer at the start. */

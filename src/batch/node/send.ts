@@ -2,7 +2,7 @@
  * A run whose pictures are computed by workers: the same journal, names and files as of a run on this machine. Each picture is put into the
  * shared folder and queued under the hash of all that decides its result, so that it is done once in effect, whatever is lost or repeated.
  */
-import { copyFile, link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { QueueEvents, type Job as QueueJob } from 'bullmq';
@@ -11,8 +11,9 @@ import { settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import type { PictureList } from '../../images/node/listing.ts';
-import { temporaryName } from '../../images/node/write.ts';
+import { linkTemporary } from '../../images/node/write.ts';
 import type { Job, JobEvent, Outcome, Planned } from '../../jobs/job.ts';
+import { jsonOf } from '../../jobs/json.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { type PictureItem, pictureItems, supplyOf } from '../../jobs/node/pictures.ts';
 import { hashOfData, VERSION } from '../../jobs/node/program.ts';
@@ -76,11 +77,11 @@ async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions)
     generator: { file: options.generator, identity },
   };
   const key = hashOfData(['queue', described]);
-  const line = await openLine(options);
+  const sender = await openSender(options);
   try {
     const folder = await openRunFolder(out, { ...of, key, resume, overwrite });
     try {
-      const job = await queueJob(of, options, model, key, folder, line);
+      const job = await queueJob(of, options, model, key, folder, sender);
       const head = {
         format: 1,
         ...(await headOf(options)),
@@ -101,7 +102,7 @@ async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions)
       await folder.close();
     }
   } finally {
-    await line.close();
+    await sender.close();
   }
 }
 
@@ -127,7 +128,7 @@ async function queueJob<R extends AnyRecord>(
   model: Queued['model'],
   runKey: string,
   folder: RunFolder<R>,
-  line: Line,
+  sender: Sender,
 ): Promise<Job<PictureItem<Source>, Sent, Answer, R>> {
   const supply = await supplyOf<Source>(
     listSources(list, { mask }),
@@ -167,7 +168,7 @@ async function queueJob<R extends AnyRecord>(
     async *run(batch, report) {
       let done = 0;
       const answers = batch.map((sent) =>
-        line.answer(sent, shared).finally(() => report(++done / batch.length, path.basename(sent.source.path))),
+        sender.answer(sent, shared).finally(() => report(++done / batch.length, path.basename(sent.source.path))),
       );
       // What is awaited later is no unhandled rejection until then.
       for (const answer of answers) answer.catch(() => undefined);
@@ -175,10 +176,10 @@ async function queueJob<R extends AnyRecord>(
         for (const answer of answers) yield await answer;
       } catch (error) {
         // What was sent stays in the queue; the next run takes the results.
-        if (!line.isStopped()) throw error;
+        if (!sender.isStopped()) throw error;
       } finally {
         // Of those that were not taken, the results are found by the next run.
-        for (const { key } of batch.slice(0, line.isStopped() ? 0 : batch.length))
+        for (const { key } of batch.slice(0, sender.isStopped() ? 0 : batch.length))
           await rm(path.join(shared, key), { recursive: true, force: true }).catch((error) =>
             onEvent?.({ kind: 'warning', message: String(error) }),
           );
@@ -198,14 +199,14 @@ async function queueJob<R extends AnyRecord>(
 }
 
 /** The queue as one sender sees it. */
-interface Line {
+interface Sender {
   /** Sends a picture, and waits for what comes of it. Rejects where the run is interrupted. */
   answer(sent: Sent, shared: string): Promise<Answer>;
   isStopped(): boolean;
   close(): Promise<void>;
 }
 
-async function openLine({ redis: url, queue: name = QUEUE, priority = 0, signal }: SendOptions): Promise<Line> {
+async function openSender({ redis: url, queue: name = QUEUE, priority = 0, signal }: SendOptions): Promise<Sender> {
   const redis = await connect(url);
   const queue = openQueue(redis, name);
   const events = new QueueEvents(name, { connection: redis.duplicate() });
@@ -277,7 +278,7 @@ async function resultIn(own: string): Promise<Answer | undefined> {
   const folder = path.join(own, RESULT);
   const text = await readFile(path.join(folder, RECORD), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
-  const parsed = resultSchema.safeParse(JSON.parse(text));
+  const parsed = resultSchema.safeParse(jsonOf(text));
   return parsed.success ? { folder, result: parsed.data } : { error: `${folder} holds no result of this version.` };
 }
 
@@ -289,7 +290,5 @@ async function place({ path: picture, mask }: Source, own: string, queued: Queue
 }
 
 async function placed(from: string, to: string): Promise<void> {
-  const temporary = temporaryName(to);
-  await link(path.resolve(from), temporary).catch(() => copyFile(from, temporary));
-  await rename(temporary, to);
+  await rename(await linkTemporary(from, to), to);
 }

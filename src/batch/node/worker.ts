@@ -11,6 +11,7 @@ import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { INSPECTION_RULES } from '../../detect/inspector.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
+import { isThere } from '../../files/node/regular.ts';
 import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
 import { VERSION } from '../../jobs/node/program.ts';
 import type { ServiceLimits } from '../../service/limits.ts';
@@ -68,8 +69,11 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
     });
   const find = await modelFinder(options.models);
   const redis = await connect(options.redis);
+  const scratch = await mkdtemp(path.join(tmpdir(), 'rgi-worker-')).catch((error) => {
+    redis.disconnect();
+    throw error;
+  });
   const pool = openProcesses(limits, threads, (message) => onEvent({ kind: 'warning', message }));
-  const scratch = await mkdtemp(path.join(tmpdir(), 'rgi-worker-'));
   const worker = new Worker<Queued>(queue, (job) => process(job), {
     connection: redis,
     concurrency: limits.processes,
@@ -198,11 +202,4 @@ async function delivered(made: string, own: string, record: AnyRecord): Promise<
     // Another worker, which was believed lost, was first: its result is the same.
     if (!(await isThere(path.join(own, RESULT)))) throw error;
   }
-}
-
-async function isThere(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }

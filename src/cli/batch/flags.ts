@@ -85,10 +85,10 @@ function addQueueOptions(command: Command): void {
 }
 
 function shard(): Option {
-  return new Option('--shard <i/n>', 'compute part i, from 0, of n').argParser(shardOf);
+  return new Option('--shard <i/n>', 'compute part i, from 0, of n').argParser(parsedShard);
 }
 
-function shardOf(text: string): Shard {
+function parsedShard(text: string): Shard {
   const [, index, count] = /^(\d{1,9})\/(\d{1,9})$/.exec(text)?.map(Number) ?? [];
   if (index < count) return { index, count };
   throw new InvalidArgumentError('It is a part and how many there are, such as 0/4: from 0/4 to 3/4.');

@@ -15,6 +15,7 @@ import { shapeOf, stackImages } from '../../images/image.ts';
 import type { EncoderFlags } from '../../models/node/encoder.ts';
 import { featureNotes, openFeatureFile } from '../../models/node/feature-network.ts';
 import { openProduct, type ProductModel } from '../../models/node/product.ts';
+import { percent } from '../../pages/table.ts';
 import { createRuntime } from '../../runtime/node/index.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { choice, count, numberIn } from '../arguments.ts';
@@ -249,10 +250,6 @@ function markedAt({ image, pixel }: Calibration['policy']['falseAlarms']): strin
   return pixel === undefined
     ? `${percent(image)} of good pictures have any`
     : `${percent(pixel)} of good pixels are above`;
-}
-
-function percent(rate: number): string {
-  return `${Number((100 * rate).toPrecision(3))}%`;
 }
 
 /** The good pictures that the policy itself calls defective: perhaps they are. */

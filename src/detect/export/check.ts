@@ -8,8 +8,11 @@ import { openInspector } from '../inspector.ts';
 import type { DetectorExport } from './detector-file.ts';
 import { DETECTOR } from './facts.ts';
 
-/** Largest difference of two maps: `detect` and a detector differ by rounding only. */
-export const MAX_DIFFERENCE = 1e-4;
+/**
+ * Largest difference of the maps of the pictures that are compared. On others it may be larger: rounding may move a pixel across the hard
+ * threshold of the inversion's mask.
+ */
+const MAX_DIFFERENCE = 1e-4;
 
 /** Weight of the noise in the pictures that are compared. */
 const NOISE = 0.2;

@@ -13,7 +13,7 @@ import { lowered, PORTABLE } from '../../onnx/lower.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { checkPolicyFits, isProjection, type Policy } from '../policy.ts';
-import { emitProjection, maskLimit, projectionShrinkage } from '../projection.ts';
+import { emitProjection, maskLimit, notAffine, projectionShrinkage } from '../projection.ts';
 import { DETECTOR, type DetectorFacts, type DetectorInput, detectorMetadata } from './facts.ts';
 import { halvedWhereExact } from './halved.ts';
 import { emitMap } from './map.ts';
@@ -132,11 +132,7 @@ async function emitRestoration(
   if (!isProjection(inversion))
     return emitSearch(b, image, { generator, encoder: encoder!, settings: inversion }, runtime);
   const map = await affineMapOf(generator, runtime);
-  if (!map)
-    throw new RgiError(
-      'model',
-      'The policy inverts its generator in closed form, and this generator is not affine in its latents; calibrate again.',
-    );
+  if (!map) throw notAffine();
   return emitProjection(b, image, generator, map, {
     shrinkage: b.constant(await projectionShrinkage(map, inversion, runtime), 'shrinkage'),
     limit: b.scalar(maskLimit(inversion)),

@@ -1,6 +1,7 @@
 /** What a detector file is called and says of itself: names of its input and outputs, and its metadata. */
 import * as z from 'zod/mini';
 import { RgiError } from '../../errors.ts';
+import { jsonOf } from '../../jobs/json.ts';
 import type { Model } from '../../onnx/graph.ts';
 
 /** Names of the input and the outputs. */
@@ -76,13 +77,7 @@ export function describeDetector(
   { graph, metadata }: Pick<Model, 'graph' | 'metadata'>,
   file: string,
 ): DetectorDescription {
-  const entry = (key: string): unknown => {
-    try {
-      return JSON.parse(metadata.get(key) ?? 'null');
-    } catch {
-      return null;
-    }
-  };
+  const entry = (key: string) => jsonOf(metadata.get(key) ?? '');
   const image = imageSchema.safeParse(entry('rgi.image'));
   const facts = factsSchema.safeParse(entry('rgi.detector'));
   if (entry('rgi.role') !== 'detector' || !image.success || !facts.success)

@@ -1,6 +1,8 @@
 /** Detection on picture files into a folder: a job whose items are pictures, and the lists that are derived from its journal. */
+
 import { writeNpy } from '../../arrays/npy.ts';
 import type { FeatureNetwork } from '../../features/network.ts';
+import { sha256OfContent } from '../../files/node/hash.ts';
 import { colourMap, overlay } from '../../images/colour.ts';
 import { coverage, type Image, isDrawable, maskToImage, shapeOf } from '../../images/image.ts';
 import { expandInputs } from '../../images/node/inputs.ts';
@@ -11,7 +13,7 @@ import { jsonText } from '../../jobs/document.ts';
 import type { Job, JobEvent, Outcome, OutputSet, Planned } from '../../jobs/job.ts';
 import { openRunFolder, type RunFolder } from '../../jobs/node/folder.ts';
 import { type PictureItem, pictureItems, type Supply, supplyOf } from '../../jobs/node/pictures.ts';
-import { hashOfData, lastOnly, sha256OfContent, VERSION } from '../../jobs/node/program.ts';
+import { hashOfData, lastOnly, VERSION } from '../../jobs/node/program.ts';
 import { runJob } from '../../jobs/run.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';

@@ -1,12 +1,13 @@
 /** The files of a detection protocol: trained networks, thresholds, maps, and the stored pictures of a trial. */
+
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
+import { sha256OfContent } from '../../files/node/hash.ts';
 import { MAX_FILE_BYTES, readRegular, readTextIfThere } from '../../files/node/regular.ts';
 import { colourMap } from '../../images/colour.ts';
 import { type Image, maskToImage } from '../../images/image.ts';
 import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
 import type { OutputSet } from '../../jobs/job.ts';
-import { sha256OfContent } from '../../jobs/node/program.ts';
 import { float32, float32Data } from '../../onnx/tensor.ts';
 import type { TrialPictures } from '../record.ts';
 import { LEARNT, slug } from './folder.ts';

@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileError, RgiError } from '../../errors.ts';
-import { MAX_TEXT_BYTES, readRegular } from '../../files/node/regular.ts';
+import { isThere, MAX_TEXT_BYTES, readRegular } from '../../files/node/regular.ts';
 import { isPictureName } from '../../images/node/formats.ts';
 import { naturalOrder, passedOver, treeOf } from '../../images/node/walk.ts';
 
@@ -72,7 +72,7 @@ const READERS: Readonly<Record<Exclude<Layout, 'auto'>, (folder: string) => Prom
     const inner = await validationFolder(folder);
     const root = inner === undefined ? folder : path.join(folder, inner);
     const files = await picturesUnder(root);
-    if (files.length === 0 && (await exists(path.join(root, 'data.mdb')))) {
+    if (files.length === 0 && (await isThere(path.join(root, 'data.mdb')))) {
       throw new RgiError(
         'input',
         `${root} is an LMDB database; export its pictures to files first (the LSUN tools: data.py export).`,
@@ -122,7 +122,7 @@ async function partitionFile(folder: string): Promise<string | undefined> {
   // The list beside the folder counts only for the folder of the aligned pictures.
   for (const place of [folder, path.join(folder, 'Eval'), ...(aligned ? [path.join(folder, '..')] : [])]) {
     for (const name of ['list_eval_partition.txt', 'list_eval_partition.csv']) {
-      if (await exists(path.join(place, name))) return path.join(place, name);
+      if (await isThere(path.join(place, name))) return path.join(place, name);
     }
   }
   return undefined;
@@ -155,8 +155,4 @@ export async function picturesUnder(folder: string): Promise<DataFile[]> {
 
 export async function isFolder(name: string): Promise<boolean> {
   return (await stat(name).catch(() => undefined))?.isDirectory() ?? false;
-}
-
-async function exists(name: string): Promise<boolean> {
-  return (await stat(name).catch(() => undefined)) !== undefined;
 }

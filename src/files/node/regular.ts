@@ -3,7 +3,7 @@
  * would hang the program, or never end.
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type FileReason, fileError, messageOf, RgiError } from '../../errors.ts';
 
 /** Pictures, arrays and masks: the largest picture that is decoded (100 million pixels) in 16 bits and colour has 0.6 GiB. */
@@ -86,6 +86,11 @@ async function readUpTo(path: string, handle: FileHandle, size: number, limit: n
 export async function readTextIfThere(path: string, limit = MAX_TEXT_BYTES): Promise<string | undefined> {
   const bytes = await readRegular(path, limit).catch(() => undefined);
   return bytes && new TextDecoder().decode(bytes);
+}
+
+/** Is there anything of that name? */
+export async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 function checkKind(path: string, stats: { isFile(): boolean; isDirectory(): boolean }): void {

@@ -1,11 +1,10 @@
 /** The files of a training run: models with their facts, sheets of pictures, the checkpoint. */
-import { createHash } from 'node:crypto';
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
 import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { RgiError } from '../../errors.ts';
-import { sha256Of } from '../../files/node/hash.ts';
+import { sha256Of, sha256OfContent } from '../../files/node/hash.ts';
 import { rememberModel } from '../../files/node/known-models.ts';
 import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
 import { stagedBeside } from '../../files/node/staged.ts';
@@ -13,7 +12,6 @@ import { clip, type Image, imageAt, imagesOf } from '../../images/image.ts';
 import { encodePng, removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
 import { contactSheet } from '../../images/sheet.ts';
 import { acquireLock } from '../../jobs/node/lock.ts';
-import { sha256OfContent } from '../../jobs/node/program.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
@@ -92,7 +90,7 @@ export function sourceFacts(
 export const DIGEST_LENGTH = 8;
 
 export function pictureDigest({ data }: StoredPicture): string {
-  return createHash('sha256').update(data).digest('hex').slice(0, DIGEST_LENGTH);
+  return sha256OfContent(data).slice(0, DIGEST_LENGTH);
 }
 
 /** What an exported file says of its training. */

@@ -1,6 +1,6 @@
 /** Files written whole or not at all: first under a temporary name in the same folder, then renamed. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, opendir, rename, rm } from 'node:fs/promises';
+import { copyFile, link, mkdir, open, opendir, realpath, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { writeNpy } from '../../arrays/npy.ts';
@@ -60,6 +60,17 @@ export async function writeTemporary(
     await rm(temporary, { force: true }).catch(() => undefined);
     throw cannotBeWritten(file, error);
   }
+}
+
+/**
+ * What is to become `file`, with the bytes of the file `from`: the same ones on the disk where both lie in one file system, else a copy.
+ * Returns its temporary name. A symbolic link is followed: it may lead elsewhere from another folder.
+ */
+export async function linkTemporary(from: string, file: string): Promise<string> {
+  const temporary = temporaryName(file);
+  const real = await realpath(from);
+  await link(real, temporary).catch(() => copyFile(real, temporary));
+  return temporary;
 }
 
 function cannotBeWritten(file: string, error: unknown): RgiError {

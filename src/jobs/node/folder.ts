@@ -2,10 +2,11 @@
  * The folder of a run: locked for one process, swept of what a killed one left, its journal open. What may be resumed, added to or
  * refused is decided here.
  */
-import { mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdir, rm, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
+import { isThere } from '../../files/node/regular.ts';
 import { type FileContent, removeLeftovers, writeFileAtomic } from '../../images/node/write.ts';
 import type { Entry, Storage } from '../job.ts';
 import { type NameBook, nameBook } from '../names.ts';
@@ -225,11 +226,4 @@ async function collected<T>(items: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
   for await (const item of items) list.push(item);
   return list;
-}
-
-function isThere(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
 }

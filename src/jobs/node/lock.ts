@@ -6,12 +6,13 @@
  * guard's holder alone may replace the lock, and only while that still has the dead text. A guard whose holder died is taken over in
  * the same manner, by a guard of the guard. So no lock of a living process is ever moved.
  */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
+import { sha256OfContent } from '../../files/node/hash.ts';
 import { readRegular } from '../../files/node/regular.ts';
 
 const holderSchema = z.object({
@@ -173,7 +174,7 @@ async function takeOver(file: string, dead: string, text: string): Promise<boole
 }
 
 function guardOf(file: string, text: string): string {
-  return beside(file, createHash('sha256').update(text).digest('hex').slice(0, 8));
+  return beside(file, sha256OfContent(text).slice(0, 8));
 }
 
 /** What the guard's holder alone does: as long as the lock has the dead text, no other process replaces it or removes `abandoned`. */

@@ -2,16 +2,15 @@
  * The files of one item: written under temporary names, renamed together when all are there, and recorded. What fails or is killed before
  * the record is undone: by the set itself, or by the next run that opens the folder (`removeUnrecorded`).
  */
-import { copyFile, link, lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
-import { sha256Of } from '../../files/node/hash.ts';
+import { sha256Of, sha256OfContent } from '../../files/node/hash.ts';
 import { readTextIfThere } from '../../files/node/regular.ts';
-import { temporaryName, writeTemporary } from '../../images/node/write.ts';
+import { linkTemporary, temporaryName, writeTemporary } from '../../images/node/write.ts';
 import type { OutputSet, Outputs } from '../job.ts';
 import { outputsSchema } from '../journal.ts';
-import { sha256OfContent } from './program.ts';
 
 /** Which files of the folder may be replaced. */
 export interface OutputRules {
@@ -33,7 +32,8 @@ export function outputSet(folder: string, rules: OutputRules): OutputSet {
       put.set(file, { temporary, sha256: sha256OfContent(content) });
     },
     async putFile(file, from, sha256) {
-      put.set(file, { temporary: await linked(from, path.join(folder, path.basename(file))), sha256 });
+      const place = path.join(folder, path.basename(file));
+      put.set(file, { temporary: await orInput(place, () => linkTemporary(from, place)), sha256 });
     },
     names: () => [...put.keys()],
     async commit(record) {
@@ -50,13 +50,6 @@ export function outputSet(folder: string, rules: OutputRules): OutputSet {
       put.clear();
     },
   };
-}
-
-/** A temporary file with the bytes of another: the same ones on the disk where both lie in one file system, else a copy. */
-async function linked(from: string, file: string): Promise<string> {
-  const temporary = temporaryName(file);
-  await link(from, temporary).catch(() => orInput(file, () => copyFile(from, temporary)));
-  return temporary;
 }
 
 async function checkReplaceable(

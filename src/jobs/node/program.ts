@@ -1,8 +1,8 @@
 /** What a record must name to be trusted later: the program's version, hashes of files and of settings. */
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sha256OfContent } from '../../files/node/hash.ts';
 
 /** The program's version, as in package.json: that of the nearest folder above that is this package. */
 export const VERSION = versionAbove(path.dirname(fileURLToPath(import.meta.url)));
@@ -16,11 +16,6 @@ function versionAbove(folder: string): string {
   }
   const above = path.dirname(folder);
   return above === folder ? 'unknown' : versionAbove(above);
-}
-
-/** SHA-256 of a text or of bytes, hexadecimal. */
-export function sha256OfContent(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
 }
 
 /** A hash of plain data; members named `file` do not count: where a network lies does not matter, its hash does. */

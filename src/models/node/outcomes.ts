@@ -1,7 +1,7 @@
 /** How trials of models ended, by content, in the user's cache folder. A cache that is not there costs a trial. */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { readCached, writeCached } from '../../files/node/cache.ts';
+import { sha256OfContent } from '../../files/node/hash.ts';
 import { onnxRuntimeVersion } from '../../runtime/node/library.ts';
 
 export interface Outcome {
@@ -25,8 +25,7 @@ const schema = z.object({
 
 /** Of a model's content, what it is run with, and the runtime. */
 export function trialKey(sha256: string, settings: unknown): string {
-  const text = JSON.stringify([FORMAT, sha256, settings, onnxRuntimeVersion()]);
-  return createHash('sha256').update(text).digest('hex');
+  return sha256OfContent(JSON.stringify([FORMAT, sha256, settings, onnxRuntimeVersion()]));
 }
 
 /** Undefined where the model was not tried yet. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { DetectRecord } from '../../detect/node/record.ts';
 import { VERDICT_WORDS, type Verdict, verdictOf } from '../../detect/verdict.ts';
 import type { Chart } from '../../pages/chart.ts';
+import { percent } from '../../pages/table.ts';
 import { calibrationSections } from '../calibration-sections.ts';
 import type { RunPicture, RunReport } from '../run-page.ts';
 import type { PictureUse } from './embed.ts';
@@ -84,10 +85,6 @@ export function detectionRun(name: string, manifest: Manifest, results: readonly
     },
     uses: done.flatMap(usesOf),
   };
-}
-
-function percent(rate: number): string {
-  return `${Number((100 * rate).toPrecision(3))} %`;
 }
 
 function verdict({ defective = false, defects = [] }: DetectRecord): Verdict {

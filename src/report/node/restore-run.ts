@@ -86,7 +86,7 @@ function medianOf(values: readonly number[]): number | undefined {
 }
 
 function percentOf(share: number | undefined): string | undefined {
-  return share === undefined ? undefined : `${(100 * share).toFixed(1)} %`;
+  return share === undefined ? undefined : `${(100 * share).toFixed(1)}%`;
 }
 
 function pictureOf(

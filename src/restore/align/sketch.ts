@@ -2,7 +2,7 @@
  * What a generator's pictures look like at thumbnail size: a Gaussian that is fitted to samples of it, so that thousands of frames of a picture can
  * be compared with it (the two distances of Moghaddam and Pentland 1997: within the space of the samples, and from it).
  */
-import { choleskyFactor, choleskySolve } from '../../arrays/cholesky.ts';
+import { choleskyFactor, choleskyInverse, choleskySolve } from '../../arrays/cholesky.ts';
 import { dot } from '../../arrays/vectors.ts';
 import { imageAt } from '../../images/image.ts';
 import { resize } from '../../images/resize.ts';
@@ -67,7 +67,7 @@ export async function sketchOf(generator: Generator, runtime: Runtime): Promise<
     mean,
     directions: k,
     basis: columns,
-    precision: inverse(covariance, k),
+    precision: choleskyInverse(choleskyFactor(covariance, k)!, k),
     variance,
   };
 }
@@ -147,17 +147,6 @@ function orthonormal(vectors: Float64Array[]): Float64Array[] {
 function columnsOf(vectors: readonly Float64Array[]): Float64Array {
   const k = vectors.length;
   return Float64Array.from({ length: k * vectors[0].length }, (_, i) => vectors[i % k][Math.floor(i / k)]);
-}
-
-function inverse(matrix: Float64Array, n: number): Float64Array {
-  const factor = choleskyFactor(matrix, n)!;
-  const made = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    const unit = new Float64Array(n);
-    unit[i] = 1;
-    made.set(choleskySolve(factor, n, unit), i * n);
-  }
-  return made;
 }
 
 /** Squared distance of a thumbnail [C,H,W] from the Gaussian, for each of its values: about 1 for a sample. */

@@ -1,6 +1,8 @@
 /** What is known of a run and of each of its pictures; `manifest.json`, which is derived from the journal. */
+
 import { z } from 'zod';
 import { thinned } from '../../evaluate/record.ts';
+import { sha256OfContent } from '../../files/node/hash.ts';
 import { RESIDUAL_WHITE } from '../../images/colour.ts';
 import { coverage } from '../../images/image.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -8,7 +10,7 @@ import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { Method } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES, TUNING_DISCARDED } from '../../inversion/spec/result.ts';
 import type { Entry } from '../../jobs/job.ts';
-import { hashOfData, sha256OfContent } from '../../jobs/node/program.ts';
+import { hashOfData } from '../../jobs/node/program.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { AtOwnSize } from './own-size.ts';
 import type { Loaded, Seen } from './pictures.ts';

@@ -1,7 +1,7 @@
 /** Bearer tokens: who may ask, how often, and for how many jobs at a time. Without tokens, whoever reaches the service may ask. */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { messageOf, RgiError } from '../../errors.ts';
+import { sha256OfContent } from '../../files/node/hash.ts';
 import { MAX_TEXT_BYTES, readRegular } from '../../files/node/regular.ts';
 import { HttpError } from '../problem.ts';
 
@@ -68,14 +68,17 @@ export function openGate(
 ): Gate {
   // Looked up by hash, so that the time of a comparison says nothing of a token.
   const known = new Map(
-    (tokens ?? []).map((token) => [digest(token.token), { token, allowance: token.perMinute ?? 0, seen: now() }]),
+    (tokens ?? []).map((token) => [
+      sha256OfContent(token.token),
+      { token, allowance: token.perMinute ?? 0, seen: now() },
+    ]),
   );
   return {
     hasTokens: tokens !== undefined,
     check(authorization) {
       if (!tokens) return { owner: undefined, mayHave: undefined };
       const sent = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-      const entry = sent === undefined ? undefined : known.get(digest(sent));
+      const entry = sent === undefined ? undefined : known.get(sha256OfContent(sent));
       if (!entry) {
         const what = sent === undefined ? 'No token was sent' : 'The token is not known';
         throw new HttpError(401, `${what}; send the header 'Authorization: Bearer TOKEN'.`);
@@ -98,8 +101,4 @@ export function openGate(
       return { owner: name, mayHave: jobs };
     },
   };
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -17,7 +17,7 @@ export interface DeadLetter {
   readonly failedAt?: string;
 }
 
-export interface Lookout {
+export interface QueueView {
   counts(): Promise<Counts>;
   /** What failed, the latest first, page by page. */
   failed(): AsyncGenerator<DeadLetter>;
@@ -31,7 +31,7 @@ export interface Lookout {
 const PAGE = 100;
 
 /** Throws `input` where no Redis answers. */
-export async function openLookout(url: string, name?: string): Promise<Lookout> {
+export async function openQueueView(url: string, name?: string): Promise<QueueView> {
   const redis = await connect(url);
   const queue = openQueue(redis, name);
 
