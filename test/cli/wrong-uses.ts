@@ -638,4 +638,22 @@ export const WRONG_USES: readonly WrongUse[] = [
     code: 2,
     says: 'error: --as empty is a folder; name a file.',
   },
+  {
+    title: 'A region and an alignment',
+    line: 'restore @a.png --generator @g.onnx --out @o --region 0,0,4,4 --align auto',
+    code: 2,
+    says: "error: Give --region or --align, not both: each says where the generator's picture lies.",
+  },
+  {
+    title: 'Tiles and an alignment',
+    line: 'restore @a.png --generator @g.onnx --out @o --tiles --align auto',
+    code: 2,
+    says: 'error: Give --tiles or --align, not both: tiles have the places that the picture gives them.',
+  },
+  {
+    title: 'An empty name as the folder of the results',
+    line: 'restore @a.png --generator @g.onnx --out=',
+    code: 2,
+    says: 'error: --out is empty; name a folder.',
+  },
 ];
