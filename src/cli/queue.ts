@@ -1,10 +1,12 @@
 /** `rgi queue`: what waits in the queue, what failed and why; to send that again, or to forget it. */
 import { Argument, type Command } from 'commander';
+import { oneOf } from './arguments.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
 import { type Io, print, printJson, printJsonLine } from './io.ts';
 
-export type QueueAction = 'status' | 'failed' | 'retry' | 'discard';
+const ACTIONS = ['status', 'failed', 'retry', 'discard'] as const;
+export type QueueAction = (typeof ACTIONS)[number];
 
 export interface QueueFlags {
   readonly redis: string;
@@ -23,7 +25,7 @@ retry and discard are about the jobs of the keys, or about all that failed.`;
 
 export function addQueueOptions(command: Command): Command {
   command
-    .addArgument(new Argument('<what>', 'what to do').choices(['status', 'failed', 'retry', 'discard']))
+    .addArgument(new Argument('<what>', 'what to do').choices(ACTIONS).argParser(oneOf(ACTIONS)))
     .argument('[keys...]', 'the jobs that are meant, of those that failed (default: all)')
     .requiredOption('--redis <url>', 'address of Redis or Valkey: redis://HOST:PORT')
     .option('--json', 'print JSON: one document, or one line for each job');

@@ -71,8 +71,9 @@ export function addServeOptions(command: Command): Command {
 /** Serves until it is interrupted. */
 export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode> {
   // The other commands do not wait for the libraries of a server.
-  const [{ serve }, { readTokens }] = await Promise.all([
+  const [{ serve }, { openCatalogue }, { readTokens }] = await Promise.all([
     import('../service/node/serve.ts'),
+    import('../service/node/catalogue.ts'),
     import('../service/node/tokens.ts'),
   ]);
   const { models, host, port, threads, logLevel, maxBody, maxPixels, ...limits } = flags;
@@ -89,6 +90,11 @@ export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode>
     onLog: (line) => say(io, line.trimEnd()),
   });
   say(io, `Serving ${models} on ${service.url}`);
+  if ((await (await openCatalogue(models)).list()).length === 0)
+    say(
+      io,
+      `warning: ${models} holds no model yet: put NAME.onnx or NAME/generator.onnx into it, or name another folder.`,
+    );
   if (!tokens && !LOOPBACK.test(host)) {
     say(io, `warning: whoever reaches ${host} may use this service; give --tokens to admit those who have one.`);
   }

@@ -91,6 +91,7 @@ function firstUnknown(command: Command, program: Command, words: readonly string
 function sentence(text: string): string {
   const line = text
     .replace(/^error: /, '')
+    .replace(/^command-argument value ('.*') is invalid for argument '(.*)'\./, 'the argument <$2> cannot be $1.')
     .replace(/\s*\(Did you mean (.*)\?\)\s*$/, '. Did you mean $1?')
     .replace(/\s+/g, ' ')
     .trim();

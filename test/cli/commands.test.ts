@@ -249,3 +249,11 @@ describe('the program', () => {
     expect(piped.stderr).toBe('');
   });
 });
+
+test('serve warns of a folder without models, which may still come', async () => {
+  const said = await bench.rgi('serve --models @empty --port 0 --log-level error', AbortSignal.abort());
+  expect(said.code).toBe(0);
+  expect(said.err).toContain(
+    `warning: ${bench.file('empty')} holds no model yet: put NAME.onnx or NAME/generator.onnx into it, or name another folder.\n`,
+  );
+});

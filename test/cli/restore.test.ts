@@ -424,6 +424,8 @@ describe('what is known of a picture', () => {
       `restore @pictures/b.npy --generator @g.onnx --out ${results().word} ${FAST} --keep @both.png --hide @again.png`,
     );
     expect(said.code).toBe(2);
-    expect(said.err).toContain('8 pixels are known to be good and to be corrupted: take them out of one mask.');
+    expect(said.err).toContain(
+      `error: ${bench.file('pictures/b.npy')}: ${bench.file('both.png')} and ${bench.file('again.png')} are white at the same pixels, which are either known to be good or known to be corrupted; take them out of one.\n`,
+    );
   });
 });

@@ -614,4 +614,46 @@ export const WRONG_USES: readonly WrongUse[] = [
     code: 2,
     says: "error: The experiment 'pictures' needs --pictures, a folder of clean pictures.",
   },
+  {
+    title: 'Merging a folder that is no run',
+    line: 'merge @empty --out @o',
+    code: 2,
+    says: "error: empty holds no run of 'rgi restore' or 'rgi detect'; name the --out of such runs.",
+  },
+  {
+    title: 'A folder that workers share, without their queue',
+    line: 'batch restore @pictures -g @g.onnx --out @o --shared @empty',
+    code: 2,
+    says: 'error: --shared is for workers and needs --redis, the address of their queue; give it, or leave --shared out.',
+  },
+  {
+    title: 'What to do with the queue mistyped',
+    line: 'queue stats --redis redis://127.0.0.1:1',
+    code: 2,
+    says: "error: The argument <what> cannot be 'stats'. Did you mean 'status'? It is one of status, failed, retry, discard. See 'rgi queue --help'.",
+  },
+  {
+    title: 'A detector into a folder',
+    line: 'export @g.onnx --as @empty',
+    code: 2,
+    says: 'error: --as empty is a folder; name a file.',
+  },
+  {
+    title: 'A region and an alignment',
+    line: 'restore @a.png --generator @g.onnx --out @o --region 0,0,4,4 --align auto',
+    code: 2,
+    says: "error: Give --region or --align, not both: each says where the generator's picture lies.",
+  },
+  {
+    title: 'Tiles and an alignment',
+    line: 'restore @a.png --generator @g.onnx --out @o --tiles --align auto',
+    code: 2,
+    says: 'error: Give --tiles or --align, not both: tiles have the places that the picture gives them.',
+  },
+  {
+    title: 'An empty name as the folder of the results',
+    line: 'restore @a.png --generator @g.onnx --out=',
+    code: 2,
+    says: 'error: --out is empty; name a folder.',
+  },
 ];

@@ -102,8 +102,8 @@ describe('a manifest', () => {
     expect(pictures.map(({ name, error }) => error?.message ?? name)).toEqual([
       'a',
       'bee',
-      `${at('lists/list.jsonl')}, row 3, names no picture (its 'path': Invalid input: expected string, received undefined).`,
-      `${at('lists/list.jsonl')}, row 4, names no picture (it is no object with a path).`,
+      `${at('lists/list.jsonl')}, row 3, names no picture: write an object with a path, such as {"path":"a.png"}, or the path alone in quotes.`,
+      `${at('lists/list.jsonl')}, row 4, names no picture: write an object with a path, such as {"path":"a.png"}, or the path alone in quotes.`,
       'x/d',
     ]);
   });

@@ -2,6 +2,7 @@
  * Results of several runs of the same settings (the shards of a list) as one: a run whose items are the entries of their journals, and
  * whose files are theirs.
  */
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { RgiError } from '../../errors.ts';
@@ -69,6 +70,14 @@ const anyJob = z.object({ job: z.string() });
 /** The kind of run whose journal a folder has; undefined of one without an entry: no picture fell into that part. */
 async function kindIn(folder: string): Promise<Kind | undefined> {
   const file = path.join(folder, JOURNAL);
+  if (!(await stat(file).catch(() => undefined)))
+    throw new RgiError(
+      'usage',
+      `${folder} holds no run of 'rgi restore' or 'rgi detect'; name the --out of such runs.`,
+      {
+        file: folder,
+      },
+    );
   let isEmpty = true;
   for await (const { text } of readLines(file, MAX_LINE_BYTES)) {
     isEmpty = false;

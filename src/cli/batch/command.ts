@@ -1,6 +1,6 @@
 /** `rgi batch restore` and `rgi batch detect`: any number of pictures, listed as they are needed. */
 import type { DetectRecord } from '../../detect/node/record.ts';
-import { fileError } from '../../errors.ts';
+import { fileError, optionError } from '../../errors.ts';
 import { openPictureList, type PictureList, shardOf } from '../../images/node/listing.ts';
 import type { ImageRecord } from '../../restore/node/manifest.ts';
 import { detectNamed } from '../detect/detect.ts';
@@ -28,7 +28,15 @@ export async function batchDetect(named: string, flags: BatchDetectFlags, io: Io
 }
 
 /** What can be wrong without a network is said before one is opened. */
-async function listOf(named: string, { out, shard }: ListFlags): Promise<PictureList> {
+async function listOf(named: string, { out, shard, redis, shared }: ListFlags): Promise<PictureList> {
+  if (shared !== undefined && redis === undefined)
+    throw optionError(
+      '--shared is for workers and needs --redis, the address of their queue; give it, or leave --shared out.',
+      {
+        option: '--redis',
+        problem: 'missing',
+      },
+    );
   const list = await openPictureList(named, out);
   await checkFolder(out);
   for await (const _ of list.pictures()) return shard ? shardOf(list, shard) : list;

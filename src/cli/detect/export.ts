@@ -1,4 +1,5 @@
 /** `rgi export`: a calibrated model as ONE ONNX file that does what `rgi detect` does. */
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { checkDetector } from '../../detect/export/check.ts';
@@ -76,6 +77,8 @@ export function addExportOptions(command: Command): Command {
 export async function exportCommand(file: string, flags: ExportFlags, io: Io): Promise<ExitCode> {
   if (path.resolve(file) === path.resolve(flags.as))
     throw new RgiError('usage', `--as ${flags.as} is the model itself: give the detector another name.`);
+  if ((await stat(flags.as).catch(() => undefined))?.isDirectory())
+    throw new RgiError('usage', `--as ${flags.as} is a folder; name a file.`, { file: flags.as });
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {
     const product = await openProduct(runtime, { ...flags, generator: file });

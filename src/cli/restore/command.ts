@@ -72,6 +72,7 @@ async function restoreOn(
   io: Io,
   reporter: Reporter<ImageRecord>,
 ): Promise<RestoreFilesResult> {
+  checkPlace(flags);
   const opened = await openGeneratorFile(runtime, flags);
   const critic = await criticFor(runtime, opened, options, flags);
   const method = buildMethod(options, contextOf(opened, flags, critic));
@@ -232,6 +233,18 @@ function reporterOf(flags: RestoreFlags, io: Io) {
   };
 }
 
+/** An alignment places the generator's picture in the whole of each picture: a region beside it would have no effect. */
+function checkPlace({ region, align, tiles }: RestoreFlags): void {
+  if (align === undefined) return;
+  if (region)
+    throw new RgiError('usage', "Give --region or --align, not both: each says where the generator's picture lies.");
+  if (tiles !== undefined)
+    throw new RgiError(
+      'usage',
+      'Give --tiles or --align, not both: tiles have the places that the picture gives them.',
+    );
+}
+
 function conclude(
   { done, failed, interrupted, manifest }: RestoreFilesResult,
   { diverged, notRestored }: Pick<ReturnType<typeof reporterOf>, 'diverged' | 'notRestored'>,
@@ -266,6 +279,7 @@ async function described(file: string | undefined, layers?: readonly string[]) {
 
 /** Said before anything is computed; the folder itself is made with the first file. */
 export async function checkFolder(folder: string): Promise<void> {
+  if (folder === '') throw new RgiError('usage', '--out is empty; name a folder.');
   const found = await stat(folder).catch(() => undefined);
   if (found && !found.isDirectory())
     throw new RgiError('usage', `--out ${folder} is a file; name a folder.`, { file: folder });

@@ -106,7 +106,10 @@ function rowOf(file: string, number: number, value: unknown): Row {
   const result = rowSchema.safeParse(value);
   if (result.success) return { number, row: result.data };
   const [issue] = result.error.issues;
-  const where =
-    issue.path.length > 0 ? `its '${issue.path.join('.')}': ${issue.message}` : 'it is no object with a path';
-  return { number, error: fileError(file, 'format', `${file}, row ${number}, names no picture (${where}).`) };
+  const [column] = issue.path;
+  const isMissing = column === undefined || !(String(column) in (value as object));
+  const what = isMissing
+    ? `names no picture: write an object with a path, such as {"path":"a.png"}, or the path alone in quotes.`
+    : `cannot be used: its '${String(column)}' must be a text that is not empty.`;
+  return { number, error: fileError(file, 'format', `${file}, row ${number}, ${what}`) };
 }

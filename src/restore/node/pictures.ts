@@ -170,7 +170,17 @@ export async function readSource(
     const file = source[kind];
     if (file !== undefined) masks[kind] = await readMask(file, picture, { onDoubt });
   }
+  if (masks.keep && masks.hide && overlap(masks.keep, masks.hide))
+    throw new RgiError(
+      'input',
+      `${source.path}: ${source.keep} and ${source.hide} are white at the same pixels, which are either known to be good or known to be corrupted; take them out of one.`,
+      { file: source.path },
+    );
   return { picture, ...masks, notes: [...doubts, ...adaptations(picture, channels, view)], doubts };
+}
+
+function overlap(a: Mask, b: Mask): boolean {
+  return a.data.some((value: number, i: number) => value > 0.5 && b.data[i] > 0.5);
 }
 
 /** What a picture was adapted by, one sentence each. */
