@@ -21,7 +21,7 @@ export interface ChangedLiteral extends Literal {
 }
 
 /** The text of a source file with all its changes; lines keep their numbers. */
-export function withChanges(text: string, literals: readonly ChangedLiteral[]): string {
+function withChanges(text: string, literals: readonly ChangedLiteral[]): string {
   if (literals.length === 0) return text;
   const backwards = [...literals].sort((a, b) => b.start - a.start);
   const body = backwards.reduce((current, { start, end, value, changes }) => {

@@ -1,7 +1,9 @@
 /** Inspection settings among which calibration chooses, by how well they find drawn defects. */
+
 import { type Image, type Mask, shapeOf } from '../images/image.ts';
 import { aupro } from '../metrics/aupro.ts';
 import { auroc, averagePrecision } from '../metrics/ranking.ts';
+import { concatenated } from '../onnx/concatenate.ts';
 import { meanOfLast } from './defects.ts';
 import { crossFitted, type Restored, residualsOf } from './folds.ts';
 import { localContrastOf } from './local-contrast.ts';
@@ -143,11 +145,5 @@ function bestScore(clean: readonly Image[], defective: readonly Image[]): { scor
 
 /** The values of several maps, one after the other. */
 export function joined(maps: readonly Image[]): Float32Array {
-  const all = new Float32Array(maps.reduce((sum, map) => sum + map.data.length, 0));
-  let offset = 0;
-  for (const { data } of maps) {
-    all.set(data, offset);
-    offset += data.length;
-  }
-  return all;
+  return concatenated(maps.map(({ data }) => data));
 }

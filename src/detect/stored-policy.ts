@@ -2,8 +2,10 @@
  * Policies as they are stored: settings in a model's metadata (`rgi.policies`, by name), statistics as arrays of an `.npz`
  * archive, which the settings name by their hash. Read from bytes, so that a browser can; files: `node/policy-files.ts`.
  */
+
 import { readNpz } from '../arrays/npy.ts';
 import { messageOf, RgiError } from '../errors.ts';
+import { concatenatedBytes } from '../onnx/concatenate.ts';
 import type { Model } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { type Policy, type PolicySettings, statisticsFrom } from './policy.ts';
@@ -130,13 +132,7 @@ export async function digestOf(arrays: ReadonlyMap<string, Tensor>): Promise<str
       new TextEncoder().encode(`${name} ${dims.join('x')}`),
       new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
     ]);
-  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', all));
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', concatenatedBytes(parts)));
   return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 

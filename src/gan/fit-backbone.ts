@@ -1,5 +1,7 @@
 /** The linear generator that a network is added to, of a data set's pictures. */
+
 import { batchOf, type Dataset, mixed } from '../datasets/dataset.ts';
+import { concatenated } from '../onnx/concatenate.ts';
 import { float32 } from '../onnx/tensor.ts';
 import { randomFrom } from '../random.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -26,12 +28,11 @@ export async function fitBackbone(
   // A few at a time: large pictures are shrunk before they are kept.
   for (let from = 0; from < used; from += 64)
     parts.push(shrunk(batchOf(dataset, indices.subarray(from, from + 64), random), size).data);
-  const data = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    data.set(part, offset);
-    offset += part.length;
-  }
-  const model = await fitLinear(float32(data, [used, dataset.channels, size, size]), latent, runtime, seed);
+  const model = await fitLinear(
+    float32(concatenated(parts), [used, dataset.channels, size, size]),
+    latent,
+    runtime,
+    seed,
+  );
   return { backbone: backboneOf(model, latent, size), residual: model.residual };
 }

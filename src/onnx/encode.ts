@@ -15,6 +15,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
+import { concatenatedBytes } from './concatenate.ts';
 import { elementCode } from './element-codes.ts';
 import { type Attribute, type Graph, type Node, type ValueInfo, WORKING_OPSET } from './graph.ts';
 import type { Tensor } from './tensor.ts';
@@ -55,7 +56,7 @@ export function encodeModel(
       memberOf(GraphProtoSchema.field.initializer, tensorParts(tensor, name)),
     ),
   ];
-  return joined([toBinary(ModelProtoSchema, model), ...memberOf(ModelProtoSchema.field.graph, body)]);
+  return concatenatedBytes([toBinary(ModelProtoSchema, model), ...memberOf(ModelProtoSchema.field.graph, body)]);
 }
 
 /** A message's parts as a member of the message around it. */
@@ -71,16 +72,6 @@ function memberOf({ number }: { readonly number: number }, parts: readonly Uint8
 function tensorParts(tensor: Tensor, name: string): Uint8Array[] {
   const header = toBinary(TensorProtoSchema, create(TensorProtoSchema, headerOf(tensor, name)));
   return [header, ...memberOf(TensorProtoSchema.field.rawData, [rawDataOf(tensor)])];
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 /** Domains other than the standard one: a model must declare those that it uses. */

@@ -98,27 +98,7 @@ export async function makeBench(): Promise<Bench> {
   return {
     folder,
     file,
-    async rgi(line, signal = new AbortController().signal) {
-      const words = line.split(' ').filter(Boolean);
-      let out = '';
-      let err = '';
-      const code = await run(
-        words.map((word) => word.replaceAll('@', `${folder}${path.sep}`)),
-        {
-          out: (text) => {
-            out += text;
-          },
-          err: (text) => {
-            err += text;
-          },
-          terminal: false,
-          colour: false,
-          signal,
-          worker: false,
-        },
-      );
-      return { code, out, err };
-    },
+    rgi: (line, signal) => runIn(folder, line, signal),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -269,4 +249,27 @@ function crc32(bytes: Uint8Array): number {
     for (let k = 0; k < 8; k++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
   }
   return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** The program in this process, on a command line in which @ stands for the folder. */
+export async function runIn(folder: string, line: string, signal = new AbortController().signal): Promise<Said> {
+  const words = line.split(' ').filter(Boolean);
+  let out = '';
+  let err = '';
+  const code = await run(
+    words.map((word) => word.replaceAll('@', `${folder}${path.sep}`)),
+    {
+      out: (text) => {
+        out += text;
+      },
+      err: (text) => {
+        err += text;
+      },
+      terminal: false,
+      colour: false,
+      signal,
+      worker: false,
+    },
+  );
+  return { code, out, err };
 }

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from '../../src/cli/program.ts';
 import { toBytes } from '../../src/detect/export/check.ts';
 import { describeDetector } from '../../src/detect/export/facts.ts';
 import { writePolicy } from '../../src/detect/node/policy-files.ts';
@@ -15,27 +14,15 @@ import { encodeModel } from '../../src/onnx/encode.ts';
 import { readModel } from '../../src/onnx/read.ts';
 import { encoderGraph, searchPolicy, testPictures } from '../detect/exported.ts';
 import { productGraph, SIDE } from '../detect/made.ts';
+import { runIn } from './bench.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 let folder: string;
 const file = (name: string) => path.join(folder, name);
 
 async function rgi(line: string) {
-  let [out, err] = ['', ''];
-  const words = `${line} --threads 1`.split(' ').map((word) => word.replaceAll('@', `${folder}${path.sep}`));
-  const code = await run(words, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    terminal: false,
-    colour: false,
-    signal: new AbortController().signal,
-    worker: false,
-  });
-  return { code, out, err: err.replaceAll(`${folder}${path.sep}`, '') };
+  const { err, ...said } = await runIn(folder, `${line} --threads 1`);
+  return { ...said, err: err.replaceAll(`${folder}${path.sep}`, '') };
 }
 
 const png = (image: Image) => encodePng(clip(image));

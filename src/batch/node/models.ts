@@ -4,21 +4,18 @@ import path from 'node:path';
 import { statisticsFile } from '../../detect/node/policy-files.ts';
 import { RgiError } from '../../errors.ts';
 import { sha256Of, sha256OfContent } from '../../files/node/hash.ts';
-import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
 import { companionOf } from '../../models/node/companions.ts';
 import { openModel } from '../../models/node/model-file.ts';
-import { weightLocations } from '../../onnx/weight-locations.ts';
+import { modelHashes } from '../../models/node/weight-files.ts';
 import { openCatalogue } from '../../service/node/catalogue.ts';
 import type { ModelFile } from '../../service/node/orders.ts';
 
-/** A hash of all files of a model that decide results: the generator with its files of weights, its encoder, the statistics of its policies. */
+/** A hash of all files of a model that decide results: the generator, its encoder, their files of weights, the statistics of its policies. */
 export async function modelIdentity(file: string): Promise<string> {
   const encoder = await companionOf('encoder', await openModel(file), file);
   const statistics = await sha256Of(statisticsFile(file)).catch(() => null);
-  const locations = weightLocations(await readRegular(file, MAX_FILE_BYTES));
-  const weights = await Promise.all(locations.map((name) => sha256Of(path.join(path.dirname(file), name))));
   return sha256OfContent(
-    JSON.stringify([await sha256Of(file), weights, encoder ? await sha256Of(encoder) : null, statistics]),
+    JSON.stringify([await modelHashes(file), encoder ? await modelHashes(encoder) : null, statistics]),
   );
 }
 

@@ -2,7 +2,7 @@
  * A run whose pictures are computed by workers: the same journal, names and files as of a run on this machine. Each picture is put into the
  * shared folder and queued under the hash of all that decides its result, so that it is done once in effect, whatever is lost or repeated.
  */
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { QueueEvents, type Job as QueueJob } from 'bullmq';
@@ -10,6 +10,7 @@ import { readPolicy } from '../../detect/node/policy-files.ts';
 import { settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
+import { isFolder } from '../../files/node/regular.ts';
 import type { PictureList } from '../../images/node/listing.ts';
 import { linkTemporary } from '../../images/node/write.ts';
 import type { Job, JobEvent, Outcome, Planned } from '../../jobs/job.ts';
@@ -66,7 +67,7 @@ export function sendPictures(options: SendOptions): Promise<Outcome> {
 
 async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions): Promise<Outcome> {
   const { out, resume, overwrite, work, mask, shared } = options;
-  if (!(await stat(shared).catch(() => undefined))?.isDirectory())
+  if (!(await isFolder(shared)))
     throw new RgiError('usage', `--shared ${shared} is no folder; name one that the workers have, too.`, {
       file: shared,
     });

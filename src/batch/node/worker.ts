@@ -3,7 +3,7 @@
  * renewed here, where nothing is computed. What a lost worker had begun goes to another; a result appears whole, once.
  */
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
@@ -11,7 +11,7 @@ import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { INSPECTION_RULES } from '../../detect/inspector.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
-import { isThere } from '../../files/node/regular.ts';
+import { isFolder, isThere } from '../../files/node/regular.ts';
 import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
 import { VERSION } from '../../jobs/node/program.ts';
 import type { ServiceLimits } from '../../service/limits.ts';
@@ -63,7 +63,7 @@ const CLOSE_MS = 5000;
 /** Works until it is closed. Throws `input` where no Redis answers, and `usage` where a folder is none. */
 export async function openWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { shared, limits, threads, lockSeconds, queue = QUEUE, onEvent = () => {} } = options;
-  if (!(await stat(shared).catch(() => undefined))?.isDirectory())
+  if (!(await isFolder(shared)))
     throw new RgiError('usage', `--shared ${shared} is no folder; name one that the senders have, too.`, {
       file: shared,
     });

@@ -1,5 +1,4 @@
 /** `rgi export`: a calibrated model as ONE ONNX file that does what `rgi detect` does. */
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { checkDetector } from '../../detect/export/check.ts';
@@ -10,6 +9,7 @@ import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { rememberModel } from '../../files/node/known-models.ts';
+import { isFolder } from '../../files/node/regular.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import { VERSION } from '../../jobs/node/program.ts';
 import type { EncoderFlags } from '../../models/node/encoder.ts';
@@ -77,7 +77,7 @@ export function addExportOptions(command: Command): Command {
 export async function exportCommand(file: string, flags: ExportFlags, io: Io): Promise<ExitCode> {
   if (path.resolve(file) === path.resolve(flags.as))
     throw new RgiError('usage', `--as ${flags.as} is the model itself: give the detector another name.`);
-  if ((await stat(flags.as).catch(() => undefined))?.isDirectory())
+  if (await isFolder(flags.as))
     throw new RgiError('usage', `--as ${flags.as} is a folder; name a file.`, { file: flags.as });
   const runtime = await createRuntime({ device: flags.device, threads: flags.threads, worker: io.worker });
   try {

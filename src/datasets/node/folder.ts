@@ -1,7 +1,7 @@
 /** A folder of pictures (flat, nested, or in MVTec's layout) as a dataset in memory; broken pictures are left out and named. */
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileError, messageOf, optionError } from '../../errors.ts';
+import { isFolder } from '../../files/node/regular.ts';
 import { type Image, isGreyInColour, shapeOf, toPixels } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
 import { passedOver, treeOf } from '../../images/node/walk.ts';
@@ -146,7 +146,6 @@ async function channelsOf(files: readonly string[]): Promise<1 | 3> {
 }
 
 async function trainingFolder(folder: string): Promise<string> {
-  const isFolder = async (name: string) => (await stat(name).catch(() => undefined))?.isDirectory() ?? false;
   if (!(await isFolder(folder))) throw fileError(folder, 'not-a-folder', `${folder} is not a folder.`);
   const good = path.join(folder, 'train', 'good');
   return (await isFolder(good)) ? good : folder;

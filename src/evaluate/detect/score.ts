@@ -4,6 +4,7 @@ import { quantile } from '../../arrays/sort.ts';
 import { aupro } from '../../metrics/aupro.ts';
 import { dice } from '../../metrics/overlap.ts';
 import { auroc, averagePrecision, oracleDice, paperDice } from '../../metrics/ranking.ts';
+import { concatenated } from '../../onnx/concatenate.ts';
 import type { MetricName } from '../metrics.ts';
 import type { Curve, Pooled } from '../record.ts';
 
@@ -109,14 +110,4 @@ function shareAbove(sorted: Float32Array, t: number): number {
     else high = middle;
   }
   return (sorted.length - low) / sorted.length;
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
 }

@@ -5,10 +5,10 @@
 import path from 'node:path';
 import { heldOut } from '../../datasets/held-out.ts';
 import { fileError, RgiError } from '../../errors.ts';
-import { readTextIfThere } from '../../files/node/regular.ts';
+import { isFolder, readTextIfThere } from '../../files/node/regular.ts';
 import { passedOver, treeOf } from '../../images/node/walk.ts';
 import { GOOD } from '../detect/results.ts';
-import { type DataFile, isFolder, picturesUnder } from './layouts.ts';
+import { type DataFile, picturesUnder } from './layouts.ts';
 
 export const DETECTION_LAYOUTS = ['auto', 'mvtec', 'btad', 'visa', 'plain'] as const;
 

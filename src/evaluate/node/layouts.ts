@@ -2,10 +2,10 @@
  * Clean pictures to evaluate restoration on, from data sets as they are published: CelebA (aligned) by its official split,
  * Stanford Cars and LSUN as folders, and plain folders. Only the test part is taken where a set has one.
  */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileError, RgiError } from '../../errors.ts';
-import { isThere, MAX_TEXT_BYTES, readRegular } from '../../files/node/regular.ts';
+import { isFolder, isThere, MAX_TEXT_BYTES, readRegular } from '../../files/node/regular.ts';
 import { isPictureName } from '../../images/node/formats.ts';
 import { naturalOrder, passedOver, treeOf } from '../../images/node/walk.ts';
 
@@ -151,8 +151,4 @@ export async function picturesUnder(folder: string): Promise<DataFile[]> {
   return (await treeOf(folder)).pictures
     .map((file) => ({ path: file, name: path.relative(folder, file).split(path.sep).join('/') }))
     .sort((a, b) => naturalOrder(a.name, b.name));
-}
-
-export async function isFolder(name: string): Promise<boolean> {
-  return (await stat(name).catch(() => undefined))?.isDirectory() ?? false;
 }

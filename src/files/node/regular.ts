@@ -93,6 +93,11 @@ export async function isThere(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
+/** Is there a folder of that name? */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}
+
 function checkKind(path: string, stats: { isFile(): boolean; isDirectory(): boolean }): void {
   if (stats.isFile()) return;
   if (stats.isDirectory()) throw fileError(path, 'folder', `${path} is a folder, not a file.`);

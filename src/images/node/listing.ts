@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
 import { fileError, RgiError } from '../../errors.ts';
+import { isFolder } from '../../files/node/regular.ts';
 import type { InputFile } from './inputs.ts';
 import { isManifestName, manifestRows } from './manifests.ts';
 import { type Walked, walk } from './walk.ts';
@@ -63,7 +64,7 @@ async function* matching(pattern: string, out: string): AsyncGenerator<Walked> {
   const { base, glob } = picomatch.scan(pattern);
   const matches = picomatch(glob, { nocase: true });
   const folder = base === '' ? '.' : base;
-  if (!(await stat(folder).catch(() => undefined))?.isDirectory())
+  if (!(await isFolder(folder)))
     throw fileError(pattern, 'missing', `No picture matches ${pattern}: there is no folder ${folder}.`);
   const depth = glob.includes('**') ? Number.POSITIVE_INFINITY : glob.split('/').length - 1;
   for await (const picture of walk(folder, { without: out, depth }))

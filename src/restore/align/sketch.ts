@@ -3,7 +3,7 @@
  * be compared with it (the two distances of Moghaddam and Pentland 1997: within the space of the samples, and from it).
  */
 import { choleskyFactor, choleskyInverse, choleskySolve } from '../../arrays/cholesky.ts';
-import { dot } from '../../arrays/vectors.ts';
+import { dot, quadraticForm } from '../../arrays/vectors.ts';
 import { imageAt } from '../../images/image.ts';
 import { resize } from '../../images/resize.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -159,13 +159,7 @@ export function distanceOf({ mean, basis, directions, precision, variance }: Ske
     for (let a = 0; a < directions; a++) c[a] += d * basis[at + a];
   }
   const beside = Math.max(0, square - dot(c, c)) / variance;
-  return (quadratic(precision, c) + beside) / thumbnail.length;
-}
-
-function quadratic(matrix: Float64Array, c: Float64Array): number {
-  let sum = 0;
-  for (let i = 0, at = 0; i < c.length; i++) for (let j = 0; j < c.length; j++, at++) sum += c[i] * matrix[at] * c[j];
-  return sum;
+  return (quadraticForm(precision, c) + beside) / thumbnail.length;
 }
 
 /** Squared deviations from which on a pixel counts as damage, and what it then costs. */
@@ -200,7 +194,7 @@ export function robustDistanceOf(sketch: Sketch, thumbnail: Float64Array): numbe
       for (let a = 0; a < k; a++) r -= c[a] * basis[at + a];
       costs[i % plane] += r ** 2 / (variance * channels);
     }
-    let sum = quadratic(precision, c) / channels;
+    let sum = quadraticForm(precision, c) / channels;
     for (let p = 0; p < plane; p++) sum += Math.min(costs[p], DAMAGE);
     best = Math.min(best, sum / plane);
     // From a soft weight to the truncated one.

@@ -3,6 +3,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
+import { isFolder } from '../../files/node/regular.ts';
 import { type Image, imageAt, type Mask, type Size } from '../../images/image.ts';
 import { isPictureName } from '../../images/node/formats.ts';
 import { type ExpandOptions, expandInputs, type InputFile } from '../../images/node/inputs.ts';
@@ -83,8 +84,7 @@ async function withListedMasks(picture: ListedPicture, given: GivenMasks): Promi
   for (const kind of MASK_KINDS) {
     const place = given[kind];
     if (place === undefined || picture[kind] !== undefined) continue;
-    const isFolder = (await stat(place).catch(() => undefined))?.isDirectory() ?? false;
-    const file = isFolder ? await listedMask(place, picture.name, kind) : place;
+    const file = (await isFolder(place)) ? await listedMask(place, picture.name, kind) : place;
     if (file === undefined && kind === 'mask') {
       const { name, path: from } = picture;
       const message = `The folder ${place} has no mask for ${from}: it would be named ${name}.png, ${name}.${kind}.png or ${name}_${kind}.png.`;

@@ -8,7 +8,7 @@
  * that u has used up (MacKay 1992).
  */
 import { choleskyFactor, choleskySolve, solveLower, solveUpper } from '../../../arrays/cholesky.ts';
-import { dot } from '../../../arrays/vectors.ts';
+import { dot, quadraticForm } from '../../../arrays/vectors.ts';
 import { RgiError } from '../../../errors.ts';
 import { randomFrom } from '../../../random.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
@@ -82,17 +82,6 @@ export function posteriorOf(
     energy: misfit / scale + eta * dot(u, u),
     scale: misfit / Math.max(1, kept - used),
   };
-}
-
-/** u^T M u of a symmetric matrix. */
-function quadraticForm(matrix: Float64Array, u: Float64Array): number {
-  let sum = 0;
-  for (let i = 0, at = 0; i < u.length; i++) {
-    let row = 0;
-    for (let t = 0; t < u.length; t++, at++) row += matrix[at] * u[t];
-    sum += u[i] * row;
-  }
-  return sum;
 }
 
 /** Cholesky's factor of A^T W A + ridge I; of a larger ridge where rounding asks for it. */
