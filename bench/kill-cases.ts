@@ -48,7 +48,8 @@ export async function casesIn(root: string): Promise<Case[]> {
     },
     timeless: withoutTimes,
   });
-  const short = ['--steps', '40', '--pool', '50', '--starts', '2'];
+  // With a threshold, no picture is refused as none of the generator's kind.
+  const short = ['--steps', '40', '--pool', '50', '--starts', '2', '--threshold', '30'];
   // Every picture is done: of those that this generator makes nothing like, rgi says so.
   const plain = ['--method', 'invert', '--steps', '40', '--batch', '2'];
   return [
