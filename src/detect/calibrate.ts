@@ -19,17 +19,16 @@ import {
   restoringWith,
 } from './calibration-setup.ts';
 import type { Measured } from './candidates.ts';
-import { type ChosenSpaces, chooseSpaces, type FeatureSource, type PixelMaps } from './choose-spaces.ts';
-import { imageScore } from './defects.ts';
-import { crossFitted, foldsOf, type Residuals, residualsOf, statisticsOf } from './folds.ts';
+import { chooseSpaces, type FeatureSource, type PixelMaps } from './choose-spaces.ts';
+import { crossFitted, foldsOf, type Residuals, residualsOf } from './folds.ts';
 import type { Spaces } from './joining.ts';
 import { localContrastOf } from './local-contrast.ts';
+import { measuredPolicy } from './measured-policy.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
 import { openProjection, type Projection } from './projection.ts';
 import { finishedMap } from './scoring.ts';
 import { selectSettings, type Trial } from './selection.ts';
 import { DEFAULT_POLICY } from './stored-policy.ts';
-import { pixelThreshold, regionScore, scoreThreshold } from './thresholds.ts';
 
 /** What `calibrate` is given: a generator, good pictures, and the rates of false alarms to aim at. */
 export interface CalibrationJob {
@@ -109,10 +108,6 @@ const RECOMMENDED_PICTURES = 30;
  */
 const MIN_PIXEL_AP = 0.5;
 
-/** Good pictures that are named as odd, and scores of good pictures that are kept, the highest ones. */
-const ODDEST = 8;
-const MAX_STORED_SCORES = 500;
-
 /** Pixels of all good pictures together that thresholds are set on, and pictures restored at a time: for memory. */
 const MAX_PIXELS = 2 ** 24;
 const MAX_TOGETHER = 32;
@@ -166,7 +161,11 @@ async function calibrateWith(
       signal: hooks.signal,
       onProgress: (share) => hooks.onProgress?.(PIXEL_SHARE + (1 - PIXEL_SHARE) * share, 'feature maps'),
     }));
-  const policy = policyOf(job, stride, best, { residuals, used }, pixels, second);
+  const { name = DEFAULT_POLICY, form, scale = 1, falseAlarms = FALSE_ALARMS, names, facts } = job;
+  const policy = measuredPolicy(
+    { best, residuals, used, setup, pixels, second },
+    { name, form, scale, stride, falseAlarms, seed: setup.seed, names, facts },
+  );
   return {
     policy,
     compared: [...compared].sort((a, b) => b.score - a.score),
@@ -232,80 +231,6 @@ function pixelMaps({ candidate }: Trial, residuals: Residuals): PixelMaps {
   };
 }
 
-/** The policy by these maps of good pictures. */
-function policyOf(
-  job: CalibrationJob,
-  stride: number,
-  best: Trial,
-  { residuals, used }: { readonly residuals: Residuals; readonly used: readonly number[] },
-  { evidence, good }: PixelMaps,
-  second: ChosenSpaces | undefined,
-): Policy {
-  const { name = DEFAULT_POLICY, form, scale = 1, seed = 0, falseAlarms = FALSE_ALARMS } = job;
-  const { perPixel } = best.candidate;
-  const scorePixels = second?.scorePixels ?? best.scorePixels;
-  const maps = second?.good ?? good;
-  const area = leastArea(best.candidate);
-  const pixel =
-    falseAlarms.pixel === undefined
-      ? scoreThreshold(
-          maps.map((map) => regionScore(map, area)),
-          falseAlarms.image,
-        )
-      : pixelThreshold(
-          maps.map(({ data }) => data),
-          falseAlarms.pixel,
-        );
-  const scores = maps.map(({ data }) => imageScore(data, scorePixels));
-  const image = scoreThreshold(scores, falseAlarms.image);
-  return {
-    format: 1,
-    name,
-    form,
-    scale,
-    stride,
-    inversion: best.inversion,
-    evidence,
-    ...(second?.settings ? { features: second.settings } : {}),
-    statistics: { ...statisticsOf(residuals, perPixel), ...(second?.gaussian ? { features: second.gaussian } : {}) },
-    thresholds: { pixel, image },
-    falseAlarms,
-    leastArea: area,
-    scorePixels,
-    displayHigh: Math.max(3 * pixel, 1.5 * image),
-    calibration: {
-      pictures: job.unseen.length,
-      unseen: residuals.unseen.length,
-      seed,
-      perPixel,
-      ...(best.strength === undefined ? {} : { priorStrength: best.strength }),
-      drawnDefects: second?.measured ?? best.measured,
-      ...(second ? { spaces: second.spaces } : {}),
-      goodScores: [...scores]
-        .sort((a, b) => b - a)
-        .slice(0, MAX_STORED_SCORES)
-        .map(rounded),
-      oddest: oddestOf(
-        scores,
-        used.map((i) => job.names?.[i] ?? `${i + 1}`),
-      ),
-      ...job.facts,
-    },
-  };
-}
-
-/** The good pictures with the highest scores, which a user should look at, highest first. */
-function oddestOf(scores: readonly number[], names: readonly string[]): { name: string; score: number }[] {
-  return scores
-    .map((score, i) => ({ name: names[i], score: rounded(score) }))
-    .sort((a, b) => b.score - a.score)
-    .slice(0, ODDEST);
-}
-
-function rounded(value: number): number {
-  return Number(value.toPrecision(5));
-}
-
 function notesOf(used: number, { pixelAp, imageAuroc }: Trial['measured']): string[] {
   const notes: string[] = [];
   if (used < RECOMMENDED_PICTURES)
@@ -315,11 +240,6 @@ function notesOf(used: number, { pixelAp, imageAuroc }: Trial['measured']): stri
       `The defects drawn on good pictures were hardly found (pixel AP ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}): below an AP of ${MIN_PIXEL_AP} more marked pixels are wrong than right. Expect real defects to be missed; train on more pictures, or by tiles (rgi train --crops).`,
     );
   return notes;
-}
-
-/** Smaller than the smoothing's own footprint nothing is resolved. */
-function leastArea({ blur, smoothing }: Pick<PolicySettings['evidence'], 'blur' | 'smoothing'>): number {
-  return Math.max(2, Math.round(Math.PI * (blur ** 2 + smoothing ** 2)));
 }
 
 function pixelsOf(image: Image): number {

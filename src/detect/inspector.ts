@@ -5,6 +5,7 @@ import { type Image, shapeOf } from '../images/image.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { appearanceInWords, appearanceScore } from './appearance.ts';
 import { imageScore } from './defects.ts';
 import { featureMap, openFeatureScorer } from './feature-space.ts';
 import { joinedMap } from './joining.ts';
@@ -21,10 +22,12 @@ export interface Inspection {
   readonly restored: Image;
   /** Anomaly map [1,1,H,W]; about 1 where the picture is good. The policy's thresholds are in its units. */
   readonly map: Image;
-  /** See `imageScore`; in the map's units. */
+  /** The larger one of the map's score (`imageScore`) and that of the picture as a whole (`appearanceScore`); in the map's units. */
   readonly score: number;
   /** Is the score above the policy's image threshold? */
   readonly defective: boolean;
+  /** Where the picture is defective as a whole: how it differs most from good ones, such as 'darker'. */
+  readonly appearance?: string;
 }
 
 /** Inspects pictures by one policy. Holds compiled graphs and sessions until it is disposed of. */
@@ -82,7 +85,7 @@ export interface InspectorOptions {
 export async function openInspector(options: InspectorOptions, runtime: Runtime): Promise<Inspector> {
   const { policy, features, ...rest } = options;
   checkPolicyFits(policy, options.generator);
-  const { form, stride, inversion: settings, statistics, evidence, thresholds, scorePixels } = policy;
+  const { form, stride, inversion: settings, statistics, evidence, appearance, thresholds, scorePixels } = policy;
   const second = await openSecondSpace(options, runtime);
   const restorer = await openRestorer({ ...rest, form, stride, settings }, runtime);
   return {
@@ -92,8 +95,15 @@ export async function openInspector(options: InspectorOptions, runtime: Runtime)
       const pixels = images.map((image, i) => anomalyMap(image, restored[i], statistics, evidence));
       const maps = second ? await second.join(images, pixels) : pixels;
       return maps.map((map, i) => {
-        const score = imageScore(map.data, scorePixels);
-        return { restored: restored[i], map, score, defective: score > thresholds.image };
+        const asWhole = appearance ? appearanceScore(images[i], appearance) : 0;
+        const score = Math.max(imageScore(map.data, scorePixels), asWhole);
+        return {
+          restored: restored[i],
+          map,
+          score,
+          defective: score > thresholds.image,
+          ...(appearance && asWhole > thresholds.image ? { appearance: appearanceInWords(images[i], appearance) } : {}),
+        };
       });
     },
     async dispose() {

@@ -24,6 +24,21 @@ const surround = z
   })
   .check(z.refine(({ activity, scale }) => activity.length === scale.length));
 
+/** Numbers that describe a whole picture, and the triangle that goes with them. */
+const appearance = z
+  .object({
+    mean: z.array(z.number()).check(z.minLength(3)),
+    deviation: z.array(positive),
+    whitening: z.array(z.number()),
+    unit: positive,
+  })
+  .check(
+    z.refine(
+      ({ mean: { length }, deviation, whitening }) =>
+        length % 3 === 0 && deviation.length === length && whitening.length === (length * (length + 1)) / 2,
+    ),
+  );
+
 /**
  * Members have the names under which stored policies hold them, whatever the code calls their parts: `evidence` is the scoring
  * (`scoring.ts`), `evidence.surround` the local contrast (`local-contrast.ts`). Models that are in use carry these names.
@@ -57,6 +72,7 @@ const settingsSchema = z.object({
         .check(z.refine((units) => units.pixels + units.features > 0)),
     }),
   ),
+  appearance: z.optional(appearance),
   thresholds: z.object({ pixel: positive, image: positive }),
   falseAlarms: z.object({ pixel: z.optional(share), image: share }),
   leastArea: z.int().check(z.nonnegative()),

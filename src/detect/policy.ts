@@ -8,6 +8,7 @@ import { channelsOf, pairsOf } from '../features/moments.ts';
 import type { FeatureRange } from '../features/network.ts';
 import type { Image } from '../images/image.ts';
 import { castTensor, float32Data, ints, numbersOf, type Tensor } from '../onnx/tensor.ts';
+import type { Appearance } from './appearance.ts';
 
 /** Statistics of the residuals of good pictures, used by `standardised` (`scoring.ts`). */
 export interface Statistics {
@@ -94,6 +95,8 @@ export interface PolicySettings {
     /** What the two maps are divided by before they are joined: levels of good pictures. 0: the space is not used. */
     readonly units: { readonly pixels: number; readonly features: number };
   };
+  /** The picture as a whole; absent in policies made before it was compared. */
+  readonly appearance?: Appearance;
   /** In the anomaly map's units (about 1 on good pixels): of a pixel, and of a picture's score. */
   readonly thresholds: { readonly pixel: number; readonly image: number };
   /** The rates that the thresholds were set for. */
@@ -105,7 +108,10 @@ export interface PolicySettings {
   };
   /** Marked regions of fewer pixels are dropped. */
   readonly leastArea: number;
-  /** A picture's score is the mean of this many of its highest map values: a number and no share, since pictures may have any size. */
+  /**
+   * A map's score is the mean of this many of its highest values: a number and no share, since pictures may have any size. A picture's is the
+   * larger one of it and `appearanceScore`.
+   */
   readonly scorePixels: number;
   /** The value that is drawn white; 0 is black. */
   readonly displayHigh: number;

@@ -12,6 +12,7 @@ import type { Graph, ValueInfo } from '../../onnx/graph.ts';
 import { lowered, PORTABLE } from '../../onnx/lower.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
+import { emitAppearanceScore } from '../appearance.ts';
 import { checkPolicyFits, isProjection, type Policy } from '../policy.ts';
 import { emitProjection, maskLimit, notAffine, projectionShrinkage } from '../projection.ts';
 import { DETECTOR, type DetectorFacts, type DetectorInput, detectorMetadata } from './facts.ts';
@@ -70,7 +71,8 @@ export async function exportDetector(options: DetectorExport, runtime: Runtime):
   const made = await emitRestoration(b, image, options, runtime);
   const restored = b.Clip(made, b.scalar(-1), b.scalar(1));
   const map = emitMap(b, image, restored, policy, features, size);
-  const score = emitScore(b, map, size, policy.scorePixels);
+  const ofMap = emitScore(b, map, size, policy.scorePixels);
+  const score = policy.appearance ? b.Max(ofMap, emitAppearanceScore(b, image, channels, policy.appearance)) : ofMap;
   const defective = b.Greater(score, b.scalar(policy.thresholds.image));
   const mask = emitMask(b, map, size, policy, defective);
   b.node('Identity', [map], {}, [DETECTOR.map]);

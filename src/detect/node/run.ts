@@ -259,7 +259,7 @@ async function putInspection(
   outputs: OutputSet,
   name: string,
   picture: WorkingPicture,
-  { map: working, score, defective }: Inspection,
+  { map: working, score, defective, appearance }: Inspection,
   policy: Policy,
 ): Promise<Partial<DetectRecord>> {
   const map = mapAtOwnSize(working, picture);
@@ -274,6 +274,12 @@ async function putInspection(
     await put('overlay.png', await encodePng(overlay(picture.original, mask, { colour })));
   }
   const outside = uninspectedShare(picture);
+  const messages = [
+    ...(appearance ? [`As a whole ${appearance} than the good pictures.`] : []),
+    ...(outside > 0
+      ? [`${(100 * outside).toFixed(0)}% of the picture, outside its central square, was not inspected.`]
+      : []),
+  ];
   return {
     score: rounded(score),
     defective,
@@ -281,9 +287,7 @@ async function putInspection(
     markedShare: coverage(mask.data),
     width,
     height,
-    ...(outside > 0
-      ? { message: `${(100 * outside).toFixed(0)}% of the picture, outside its central square, was not inspected.` }
-      : {}),
+    ...(messages.length > 0 ? { message: messages.join(' ') } : {}),
   };
 }
 
