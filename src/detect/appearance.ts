@@ -21,6 +21,15 @@ export interface Appearance {
   readonly unit: number;
 }
 
+/** What `fitAppearance` finds. */
+export interface FittedAppearance {
+  readonly appearance: Appearance;
+  /** The limit of a picture's score. */
+  readonly limit: number;
+  /** Of the unseen pictures. */
+  readonly scores: readonly number[];
+}
+
 /** One grey level, of [-1,1]; of logarithms a percent. */
 const MIN_DEVIATION = 1 / 127.5;
 
@@ -52,7 +61,10 @@ function logOf(square: number): number {
   return Math.log(Math.sqrt(square) + MIN_DEVIATION);
 }
 
-/** How far a picture is from the good ones, in units of the map: the score that its appearance gives it. */
+/**
+ * How far a picture is from the good ones, in units of the map. It is the picture's score where it is above the limit of scores, and no part of
+ * it otherwise: whether a scratch is odd does not depend on the light.
+ */
 export function appearanceScore(image: Image, appearance: Appearance): number {
   return appearance.unit * distanceOf(describe(image), appearance);
 }
@@ -70,23 +82,27 @@ function distanceOf(numbers: Float64Array, { mean, deviation, whitening }: Omit<
 }
 
 /**
- * The appearance of good pictures. The unit makes a picture at the limit of appearance, which a tenth of the pictures exceeds that may
- * be called defective, as odd as one whose map is at the limit `mapLimit`. `folds`: the part of each of `unseen`, whose distances are by statistics
- * of the other parts.
+ * The appearance of good pictures, and the limit of their scores, which `rate` of them exceeds: their maps' scores, `mapScores`, and appearances
+ * together. `folds`: the part of each of `unseen`, whose distances are by statistics of the other parts.
  */
 export function fitAppearance(
   unseen: readonly Image[],
   seen: readonly Image[],
   folds: readonly number[],
-  { mapLimit, rate }: { readonly mapLimit: number; readonly rate: number },
-): { readonly appearance: Appearance; readonly distances: readonly number[] } {
+  { mapScores, rate }: { readonly mapScores: readonly number[]; readonly rate: number },
+): FittedAppearance {
   const [own, others] = [unseen.map(describe), seen.map(describe)];
   const parts = Array.from({ length: Math.max(...folds) + 1 }, (_, fold) =>
     gaussianOf([...own.filter((_, i) => folds[i] !== fold), ...others]),
   );
   const distances = own.map((numbers, i) => distanceOf(numbers, parts[folds[i]]));
-  const unit = mapLimit / Math.max(scoreThreshold(distances, SHARE * rate), 1e-6);
-  return { appearance: { ...gaussianOf([...own, ...others]), unit }, distances };
+  const furthest = Math.max(scoreThreshold(distances, SHARE * rate), 1e-6);
+  const scoresAt = (unit: number) =>
+    mapScores.map((score, i) => (distances[i] > furthest ? Math.max(score, unit * distances[i]) : score));
+  // Whatever the unit, those beyond their limit are beyond all others.
+  const limit = scoreThreshold(scoresAt(Math.max(...mapScores) / furthest), rate);
+  const unit = limit / furthest;
+  return { appearance: { ...gaussianOf([...own, ...others]), unit }, limit, scores: scoresAt(unit) };
 }
 
 function gaussianOf(rows: readonly Float64Array[]): Omit<Appearance, 'unit'> {

@@ -22,7 +22,7 @@ export interface Inspection {
   readonly restored: Image;
   /** Anomaly map [1,1,H,W]; about 1 where the picture is good. The policy's thresholds are in its units. */
   readonly map: Image;
-  /** The larger one of the map's score (`imageScore`) and that of the picture as a whole (`appearanceScore`); in the map's units. */
+  /** That of the map (`imageScore`), or a larger one of the picture as a whole where that is above the limit (`appearanceScore`); in the map's units. */
   readonly score: number;
   /** Is the score above the policy's image threshold? */
   readonly defective: boolean;
@@ -96,7 +96,8 @@ export async function openInspector(options: InspectorOptions, runtime: Runtime)
       const maps = second ? await second.join(images, pixels) : pixels;
       return maps.map((map, i) => {
         const asWhole = appearance ? appearanceScore(images[i], appearance) : 0;
-        const score = Math.max(imageScore(map.data, scorePixels), asWhole);
+        const ofMap = imageScore(map.data, scorePixels);
+        const score = asWhole > thresholds.image ? Math.max(ofMap, asWhole) : ofMap;
         return {
           restored: restored[i],
           map,

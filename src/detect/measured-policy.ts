@@ -53,14 +53,13 @@ export function measuredPolicy(
           falseAlarms.pixel,
         );
   const mapScores = maps.map(({ data }) => imageScore(data, scorePixels));
-  const { appearance, distances } = fitAppearance(
+  const fitted = fitAppearance(
     used.map((i) => setup.unseen[i]),
     setup.seen,
     residuals.folds,
-    { mapLimit: scoreThreshold(mapScores, falseAlarms.image), rate: falseAlarms.image },
+    { mapScores, rate: falseAlarms.image },
   );
-  const scores = mapScores.map((score, i) => Math.max(score, appearance.unit * distances[i]));
-  const image = scoreThreshold(scores, falseAlarms.image);
+  const { appearance, scores, limit: image } = fitted;
   return {
     format: 1,
     name,

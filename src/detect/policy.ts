@@ -109,8 +109,8 @@ export interface PolicySettings {
   /** Marked regions of fewer pixels are dropped. */
   readonly leastArea: number;
   /**
-   * A map's score is the mean of this many of its highest values: a number and no share, since pictures may have any size. A picture's is the
-   * larger one of it and `appearanceScore`.
+   * A map's score is the mean of this many of its highest values: a number and no share, since pictures may have any size. That of a
+   * picture may be larger (`appearanceScore`).
    */
   readonly scorePixels: number;
   /** The value that is drawn white; 0 is black. */

@@ -31,6 +31,8 @@ function stripes(count: number, seed: number, channels = 1): Image[] {
 }
 
 const changed = (image: Image, change: (v: number) => number): Image => ({ ...image, data: image.data.map(change) });
+/** Maps' scores 1 to `count`. */
+const even = (count: number) => ({ mapScores: Array.from({ length: count }, (_, i) => i + 1), rate: 0.05 });
 const folds = (count: number) => Array.from({ length: count }, (_, i) => i % 4);
 
 describe('the appearance of a picture', () => {
@@ -43,13 +45,12 @@ describe('the appearance of a picture', () => {
     expect(sharpness).toBeCloseTo(Math.log(2 + 1 / 127.5) - Math.log(1 + 1 / 127.5), 12);
   });
 
-  it('of good pictures is at the limit for a tenth of the pictures that may be called defective', () => {
-    const good = stripes(400, 1);
-    const { appearance, distances } = fitAppearance(good, [], folds(400), { mapLimit: 5, rate: 0.05 });
-    const share = (images: Image[]) =>
-      images.filter((image) => appearanceScore(image, appearance) > 5).length / images.length;
-    expect(distances.filter((distance) => appearance.unit * distance > 5).length).toBeLessThanOrEqual(0.005 * 400);
-    expect(share(stripes(2000, 2))).toBeLessThan(0.015);
+  it('of good pictures is beyond the limit for a tenth of those that may be called defective', () => {
+    const { appearance, limit, scores } = fitAppearance(stripes(400, 1), [], folds(400), even(400));
+    const beyond = stripes(2000, 2).filter((image) => appearanceScore(image, appearance) > limit);
+    expect(beyond.length / 2000).toBeLessThan(0.015);
+    // Conformal: the limit is the score of rank 0.95 * 401.
+    expect(scores.filter((score) => score > limit)).toHaveLength(19);
   });
 
   it.each([
@@ -59,20 +60,20 @@ describe('the appearance of a picture', () => {
     ['lower in contrast', 'flat', (image: Image) => changed(image, () => 0)],
     ['less sharp', 'out of focus', (image: Image) => changed(gaussianBlur(image, 1), (v) => 1.27 * v)],
   ])('is odd, and %s than the good pictures, of one that is %s', (words, _, spoil) => {
-    const { appearance } = fitAppearance(stripes(60, 3), stripes(40, 4), folds(60), { mapLimit: 5, rate: 0.05 });
+    const { appearance, limit } = fitAppearance(stripes(60, 3), stripes(40, 4), folds(60), even(60));
     const [picture] = stripes(1, 5).map(spoil);
-    expect(appearanceScore(picture, appearance)).toBeGreaterThan(5);
+    expect(appearanceScore(picture, appearance)).toBeGreaterThan(limit);
     expect(appearanceInWords(picture, appearance)).toBe(words);
   });
 
   it('claims nothing from few pictures: others of their kind pass', () => {
-    const { appearance } = fitAppearance(stripes(8, 6, 3), [], folds(8), { mapLimit: 5, rate: 0.05 });
-    const others = stripes(50, 7, 3).filter((image) => appearanceScore(image, appearance) > 5);
+    const { appearance, limit } = fitAppearance(stripes(8, 6, 3), [], folds(8), even(8));
+    const others = stripes(50, 7, 3).filter((image) => appearanceScore(image, appearance) > limit);
     expect(others.length).toBeLessThanOrEqual(2);
   });
 
   it('is the same in a graph', async () => {
-    const { appearance } = fitAppearance(stripes(30, 8, 3), [], folds(30), { mapLimit: 5, rate: 0.05 });
+    const { appearance } = fitAppearance(stripes(30, 8, 3), [], folds(30), even(30));
     const pictures = [...stripes(2, 9, 3), changed(stripes(1, 10, 3)[0], () => -1)];
     const runtime = await createRuntime();
     try {

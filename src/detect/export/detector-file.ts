@@ -72,7 +72,9 @@ export async function exportDetector(options: DetectorExport, runtime: Runtime):
   const restored = b.Clip(made, b.scalar(-1), b.scalar(1));
   const map = emitMap(b, image, restored, policy, features, size);
   const ofMap = emitScore(b, map, size, policy.scorePixels);
-  const score = policy.appearance ? b.Max(ofMap, emitAppearanceScore(b, image, channels, policy.appearance)) : ofMap;
+  const score = policy.appearance
+    ? emitWithAppearance(b, ofMap, emitAppearanceScore(b, image, channels, policy.appearance), policy)
+    : ofMap;
   const defective = b.Greater(score, b.scalar(policy.thresholds.image));
   const mask = emitMask(b, map, size, policy, defective);
   b.node('Identity', [map], {}, [DETECTOR.map]);
@@ -102,6 +104,11 @@ export async function exportDetector(options: DetectorExport, runtime: Runtime):
     ...options.facts,
   };
   return encodeModel(lowered(graph), detectorMetadata(generator, input, facts), undefined, PORTABLE);
+}
+
+/** The score of the map, or that of the picture as a whole where it is above the limit. */
+function emitWithAppearance(b: GraphBuilder, ofMap: Value, asWhole: Value, { thresholds }: Policy): Value {
+  return b.Where(b.Greater(asWhole, b.scalar(thresholds.image)), b.Max(ofMap, asWhole), ofMap);
 }
 
 /** Throws `usage`, naming what can be exported, for a policy that cannot. */
