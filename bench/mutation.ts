@@ -7,8 +7,8 @@
  *     [--workers 2]
  *
  * Results are kept in --out, and a later run goes on from there. --named: only numbers that have a name (constants, options); --file: only
- * files whose path has this in it; --again: survivors without a stated reason are tried again, after tests were written; --slow: by all related tests, also those that
- * search for seconds (which are run in any case where there are no others).
+ * files whose path has this in it; --again: survivors without a stated reason are tried again, after tests were written; --slow: by all
+ * related tests, also those that search for seconds.
  */
 import { createHash } from 'node:crypto';
 import { appendFile, readFile, rm } from 'node:fs/promises';

@@ -203,3 +203,20 @@ it('up to four values that misfits repeat are taken as such', () => {
   expect(inferCorruption({ picture, reconstruction }).parameters.outlierValues.length).toBe(4);
   expect(inferCorruption({ picture, reconstruction }, { values: 8 }).parameters.outlierValues.length).toBe(5);
 });
+
+it('the share of pixels that are intact beforehand falls to 0 in two thirds of the rounds', () => {
+  // Of a picture without data nothing but what is known beforehand decides.
+  const dims = [1, 1, 8, 8];
+  const picture = float32(new Float32Array(64).fill(Number.NaN), dims);
+  const reconstruction = float32(new Float32Array(64), dims);
+  const [rounds, intactShare] = [6, 0.5];
+  const { parameters } = inferCorruption({ picture, reconstruction }, { rounds, intactShare });
+  let expected = { field: Math.log(1 / 9), coupling: 0 };
+  for (const share of [1, 3 / 4, 1 / 2, 1 / 4, 0, 0])
+    expected = fitIsing(expected, new Float64Array(64).fill(1), new Uint8Array(64), latticeOf(8, 8), {
+      maxCoupling: 8,
+      intact: 64 * intactShare * share,
+    });
+  expect(parameters.field).toBeCloseTo(expected.field, 10);
+  expect(parameters.coupling).toBeCloseTo(expected.coupling, 10);
+});

@@ -1,17 +1,13 @@
 /** The numbers of inversion by what they mean: toys on either side of each threshold, and closed forms. */
 import { describe, expect, it } from 'vitest';
 import type { RgiError } from '../../src/errors.ts';
-import { composite } from '../../src/images/blend.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { layerGroups } from '../../src/inversion/generator/weight-groups.ts';
 import { checkMask } from '../../src/inversion/mask/given.ts';
 import { missingPixels } from '../../src/inversion/mask/missing.ts';
 import { tuningMasks } from '../../src/inversion/mask/tuning-mask.ts';
-import { invert } from '../../src/inversion/methods/invert.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { runMethod } from '../../src/inversion/solve/driver.ts';
-import { type Restoration, restoreImages } from '../../src/inversion/solve/restore.ts';
-import type { Method } from '../../src/inversion/spec/method.ts';
 import { keptPixels } from '../../src/inversion/start/pool.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
@@ -180,66 +176,6 @@ it('the law of an inner value is that of 64 draws', async () => {
   // The mean of n independent draws deviates by 1 / sqrt(n).
   expect(deviation * Math.sqrt(64)).toBeGreaterThan(0.9);
   expect(deviation * Math.sqrt(64)).toBeLessThan(1.1);
-});
-
-describe('what a restoration reports', () => {
-  const picture = (channels: number) =>
-    float32(
-      randomFrom(3)
-        .normals(channels * 64)
-        .map((v) => 0.3 * v),
-      [1, channels, 8, 8],
-    );
-
-  async function restored(method: Method, channels = 3, images = picture(channels)): Promise<Restoration> {
-    const generator = await openGenerator(tinyGenerator(channels), runtime);
-    for await (const made of restoreImages({ generator, method, images }, runtime)) return made;
-    throw new Error('nothing was restored');
-  }
-
-  it('by a method without a mask: pixels whose residual is above 32 grey levels; the fill grows by one pixel', async () => {
-    const { softMask, mask, residual, restored: y, composite: filled } = await restored(invert({ steps: 5 }));
-    residual.data.forEach((r, p) => {
-      expect(softMask.data[p]).toBeCloseTo(Math.max(0, 1 - (32 / 127.5 / r) ** 2), 5);
-    });
-    const expected = composite(picture(3), y, mask, { grow: 1 });
-    expected.data.forEach((v, i) => {
-      expect(filled.data[i]).toBeCloseTo(Math.min(1, Math.max(-1, v)), 6);
-    });
-  });
-
-  it('of one channel, by the absolute loss: how far a pixel is above the largest residual that is kept', async () => {
-    const options = { channels: 1, steps: 30, starts: 1, pool: 25, thresholdGrey: 50, coherence: 0 };
-    const { mask, softMask, restored: y } = await restored(rgi({ ...options, loss: { kind: 'l1', weight: 1 } }), 1);
-    const r = picture(1).data.map((v, p) => Math.abs(v - y.data[p]));
-    const t = Math.max(...r.filter((_, p) => mask.data[p] === 0));
-    r.forEach((value, p) => {
-      expect(softMask.data[p]).toBeCloseTo(Math.max(0, 1 - (t / value) ** 2), 4);
-    });
-    expect(new Set(softMask.data).size).toBeGreaterThan(5);
-  });
-
-  it('of two channels, by the squared loss: the mask that both share', async () => {
-    const options = { channels: 2, steps: 30, starts: 1, pool: 25, thresholdGrey: 50, coherence: 0 };
-    const { softMask, restored: y } = await restored(rgi(options), 2);
-    const x = picture(2).data;
-    softMask.data.forEach((m, p) => {
-      const square = [p, 64 + p].reduce((sum, i) => sum + (x[i] - y.data[i]) ** 2 / 2, 0);
-      expect(m).toBeCloseTo(Math.max(0, 1 - (50 / 127.5) ** 2 / square), 4);
-    });
-  });
-
-  it('in seconds: those of the pictures add up to what the run took', async () => {
-    const images = float32([...picture(3).data, ...picture(3).data], [2, 3, 8, 8]);
-    const generator = await openGenerator(tinyGenerator(), runtime);
-    const began = performance.now();
-    let sum = 0;
-    const job = { generator, method: rgi({ channels: 3, starts: 1, pool: 25, steps: 60 }), images };
-    for await (const { seconds } of restoreImages(job, runtime)) sum += seconds;
-    const share = sum / ((performance.now() - began) / 1000);
-    expect(share).toBeGreaterThan(0.6);
-    expect(share).toBeLessThanOrEqual(1);
-  });
 });
 
 it('with means, lambda weighs the mean of a mask: of all its values, whether the channels share them or not', async () => {
