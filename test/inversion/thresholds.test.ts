@@ -122,17 +122,15 @@ describe('a pool of starts', () => {
 });
 
 describe('inputs that are given', () => {
-  /** image = (w, label row), with the whole shape of z asked for: all of z's numbers, and one row of labels for each. */
+  /** image = (w, label row), as many of them as z has numbers for: exporters ask for the whole shape of z. */
   function labelled() {
     const b = new GraphBuilder();
     for (const name of ['z', 'label']) b.reserve(name);
     b.node('Tanh', ['z'], {}, ['w']);
     const joined = b.Concat(['w', 'label'], 1);
     const [shape] = b.node('Shape', ['z'], {});
-    const count = b.Slice(shape, [0], [1], [0]);
-    const [rank] = b.node('Shape', [shape], {});
-    // 2 for a z of rank 2.
-    const rows = b.Concat([count, b.ints([1]), rank, b.ints([4])], 0);
+    const [numbers] = b.node('ReduceProd', [shape], { keepdims: 1 });
+    const rows = b.Concat([b.Div(numbers, b.ints([4])), b.ints([1, 2, 4])], 0);
     b.node('Reshape', [joined, rows], {}, ['image']);
     return b.graph(
       'labelled',
@@ -146,7 +144,7 @@ describe('inputs that are given', () => {
 
   const fixed = new Map([['label', float32([1, 2, 3, 4], [1, 4])]]);
 
-  it('of several numbers are repeated for the batch; z has its own rank where an inner value is the unknown', async () => {
+  it('of several numbers are repeated for the batch; z has its own shape where an inner value is the unknown', async () => {
     for (const latents of [undefined, ['w']]) {
       const generator = await openGenerator(labelled(), runtime, { fixed, ...(latents ? { latents } : {}) });
       const session = await runtime.session(encodeModel(generator.graph));
