@@ -14,6 +14,7 @@ const MEASURED =
   '`npm run bench -- masks` measures it: half and twice are in docs/figures.md, under the ablation of the model of corruption';
 const VERSION = 'a version number: what is compared is that it is the same';
 const SHAPE = 'a declared shape; the runtime gives a tensor its own';
+const FAR = 'further out a Gaussian is 0 in double precision beside the flat part';
 const LONGER = 'a longer array ends in zeros that are not read';
 
 export const REASONS: Readonly<Record<string, string>> = {
@@ -94,7 +95,9 @@ export const REASONS: Readonly<Record<string, string>> = {
   'infer-corruption.ts SWEEPS': MEASURED,
   'infer-corruption.ts POOR': MEASURED,
   'infer-corruption.ts MIN_VARIANCE': 'below the variance of rounding, which is always added',
-  'outliers.ts MAX_DEVIATIONS': 'further out a Gaussian is 0 in double precision beside the flat part',
+  'outliers.ts MAX_DEVIATIONS': FAR,
+  'outliers.ts reach': FAR,
+  'alternation.ts isRough': 'no temperature lies between 1 and 2',
   'alternation.ts SCALE_SETTLED': 'the accuracy of a scale that is found again with every mask',
   'alternation.ts MAX_SCALES': CONVERGED,
   'alternation.ts scale': 'where an iteration begins that converges from anywhere',
