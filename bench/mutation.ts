@@ -7,8 +7,8 @@
  *     [--workers 2]
  *
  * Results are kept in --out, and a later run goes on from there. --named: only numbers that have a name (constants, options); --file: only
- * files whose path has this in it; --again: survivors are tried again, after tests were written; --slow: by all related tests, also those that
- * search for seconds (which are run in any case where there are no others).
+ * files whose path has this in it; --again: survivors without a stated reason are tried again, after tests were written; --slow: by all
+ * related tests, also those that search for seconds.
  */
 import { createHash } from 'node:crypto';
 import { appendFile, readFile, rm } from 'node:fs/promises';
@@ -61,8 +61,9 @@ export async function mutation(args: readonly string[]): Promise<void> {
   const all = await mutantsOf(rooms);
   const wanted = all.filter(({ file, label }) => file.includes(part) && (label !== '' || !args.includes('--named')));
   const known = await readResults(out);
-  const isDone = ({ key }: Mutant) =>
-    known.has(key) && !(args.includes('--again') && known.get(key)!.outcome === 'survived');
+  const isDone = ({ key, file, label }: Mutant) =>
+    known.has(key) &&
+    !(args.includes('--again') && known.get(key)!.outcome === 'survived' && reasonFor(file, label) === undefined);
   const open = wanted.filter((mutant) => !isDone(mutant)).slice(0, limit);
   const options = { workers: Number(argument(args, 'workers', '2')), slow: args.includes('--slow') };
   if (open.length > 0) await tryAll(all, open, out, known, options);

@@ -10,6 +10,12 @@ const GRID = 'a value that calibration tries; which is best is measured on the p
 const LOOK = 'how drawn defects look; the study compares what follows from it, no single value is right';
 const CONVERGED = 'rounds of an iteration that has converged before';
 const UNREACHED = 'a bound that no value reaches';
+const MEASURED =
+  '`npm run bench -- masks` measures it: half and twice are in docs/figures.md, under the ablation of the model of corruption';
+const VERSION = 'a version number: what is compared is that it is the same';
+const SHAPE = 'a declared shape; the runtime gives a tensor its own';
+const FAR = 'further out a Gaussian is 0 in double precision beside the flat part';
+const LONGER = 'a longer array ends in zeros that are not read';
 
 export const REASONS: Readonly<Record<string, string>> = {
   'lbfgs.ts rate': 'times a direction that is zero: the first point is the start itself',
@@ -46,6 +52,68 @@ export const REASONS: Readonly<Record<string, string>> = {
   'synthetic.ts size': LOOK,
   'synthetic.ts coloured': LOOK,
   'synthetic.ts wanted': LOOK,
+
+  // Numbers of code that says the same with another one.
+  'forward.ts all': 'one image joined with no other is that image',
+  'objective.ts overChannels': 'the sum over one channel is that channel',
+  'inputs.ts shape': 'the shape of a tensor of one axis is its count, whether it is joined with nothing or not',
+  'noise-model.ts side': 'a window of 6.5 or 7 reaches three pixels to each side, and its area cancels',
+  'inliers.ts isFitted': 'of one channel there is no covariance to fit: `channelCovariance` returns the one before',
+  'map.ts each': 'a split into one part is that part; pictures have one channel or three',
+  'local-contrast.ts length': 'a length of 11.5 is one of 11',
+  'leave-one-out.ts j': 'a pivot that is passed over costs digits where a diagonal vanishes, which the ridge prevents',
+  'normal-equations.ts transA': 'an attribute that is read as yes or no',
+  'stages.ts takesAll': 'the choice of the best of one search is that search',
+  'contiguity.ts sums': LONGER,
+  'outliers.ts variance': 'the width of values that repeat, before there are any',
+  'outliers.ts parts': LONGER,
+  'generator.ts zeroRandom.uniform': 'of the first run of a network only shapes are read',
+  'lbfgs-loop.ts NUMBERS': 'the length of a vector of numbers: longer ones are carried along unread',
+  'mask-steps.ts dims': SHAPE,
+  'verdict.ts dims': SHAPE,
+  'restore.ts RESTORE_RULES': VERSION,
+  'inspector.ts INSPECTION_RULES': VERSION,
+
+  // Time and memory.
+  'affine-map.ts MAX_NUMBERS': 'limits memory; what is larger is searched',
+  'affine-map.ts TOGETHER': COST,
+  'generator.ts MAPPED_TOGETHER': COST,
+  'normal-equations.ts ROWS': COST,
+  'halved.ts MIN_LENGTH': 'limits the size of a file; the values are the same',
+  'verdict.ts STEPS_IN_ROUND': COST,
+  'check.ts batch': COST,
+  'feature-space.ts TOGETHER': COST,
+  'projection.ts PROJECTED_TOGETHER': COST,
+  'restorer.ts batch': COST,
+  'good-pictures.ts MANY': 'limits time; statistics of 500 pictures are as uncertain as to 6%, of 2000 to 3%',
+  'calibrate.ts PIXEL_SHARE': 'of the progress that is shown',
+  'policy-schema.ts MAX_ROUNDS': 'what a damaged file may claim at most',
+
+  // Budgets, and bounds that are not reached.
+  'contiguity.ts NEWTON_STEPS': MEASURED,
+  'inliers.ts UPDATES': MEASURED,
+  'infer-corruption.ts SWEEPS': MEASURED,
+  'infer-corruption.ts POOR': MEASURED,
+  'infer-corruption.ts MIN_VARIANCE': 'below the variance of rounding, which is always added',
+  'outliers.ts MAX_DEVIATIONS': FAR,
+  'outliers.ts reach': FAR,
+  'alternation.ts isRough': 'no temperature lies between 1 and 2',
+  'alternation.ts SCALE_SETTLED': 'the accuracy of a scale that is found again with every mask',
+  'alternation.ts MAX_SCALES': CONVERGED,
+  'alternation.ts scale': 'where an iteration begins that converges from anywhere',
+  'alternation.ts i': 'one round more or fewer of an iteration that has converged before',
+  'alternation.ts MIN_SCALE': 'a hundredth of a grey level, half or twice of which no picture shows',
+  'posterior.ts MIN_RIDGE': 'what is added in case of rounding; more is added where that is not enough',
+  'posterior.ts PROBES':
+    'draws of an estimate of how many unknowns are used, which is small beside the number of pixels',
+  'affine-map.ts MAX_DEVIATION': 'graphs that are affine lie far below, others are refused by their operators before',
+  'missing.ts ASKED': 'draws of an estimate that is compared with a twentieth',
+  'mask-steps.ts POINTS': 'points on the way to a threshold that the user chose, which decides at the end',
+  'mask-steps.ts ROUGH.rounds':
+    'a budget of rounds while the reconstruction is a rough one; the last steps take all of them',
+  'selection.ts UNMASKED_GREY': 'beyond the residuals of good pictures',
+  'check.ts NOISE': 'a picture of noise, whichever, on which two implementations have to agree',
+  'synthetic.ts MARGIN': LOOK,
 };
 
 /** Why a change of the constant `label` of `file` may go unnoticed; undefined where it may not. */

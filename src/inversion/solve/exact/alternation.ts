@@ -220,8 +220,8 @@ const MAX_SCALES = 10;
 async function solvedAt(
   { problem, generator, x }: Search,
   pixelWeights: Mask,
-  before?: State,
-  eased = 1,
+  before: State | undefined,
+  eased: number,
   isLast = false,
 ): Promise<State> {
   const { map, product, whole, isNoiseKnown } = problem;
