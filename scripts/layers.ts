@@ -37,6 +37,7 @@ export const LAYERS: readonly string[] = [
   'theory',
   'service',
   'batch',
+  'studio',
   'index',
   'node',
   'cli',
@@ -51,8 +52,13 @@ const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readon
   { packages: /^sharp$/, only: /^src\/images\/node\//, rule: 'only src/images/node may import sharp' },
   {
     packages: /^(hono$|@hono\/|pino$|prom-client$)/,
-    only: /^src\/service\//,
-    rule: 'only src/service may import what serves HTTP',
+    only: /^src\/(service|studio\/node)\//,
+    rule: 'only src/service and src/studio/node may import what serves HTTP',
+  },
+  {
+    packages: /^(preact|uplot|img-comparison-slider)(\/|$)/,
+    only: /^src\/studio\/page\//,
+    rule: 'only src/studio/page may import what draws the studio',
   },
   { packages: /^(bullmq|ioredis)$/, only: /^src\/batch\//, rule: 'only src/batch may import the queue' },
   { packages: /^commander$/, only: /^src\/cli\//, rule: 'only src/cli may import what draws a command line' },
