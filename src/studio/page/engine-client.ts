@@ -1,0 +1,2 @@
+/** The engine that the page computes with. */
+export { createEngine } from '../client/index.ts';
