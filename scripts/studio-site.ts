@@ -94,6 +94,8 @@ async function writeModels(out: string): Promise<void> {
       pictures: existsSync(pictures) ? readdirSync(pictures).filter((file) => file.endsWith('.png')) : [],
     });
   }
+  // First those with pictures to try: the page opens the first one.
+  shipped.sort((a, b) => Number(b.pictures.length > 0) - Number(a.pictures.length > 0));
   const features = readdirSync(path.join(models, 'features')).filter((file) => file.endsWith('.onnx'));
   writeFileSync(path.join(out, 'index.json'), JSON.stringify({ models: shipped, features }));
 }

@@ -1,5 +1,6 @@
 /** Before and after, with a divider that is moved; also at the picture's own size. */
 import 'img-comparison-slider';
+import type { HTMLAttributes } from 'preact';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Picture } from '../../engine.ts';
 import { PictureCanvas } from '../pictures/canvas.tsx';
@@ -8,7 +9,7 @@ import { texts } from '../texts.ts';
 declare module 'preact' {
   namespace JSX {
     interface IntrinsicElements {
-      'img-comparison-slider': HTMLAttributes<HTMLElement> & { value?: number };
+      'img-comparison-slider': HTMLAttributes<HTMLElement>;
     }
   }
 }
