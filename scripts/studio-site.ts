@@ -13,9 +13,10 @@ const page = path.join(root, 'src', 'studio', 'page');
 /** Files of a model's folder that are opened together. */
 const COMPANIONS = /^(generator\.onnx|encoder\.onnx|discriminator\.onnx|generator\.policy\.npz)$/;
 
-/** Of `samples.png`: its rows of samples lie this far apart, and the first ones are shown. */
-const SAMPLE_PITCH = 130;
-const THUMBNAIL_SAMPLES = { columns: 3, rows: 2 };
+/** Of `samples.png`: samples in a row, the gap around them in pixels, and how many are shown. */
+const SHEET = { columns: 8, gap: 2 };
+const SHOWN = { columns: 3, rows: 2 };
+const THUMBNAIL_WIDTH = 390;
 
 export interface SiteOptions {
   readonly out: string;
@@ -80,10 +81,11 @@ async function writeModels(out: string): Promise<void> {
     const files = readdirSync(own).filter((file) => COMPANIONS.test(file));
     const pictures = path.join(own, 'pictures');
     mkdirSync(path.join(out, folder), { recursive: true });
-    const columns = { left: 0, width: SAMPLE_PITCH * THUMBNAIL_SAMPLES.columns };
-    const rows = { top: 0, height: SAMPLE_PITCH * THUMBNAIL_SAMPLES.rows };
-    await sharp(path.join(own, 'samples.png'))
-      .extract({ ...columns, ...rows })
+    const sheet = sharp(path.join(own, 'samples.png'));
+    const pitch = ((await sheet.metadata()).width - SHEET.gap) / SHEET.columns;
+    await sheet
+      .extract({ left: 0, top: 0, width: pitch * SHOWN.columns, height: pitch * SHOWN.rows })
+      .resize(THUMBNAIL_WIDTH)
       .webp({ quality: 85 })
       .toFile(path.join(out, folder, 'thumbnail.webp'));
     shipped.push({

@@ -22,7 +22,10 @@ export function createEngine(): Engine {
     backend: Promise.resolve({ device: 'wasm', threads: 1, note: 'This is a scripted engine.' }),
     open: async (files: readonly NamedBytes[]): Promise<OpenedModel> => {
       if (files[0].bytes.length < 100) {
-        throw { code: 'model', message: `${files[0].name} is not an ONNX model: it ends after ${files[0].bytes.length} bytes.` };
+        throw {
+          code: 'model',
+          message: `${files[0].name} is not an ONNX model: it ends after ${files[0].bytes.length} bytes.`,
+        };
       }
       const size = { width: SIDE, height: SIDE, channels: 3, latents: 8, isLinear: true };
       return { id: `model ${count++}`, name: files[0].name, ...size, policies: ['default'], notes: [] };
@@ -34,7 +37,8 @@ export function createEngine(): Engine {
     },
     inspect: () => Promise.reject(new Error('not scripted')),
     sample: async (_, latents) => latents.map((z) => plain(SIDE, SIDE, 128 + 40 * z[0])),
-    draw: async (_, wanted, seed) => Array.from({ length: wanted }, (_, i) => new Float32Array(8).fill(Math.sin(seed + i))),
+    draw: async (_, wanted, seed) =>
+      Array.from({ length: wanted }, (_, i) => new Float32Array(8).fill(Math.sin(seed + i))),
     project: async (_, picture) => ({ latent: new Float32Array(8), picture }),
     exportDetector: () => Promise.reject(new Error('not scripted')),
     dispose: () => {},
@@ -51,7 +55,9 @@ function scripted(
   let isStopped = false;
   const { width, height, rgba } = picture;
   const residual = planeOf(picture, (i) => Math.max(0, 128 - rgba[4 * i]));
-  const mask = planeOf(picture, (i) => (keep?.data[i] ? 0 : hide?.data[i] || residual.data[i] > thresholdGrey ? 255 : 0));
+  const mask = planeOf(picture, (i) =>
+    keep?.data[i] ? 0 : hide?.data[i] || residual.data[i] > thresholdGrey ? 255 : 0,
+  );
   const composite = { ...picture, rgba: rgba.slice() };
   for (let i = 0; i < mask.data.length; i++) if (mask.data[i]) composite.rgba.fill(128, 4 * i, 4 * i + 3);
   const maskedShare = mask.data.filter(Boolean).length / mask.data.length;
@@ -60,7 +66,11 @@ function scripted(
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
       while (isPaused && !isStopped) await new Promise((resolve) => setTimeout(resolve, STEP_MS));
       if (isStopped) throw { code: 'stopped', message: 'The search was stopped.' };
-      const frame = { restored: plain(SIDE, SIDE, 6 * step), mask: plane(SIDE, 255 * Number(step > 10)), residual: plane(SIDE, 10 * step) };
+      const frame = {
+        restored: plain(SIDE, SIDE, 6 * step),
+        mask: plane(SIDE, 255 * Number(step > 10)),
+        residual: plane(SIDE, 10 * step),
+      };
       const secondsLeft = (STEPS - step) * (STEP_MS / 1000);
       onProgress({ step, steps: STEPS, loss: 1 / step, masked: maskedShare, secondsLeft, frame });
     }

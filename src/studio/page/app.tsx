@@ -1,6 +1,10 @@
 /** The shell: name, what to do, where it is computed, and the three views, each of which keeps its state. */
 import { useEffect, useState } from 'preact/hooks';
 import { createEngine } from './engine-client.ts';
+import { createExplorer } from './explore/controller.ts';
+import { ExploreView } from './explore/view.tsx';
+import { createInspector } from './inspect/controller.ts';
+import { InspectView } from './inspect/view.tsx';
 import { createChoice } from './models/choice.ts';
 import { createLibrary } from './models/library.ts';
 import { Privacy } from './parts/privacy.tsx';
@@ -17,7 +21,11 @@ function createStudio() {
   const library = createLibrary(engine);
   const restoring = createChoice(library, () => restorer.modelChanged());
   const restorer = createRestorer(engine, () => restoring.state.get().model);
-  return { engine, library, restoring, restorer };
+  const inspecting = createChoice(library, () => inspector.modelChanged());
+  const inspector = createInspector(engine, library, inspecting);
+  const exploring = createChoice(library, () => void explorer.draw(1));
+  const explorer = createExplorer(engine, () => exploring.state.get().model);
+  return { engine, library, restoring, restorer, inspecting, inspector, exploring, explorer };
 }
 
 export function App() {
@@ -31,7 +39,9 @@ export function App() {
   useEffect(() => {
     document.title = `${texts.tabs[view]} · ${texts.name}`;
   }, [view]);
-  useLeaveGuard(useStore(studio.restorer.state).items.some(({ phase }) => phase === 'running'));
+  const isRestoring = useStore(studio.restorer.state).items.some(({ phase }) => phase === 'running');
+  const isTraining = useStore(studio.inspector.state).training !== undefined;
+  useLeaveGuard(isRestoring || isTraining);
   return (
     <>
       <a class="skip" href="#content">
@@ -54,6 +64,12 @@ export function App() {
       <main id="content" tabIndex={-1}>
         {view === 'restore' && (
           <RestoreView library={studio.library} choice={studio.restoring} restorer={studio.restorer} />
+        )}
+        {view === 'inspect' && (
+          <InspectView library={studio.library} choice={studio.inspecting} inspector={studio.inspector} />
+        )}
+        {view === 'explore' && (
+          <ExploreView library={studio.library} choice={studio.exploring} explorer={studio.explorer} />
         )}
       </main>
     </>

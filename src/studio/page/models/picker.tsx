@@ -1,8 +1,8 @@
 /** Cards of the models that can be chosen, and a place for one's own. */
 import { useRef } from 'preact/hooks';
 import { Failure } from '../parts/failure.tsx';
-import { texts } from '../texts.ts';
 import { useStore } from '../store.ts';
+import { texts } from '../texts.ts';
 import type { Choice } from './choice.ts';
 import { keyOf, type Library, type ModelSource, sourceOfFiles } from './library.ts';
 

@@ -56,7 +56,12 @@ function createChart(element: HTMLElement): UPlot {
       scales: { x: { time: false }, y: { distr: 3 } },
       axes: [
         { ...axis, size: 24, space: 60 },
-        { ...axis, size: 56, space: 28, values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : String(tick))) },
+        {
+          ...axis,
+          size: 56,
+          space: 28,
+          values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : String(tick))),
+        },
       ],
       series: [{}, { stroke: colour('--accent'), width: 2, points: { show: false } }],
     },

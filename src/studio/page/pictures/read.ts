@@ -29,7 +29,8 @@ export async function readPicture(file: File, maxSide?: number): Promise<OpenedP
   });
   try {
     const { width, height } = bitmap;
-    if (width * height > MAX_PIXELS) throw new PageFailure(texts.failures.tooLarge(file.name, width, height, MAX_PIXELS));
+    if (width * height > MAX_PIXELS)
+      throw new PageFailure(texts.failures.tooLarge(file.name, width, height, MAX_PIXELS));
     const scale = maxSide === undefined ? 1 : Math.min(1, maxSide / Math.max(width, height));
     const picture = pixelsOf(file.name, bitmap, Math.round(width * scale), Math.round(height * scale));
     return { picture, type: kind === 'jpeg' || kind === 'webp' ? `image/${kind}` : 'image/png' };

@@ -164,9 +164,9 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     },
     stop() {
       state.patch({
-        items: state.get().items.map((each) =>
-          each.phase === 'waiting' ? { ...each, phase: each.result ? 'done' : 'ready' } : each,
-        ),
+        items: state
+          .get()
+          .items.map((each) => (each.phase === 'waiting' ? { ...each, phase: each.result ? 'done' : 'ready' } : each)),
       });
       work?.stop();
     },

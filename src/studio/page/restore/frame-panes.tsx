@@ -3,9 +3,9 @@ import { useMemo } from 'preact/hooks';
 import type { Picture } from '../../engine.ts';
 import { PictureCanvas } from '../pictures/canvas.tsx';
 import { coloured, tinted, WHITE_GREY } from '../pictures/planes.ts';
-import { FOUND_COLOUR, Overlaid } from './overlaid.tsx';
 import { texts } from '../texts.ts';
 import type { Frame } from './items.ts';
+import { FOUND_COLOUR, Overlaid } from './overlaid.tsx';
 
 interface FramePanesProps {
   readonly picture: Picture;

@@ -1,6 +1,7 @@
 /** The pictures of the Restore view, and what is known of each. */
-import type { Picture, Plane, RestoreProgress, RestoreResult } from '../../engine.ts';
+
 import type { MethodName } from '../../../inversion/spec/method.ts';
+import type { Picture, Plane, RestoreProgress, RestoreResult } from '../../engine.ts';
 import { above } from '../pictures/planes.ts';
 import type { PictureType } from '../pictures/read.ts';
 import { type Edits, NO_EDITS, type Stroke } from './strokes.ts';
@@ -53,7 +54,15 @@ export interface RestoreItem {
 const MAX_FRAMES = 60;
 
 export function newItem(id: number, picture: Picture, type: PictureType): RestoreItem {
-  const fresh = { failure: '', look: 'compare' as const, losses: [], frames: [], edits: NO_EDITS, used: { strokes: [] }, rivals: [] };
+  const fresh = {
+    failure: '',
+    look: 'compare' as const,
+    losses: [],
+    frames: [],
+    edits: NO_EDITS,
+    used: { strokes: [] },
+    rivals: [],
+  };
   return { id, picture, type, phase: 'ready', ...fresh };
 }
 

@@ -61,7 +61,15 @@ export function manifestOf(
     painted: paintedNames(item),
     model: { name: model.name, image: [model.channels, model.height, model.width], latents: model.latents },
     picture: { name: picture.name, size: [picture.width, picture.height] },
-    result: { code, message: sentence, misfitGrey, maskedShare, seconds, steps, domain: outOfDomain ? 'outside' : 'inside' },
+    result: {
+      code,
+      message: sentence,
+      misfitGrey,
+      maskedShare,
+      seconds,
+      steps,
+      domain: outOfDomain ? 'outside' : 'inside',
+    },
     history,
   };
 }

@@ -1,9 +1,9 @@
 /** The found region over the picture, and a brush that corrects it: by mouse, finger, pen or keys. */
 import { useMemo, useRef, useState } from 'preact/hooks';
 import type { Picture, Plane } from '../../engine.ts';
-import { tinted } from '../pictures/planes.ts';
-import { Slider } from '../parts/slider.tsx';
 import { Segments } from '../parts/segments.tsx';
+import { Slider } from '../parts/slider.tsx';
+import { tinted } from '../pictures/planes.ts';
 import { texts } from '../texts.ts';
 import type { Restorer } from './controller.ts';
 import type { RestoreItem } from './items.ts';

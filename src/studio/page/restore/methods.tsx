@@ -31,7 +31,12 @@ export function MethodsView({ item, result, restorer }: MethodsViewProps) {
         <button
           type="button"
           disabled={wanted.length === 0}
-          onClick={() => void restorer.compare(item.id, METHOD_NAMES.filter((name) => wanted.includes(name)))}
+          onClick={() =>
+            void restorer.compare(
+              item.id,
+              METHOD_NAMES.filter((name) => wanted.includes(name)),
+            )
+          }
         >
           {texts.result.methodsGo}
         </button>

@@ -64,7 +64,15 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
         />
         {look === 'compare' && <Compare before={picture} after={result.composite} small={[shown, after]} />}
         {look === 'found' && (
-          <MaskEditor picture={shown} k={k} mask={mask} keep={strokes.keep} brush={brush} item={item} restorer={restorer} />
+          <MaskEditor
+            picture={shown}
+            k={k}
+            mask={mask}
+            keep={strokes.keep}
+            brush={brush}
+            item={item}
+            restorer={restorer}
+          />
         )}
         {look === 'difference' && <PlaneView plane={small.residual} kind="difference" />}
         {look === 'uncertainty' && <PlaneView plane={small.uncertainty} kind="uncertainty" />}

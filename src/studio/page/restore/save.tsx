@@ -23,10 +23,11 @@ interface SaveProps {
 export function Save({ item, result, model, source, restorer }: SaveProps) {
   const [failure, setFailure] = useState('');
   const { name, width, height } = item.picture;
-  const trying = (act: () => Promise<void>) => () => void act().then(
-    () => setFailure(''),
-    (error) => setFailure(sentenceOf(error)),
-  );
+  const trying = (act: () => Promise<void>) => () =>
+    void act().then(
+      () => setFailure(''),
+      (error) => setFailure(sentenceOf(error)),
+    );
   const saveMask = async () =>
     download(nameWith(name, 'mask', 'image/png'), await encodePicture(asPicture('', result.mask), 'image/png'));
   const saveManifest = async () => {

@@ -1,20 +1,19 @@
 /** Restore: a model, pictures, one button, and what it found. */
 import { useCallback, useEffect, useState } from 'preact/hooks';
 import type { Choice } from '../models/choice.ts';
-import { type Library, titleOf } from '../models/library.ts';
+import { type Library, sourceOfFiles, titleOf } from '../models/library.ts';
 import { ModelPicker } from '../models/picker.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { isModelName } from '../pictures/read.ts';
 import { useStore } from '../store.ts';
 import { texts } from '../texts.ts';
-import { sourceOfFiles } from '../models/library.ts';
 import type { Restorer } from './controller.ts';
 import { Filmstrip } from './filmstrip.tsx';
+import { ReadyView } from './ready.tsx';
 import { ResultView } from './result.tsx';
 import { RunningView } from './running.tsx';
 import { Settings } from './settings.tsx';
 import { AddPictures } from './start.tsx';
-import { ReadyView } from './ready.tsx';
 
 interface RestoreViewProps {
   readonly library: Library;
