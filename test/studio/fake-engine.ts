@@ -1,6 +1,7 @@
 /** A scripted engine for tests of the page alone: it knows no method, but answers like one, and in time. */
 import type {
   Engine,
+  InspectResult,
   NamedBytes,
   OpenedModel,
   Picture,
@@ -8,12 +9,17 @@ import type {
   RestoreProgress,
   RestoreRequest,
   RestoreResult,
+  TrainRequest,
+  TrainResult,
   Work,
+  WorkProgress,
 } from '../../src/studio/engine.ts';
 
 const SIDE = 64;
 const STEPS = 20;
 const STEP_MS = 40;
+/** In percent of dark pixels. */
+const LIMIT = 6;
 
 /** A model is whatever is called .onnx and begins as one does not: 'bad' in its bytes is refused. */
 export function createEngine(): Engine {
@@ -32,15 +38,13 @@ export function createEngine(): Engine {
     },
     close: async () => {},
     restore: (request, onProgress) => scripted(request, onProgress, `result ${count++}`),
-    train: () => {
-      throw new Error('not scripted');
-    },
-    inspect: () => Promise.reject(new Error('not scripted')),
+    train: (request, onProgress) => trained(request, onProgress, `model ${count++}`),
+    inspect: async ({ picture }) => inspected(picture),
     sample: async (_, latents) => latents.map((z) => plain(SIDE, SIDE, 128 + 40 * z[0])),
     draw: async (_, wanted, seed) =>
       Array.from({ length: wanted }, (_, i) => new Float32Array(8).fill(Math.sin(seed + i))),
     project: async (_, picture) => ({ latent: new Float32Array(8), picture }),
-    exportDetector: () => Promise.reject(new Error('not scripted')),
+    exportDetector: async () => ({ name: 'detector.onnx', bytes: new Uint8Array(8) }),
     dispose: () => {},
   };
 }
@@ -109,4 +113,51 @@ function plain(width: number, height: number, value: number): Picture {
 
 function plane(side: number, value: number): Plane {
   return { width: side, height: side, data: new Uint8Array(side * side).fill(value) };
+}
+
+/** A picture's score is its share of dark pixels, in percent; those are marked as one region. */
+function inspected({ width, height, rgba }: Picture): InspectResult {
+  const data = Uint8Array.from({ length: width * height }, (_, i) => (rgba[4 * i] < 60 ? 255 : 20));
+  const dark = [...data.keys()].filter((i) => data[i] === 255);
+  const score = (100 * dark.length) / data.length;
+  const xs = dark.map((i) => i % width);
+  const ys = dark.map((i) => Math.floor(i / width));
+  const [x, y] = [Math.min(...xs), Math.min(...ys)];
+  const region = { x, y, width: Math.max(...xs) - x + 1, height: Math.max(...ys) - y + 1, score };
+  return {
+    ...{ score, limit: LIMIT, verdict: score > LIMIT ? 'defective' : 'good', seconds: 0.01 },
+    map: { width, height, data },
+    mask: { width, height, data: data.map((value) => (value === 255 ? 255 : 0)) },
+    regions: score > LIMIT ? [region] : [],
+  };
+}
+
+function trained(
+  { name, pictures, size }: TrainRequest,
+  onProgress: (progress: WorkProgress) => void,
+  id: string,
+): Work<TrainResult> {
+  let isStopped = false;
+  const run = async (): Promise<TrainResult> => {
+    for (let i = 1; i <= 10; i++) {
+      await new Promise((resolve) => setTimeout(resolve, STEP_MS));
+      if (isStopped) throw { code: 'stopped', message: 'The training was stopped.' };
+      onProgress({ stage: i < 6 ? 'Training' : 'Calibrating', share: i / 10, secondsLeft: (10 - i) * 0.04 });
+    }
+    const good = pictures.map((picture) => ({ name: picture.name, score: inspected(picture).score }));
+    good.sort((a, b) => b.score - a.score);
+    const model = {
+      id,
+      name,
+      width: size,
+      height: size,
+      channels: 3,
+      latents: 8,
+      isLinear: true,
+      policies: ['default'],
+      notes: [],
+    };
+    return { model, files: [{ name: 'generator.onnx', bytes: new Uint8Array(200) }], good, limit: LIMIT };
+  };
+  return { result: run(), pause: () => {}, resume: () => {}, stop: () => (isStopped = true) };
 }

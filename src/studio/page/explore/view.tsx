@@ -62,7 +62,6 @@ function Explored({ explorer, model }: ExploredProps) {
         {samples.map(({ picture }, i) => (
           <button
             type="button"
-            // biome-ignore lint/suspicious/noArrayIndexKey: samples are their own positions
             key={i}
             class={`thumb${chosen.includes(i) ? ' chosen' : ''}`}
             aria-pressed={chosen.includes(i)}

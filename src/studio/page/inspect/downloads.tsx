@@ -42,13 +42,24 @@ export function Downloads({ items, limit, model, engine }: DownloadsProps) {
     <section class="save" aria-label={texts.save.title}>
       <p class="label">{texts.save.title}</p>
       <div class="row">
-        <button type="button" disabled={isBusy} onClick={trying(() => download('scores.csv', csvOf(items, limit)))}>
+        <button
+          type="button"
+          class="small"
+          disabled={isBusy}
+          onClick={trying(() => download('scores.csv', csvOf(items, limit)))}
+        >
           {texts.inspect.csv}
         </button>
-        <button type="button" disabled={isBusy} onClick={trying(saveReport)}>
+        <button type="button" class="small" disabled={isBusy} onClick={trying(saveReport)}>
           {texts.inspect.report}
         </button>
-        <button type="button" disabled={isBusy} title={texts.inspect.detectorHint} onClick={trying(saveDetector)}>
+        <button
+          type="button"
+          class="small"
+          disabled={isBusy}
+          title={texts.inspect.detectorHint}
+          onClick={trying(saveDetector)}
+        >
           {texts.inspect.detector}
         </button>
       </div>

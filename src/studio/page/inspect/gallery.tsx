@@ -64,6 +64,7 @@ export function Decide({ item, inspector }: { readonly item: InspectItem; readon
     <p class="decide">
       <button
         type="button"
+        class="small"
         aria-pressed={decision === 'defective'}
         aria-label={texts.inspect.confirmLabel(name)}
         onClick={() => toggle('defective')}
@@ -72,6 +73,7 @@ export function Decide({ item, inspector }: { readonly item: InspectItem; readon
       </button>
       <button
         type="button"
+        class="small"
         aria-pressed={decision === 'good'}
         aria-label={texts.inspect.rejectLabel(name)}
         onClick={() => toggle('good')}

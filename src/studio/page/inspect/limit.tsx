@@ -29,7 +29,6 @@ export function Limit({ items, good, limit, inspector }: LimitProps) {
       const height = (count / histogram.highest) * (HEIGHT - 4);
       const width = WIDTH / BINS / 2 - 1;
       const x = (i * WIDTH) / BINS + (kind === 'good' ? 0 : width + 1);
-      // biome-ignore lint/suspicious/noArrayIndexKey: bins are their own positions
       return <rect key={i} class={kind} x={x} y={HEIGHT - height} width={width} height={height} />;
     });
   const at = (current / histogram.end) * WIDTH;

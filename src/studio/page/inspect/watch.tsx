@@ -42,7 +42,6 @@ export function Watch({ onFiles }: WatchProps) {
     return (
       <>
         {watched === 'camera' && (
-          // biome-ignore lint/a11y/useMediaCaption: a live picture without sound
           <video ref={video} class="watching" autoplay muted playsInline aria-label={texts.camera.label} />
         )}
         <button type="button" onClick={() => setWatched(undefined)}>

@@ -43,7 +43,6 @@ export function Camera({ onFrame, onClose }: CameraProps) {
   return (
     <div class="camera">
       <Failure sentence={failure} />
-      {/* biome-ignore lint/a11y/useMediaCaption: a live picture without sound */}
       <video ref={video} autoplay muted playsInline aria-label={texts.camera.label} onPlaying={() => setReady(true)} />
       <div class="row centred">
         <button type="button" class="primary" disabled={!isReady} onClick={() => void take()}>

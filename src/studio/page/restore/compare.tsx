@@ -39,7 +39,6 @@ export function Compare({ before, after, small }: CompareProps) {
   const [first, second] = isActual ? [before, after] : small;
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling place must be reached by keys */}
       <div class={isActual ? 'scroll actual' : 'scroll'} tabIndex={isActual ? 0 : -1}>
         <img-comparison-slider ref={slider} class="compare" aria-label={texts.result.compareLabel}>
           <PictureCanvas slot="first" picture={first} label={texts.result.before} />

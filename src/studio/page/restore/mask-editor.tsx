@@ -68,13 +68,13 @@ export function MaskEditor({ picture, k, mask, keep, brush, item, restorer }: Ma
     <figure class="editor">
       <Overlaid picture={picture} tint={tint} label={texts.result.foundLabel} class="hero-picture">
         {good && <Overlaid picture={good} tint={good} label={texts.result.goodLabel} />}
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the brush is moved by keys too */}
         <svg
           ref={surface}
           class="surface"
           viewBox={`0 0 ${width} ${height}`}
           role="application"
           aria-label={texts.brush.surface}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: the brush is moved by keys too
           tabIndex={0}
           onPointerDown={(event) => {
             event.currentTarget.setPointerCapture(event.pointerId);

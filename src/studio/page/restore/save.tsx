@@ -47,13 +47,13 @@ export function Save({ item, result, model, source, restorer }: SaveProps) {
         {texts.save.picture(texts.save.formats[item.type])}
       </button>
       <div class="row">
-        <button type="button" onClick={trying(saveMask)}>
+        <button type="button" class="small" onClick={trying(saveMask)}>
           {texts.save.mask}
         </button>
-        <button type="button" title={texts.save.manifestHint} onClick={trying(saveManifest)}>
+        <button type="button" class="small" title={texts.save.manifestHint} onClick={trying(saveManifest)}>
           {texts.save.manifest}
         </button>
-        <button type="button" title={texts.save.restartHint} onClick={() => restorer.again(item.id)}>
+        <button type="button" class="small" title={texts.save.restartHint} onClick={() => restorer.again(item.id)}>
           {texts.save.restart}
         </button>
       </div>
