@@ -230,7 +230,7 @@ export const texts = {
     step1: 'Learn from good pictures',
     orModel: 'Or use a model that has learned already:',
     step2: 'Pictures to inspect',
-    keepModel: 'Back to the results',
+    keepModel: 'Keep the model',
     noPolicy: (name: string) =>
       `${name} has no thresholds for inspection. Open it together with its .policy.npz, or train on good pictures.`,
     drop: 'Drop a folder to inspect',
@@ -293,7 +293,6 @@ export const texts = {
     go: 'Learn',
     cancel: 'Choose others',
     reading: 'Reading the pictures',
-    doneTitle: 'What was learned',
     done: (name: string, held: number) =>
       held > 0
         ? `${name} is ready. Its limit was set on ${held} good pictures that were held back.`

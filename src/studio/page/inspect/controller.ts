@@ -1,5 +1,5 @@
 /** What the Inspect view does: trains on good pictures, then inspects pictures one after another. */
-import type { Engine, OpenedModel, TrainResult, Work, WorkProgress } from '../../engine.ts';
+import type { Engine, OpenedModel, Picture, TrainResult, Work, WorkProgress } from '../../engine.ts';
 import { PageFailure, sentenceOf, wasStopped } from '../failures.ts';
 import type { Choice } from '../models/choice.ts';
 import type { Library } from '../models/library.ts';
@@ -21,7 +21,13 @@ export interface InspectState {
   readonly training?: WorkProgress;
   readonly trainFailure: string;
   /** The model that was trained here, and whether it was saved. */
-  readonly trained?: { readonly name: string; readonly result: TrainResult; readonly isSaved: boolean };
+  readonly trained?: {
+    readonly name: string;
+    readonly result: TrainResult;
+    readonly isSaved: boolean;
+    /** Thumbnails of the good pictures by name. */
+    readonly thumbnails: ReadonlyMap<string, Picture>;
+  };
   readonly items: readonly InspectItem[];
   /** As the user moved it; absent: the policy's own. */
   readonly limit?: number;
@@ -93,7 +99,8 @@ export function createInspector(engine: Engine, library: Library, choice: Choice
           state.patch({ training: progress }),
         );
         const result = await training.result;
-        state.patch({ trained: { name, result, isSaved: false }, limit: undefined });
+        const thumbnails = new Map(read.map((picture) => [picture.name, thumbnailOf(picture)]));
+        state.patch({ trained: { name, result, isSaved: false, thumbnails }, limit: undefined });
         const source = { kind: 'files' as const, name, files: result.files };
         library.adopt(source, result.model);
         await choice.choose(source);
@@ -141,20 +148,34 @@ export function createInspector(engine: Engine, library: Library, choice: Choice
 async function inspectOne(engine: Engine, model: OpenedModel, file: File): Promise<Partial<InspectItem>> {
   try {
     const { picture } = await readPicture(file, READ_SIDES * Math.max(model.width, model.height));
-    const k = Math.max(1, Math.ceil(Math.max(picture.width, picture.height) / THUMBNAIL_SIDE));
-    const thumbnail = thinnedPicture(picture, k);
+    const thumbnail = thumbnailOf(picture);
     const result = await engine.inspect({ model: model.id, policy: model.policies[0], picture });
-    return { phase: 'done', thumbnail, result: inspectedOf(result, thinnedPlane(result.map, k), picture) };
+    return {
+      phase: 'done',
+      thumbnail,
+      result: inspectedOf(result, thinnedPlane(result.map, thumbnailFactor(picture)), picture),
+    };
   } catch (error) {
     return { phase: 'failed', failure: sentenceOf(error) };
   }
+}
+
+/** k, of which every k-th pixel makes a thumbnail. */
+function thumbnailFactor({ width, height }: Picture): number {
+  return Math.max(1, Math.ceil(Math.max(width, height) / THUMBNAIL_SIDE));
+}
+
+function thumbnailOf(picture: Picture): Picture {
+  return thinnedPicture(picture, thumbnailFactor(picture));
 }
 
 /** One after another: many decoded at a time would fill the memory. */
 async function readAll(files: readonly File[], maxSide: number, onShare: (share: number) => void) {
   const pictures = [];
   for (const [i, file] of files.entries()) {
-    pictures.push((await readPicture(file, maxSide)).picture);
+    const { picture } = await readPicture(file, maxSide);
+    // Files of several folders may have one name.
+    pictures.push({ ...picture, name: pathOf(file) });
     onShare((i + 1) / files.length);
   }
   return pictures;

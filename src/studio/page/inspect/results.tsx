@@ -29,7 +29,7 @@ export function Results({ inspector, model, engine }: ResultsProps) {
   const item = items.find(({ id }) => id === selected);
   const good = trained?.result.model.id === model.id ? (trained.result.good ?? []).map(({ score }) => score) : [];
   return (
-    <div class="work">
+    <div class="work controls-first">
       <div class="hero stretch">
         {item ? (
           <Detail key={item.id} item={item} limit={limit} inspector={inspector} />

@@ -1,9 +1,11 @@
 /** Training on a folder of good pictures, and what came of it. */
 import { useState } from 'preact/hooks';
+import type { Picture } from '../../engine.ts';
 import { DropZone } from '../parts/drop-zone.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { Segments } from '../parts/segments.tsx';
+import { PictureCanvas } from '../pictures/canvas.tsx';
 import { isPictureName } from '../pictures/read.ts';
 import { download } from '../pictures/write.ts';
 import { useStore } from '../store.ts';
@@ -14,7 +16,7 @@ const SIZES = ['64', '128', '256'] as const;
 type Size = (typeof SIZES)[number];
 
 export function Training({ inspector }: { readonly inspector: Inspector }) {
-  const { training, trainFailure, trained } = useStore(inspector.state);
+  const { training, trainFailure } = useStore(inspector.state);
   const [files, setFiles] = useState<readonly File[]>([]);
   const [name, setName] = useState('');
   const [size, setSize] = useState<Size>('128');
@@ -92,9 +94,12 @@ export function Training({ inspector }: { readonly inspector: Inspector }) {
         </section>
       )}
       <Failure sentence={trainFailure} />
-      {trained && <Trained inspector={inspector} />}
     </>
   );
+}
+
+function Thumbnail({ picture }: { readonly picture: Picture | undefined }) {
+  return picture ? <PictureCanvas picture={picture} /> : null;
 }
 
 /** Good pictures shown as odd. */
@@ -103,12 +108,12 @@ const ODD = 5;
 export function Trained({ inspector }: { readonly inspector: Inspector }) {
   const { trained } = useStore(inspector.state);
   if (!trained) return null;
-  const { name, result, isSaved } = trained;
+  const { name, result, isSaved, thumbnails } = trained;
   const { good = [], limit } = result;
   const odd = limit === undefined ? [] : good.filter(({ score }) => score > limit).slice(0, ODD);
   return (
-    <section class="panel" aria-label={texts.train.doneTitle}>
-      <p role="status">{texts.train.done(name, good.length)}</p>
+    <details class="panel" open={!isSaved}>
+      <summary>{texts.train.done(name, good.length)}</summary>
       {odd.length > 0 && (
         <details>
           <summary>{texts.train.odd(odd.length)}</summary>
@@ -116,6 +121,7 @@ export function Trained({ inspector }: { readonly inspector: Inspector }) {
           <ol class="odd">
             {odd.map(({ name: picture, score }) => (
               <li key={picture}>
+                <Thumbnail picture={thumbnails.get(picture)} />
                 {picture} <span class="quiet">{texts.inspect.score(score)}</span>
               </li>
             ))}
@@ -136,6 +142,6 @@ export function Trained({ inspector }: { readonly inspector: Inspector }) {
         </button>
       </div>
       <p class="hint">{texts.train.saveHint}</p>
-    </section>
+    </details>
   );
 }
