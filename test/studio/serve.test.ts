@@ -84,7 +84,11 @@ test('the site is written with the models beside it, and never over files', asyn
   const out = path.join(folder, 'out');
   await writeSite(out, site, models);
   expect(readdirSync(out, { recursive: true, encoding: 'utf8' }).sort()).toEqual(
-    expect.arrayContaining(['index.html', path.join('models', 'faces', 'generator.onnx'), path.join('models', 'index.json')]),
+    expect.arrayContaining([
+      'index.html',
+      path.join('models', 'faces', 'generator.onnx'),
+      path.join('models', 'index.json'),
+    ]),
   );
   await expect(writeSite(out, site, models)).rejects.toThrow(
     `${out} holds files already; name a folder that is new or empty.`,

@@ -17,7 +17,7 @@ export function Slider({ label, value, min, max, step = 1, text, hint, onInput }
     <label class="slider">
       <span class="slider-head">
         <span>{label}</span>
-        <output>{text}</output>
+        <span class="slider-value">{text}</span>
       </span>
       <input
         type="range"
@@ -25,6 +25,7 @@ export function Slider({ label, value, min, max, step = 1, text, hint, onInput }
         max={max}
         step={step}
         value={value}
+        aria-label={label}
         aria-valuetext={text}
         onInput={(event) => onInput(Number(event.currentTarget.value))}
       />

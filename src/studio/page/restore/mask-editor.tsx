@@ -74,8 +74,7 @@ export function MaskEditor({ picture, k, mask, keep, brush, item, restorer }: Ma
           viewBox={`0 0 ${width} ${height}`}
           role="application"
           aria-label={texts.brush.surface}
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: the brush is moved by keys too
-          tabIndex={0}
+          tabindex={0}
           onPointerDown={(event) => {
             event.currentTarget.setPointerCapture(event.pointerId);
             setStroke({ brush: brush.brush, radius, points: [pointOf(event)] });

@@ -66,8 +66,10 @@ function draw(
   context.lineCap = 'round';
   context.lineJoin = 'round';
   context.beginPath();
-  context.moveTo(...points[0]);
-  // A dab is a line to itself.
   for (const point of points) context.lineTo(...point);
   context.stroke();
+  // A line to itself, as a dab is, would not be drawn.
+  context.beginPath();
+  context.arc(...points[0], radius, 0, 2 * Math.PI);
+  context.fill();
 }
