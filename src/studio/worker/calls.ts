@@ -57,7 +57,7 @@ export function callsOn(runtime: Runtime): Calls {
     },
     sample: (id, latents) => samplesOf(named(id), latents, runtime),
     async draw(id, count, seed) {
-      const { generator } = named(id).product;
+      const { generator } = named(id);
       const drawn = await generator.draw(count, randomFrom(seed));
       return Array.from({ length: count }, (_, i) => flatLatent(drawn, generator.latents, i));
     },

@@ -4,7 +4,6 @@ import { RgiError } from '../../errors.ts';
 import { imageAt } from '../../images/image.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
 import { restoreImages } from '../../inversion/solve/restore.ts';
-import { takesEncoder } from '../../inversion/spec/method.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import { float32, float32Data } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -18,7 +17,7 @@ export async function samplesOf(
   latents: readonly Float32Array[],
   runtime: Runtime,
 ): Promise<Picture[]> {
-  const { generator } = open.product;
+  const { generator } = open;
   open.session ??= runtime.session(encodeModel(generator.graph));
   const session = await open.session;
   const batch = generator.batch === 'any' ? 1 : generator.batch;
@@ -47,7 +46,7 @@ export async function project(
   picture: Picture,
   runtime: Runtime,
 ): Promise<{ readonly latent: Float32Array; readonly picture: Picture }> {
-  const { generator } = open.product;
+  const { generator } = open;
   const context = {
     channels: generator.channels,
     generator: generator.graph,
@@ -58,11 +57,7 @@ export async function project(
   };
   const method = buildMethod({ method: 'invert', seed: 0 }, context);
   const { image, outside } = seen(picture, generator, 'contain');
-  const encoded = takesEncoder(method) ? { ...generator, encoder: open.encoder } : generator;
-  for await (const { restored, latents } of restoreImages(
-    { generator: encoded, method, images: image, outside },
-    runtime,
-  )) {
+  for await (const { restored, latents } of restoreImages({ generator, method, images: image, outside }, runtime)) {
     const parts = generator.latents.flatMap(({ name }) => [...float32Data(latents.get(name)!)]);
     return { latent: Float32Array.from(parts), picture: pictureOf(picture.name, restored) };
   }

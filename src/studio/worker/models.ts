@@ -2,6 +2,8 @@
 import { policyNames } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
 import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
+import { exactProblem } from '../../inversion/solve/exact/exact.ts';
 import { encoderFits } from '../../inversion/start/encoded.ts';
 import { type OpenedGenerator, openGeneratorBytes } from '../../models/generator.ts';
 import { namedCompanions } from '../../models/metadata.ts';
@@ -12,8 +14,9 @@ import type { NamedBytes, OpenedModel } from '../engine.ts';
 
 export interface OpenModel {
   readonly facts: Omit<OpenedModel, 'id'>;
-  readonly product: OpenedGenerator;
-  readonly encoder?: Graph;
+  readonly generator: Generator;
+  /** For methods that take a start from an encoder. */
+  readonly withEncoder: Generator;
   /** What runs of one start rule share. */
   reuseFor(key: unknown): Reuse;
   /** Latents to pictures, once it was asked for. */
@@ -23,19 +26,21 @@ export interface OpenModel {
 export async function openModel(files: readonly NamedBytes[], runtime: Runtime): Promise<OpenModel> {
   const main = mainOf(files);
   const product = await openGeneratorBytes(main.bytes, runtime, { name: main.name });
+  // What is made once of a generator hangs on this very object: searches are given it as it is.
   const { generator, model, notes } = product;
   const encoder = encoderOf(files, product);
+  const isLinear = (await exactProblem(generator, runtime)) !== undefined;
   const reuses = new Map<string, Reuse>();
   return {
-    product,
-    encoder,
+    generator,
+    withEncoder: encoder ? { ...generator, encoder } : generator,
     facts: {
       name: main.name,
       width: generator.width,
       height: generator.height,
       channels: generator.channels,
       latents: generator.latents.reduce((sum, { dims }) => sum + dims.reduce((a, b) => a * b, 1), 0),
-      isLinear: false,
+      isLinear,
       policies: policyNames(model),
       notes,
     },

@@ -1,13 +1,16 @@
 /** One restoration, at the generator's size and brought to the picture's own, as `rgi restore` does it. */
-import { coverage } from '../../images/image.ts';
+import { clip, coverage, residualMap } from '../../images/image.ts';
 import { inColours } from '../../images/own-size/colours.ts';
 import { compositeInPlace } from '../../images/own-size/composite.ts';
 import { framed, sampleCubic, scaleOf } from '../../images/own-size/frame.ts';
 import { buildMethod, understoodOptions } from '../../inversion/methods/index.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
 import { plannedSteps, type Restoration, restoreImages } from '../../inversion/solve/restore.ts';
-import { takesEncoder } from '../../inversion/spec/method.ts';
+import type { SearchView, StepReport } from '../../inversion/solve/run.ts';
+import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
+import { type Method, takesEncoder } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
+import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Picture, Plane, RestoreProgress, RestoreRequest, RestoreResult } from '../engine.ts';
 import type { OpenModel } from './models.ts';
@@ -15,6 +18,12 @@ import { pictureOf, planeAt, type SeenPicture, seen, seenMask } from './pictures
 
 /** From this scale on a fill has less detail than its surroundings, and is given the picture's grain. */
 const MIN_FINER = 1.25;
+
+/** Exact solutions that a picture takes, about: there is no plan of them. */
+const EXACT_SOLUTIONS = 14;
+
+/** Between two pictures of a search. */
+const FRAME_MS = 250;
 
 /** Undefined where it was stopped. */
 export async function restore(
@@ -26,7 +35,7 @@ export async function restore(
 ): Promise<Omit<RestoreResult, 'id'> | undefined> {
   const began = performance.now();
   const { picture, fit, keep, hide, thresholdGrey, method: name, seed, steps } = request;
-  const { generator } = open.product;
+  const { generator } = open;
   const context = {
     channels: generator.channels,
     generator: generator.graph,
@@ -40,14 +49,16 @@ export async function restore(
     { method: name, steps, seed, thresholdGrey: threshold },
     { ...context, masked: hide !== undefined },
   );
+  const isExact = await isSolvedExactly(generator, built, runtime);
+  // An exact solution needs no start.
+  const encoded = !isExact && takesEncoder(built);
   const looked = seen(picture, generator, fit);
   const known = {
     keep: keep && seenMask(keep, looked.view),
     hide: hide && seenMask(hide, looked.view),
   };
-  const encoded = takesEncoder(built);
   const job = {
-    generator: encoded ? { ...generator, encoder: open.encoder } : generator,
+    generator: encoded ? open.withEncoder : generator,
     method: built,
     images: looked.image,
     outside: looked.outside,
@@ -55,33 +66,71 @@ export async function restore(
     thresholdGrey: thresholdGrey ?? FAST.thresholdGrey,
     reuse: open.reuseFor([built.start, encoded]),
   };
-  const total = plannedSteps(built);
-  const stageStarts = built.stages.map((_, i) => built.stages.slice(0, i).reduce((sum, stage) => sum + stage.steps, 0));
-  const onStep = ({
-    stage,
-    step,
-    loss,
-    masked,
-  }: {
-    stage: number;
-    step: number;
-    loss: Float32Array;
-    masked: Float32Array;
-  }) => {
-    const done = Math.min(total, (stageStarts[stage] ?? 0) + step + 1);
-    const seconds = (performance.now() - began) / 1000;
-    onProgress({
-      step: done,
-      steps: total,
-      loss: loss[0],
-      masked: masked[0],
-      secondsLeft: (seconds * (total - done)) / done,
-    });
-  };
-  for await (const made of restoreImages(job, runtime, { onStep, signal })) {
-    return resultOf(request, looked, made, (performance.now() - began) / 1000);
+  const total = isExact ? EXACT_SOLUTIONS : plannedSteps(built);
+  const seconds = () => (performance.now() - began) / 1000;
+  const progress = progressOf(built, total, looked, onProgress);
+  const hooks = { onStep: isExact ? undefined : progress.onStep, view: progress.view(isExact), signal };
+  for await (const made of restoreImages(job, runtime, hooks)) {
+    return resultOf(request, looked, made, seconds());
   }
   return undefined;
+}
+
+/** What the page is shown of a search: each step's numbers, and its pictures at most a few times a second. */
+function progressOf(
+  { stages }: Method,
+  total: number,
+  looked: SeenPicture,
+  onProgress: (progress: RestoreProgress) => void,
+) {
+  const began = performance.now();
+  const before = stages.map((_, i) => stages.slice(0, i).reduce((sum, stage) => sum + stage.steps, 0));
+  let shownAt = 0;
+  let now = { step: 0, loss: 0, masked: 0 };
+  const tell = (frame?: RestoreProgress['frame']) => {
+    const steps = Math.max(total, now.step);
+    const perStep = (performance.now() - began) / 1000 / Math.max(1, now.step);
+    onProgress({ ...now, steps, secondsLeft: perStep * (steps - now.step), ...(frame ? { frame } : {}) });
+  };
+  return {
+    onStep({ stage, step, loss, masked }: StepReport) {
+      now = { step: (before[stage] ?? 0) + step + 1, loss: Math.min(...loss), masked: masked[0] };
+      tell();
+    },
+    /** Exact solutions are few: each is shown, and counts as a step. */
+    view: (isExact: boolean): SearchView => ({
+      isDue: () => isExact || performance.now() - shownAt > FRAME_MS,
+      show(image, mask) {
+        shownAt = performance.now();
+        const frame = frameOf(looked, image, mask);
+        if (isExact) now = { step: now.step + 1, loss: frame.misfit, masked: frame.masked };
+        tell(frame);
+      },
+    }),
+  };
+}
+
+function frameOf({ image: x }: SeenPicture, image: Tensor, mask: Tensor | undefined) {
+  const [, , height, width] = x.dims;
+  const size = { width, height };
+  const made = clip(float32(float32Data(image), image.dims));
+  const residual = residualMap(x, made);
+  const soft = mask ? float32Data(mask) : new Float32Array(width * height);
+  // Of a mask with channels, the strongest.
+  const data = Uint8Array.from({ length: width * height }, (_, i) => {
+    let most = 0;
+    for (let at = i; at < soft.length; at += width * height) most = Math.max(most, Math.abs(soft[at]));
+    return most > 0.5 ? 255 : 0;
+  });
+  const kept = [...residual.data].filter((_, i) => !data[i]);
+  return {
+    restored: pictureOf('', made),
+    mask: { ...size, data },
+    residual: { ...size, data: Uint8Array.from(residual.data, (value) => Math.min(255, 127.5 * value)) },
+    masked: 1 - kept.length / data.length,
+    /** Mean square of what is kept: of exact solutions, what stands for the loss. */
+    misfit: kept.reduce((sum, value) => sum + value ** 2, 0) / Math.max(1, kept.length),
+  };
 }
 
 function resultOf(
