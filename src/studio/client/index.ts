@@ -1,5 +1,5 @@
 /** The engine as the page has it: calls that a worker answers. A worker that dies is replaced at the next call. */
-import type { Backend, Engine, EngineFailure, NamedBytes, OpenedModel, Work } from '../engine.ts';
+import type { Backend, Engine, EngineFailure, NamedBytes, OpenedModel, TrainResult, Work } from '../engine.ts';
 import type { Answer, CallName, Request } from '../protocol.ts';
 
 interface Waiting {
@@ -13,6 +13,7 @@ const LOST: EngineFailure = { code: 'lost', message: 'The engine ended unexpecte
 export function createEngine(): Engine {
   let worker: Worker | undefined;
   let nextId = 1;
+  let nextModel = 1;
   const waiting = new Map<number, Waiting>();
   // The page keeps the ids that it was given first; a new worker knows the models by others.
   const models = new Map<string, { readonly files: readonly NamedBytes[]; current?: Promise<string> }>();
@@ -45,6 +46,11 @@ export function createEngine(): Engine {
       send({ id, call, args });
     });
 
+  const adopt = (model: OpenedModel, files: readonly NamedBytes[]): OpenedModel => {
+    const id = `model ${nextModel++}`;
+    models.set(id, { files, current: Promise.resolve(model.id) });
+    return { ...model, id };
+  };
   /** The id by which the worker that is running now knows a model: opened again where it does not. */
   const current = (model: string): Promise<string> => {
     const known = models.get(model);
@@ -69,10 +75,7 @@ export function createEngine(): Engine {
   return {
     backend: ask<Backend>('start', []),
     async open(files) {
-      const model = await ask<OpenedModel>('open', [files]);
-      const id = `model ${models.size + 1}`;
-      models.set(id, { files, current: Promise.resolve(model.id) });
-      return { ...model, id };
+      return adopt(await ask<OpenedModel>('open', [files]), files);
     },
     async close(model) {
       const id = await current(model);
@@ -80,7 +83,11 @@ export function createEngine(): Engine {
       await ask('close', [id]);
     },
     restore: (request, onProgress) => work('restore', request, onProgress),
-    train: (request, onProgress) => work('train', request as { model?: string }, onProgress),
+    train(request, onProgress) {
+      const { result, ...controls } = work<TrainResult>('train', request as { readonly model?: string }, onProgress);
+      const named = result.then((trained) => ({ ...trained, model: adopt(trained.model, trained.files) }));
+      return { ...controls, result: named };
+    },
     inspect: async (request) => ask('inspect', [{ ...request, model: await current(request.model) }]),
     sample: async (model, latents) => ask('sample', [await current(model), latents]),
     draw: async (model, count, seed) => ask('draw', [await current(model), count, seed]),

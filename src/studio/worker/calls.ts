@@ -12,11 +12,16 @@ import type {
   RestoreProgress,
   RestoreRequest,
   RestoreResult,
+  TrainRequest,
+  TrainResult,
+  WorkProgress,
 } from '../engine.ts';
 import { project, samplesOf } from './explore.ts';
 import type { Gate } from './gate.ts';
+import { detectorOf, inspect, openPolicy } from './inspect.ts';
 import { type OpenModel, openModel } from './models.ts';
 import { restore } from './restore.ts';
+import { train } from './train.ts';
 
 /** What a piece of work that was stopped ends with. */
 export const STOPPED: EngineFailure = { code: 'stopped', message: 'It was stopped.' };
@@ -25,10 +30,12 @@ export interface Calls {
   open(files: readonly NamedBytes[]): Promise<OpenedModel>;
   close(model: string): Promise<void>;
   restore(request: RestoreRequest, onProgress: (progress: RestoreProgress) => void, gate: Gate): Promise<RestoreResult>;
+  train(request: TrainRequest, onProgress: (progress: WorkProgress) => void, gate: Gate): Promise<TrainResult>;
+  inspect: Engine['inspect'];
+  exportDetector: Engine['exportDetector'];
   sample: Engine['sample'];
   draw: Engine['draw'];
   project: Engine['project'];
-  readonly [other: string]: unknown;
 }
 
 export function callsOn(runtime: Runtime): Calls {
@@ -38,6 +45,12 @@ export function callsOn(runtime: Runtime): Calls {
     const model = models.get(id);
     if (!model) throw new RgiError('usage', 'The model is not open any more; choose it again.');
     return model;
+  };
+  const policyOf = (model: OpenModel, name: string) => {
+    const opening = model.policies.get(name) ?? openPolicy(model, name, runtime);
+    model.policies.set(name, opening);
+    opening.catch(() => model.policies.delete(name));
+    return opening;
   };
   return {
     async open(files) {
@@ -49,6 +62,19 @@ export function callsOn(runtime: Runtime): Calls {
     async close(id) {
       await models.get(id)?.session?.then((session) => session.dispose());
       models.delete(id);
+    },
+    async train(request, onProgress, gate) {
+      const trained = await train(request, runtime, onProgress, gate.signal).catch((error) => {
+        throw gate.signal.aborted ? STOPPED : error;
+      });
+      const opened = await this.open(trained.files);
+      return { ...trained, model: { ...opened, name: request.name } };
+    },
+    async inspect({ model, policy, picture }) {
+      return inspect(named(model), await policyOf(named(model), policy), picture);
+    },
+    async exportDetector(model, policy) {
+      return detectorOf(named(model), await policyOf(named(model), policy), runtime);
     },
     async restore(request, onProgress, gate) {
       const result = await restore(named(request.model), request, runtime, onProgress, gate.signal);

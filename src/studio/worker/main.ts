@@ -37,8 +37,7 @@ self.addEventListener('message', ({ data: request }: MessageEvent<Request>) => {
 async function answerOf({ id, call, args }: Extract<Request, { call: unknown }>, gate: Gate): Promise<Answer> {
   try {
     if (call === 'start') return { id, result: backend() };
-    const act = calls[call] as ((...all: unknown[]) => Promise<unknown>) | undefined;
-    if (!act) throw new RgiError('usage', `The engine of this version cannot do this yet: ${call}.`);
+    const act = calls[call].bind(calls) as (...all: unknown[]) => Promise<unknown>;
     const onProgress = (progress: unknown) => tell({ id, progress });
     return { id, result: await act(...args, onProgress, gate) };
   } catch (error) {

@@ -1,20 +1,30 @@
 /** Models that are open: a generator with its companions, and what is shared between its searches. */
+
 import { policyNames } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
+import { featureMetadata } from '../../features/network.ts';
 import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { exactProblem } from '../../inversion/solve/exact/exact.ts';
 import { encoderFits } from '../../inversion/start/encoded.ts';
 import { type OpenedGenerator, openGeneratorBytes } from '../../models/generator.ts';
 import { namedCompanions } from '../../models/metadata.ts';
-import type { Graph } from '../../onnx/graph.ts';
+import type { Graph, Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import type { Runtime, Session } from '../../runtime/runtime.ts';
 import type { NamedBytes, OpenedModel } from '../engine.ts';
+import type { OpenPolicy } from './inspect.ts';
 
 export interface OpenModel {
   readonly facts: Omit<OpenedModel, 'id'>;
   readonly generator: Generator;
+  /** As its file has it, with its metadata. */
+  readonly model: Model;
+  readonly encoder?: Graph;
+  /** All that was opened together. */
+  readonly files: readonly NamedBytes[];
+  /** Policies that were opened, by name. */
+  readonly policies: Map<string, Promise<OpenPolicy>>;
   /** For methods that take a start from an encoder. */
   readonly withEncoder: Generator;
   /** What runs of one start rule share. */
@@ -33,6 +43,10 @@ export async function openModel(files: readonly NamedBytes[], runtime: Runtime):
   const reuses = new Map<string, Reuse>();
   return {
     generator,
+    model,
+    encoder,
+    files,
+    policies: new Map(),
     withEncoder: encoder ? { ...generator, encoder } : generator,
     facts: {
       name: main.name,
@@ -53,9 +67,18 @@ export async function openModel(files: readonly NamedBytes[], runtime: Runtime):
   };
 }
 
+function isFeatureNetwork(bytes: Uint8Array): boolean {
+  try {
+    return featureMetadata(readModel(bytes)) !== undefined;
+  } catch {
+    // What cannot be read is refused as a generator, in words.
+    return false;
+  }
+}
+
 /** The generator among the files: the one that no other file names as its companion. */
 function mainOf(files: readonly NamedBytes[]): NamedBytes {
-  const networks = files.filter(({ name }) => /\.onnx$/i.test(name));
+  const networks = files.filter(({ name, bytes }) => /\.onnx$/i.test(name) && !isFeatureNetwork(bytes));
   if (networks.length === 0) {
     const names = files.map(({ name }) => name).join(', ') || 'nothing';
     throw new RgiError('usage', `A model is an .onnx file with its companions; ${names} was given.`);

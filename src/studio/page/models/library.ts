@@ -46,7 +46,7 @@ export function createLibrary(engine: Engine): Library {
       const key = keyOf(source);
       const before = opened.get(key);
       if (before) return before;
-      const opening = filesOf(source).then((files) => engine.open(files));
+      const opening = filesOf(source, state.get().index).then((files) => engine.open(files));
       opened.set(key, opening);
       // A failed one may be tried again.
       opening.catch(() => opened.delete(key));
@@ -84,9 +84,9 @@ function idOf(files: object): number {
   return id;
 }
 
-async function filesOf(source: ModelSource): Promise<readonly NamedBytes[]> {
+async function filesOf(source: ModelSource, index: ShippedIndex): Promise<readonly NamedBytes[]> {
   if (source.kind === 'files') return source.files;
-  return source.kind === 'saved' ? readSaved(source.model.id) : fetchModel(source.model);
+  return source.kind === 'saved' ? readSaved(source.model.id) : fetchModel(source.model, index);
 }
 
 /** Dropped files as a model, named after its generator. */

@@ -30,8 +30,11 @@ export async function fetchIndex(): Promise<ShippedIndex> {
   return (await answer('models/index.json')).json() as Promise<ShippedIndex>;
 }
 
-export function fetchModel({ id, files }: ShippedModel): Promise<NamedBytes[]> {
-  return Promise.all(files.map((name) => fetchBytes(`models/${id}/${name}`, name)));
+/** With the feature networks, which a policy may need. */
+export function fetchModel({ id, files, inspects }: ShippedModel, { features }: ShippedIndex): Promise<NamedBytes[]> {
+  const own = files.map((name) => fetchBytes(`models/${id}/${name}`, name));
+  const networks = inspects ? features.map((name) => fetchBytes(`models/features/${name}`, name)) : [];
+  return Promise.all([...own, ...networks]);
 }
 
 /** The first feature network of the index; undefined where there is none. */
