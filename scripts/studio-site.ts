@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
-import { build, defaultClientConditions, type Plugin } from 'vite';
+import { build, type Plugin } from 'vite';
 import type { ShippedModel } from '../src/studio/page/models/shipped.ts';
 import { STUDIO_POLICY } from '../src/studio/policy.ts';
 
@@ -34,8 +34,6 @@ export async function buildSite({ out, engine }: SiteOptions): Promise<void> {
     logLevel: 'warn',
     plugins: [policyPlugin(), ...(engine ? [enginePlugin(engine)] : [])],
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-    // Its WebAssembly is loaded from files of its own, also by the threads that it starts.
-    resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
     worker: { format: 'es' },
     build: {
       outDir: out,

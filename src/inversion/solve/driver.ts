@@ -1,12 +1,9 @@
 /** The one loop that drives a solver through the stages of its method: whoever runs a search takes its events. */
-
-import { rows } from '../../arrays/rows.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
 import type { Method } from '../spec/method.ts';
-import type { SearchView, SolverOptions, StepReport } from './run.ts';
-import { bestSearches } from './searches.ts';
+import type { SolverOptions, StepReport } from './run.ts';
 import { createSolver, type Inversion, type Solver } from './solver.ts';
 import type { SolverState } from './state.ts';
 
@@ -55,19 +52,9 @@ export async function runMethod(
   const solver = createSolver(generator, method, runtime, options);
   try {
     await (options.from ? solver.resume(options.from, images, mask) : solver.init(images, mask, options.latents));
-    for await (const event of drive(solver, options.signal)) {
-      if (event.kind !== 'step') continue;
-      options.onStep?.(event.report);
-      if (options.view?.isDue()) await show(solver, images.dims[0], options.view);
-    }
+    for await (const event of drive(solver, options.signal)) if (event.kind === 'step') options.onStep?.(event.report);
     return await solver.finish();
   } finally {
     await solver.dispose();
   }
-}
-
-async function show(solver: Solver, count: number, view: SearchView): Promise<void> {
-  const { image, mask, loss } = await solver.searches();
-  const best = bestSearches(loss, count, 1);
-  view.show(rows(image, best), mask && rows(mask, best));
 }

@@ -20,14 +20,6 @@ import { firstStarts } from '../start/first-starts.ts';
 import type { StageLoops } from './stage-loops.ts';
 import { checkTensors, initialTensors, type SolverState } from './state.ts';
 
-/** Looks at a search while it runs. */
-export interface SearchView {
-  /** Asked after each step; making what is shown costs about as much as a step. */
-  isDue(): boolean;
-  /** Is given the best search of each image: G(z) [n,C,H,W], not clipped, and the soft mask [n,1|C,H,W] where there is one. */
-  show(image: Tensor, mask: Tensor | undefined): void;
-}
-
 /** What `createSolver` and `runMethod` may be given. */
 export interface SolverOptions {
   /** For methods whose formulation asks a second network (`criticOf`). */
@@ -40,8 +32,6 @@ export interface SolverOptions {
   readonly keep?: Mask;
   /** Aborting ends `runMethod` after the current step, with `state` in its result. */
   readonly signal?: AbortSignal;
-  /** Shown to while the search runs. */
-  readonly view?: SearchView;
   /** Makes all planned steps of every stage, whatever becomes of a search. Default: a search ends where its stage says so, or it diverges. */
   readonly fixedSchedule?: boolean;
   /** Keeps the sessions of all stages open for the next images that `init` is given. Default: those of the current stage only. */

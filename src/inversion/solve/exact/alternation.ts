@@ -9,7 +9,7 @@ import type { AffineMap } from '../../generator/affine-map.ts';
 import type { Generator } from '../../generator/generator.ts';
 import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts';
 import type { ResultCode } from '../../spec/result.ts';
-import type { SearchView, StepReport } from '../run.ts';
+import type { StepReport } from '../run.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
 import type { Law, MaskStep, MaskSteps, Shown } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
@@ -34,8 +34,6 @@ export interface Search {
   /** 1 where it is known to be intact, [1,1,H,W]. */
   readonly keep?: Mask;
   readonly onStep?: (report: StepReport) => void;
-  /** Shown each solution that it is due for. */
-  readonly view?: SearchView;
 }
 
 /** One picture's solution. */
@@ -220,7 +218,7 @@ const MAX_SCALES = 10;
 
 /** The most probable z where each pixel counts by `pixelWeights` [1,1,H,W], with the scale of the noise that goes with it. */
 async function solvedAt(
-  { problem, generator, x, view }: Search,
+  { problem, generator, x }: Search,
   pixelWeights: Mask,
   before?: State,
   eased = 1,
@@ -241,10 +239,8 @@ async function solvedAt(
   for (let i = 1; ; i++) {
     const posterior = posteriorOf(map, equations, terms, eta, scale);
     const next = atLeast(posterior.scale);
-    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale) {
-      if (view?.isDue()) view.show(float32(pictureOf(map, posterior.u), x.dims), visibilityOf(pixelWeights));
+    if (i >= MAX_SCALES || Math.abs(next - scale) <= SCALE_SETTLED * scale)
       return { weights: pixelWeights, equations, terms, posterior };
-    }
     scale = next;
   }
 }

@@ -1,5 +1,0 @@
-/** Files whose address the bundler gives. */
-declare module '*?url' {
-  const address: string;
-  export default address;
-}
