@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
-import { build, type Plugin } from 'vite';
+import { build, defaultClientConditions, type Plugin } from 'vite';
 import type { ShippedModel } from '../src/studio/page/models/shipped.ts';
 import { STUDIO_POLICY } from '../src/studio/policy.ts';
 
@@ -32,6 +32,8 @@ export async function buildSite({ out, engine }: SiteOptions): Promise<void> {
     base: './',
     publicDir: path.join(page, 'public'),
     logLevel: 'warn',
+    // The package's bundle would start its threads from our own worker's script.
+    resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
     plugins: [policyPlugin(), ...(engine ? [enginePlugin(engine)] : [])],
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     worker: { format: 'es' },
