@@ -101,15 +101,13 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
 
   test('a file that is no model is refused in the words of the core', async () => {
     await studio.visit(async (page) => {
-      await page
-        .locator('.models input')
-        .setInputFiles([
-          {
-            name: 'notes.onnx',
-            mimeType: 'application/octet-stream',
-            buffer: Buffer.from('these are notes, and no model'),
-          },
-        ]);
+      await page.locator('.models input').setInputFiles([
+        {
+          name: 'notes.onnx',
+          mimeType: 'application/octet-stream',
+          buffer: Buffer.from('these are notes, and no model'),
+        },
+      ]);
       await page.getByRole('alert').filter({ hasText: 'notes.onnx' }).waitFor();
     });
   });
