@@ -85,7 +85,7 @@ test('modules only declare, as `sideEffects: false` says; what is started as a p
 
 /** Files of a folder that, when imported, run a statement, or import another only for what it does. */
 function modulesWithEffects(folder: string): string[] {
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /(?<!\.d)\.ts$/.test(file));
   return files
     .filter((file) => {
       const text = readFileSync(path.join(folder, file), 'utf8');
