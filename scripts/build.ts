@@ -1,8 +1,10 @@
-/** `npm run build`: compiles src to an empty dist, and makes the program executable (npx runs it where it lies). */
+/** `npm run build`: compiles src to an empty dist, makes the program executable (npx runs it where it lies), and builds the studio. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { SITE_FOLDER } from '../src/studio/node/serve.ts';
+import { buildSite } from './studio-site.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const program = path.join(root, 'dist', 'cli', 'main.js');
@@ -14,4 +16,5 @@ const compiled = spawnSync(process.execPath, [path.join(typescript, 'bin', 'tsc'
   stdio: 'inherit',
 });
 if (existsSync(program)) chmodSync(program, 0o755);
+if (compiled.status === 0) await buildSite({ out: SITE_FOLDER });
 process.exitCode = compiled.status ?? 1;

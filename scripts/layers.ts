@@ -37,7 +37,9 @@ export const LAYERS: readonly string[] = [
   'theory',
   'service',
   'batch',
+  'studio',
   'index',
+  'web',
   'node',
   'cli',
 ];
@@ -47,12 +49,18 @@ const NODE_SIDE = [/^src\/[^/]+\/node\//, /^src\/cli\//, /^src\/node\.ts$/];
 
 /** Packages that only some folders may import. */
 const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readonly rule: string }[] = [
-  { packages: /^onnxruntime-/, only: /^src\/runtime\//, rule: 'only src/runtime may import ONNX Runtime' },
+  // The address of one of its files ('?url') is no import of it.
+  { packages: /^onnxruntime-(?!.*\?url$)/, only: /^src\/runtime\//, rule: 'only src/runtime may import ONNX Runtime' },
   { packages: /^sharp$/, only: /^src\/images\/node\//, rule: 'only src/images/node may import sharp' },
   {
     packages: /^(hono$|@hono\/|pino$|prom-client$)/,
-    only: /^src\/service\//,
-    rule: 'only src/service may import what serves HTTP',
+    only: /^src\/(service|studio\/node)\//,
+    rule: 'only src/service and src/studio/node may import what serves HTTP',
+  },
+  {
+    packages: /^(preact|uplot|img-comparison-slider)(\/|$)/,
+    only: /^src\/studio\/page\//,
+    rule: 'only src/studio/page may import what draws the studio',
   },
   { packages: /^(bullmq|ioredis)$/, only: /^src\/batch\//, rule: 'only src/batch may import the queue' },
   { packages: /^commander$/, only: /^src\/cli\//, rule: 'only src/cli may import what draws a command line' },

@@ -9,7 +9,7 @@ export function readSources(folders: readonly string[] = ['src']): Map<string, s
   const files = folders
     .flatMap((folder) =>
       readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
-        .filter((file) => file.endsWith('.ts'))
+        .filter((file) => /\.tsx?$/.test(file))
         .map((file) => `${folder}/${file.split(path.sep).join('/')}`),
     )
     .sort();

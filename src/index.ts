@@ -92,7 +92,7 @@ export { type RrgiOptions, rrgi } from './inversion/methods/rrgi.ts';
 export { type YehOptions, yeh } from './inversion/methods/yeh.ts';
 export { type RunOptions, runMethod } from './inversion/solve/driver.ts';
 export { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from './inversion/solve/restore.ts';
-export type { SolverOptions, StepReport } from './inversion/solve/run.ts';
+export type { SearchState, SolverOptions, StepReport } from './inversion/solve/run.ts';
 export { createSolver, type Inversion, type Solver } from './inversion/solve/solver.ts';
 export { type History, readState, type SolverState, type Tuning, writeState } from './inversion/solve/state.ts';
 export {

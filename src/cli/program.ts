@@ -30,6 +30,7 @@ import { type ReportFlags, reportCommand } from './report.ts';
 import { restore } from './restore/command.ts';
 import { addRestoreOptions, type RestoreFlags } from './restore/flags.ts';
 import { addServeOptions, type ServeFlags, serveCommand } from './serve.ts';
+import { addStudioOptions, type StudioFlags, studioCommand } from './studio.ts';
 import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
 import { addTrainOptions, type TrainFlags, train } from './train.ts';
 import { unknownHelp, usageError } from './usage.ts';
@@ -124,6 +125,10 @@ function build(io: Io, complaints: string[], done: Done): Command {
 
   addServeOptions(add('serve', 'restore and detect over HTTP')).action(async (flags: ServeFlags) =>
     done(await serveCommand(flags, io)),
+  );
+
+  addStudioOptions(add('studio', 'restore, inspect and explore in a browser')).action(async (flags: StudioFlags) =>
+    done(await studioCommand(flags, io)),
   );
 
   add('report', 'make one self-contained page of the results of a run')

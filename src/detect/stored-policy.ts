@@ -3,12 +3,13 @@
  * archive, which the settings name by their hash. Read from bytes, so that a browser can; files: `node/policy-files.ts`.
  */
 
-import { readNpz } from '../arrays/npy.ts';
+import { readNpz, writeNpz } from '../arrays/npy.ts';
 import { messageOf, RgiError } from '../errors.ts';
 import { concatenatedBytes } from '../onnx/concatenate.ts';
 import type { Model } from '../onnx/graph.ts';
+import { withMetadata } from '../onnx/metadata.ts';
 import type { Tensor } from '../onnx/tensor.ts';
-import { type Policy, type PolicySettings, statisticsFrom } from './policy.ts';
+import { type Policy, type PolicySettings, settingsOf, statisticsArrays, statisticsFrom } from './policy.ts';
 import { parseSettings } from './policy-schema.ts';
 
 /** The key of a model's metadata under which its policies stand. */
@@ -134,6 +135,20 @@ export async function digestOf(arrays: ReadonlyMap<string, Tensor>): Promise<str
     ]);
   const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', concatenatedBytes(parts)));
   return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** A model's file with `policy` in it, and the bytes of its archive of statistics: of a model that has no other policy. */
+export async function withPolicy(
+  model: Uint8Array,
+  policy: Policy,
+): Promise<{ readonly model: Uint8Array; readonly statistics: Uint8Array }> {
+  const arrays = statisticsArrays(policy.statistics);
+  const settings = { ...settingsOf(policy), statistics: await digestOf(arrays) };
+  const named = new Map([...arrays].map(([name, tensor]) => [`${policy.name}.${name}`, tensor]));
+  return {
+    model: withMetadata(model, new Map([[POLICIES, JSON.stringify({ [policy.name]: settings })]])),
+    statistics: writeNpz(named),
+  };
 }
 
 /** The hash that a policy's stored settings name; undefined where they name none. */

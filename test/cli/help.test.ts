@@ -18,6 +18,7 @@ const COMMANDS = [
   'theory',
   'report',
   'serve',
+  'studio',
   'batch',
   'batch restore',
   'batch detect',

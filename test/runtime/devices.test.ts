@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { readable } from '../../src/runtime/messages.ts';
 import { deviceRefusal, judge, reasonOf } from '../../src/runtime/node/devices.ts';
 import { createRuntime, nodeRuntime, probeDevices } from '../../src/runtime/node/index.ts';
-import { loadError, readable } from '../../src/runtime/node/library.ts';
+import { loadError } from '../../src/runtime/node/library.ts';
 import { DEVICES, type Device } from '../../src/runtime/runtime.ts';
 import { doubling } from './conformance.ts';
 

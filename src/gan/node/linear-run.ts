@@ -4,7 +4,7 @@ import { batchOf, type Dataset, mixed } from '../../datasets/dataset.ts';
 import { writeFileAtomic } from '../../images/node/write.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { fitLinear } from '../networks/linear.ts';
+import { componentsFor, fitLinear } from '../networks/linear.ts';
 import { measureNoise } from '../noise.ts';
 import { linearPage } from '../page.ts';
 import type { CoveragePoint, DataFacts } from '../record.ts';
@@ -81,14 +81,6 @@ async function fitLocked(options: LinearRunOptions, files: RunFiles, runtime: Ru
   const record = { settings, data: facts, coverage: point, eigenvalues, explained, seconds };
   await writeFileAtomic(files.page, await linearPage(`Training ${path.basename(options.out)}`, record, pictures));
   return { coverage: point, explained, data: facts, seconds, files: written, page: files.page };
-}
-
-/**
- * Components where nothing is said. More of them reach more of a picture, and their prior keeps them from what they should not
- * draw; of few pictures the last ones are noise.
- */
-function componentsFor(kind: DataFacts['kind'], pictures: number): number {
-  return kind === 'crops' ? 128 : Math.max(1, Math.min(256, pictures >> 1));
 }
 
 /** Values of all crops together, and crops, at most. */

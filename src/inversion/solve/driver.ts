@@ -52,7 +52,11 @@ export async function runMethod(
   const solver = createSolver(generator, method, runtime, options);
   try {
     await (options.from ? solver.resume(options.from, images, mask) : solver.init(images, mask, options.latents));
-    for await (const event of drive(solver, options.signal)) if (event.kind === 'step') options.onStep?.(event.report);
+    for await (const event of drive(solver, options.signal)) {
+      if (event.kind !== 'step') continue;
+      options.onStep?.(event.report);
+      await options.onState?.(solver.searches);
+    }
     return await solver.finish();
   } finally {
     await solver.dispose();

@@ -28,7 +28,7 @@ import { inferCorruption } from '../mask/corruption/infer-corruption.ts';
 import { checkMask } from '../mask/given.ts';
 import { isAdaptive, type Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
-import type { StepReport } from './run.ts';
+import type { SolverOptions, StepReport } from './run.ts';
 import { canBatchFirstStages, invertImages } from './sequential-tuning.ts';
 import type { Inversion } from './solver.ts';
 import { isKept, type Tuning } from './state.ts';
@@ -120,6 +120,8 @@ export interface RestoreHooks {
   readonly onBatch?: (from: number, to: number) => void;
   /** After each step; how many pictures it was made for. */
   readonly onStep?: (report: StepReport, pictures: number) => void;
+  /** Called after each step, and awaited: a search can be watched, and be held up. */
+  readonly onState?: SolverOptions['onState'];
   /** Aborting ends the run after the current step; pictures that are not finished are not yielded. */
   readonly signal?: AbortSignal;
 }
@@ -189,8 +191,8 @@ export async function* restoreImages(
     const masks = given && zeroWhere(keep, unionOf(given, hide));
     const unseen = hide ? unionOf(hide, margins) : margins;
     const { critic } = job;
-    const { onStep, signal } = hooks;
-    const options = { critic, reuse: shared, outside: unseen, keep, onStep, signal };
+    const { onStep, onState, signal } = hooks;
+    const options = { critic, reuse: shared, outside: unseen, keep, onStep, onState, signal };
     let i = 0;
     for await (const { inversion, seconds } of invertImages(
       job.generator,

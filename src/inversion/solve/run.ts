@@ -30,6 +30,8 @@ export interface SolverOptions {
   readonly outside?: Mask;
   /** Of the images, 1 where they are known to be good, [n,1,H,W]: never in a mask that is found. */
   readonly keep?: Mask;
+  /** Called after each step, and awaited: a search can be watched, and be held up. */
+  readonly onState?: (state: () => Promise<SearchState>) => Promise<void>;
   /** Aborting ends `runMethod` after the current step, with `state` in its result. */
   readonly signal?: AbortSignal;
   /** Makes all planned steps of every stage, whatever becomes of a search. Default: a search ends where its stage says so, or it diverges. */
@@ -41,6 +43,16 @@ export interface SolverOptions {
    * come in. Default: the best searches go on as they are.
    */
   handOver?(stage: number, latents: ReadonlyMap<string, Tensor>): ReadonlyMap<string, Tensor>;
+}
+
+/** All searches as they are after a step: of a batch of pictures [n * starts, ...]; where they are solved exactly, of one picture. */
+export interface SearchState {
+  /** G(z), [..., C,H,W], not clipped. */
+  readonly image: Tensor;
+  /** The soft mask, [..., 1|C,H,W]; absent where the method has none. */
+  readonly mask?: Tensor;
+  /** The objective of each search. */
+  readonly loss: Float32Array;
 }
 
 /** What is known after a step, for progress and curves. */
@@ -91,11 +103,8 @@ export interface Run {
 }
 
 /** All searches as they are: tensors of the state, G(z), soft mask and objective. */
-export interface Rendered {
+export interface Rendered extends SearchState {
   readonly tensors: Tensors;
-  readonly image: Tensor;
-  readonly mask?: Tensor;
-  readonly loss: Float32Array;
 }
 
 /** A run before its first step, from `latents` [n * starts, ...dims] or starts of its own choice. */

@@ -10,7 +10,8 @@ import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { OutputSet } from '../../jobs/job.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { type AtOwnSize, type Found, MIN_FINER, type OwnSizeChoice, putAtOwnSize } from './own-size.ts';
+import { MIN_FINER } from '../fill.ts';
+import { type AtOwnSize, type Found, type OwnSizeChoice, putAtOwnSize } from './own-size.ts';
 import type { Loaded, Source } from './pictures.ts';
 
 /** What may follow a picture's name in a file that looks like a picture. */

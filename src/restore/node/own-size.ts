@@ -10,11 +10,11 @@ import {
   type WrittenFormat,
 } from '../../images/node/stored.ts';
 import { encodeColour, encodeGrey } from '../../images/node/write.ts';
-import { inColours } from '../../images/own-size/colours.ts';
-import { compositeInPlace } from '../../images/own-size/composite.ts';
-import { type Frame, framed, type StoredMap, sampleCubic, sampleRow, scaleOf } from '../../images/own-size/frame.ts';
+import type { Frame, StoredMap } from '../../images/own-size/frame.ts';
+import { bytesAtOwnSize, maskAtOwnSize } from '../../images/own-size/maps.ts';
 import type { ByteMask } from '../../images/own-size/windows.ts';
 import { isArrayFile } from '../../jobs/node/pictures.ts';
+import { fillAtOwnSize } from '../fill.ts';
 import type { Seen, Source } from './pictures.ts';
 
 /** How composites are made and written. */
@@ -44,12 +44,6 @@ export interface Found {
 
 type Put = (kind: string, content: Uint8Array) => Promise<void>;
 
-/** From this scale on a fill has less detail than its surroundings. */
-export const MIN_FINER = 1.25;
-
-/** Width of the fade of `feather`, in pixels of the generator. */
-const FEATHER = 4;
-
 /** Of pictures of other than 1 or 3 channels, everything but the composite. */
 export async function putAtOwnSize(
   put: Put,
@@ -60,7 +54,7 @@ export async function putAtOwnSize(
 ): Promise<AtOwnSize> {
   const { size } = loaded;
   const { frame } = loaded.view;
-  const mask = await maskAtOwnSize(source, loaded, found);
+  const mask = await correctedMask(source, loaded, found);
   const made = isDrawable(found.restored)
     ? await putComposite(put, source, loaded, found, mask, choice)
     : { losses: [], changed: 0 };
@@ -71,7 +65,7 @@ export async function putAtOwnSize(
       size,
     ),
   );
-  await put('softmask.png', await encodeGrey(bytesOf(found.softMask, frame, size), size));
+  await put('softmask.png', await encodeGrey(bytesAtOwnSize(found.softMask, frame, size), size));
   await put('residual.png', await encodeColour(coloursOf(found.residual, frame, size), size));
   return made;
 }
@@ -80,10 +74,10 @@ export async function putAtOwnSize(
  * A mask that was given is as it was given; one that was found is brought up from the generator's size. What is known of the picture is known
  * of its own pixels.
  */
-async function maskAtOwnSize(source: Source, { view, size, index }: Seen, found: Found): Promise<ByteMask> {
+async function correctedMask(source: Source, { view, size, index }: Seen, found: Found): Promise<ByteMask> {
   const mask =
     source.mask === undefined
-      ? broughtUp(found.mask, view.frame, size)
+      ? maskAtOwnSize(found.mask, view.frame, size)
       : await storedMask(source.mask, source, size, index);
   const known = async (file: string | undefined, value: number) => {
     const given = file === undefined ? undefined : await storedMask(file, source, size, index);
@@ -94,17 +88,6 @@ async function maskAtOwnSize(source: Source, { view, size, index }: Seen, found:
   await known(source.hide, 1);
   await known(source.keep, 0);
   return mask;
-}
-
-function broughtUp(mask: StoredMap, frame: Frame, size: Size): ByteMask {
-  const map = framed(mask, frame);
-  const data = new Uint8Array(size.height * size.width);
-  const row = new Float32Array(size.width);
-  for (let y = 0; y < size.height; y++) {
-    sampleRow(map, y, row);
-    for (let x = 0; x < size.width; x++) data[y * size.width + x] = row[x] > 0.5 ? 1 : 0;
-  }
-  return { ...size, data };
 }
 
 async function storedMask(file: string, { path }: Source, size: Size, index: number): Promise<ByteMask> {
@@ -121,21 +104,11 @@ async function putComposite(
   { blend, grow, format }: OwnSizeChoice,
 ): Promise<AtOwnSize> {
   const picture = await storedAt(source.path, loaded.index);
-  const { frame } = loaded.view;
-  const scale = Math.max(1, scaleOf(frame));
-  const isFiner = scale >= MIN_FINER;
-  const fill = framed(found.restored, frame);
-  const changed = compositeInPlace(
-    picture,
-    mask,
-    (box) => inColours(sampleCubic(fill, box), picture.colours, picture.cube),
-    {
-      blend,
-      feather: FEATHER * scale,
-      grow: source.mask === undefined ? grow * scale : grow,
-      grain: isFiner,
-    },
-  );
+  const changed = fillAtOwnSize(picture, mask, found.restored, loaded.view.frame, {
+    blend,
+    grow,
+    isGiven: source.mask !== undefined,
+  });
   const { bytes, extension, losses } = await encodeStored(picture, format);
   await put(`composite.${extension}`, bytes);
   return { losses: [...picture.losses, ...losses], changed };
@@ -150,20 +123,8 @@ async function storedAt(source: string, index: number): Promise<StoredPicture> {
 /** A residual in the colours of the scale, a byte each. */
 function coloursOf(residual: StoredMap, frame: Frame, size: Size): Uint8Array {
   const scale = COLOUR_SCALE.flatMap((colour) => colour.map((v) => Math.round(127.5 * (v + 1))));
-  const levels = bytesOf(residual, frame, size, 255 / RESIDUAL_WHITE);
+  const levels = bytesAtOwnSize(residual, frame, size, 255 / RESIDUAL_WHITE);
   const bytes = new Uint8Array(3 * levels.length);
   for (let i = 0; i < levels.length; i++) for (let c = 0; c < 3; c++) bytes[3 * i + c] = scale[3 * levels[i] + c];
-  return bytes;
-}
-
-/** A map [1,1,H,W] of the generator's size at the picture's own, times `unit`, as 0 to 255; 0 outside of the frame. */
-function bytesOf(map: StoredMap, frame: Frame, { height, width }: Size, unit = 255): Uint8Array {
-  const ready = framed(map, frame);
-  const row = new Float32Array(width);
-  const bytes = new Uint8Array(height * width);
-  for (let y = 0; y < height; y++) {
-    sampleRow(ready, y, row);
-    for (let x = 0; x < width; x++) bytes[y * width + x] = Math.round(Math.min(255, Math.max(0, unit * row[x])));
-  }
   return bytes;
 }

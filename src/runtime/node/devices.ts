@@ -5,8 +5,9 @@
  */
 import { spawn } from 'node:child_process';
 import { messageOf, nameError, RgiError } from '../../errors.ts';
+import { readable } from '../messages.ts';
 import { DEVICES, type Device } from '../runtime.ts';
-import { onnxRuntime, readable } from './library.ts';
+import { onnxRuntime } from './library.ts';
 import { processArguments, siblingModule } from './sibling.ts';
 
 /** Whether a device can be used here. */

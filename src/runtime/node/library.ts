@@ -1,6 +1,6 @@
 /**
  * The seam to the onnxruntime-node package: loaded when first needed (it has no build for some platforms, and that must
- * be one clear sentence, not a module-not-found), silenced, without telemetry, its messages made readable.
+ * be one clear sentence, not a module-not-found), silenced, without telemetry.
  */
 import { createRequire } from 'node:module';
 import type * as Ort from 'onnxruntime-node';
@@ -50,29 +50,6 @@ export function loadError(error: unknown): RgiError {
 export function onnxRuntimeVersion(): string {
   const { versions } = onnxRuntime().env;
   return versions.node ?? versions.common;
-}
-
-/** An error of ONNX Runtime as ours: the C++ source place and signature cut away, the node it names as location. */
-export function runtimeError(doing: string, error: unknown): RgiError {
-  if (error instanceof RgiError) return error;
-  const text = readable(messageOf(error));
-  const failed = /while running (\S+) node\. Name:'([^']*)' Status Message: (.*)$/.exec(text);
-  if (failed) {
-    const [, operator, node, reason] = failed;
-    const message = `ONNX Runtime failed ${doing}, at ${operator} '${node}': ${reason}`;
-    return new RgiError('runtime', message, { operator, node }, { cause: error });
-  }
-  return new RgiError('runtime', `ONNX Runtime failed ${doing}: ${text}`, {}, { cause: error });
-}
-
-/** "/onnxruntime_src/a.cc:12 R f(x) const condition was false. Text" becomes "Text". */
-export function readable(message: string): string {
-  return message
-    .replace(/\/\S*onnxruntime\S*\.(?:cc|h|cpp|cu):\d+ .*? was false\. /g, '')
-    .replace(/\/\S*onnxruntime\S*\.(?:cc|h|cpp|cu):\d+ /g, '')
-    .replace(/\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /g, '')
-    .replace(/ Please fix either the inputs\/outputs or the model\./, '')
-    .trim();
 }
 
 function firstSentence(text: string): string {

@@ -9,7 +9,7 @@ import type { AffineMap } from '../../generator/affine-map.ts';
 import type { Generator } from '../../generator/generator.ts';
 import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts';
 import type { ResultCode } from '../../spec/result.ts';
-import type { StepReport } from '../run.ts';
+import type { SolverOptions, StepReport } from '../run.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
 import type { Law, MaskStep, MaskSteps, Shown } from './mask-steps.ts';
 import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
@@ -34,6 +34,7 @@ export interface Search {
   /** 1 where it is known to be intact, [1,1,H,W]. */
   readonly keep?: Mask;
   readonly onStep?: (report: StepReport) => void;
+  readonly onState?: SolverOptions['onState'];
 }
 
 /** One picture's solution. */
@@ -146,12 +147,22 @@ async function followed(
   law: Law,
 ): Promise<Course> {
   const next = await solvedAt(search, found.weights, state, eased);
-  return {
+  const course = {
     state: next,
     before: found.softMask,
     found: await step(await shown(search, next, missing), { isRough: eased > 1, law }),
     law,
   };
+  await watched(search, course);
+  return course;
+}
+
+async function watched({ onState, problem, x }: Search, { state: { posterior }, found }: Course): Promise<void> {
+  await onState?.(async () => ({
+    image: float32(pictureOf(problem.map, posterior.u), x.dims),
+    mask: found.softMask,
+    loss: Float32Array.of(posterior.energy),
+  }));
 }
 
 async function shown(

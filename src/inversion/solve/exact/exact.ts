@@ -76,7 +76,8 @@ export async function solveExactly(
       const missing = known.missing && imageAt(known.missing, i);
       const given = known.visibility && rows(float32(float32Data(known.visibility), known.visibility.dims), [i]);
       const keep = options.keep && imageAt(options.keep, i);
-      const search = { problem, generator, x: imageAt(picture, i), keep, onStep: options.onStep };
+      const { onStep, onState } = options;
+      const search = { problem, generator, x: imageAt(picture, i), keep, onStep, onState };
       solved.push(await (steps ? alternate(search, steps, missing) : solvedOnce(search, given!)));
     }
   } finally {

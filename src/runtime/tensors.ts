@@ -1,10 +1,15 @@
 /** Tensors to and from ONNX Runtime's, and the check of what is given against what a session declares. */
-import { RgiError } from '../../errors.ts';
-import { sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
-import type { Tensors } from '../runtime.ts';
-import { type Ort, onnxRuntime } from './library.ts';
+import type * as Ort from 'onnxruntime-common';
+import { RgiError } from '../errors.ts';
+import { sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import type { Tensors } from './runtime.ts';
+
+export type { Ort };
 
 export type OrtTensors = Record<string, Ort.Tensor>;
+
+/** The class of tensors of the package that a session is of. */
+export type OrtTensorClass = typeof Ort.Tensor;
 
 /** What a session says of one of its inputs or outputs. */
 export type Declared = ReadonlyMap<string, Ort.InferenceSession.ValueMetadata>;
@@ -14,8 +19,7 @@ export function declared(values: readonly Ort.InferenceSession.ValueMetadata[]):
 }
 
 /** Without a copy: ONNX Runtime reads the caller's array. */
-export function toOrt(tensors: Tensors): OrtTensors {
-  const { Tensor: OrtTensor } = onnxRuntime();
+export function toOrt(tensors: Tensors, OrtTensor: OrtTensorClass): OrtTensors {
   const result: OrtTensors = {};
   for (const [name, tensor] of tensors) {
     result[name] = new OrtTensor(tensor.type as 'float32', tensor.data as Float32Array, tensor.dims);

@@ -1,0 +1,198 @@
+/** What the Restore view does: a queue of pictures, one search at a time. */
+import type { MethodName } from '../../../inversion/spec/method.ts';
+import type { Engine, OpenedModel, RestoreRequest, RestoreResult, Work } from '../../engine.ts';
+import { sentenceOf, wasStopped } from '../failures.ts';
+import { type OpenedPicture, readPicture } from '../pictures/read.ts';
+import { createStore, type Store } from '../store.ts';
+import { texts } from '../texts.ts';
+import { advanced, begun, isChanged, maskOf, newItem, type RestoreItem, reset } from './items.ts';
+import { planesOf } from './strokes.ts';
+
+export interface RestoreSettings {
+  readonly method: MethodName;
+  readonly seed: number;
+  readonly fit: 'contain' | 'cover';
+  /** Absent: the method's own number. */
+  readonly steps?: number;
+}
+
+export interface RestoreState {
+  readonly items: readonly RestoreItem[];
+  /** Id of the item that is looked at. */
+  readonly selected?: number;
+  readonly settings: RestoreSettings;
+  readonly isPaused: boolean;
+  /** Files that could not be used, one sentence each. */
+  readonly failures: readonly string[];
+}
+
+export interface Restorer {
+  readonly state: Store<RestoreState>;
+  add(files: readonly File[]): Promise<void>;
+  addPictures(pictures: readonly OpenedPicture[]): void;
+  remove(id: number): void;
+  change(id: number, fields: Partial<RestoreItem>): void;
+  /** Searches every picture that has no result yet. */
+  start(): void;
+  /** Searches one picture again, with the corrections, from its result on. */
+  again(id: number): void;
+  /** Searches one picture by other methods too. */
+  compare(id: number, methods: readonly MethodName[]): Promise<void>;
+  pause(): void;
+  resume(): void;
+  stop(): void;
+  /** Results of another model are no longer of use. */
+  modelChanged(): void;
+}
+
+/** @param model The model to search with; undefined while there is none. */
+export function createRestorer(engine: Engine, model: () => OpenedModel | undefined): Restorer {
+  const settings: RestoreSettings = { method: 'rgi', seed: 0, fit: 'contain' };
+  const state = createStore<RestoreState>({ items: [], settings, isPaused: false, failures: [] });
+  let work: Work<RestoreResult> | undefined;
+  let nextId = 1;
+
+  const item = (id: number) => state.get().items.find((each) => each.id === id);
+  const update = (id: number, change: (item: RestoreItem) => RestoreItem) =>
+    state.patch({ items: state.get().items.map((each) => (each.id === id ? change(each) : each)) });
+
+  const addPictures = (pictures: readonly OpenedPicture[]) => {
+    const added = pictures.map(({ picture, type }) => newItem(nextId++, picture, type));
+    if (added.length === 0) return;
+    state.patch({ items: [...state.get().items, ...added], selected: added[0].id });
+  };
+
+  /** One search to its end; its result, or undefined where it was stopped. */
+  const search = async (request: RestoreRequest, id: number): Promise<RestoreResult | undefined> => {
+    work = engine.restore(request, (progress) => update(id, (each) => advanced(each, progress)));
+    try {
+      return await work.result;
+    } catch (error) {
+      if (wasStopped(error)) return undefined;
+      throw error;
+    } finally {
+      work = undefined;
+      state.patch({ isPaused: false });
+    }
+  };
+
+  const restoreOne = async (id: number, opened: OpenedModel) => {
+    const before = item(id);
+    if (!before) return;
+    const used = { threshold: before.threshold, strokes: before.edits.done };
+    update(id, begun);
+    try {
+      const result = await search(requestOf(before, opened, state.get().settings), id);
+      update(id, (each) => ({
+        ...each,
+        phase: result || each.result ? 'done' : 'ready',
+        ...(result ? { result, used, rivals: [], losses: result.history.loss } : {}),
+      }));
+    } catch (error) {
+      update(id, (each) => ({ ...each, phase: each.result ? 'done' : 'failed', failure: sentenceOf(error) }));
+    }
+  };
+
+  let isBusy = false;
+  const drain = async () => {
+    if (isBusy) return;
+    isBusy = true;
+    for (;;) {
+      const next = state.get().items.find(({ phase }) => phase === 'waiting');
+      const opened = model();
+      if (!next || !opened) break;
+      await restoreOne(next.id, opened);
+    }
+    isBusy = false;
+  };
+
+  const enqueue = (wanted: (item: RestoreItem) => boolean) => {
+    const items = state.get().items.map((each) => (wanted(each) ? { ...each, phase: 'waiting' as const } : each));
+    state.patch({ items });
+    void drain();
+  };
+
+  return {
+    state,
+    addPictures,
+    async add(files) {
+      const read = await Promise.allSettled(files.map((file) => readPicture(file)));
+      addPictures(read.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : [])));
+      state.patch({ failures: read.flatMap((each) => (each.status === 'rejected' ? [sentenceOf(each.reason)] : [])) });
+    },
+    remove(id) {
+      if (item(id)?.phase === 'running') work?.stop();
+      const items = state.get().items.filter((each) => each.id !== id);
+      const selected = state.get().selected === id ? items[0]?.id : state.get().selected;
+      state.patch({ items, selected });
+    },
+    change: (id, fields) => update(id, (each) => ({ ...each, ...fields })),
+    start: () => enqueue(({ phase }) => phase === 'ready' || phase === 'failed'),
+    again(id) {
+      update(id, (each) => ({ ...each, look: 'compare' }));
+      enqueue((each) => each.id === id && each.phase !== 'running');
+    },
+    async compare(id, methods) {
+      const opened = model();
+      const before = item(id);
+      if (isBusy || !opened || !before) return;
+      isBusy = true;
+      update(id, (each) => ({ ...each, rivals: [] }));
+      for (const method of methods) {
+        const request = rivalOf(before, opened, { ...state.get().settings, method });
+        try {
+          update(id, (each) => ({ ...begun(each), phase: 'running' }));
+          const result = await search(request, id);
+          if (!result) break;
+          update(id, (each) => ({ ...each, rivals: [...each.rivals, { method, result, failure: '' }] }));
+        } catch (error) {
+          const failure = sentenceOf(error);
+          update(id, (each) => ({ ...each, rivals: [...each.rivals, { method, failure }] }));
+        }
+      }
+      update(id, (each) => ({ ...each, phase: 'done', losses: before.losses, frames: before.frames }));
+      isBusy = false;
+      void drain();
+    },
+    pause() {
+      work?.pause();
+      state.patch({ isPaused: work !== undefined });
+    },
+    resume() {
+      work?.resume();
+      state.patch({ isPaused: false });
+    },
+    stop() {
+      state.patch({
+        items: state
+          .get()
+          .items.map((each) => (each.phase === 'waiting' ? { ...each, phase: each.result ? 'done' : 'ready' } : each)),
+      });
+      work?.stop();
+    },
+    modelChanged() {
+      work?.stop();
+      state.patch({ items: state.get().items.map(reset) });
+    },
+  };
+}
+
+function requestOf(item: RestoreItem, { id }: OpenedModel, settings: RestoreSettings): RestoreRequest {
+  const { picture, threshold, edits, result } = item;
+  return {
+    model: id,
+    picture,
+    ...settings,
+    ...(threshold === undefined ? {} : { thresholdGrey: threshold }),
+    ...planesOf(edits.done, picture.width, picture.height),
+    ...(result && isChanged(item) ? { from: result.id } : {}),
+  };
+}
+
+/** A method that fills a given mask gets the one that was found; the others search by themselves. */
+function rivalOf(item: RestoreItem, model: OpenedModel, settings: RestoreSettings): RestoreRequest {
+  const { result } = item;
+  const request = requestOf({ ...item, result: undefined }, model, settings);
+  if (!result || !texts.methods[settings.method].needsMask) return request;
+  return { ...request, hide: maskOf(result, item.threshold) };
+}

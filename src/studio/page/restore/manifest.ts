@@ -1,0 +1,75 @@
+/** The record of a restoration: its settings and result, and the command of `rgi` that repeats it. */
+import type { OpenedModel, RestoreResult } from '../../engine.ts';
+import type { ModelSource } from '../models/library.ts';
+import { stemOf } from '../pictures/write.ts';
+import type { RestoreItem } from './items.ts';
+
+/** Names of the painted masks beside the picture; '' where none was painted. */
+export interface PaintedNames {
+  readonly keep: string;
+  readonly hide: string;
+}
+
+/** The painted masks' names, of the strokes that the result was made with. */
+export function paintedNames({ picture, used }: RestoreItem): PaintedNames {
+  const name = (brush: 'keep' | 'hide') =>
+    used.strokes.some((stroke) => stroke.brush === brush) ? `${stemOf(picture.name)}.${brush}.png` : '';
+  return { keep: name('keep'), hide: name('hide') };
+}
+
+/** The arguments of `rgi` that repeat a result. */
+export function commandOf(
+  item: RestoreItem,
+  settings: Readonly<Record<string, unknown>>,
+  source: ModelSource | undefined,
+): string[] {
+  const { keep, hide } = paintedNames(item);
+  const generator = source?.kind === 'shipped' ? `models/${source.model.id}/generator.onnx` : 'generator.onnx';
+  const option = (flag: string, value: unknown) =>
+    value === undefined || value === null || value === '' ? [] : [flag, String(value)];
+  return [
+    'restore',
+    item.picture.name,
+    ...option('--generator', generator),
+    ...option('--method', settings.method),
+    ...option('--seed', settings.seed),
+    ...option('--fit', settings.fit),
+    ...option('--steps', settings.steps),
+    ...option('--threshold', item.used.threshold),
+    ...option('--keep', keep),
+    ...option('--hide', hide),
+    '--out',
+    'restored',
+  ];
+}
+
+/** The manifest as a document. */
+export function manifestOf(
+  item: RestoreItem,
+  result: RestoreResult,
+  model: OpenedModel,
+  source: ModelSource | undefined,
+): Readonly<Record<string, unknown>> {
+  const { picture, used } = item;
+  const { code, sentence, misfitGrey, maskedShare, seconds, steps, outOfDomain, history, settings } = result;
+  return {
+    format: 1,
+    program: 'rgi studio',
+    command: ['rgi', ...commandOf(item, settings, source)],
+    settings,
+    thresholdGrey: used.threshold ?? null,
+    painted: paintedNames(item),
+    model: { name: model.name, image: [model.channels, model.height, model.width], latents: model.latents },
+    picture: { name: picture.name, size: [picture.width, picture.height] },
+    result: {
+      code,
+      message: sentence,
+      misfitGrey,
+      maskedShare,
+      seconds,
+      steps,
+      domain: outOfDomain ? 'outside' : 'inside',
+    },
+    history,
+  };
+}

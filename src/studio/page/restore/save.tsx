@@ -1,0 +1,63 @@
+/** Downloads of a result: the picture in its own format, the mask, the painted masks, and the manifest. */
+import { useState } from 'preact/hooks';
+import type { OpenedModel, RestoreResult } from '../../engine.ts';
+import { sentenceOf } from '../failures.ts';
+import type { ModelSource } from '../models/library.ts';
+import { Failure } from '../parts/failure.tsx';
+import { asPicture } from '../pictures/planes.ts';
+import { download, encodePicture, nameWith, stemOf } from '../pictures/write.ts';
+import { texts } from '../texts.ts';
+import type { Restorer } from './controller.ts';
+import { isChanged, type RestoreItem } from './items.ts';
+import { manifestOf, paintedNames } from './manifest.ts';
+import { planesOf } from './strokes.ts';
+
+interface SaveProps {
+  readonly item: RestoreItem;
+  readonly result: RestoreResult;
+  readonly model: OpenedModel;
+  readonly source: ModelSource | undefined;
+  readonly restorer: Restorer;
+}
+
+export function Save({ item, result, model, source, restorer }: SaveProps) {
+  const [failure, setFailure] = useState('');
+  const { name, width, height } = item.picture;
+  const trying = (act: () => Promise<void>) => () =>
+    void act().then(
+      () => setFailure(''),
+      (error) => setFailure(sentenceOf(error)),
+    );
+  const saveMask = async () =>
+    download(nameWith(name, 'mask', 'image/png'), await encodePicture(asPicture('', result.mask), 'image/png'));
+  const saveManifest = async () => {
+    download(`${stemOf(name)}.manifest.json`, JSON.stringify(manifestOf(item, result, model, source), null, 2));
+    const planes = planesOf(item.used.strokes, width, height);
+    const names = paintedNames(item);
+    for (const brush of ['keep', 'hide'] as const) {
+      const plane = planes[brush];
+      if (plane) download(names[brush], await encodePicture(asPicture('', plane), 'image/png'));
+    }
+  };
+  const savePicture = async () =>
+    download(nameWith(name, 'restored', item.type), await encodePicture(result.composite, item.type));
+  return (
+    <section class="save" aria-label={texts.save.title}>
+      <button type="button" class={isChanged(item) ? 'large' : 'primary large'} onClick={trying(savePicture)}>
+        {texts.save.picture(texts.save.formats[item.type])}
+      </button>
+      <div class="row">
+        <button type="button" class="small" onClick={trying(saveMask)}>
+          {texts.save.mask}
+        </button>
+        <button type="button" class="small" title={texts.save.manifestHint} onClick={trying(saveManifest)}>
+          {texts.save.manifest}
+        </button>
+        <button type="button" class="small" title={texts.save.restartHint} onClick={() => restorer.again(item.id)}>
+          {texts.save.restart}
+        </button>
+      </div>
+      <Failure sentence={failure} />
+    </section>
+  );
+}

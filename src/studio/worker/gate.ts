@@ -1,0 +1,43 @@
+/** A piece of work that can be held up between two steps, and be stopped. */
+import type { EngineFailure } from '../engine.ts';
+
+export const STOPPED: EngineFailure = { code: 'stopped', message: 'Stopped.' };
+
+export interface Gate {
+  /** Waits while the work is paused. Throws where it was stopped. */
+  pass(): Promise<void>;
+  /** Aborted when the work is stopped. */
+  readonly signal: AbortSignal;
+  pause(): void;
+  resume(): void;
+  stop(): void;
+}
+
+export function createGate(): Gate {
+  const controller = new AbortController();
+  let open: Promise<void> | undefined;
+  let release = () => {};
+  return {
+    signal: controller.signal,
+    async pass() {
+      // Messages of the page are seen between two turns of the event loop only.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      await open;
+      if (controller.signal.aborted) throw STOPPED;
+    },
+    pause() {
+      open ??= new Promise((resolve) => {
+        release = resolve;
+      });
+    },
+    resume() {
+      open = undefined;
+      release();
+    },
+    stop() {
+      controller.abort(STOPPED);
+      open = undefined;
+      release();
+    },
+  };
+}
