@@ -53,6 +53,8 @@ export interface Generator {
   readonly noise?: NoiseModel;
   /** Draws `count` sets of latents (each [count, ...dims]). */
   draw(count: number, random: Random): Promise<Map<string, Tensor>>;
+  /** The latents as the network has them, where they are searched in other coordinates; see `style-space.ts`. */
+  exported?(latents: ReadonlyMap<string, Tensor>): Map<string, Tensor>;
 }
 
 /** Options of `openGenerator` besides the graph; every field has a default. */
