@@ -16,12 +16,14 @@ from torch import nn
 class ConditionalNorm(nn.Module):
     def __init__(self, channels, condition):
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.register_buffer('mean', torch.zeros(channels, 1, 1))
+        self.register_buffer('variance', torch.ones(channels, 1, 1))
         self.gain = nn.Linear(condition, channels, bias=False)
         self.bias = nn.Linear(condition, channels, bias=False)
 
     def forward(self, x, y):
-        return self.norm(x) * (1 + self.gain(y))[:, :, None, None] + self.bias(y)[:, :, None, None]
+        x = (x - self.mean) * torch.rsqrt(self.variance + 1e-5)
+        return x * (1 + self.gain(y))[:, :, None, None] + self.bias(y)[:, :, None, None]
 
 
 class Block(nn.Module):
@@ -72,7 +74,7 @@ class BigGAN(nn.Module):
     def forward(self, z, label):
         y = self.embedding(label)
         first, *rest = torch.split(z, self.chunk, 1)
-        x = self.first(first).reshape(z.shape[0], -1, 4, 4)
+        x = self.first(first).reshape(-1, self.first.out_features // 16, 4, 4)
         for i, (block, part) in enumerate(zip(self.blocks, rest)):
             x = block(x, torch.cat([y, part], 1))
             if i == self.attended:

@@ -46,13 +46,15 @@ class FastGAN(nn.Module):
         self.ups = nn.ModuleList(Up(a, b) for a, b in zip(channels, channels[1:]))
         self.excitations = nn.ModuleList(Excitation(channels[k], channels[k + 3]) for k in range(steps - 2))
         self.rgb = nn.Conv2d(channels[-1], 3, 3, padding=1)
+        # Random weights make pictures of hardly any contrast.
+        self.contrast = 15
 
     def forward(self, z):
         maps = [F.glu(self.norm(self.first(z[:, :, None, None])), 1)]
         for k, up in enumerate(self.ups):
             x = up(maps[-1])
             maps.append(self.excitations[k - 2](maps[k - 2], x) if k >= 2 else x)
-        return torch.tanh(self.rgb(maps[-1]))
+        return torch.tanh(self.rgb(maps[-1]) * self.contrast)
 
 
 class Finest(nn.Module):

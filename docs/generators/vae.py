@@ -57,7 +57,7 @@ class Decoder(nn.Module):
             x = block(x)
             if i < 3:
                 x = self.ups[i](F.interpolate(x, scale_factor=2.0, mode='nearest'))
-        return self.rgb(F.silu(self.norm(x)))
+        return self.rgb(F.silu(self.norm(x))) * 0.6
 
     def forward(self, z):
         return self.decode(z / self.scaling)

@@ -10,16 +10,17 @@ import { choleskyFactor, solveLower } from '../../arrays/cholesky.ts';
 import { rows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
 import { cutPoints } from '../../inspect/cuts.ts';
+import { findMapping, type Mapping, MIN_READERS } from '../../inspect/mapping.ts';
+import { readersByLayer, withRowPerLayer } from '../../inspect/style-layers.ts';
 import { GraphBuilder, type Value } from '../../onnx/builder.ts';
 import { encodeModel } from '../../onnx/encode.ts';
-import type { Attribute, Graph, Node } from '../../onnx/graph.ts';
-import { float32, float32Data, scalar, type Tensor } from '../../onnx/tensor.ts';
+import type { Attribute, Graph } from '../../onnx/graph.ts';
+import { float32, float32Data, numbersOf, scalar, type Tensor } from '../../onnx/tensor.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
 import { type Random, randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from './generator.ts';
 import { cutAt } from './inputs.ts';
-import { readersByLayer, withRowPerLayer } from './style-layers.ts';
 
 /** 'w': the mapping's output. 'w+': one for each layer that reads it. */
 export type StyleSpace = 'w' | 'w+';
@@ -39,17 +40,13 @@ const MIN_DRAWS = 1024;
 const TOGETHER = 256;
 /** Added to each variance, as a share of the mean variance: directions that the mapping hardly uses stay searchable. */
 const VARIANCE_FLOOR = 1e-3;
-/** A value that fewer nodes read is a skip connection or a step of attention, not what styles all layers. */
-const MIN_READERS = 3;
-/** Share of the graph between the value and its last reader. */
-const MIN_SPAN = 1 / 3;
 
 /**
  * `generator`, whose latents are the inputs, with w or w+ as its unknown in their place. Throws `usage` where no mapping is found in its
  * graph.
  */
 export async function inStyleSpace(generator: Generator, space: StyleSpace, runtime: Runtime): Promise<Generator> {
-  const found = await findMapping(generator, runtime);
+  const found = await mappingOf(generator, runtime);
   if (!found) {
     throw new RgiError(
       'usage',
@@ -83,59 +80,30 @@ export async function inStyleSpace(generator: Generator, space: StyleSpace, runt
   };
 }
 
-interface FoundMapping {
-  /** The value of shape [N, size]. */
-  readonly name: string;
-  readonly size: number;
-  /** Where the graph repeats it for each layer itself: the value of shape [N, layers, size]. */
-  readonly broadcast?: { readonly name: string; readonly layers: number };
-}
-
-/** The value through which the picture depends on the latents and that layers all along the graph read. */
-async function findMapping(generator: Generator, runtime: Runtime): Promise<FoundMapping | undefined> {
+/** The mapping of a generator whose latents are the inputs; runs it once for the shapes of inner values. */
+async function mappingOf(generator: Generator, runtime: Runtime): Promise<Mapping | undefined> {
   const { graph, output } = generator;
-  const names = cutPoints(graph, output);
-  const position = new Map(graph.nodes.flatMap(({ outputs }, i) => outputs.map((name) => [name, i] as const)));
-  const readers = names.map((name) => readersOf(graph, name));
-  const most = Math.max(0, ...readers.map(({ count }) => count));
-  const at = readers.findIndex(({ count }) => count === most);
-  if (most < MIN_READERS || readers[at].last - position.get(names[at])! < MIN_SPAN * graph.nodes.length)
-    return undefined;
-  const before = names.slice(0, at + 1);
-  const session = await runtime.session(encodeModel(withOnly(graph, before)));
+  const inner = withOnly(graph, cutPoints(graph, output));
   const batch = generator.batch === 'any' ? 1 : generator.batch;
+  const names = inner.outputs.map(({ name }) => name);
+  if (names.length === 0) return undefined;
+  const probed = withShapesOnly(inner, names);
+  const session = await runtime.session(encodeModel(probed));
   try {
-    const values = await session.run(onlyRead(withOnly(graph, before), await generator.draw(batch, randomFrom(0))));
-    const shapes = before.map((name) => ({ name, dims: values.get(name)!.dims }));
-    const w = shapes.findLast(({ dims }) => dims.length === 2 && dims[0] === batch);
-    const { dims } = shapes[at];
-    if (!w || (dims.length !== 2 && dims.length !== 3)) return undefined;
-    const size = w.dims[1];
-    const layered = shapes.find(
-      ({ dims: [n, l, d, ...more] }) => more.length === 0 && n === batch && l > 1 && d === size,
-    );
-    return { name: w.name, size, ...(layered && { broadcast: { name: layered.name, layers: layered.dims[1] } }) };
+    const shapes = await session.run(onlyRead(inner, await generator.draw(batch, randomFrom(0))));
+    const cuts = probed.outputs.map(({ name }, i) => ({ name: names[i], dims: numbersOf(shapes.get(name)!) }));
+    const perImage = cuts.flatMap(({ name, dims: [n, ...dims] }) => (n === batch ? [{ name, dims }] : []));
+    return findMapping(graph, perImage);
   } finally {
     await session.dispose();
   }
 }
 
-/** How many nodes read `name` by value, each part of a split counted, and the position of the last. */
-function readersOf({ nodes }: Graph, name: string): { readonly count: number; readonly last: number } {
-  let count = 0;
-  let last = 0;
-  nodes.forEach((node: Node, i) => {
-    if (node.operator === 'Shape' || !node.inputs.includes(name)) return;
-    if (node.operator === 'Split') {
-      const parts = node.outputs.map((part) => readersOf({ nodes } as Graph, part));
-      count += node.outputs.length;
-      last = Math.max(last, ...parts.map((part) => part.last));
-    } else {
-      count++;
-      last = i;
-    }
-  });
-  return { count, last };
+/** The graph with the shapes of `names` as its outputs: the values of all cuts at once would fill the memory. */
+function withShapesOnly(graph: Graph, names: readonly string[]): Graph {
+  const b = new GraphBuilder(graph);
+  const outputs = names.map((name) => ({ name: b.node('Shape', [name])[0], type: 'int64' as const, dims: [] }));
+  return b.graph(graph.name, graph.inputs, outputs);
 }
 
 function withOnly(graph: Graph, names: readonly string[]): Graph {

@@ -1,6 +1,6 @@
 /** The layers that a value styles, and the graph in which each has a row of its own: how W becomes W+. */
-import { GraphBuilder } from '../../onnx/builder.ts';
-import type { Graph, Node } from '../../onnx/graph.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import type { Graph, Node } from '../onnx/graph.ts';
 
 /** Operators with weights: where a layer begins. */
 const LAYERS = new Set(['Gemm', 'MatMul', 'Conv']);
