@@ -8,7 +8,7 @@
  */
 import { choleskyFactor, solveLower } from '../../arrays/cholesky.ts';
 import { rows } from '../../arrays/rows.ts';
-import { RgiError } from '../../errors.ts';
+import { nameError, RgiError } from '../../errors.ts';
 import { cutPoints } from '../../inspect/cuts.ts';
 import { findMapping, type Mapping, MIN_READERS } from '../../inspect/mapping.ts';
 import { readersByLayer, withRowPerLayer } from '../../inspect/style-layers.ts';
@@ -48,9 +48,10 @@ const VARIANCE_FLOOR = 1e-3;
 export async function inStyleSpace(generator: Generator, space: StyleSpace, runtime: Runtime): Promise<Generator> {
   const found = await mappingOf(generator, runtime);
   if (!found) {
-    throw new RgiError(
-      'usage',
+    throw nameError(
       `--latent ${space}: no mapping network is found in the generator: no inner value of one row per image is read by ${MIN_READERS} layers or more. Leave --latent out, or name an inner value ('rgi inspect' lists them).`,
+      'value',
+      space,
     );
   }
   const mapping = await openMapping(generator, found.name, runtime);
