@@ -12,6 +12,7 @@ import { STEP } from '../compile/step-names.ts';
 import { type Generator, poolBatch } from '../generator/generator.ts';
 import type { Method } from '../spec/method.ts';
 import { withEncodedStart } from './encoded.ts';
+import { poolSize } from './pool-size.ts';
 import { chooseStarts, type LatentCost } from './starts.ts';
 
 interface FirstStartsOptions {
@@ -34,8 +35,9 @@ export async function firstStarts(
 ): Promise<Map<string, Tensor>> {
   const shared = { visibility, pool, signal };
   const [{ starts: count, controls }] = method.stages;
+  const rule = { ...method.start, pool: await poolSize(generator, method, runtime) };
   if (method.start.distance.kind !== 'loss') {
-    const drawn = await chooseStarts(generator, images, method.start, count, runtime, shared);
+    const drawn = await chooseStarts(generator, images, rule, count, runtime, shared);
     if (!generator.encoder || count === 1) return drawn;
     const known = method.needsMask ? { visibility } : { missing };
     return withEncodedStart(generator, drawn, count, images, runtime, known, method.start.encoding);
@@ -53,7 +55,7 @@ export async function firstStarts(
     return float32Data(made.get(STEP.loss)!);
   };
   try {
-    return await chooseStarts(generator, images, method.start, count, runtime, { ...shared, cost });
+    return await chooseStarts(generator, images, rule, count, runtime, { ...shared, cost });
   } finally {
     await session.dispose();
   }
