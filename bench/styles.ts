@@ -3,6 +3,7 @@
  * can make, and pictures of the same generator with its weights disturbed, which it can make only nearly.
  *
  *   npm run bench -- styles FILE.onnx [--count 8] [--disturbed 0.1] [--seed 2026] [--threads 1] [--methods rgi,rrgi] [--latents z,w,w+]
+ *     [--pictures sampled,disturbed] [--weight-rate 1e-4]
  */
 import { type Image, imageAt } from '../src/images/image.ts';
 import type { Generator } from '../src/inversion/generator/generator.ts';
@@ -37,7 +38,10 @@ export async function styles(args: readonly string[]): Promise<void> {
   };
   console.log('| pictures | latent | method | PSNR in the hole | PSNR outside | IoU | s a picture |');
   console.log('| --- | --- | --- | --- | --- | --- | --- |');
+  const weightRate = Number(argument(args, 'weight-rate', '1e-4'));
+  const kinds = argument(args, 'pictures', 'sampled,disturbed').split(',');
   for (const [kind, clean] of Object.entries(pictures)) {
+    if (!kinds.includes(kind)) continue;
     const setting = trial(clean, 'block', seed + 1);
     for (const method of argument(args, 'methods', 'rgi,rrgi').split(',')) {
       for (const latent of argument(args, 'latents', 'z,w,w+').split(',')) {
@@ -45,7 +49,9 @@ export async function styles(args: readonly string[]): Promise<void> {
         const { channels, graph } = generator;
         const weights = trainableWeights(graph);
         const recipe =
-          method === 'rgi' ? rgi({ preset: 'fast', channels }) : rrgi({ preset: 'best', channels, weights });
+          method === 'rgi'
+            ? rgi({ preset: 'fast', channels })
+            : rrgi({ preset: 'best', channels, weights, weightRate });
         const { restorations, secondsPerImage } = await score(generator, recipe, runtime, setting);
         const found = restorations.map(({ restored, mask }, i) => figures(restored, mask.data, setting, i));
         const column = (pick: (figure: Figures) => number, digits = 1) => mean(found.map(pick)).toFixed(digits);
