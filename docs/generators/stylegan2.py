@@ -65,7 +65,8 @@ class ModulatedConv(nn.Module):
         # Modulates the activations, not the weights: one convolution serves every image of a batch.
         x = self.convolve(x * style[:, :, None, None], weight)
         if self.demodulate:
-            power = (style[:, None, :, None, None] * weight[None]).square().sum([2, 3, 4])
+            # The sum over inputs and kernel of (style * weight)^2, without the weights of each image in memory.
+            power = style.square() @ weight.square().sum([2, 3]).T
             x = x * torch.rsqrt(power + 1e-8)[:, :, None, None]
         return x
 
