@@ -96,7 +96,7 @@ async function measure({ network, batch, theta }: Case, seconds: number, busy: b
   const size = imageSize(net);
   const random = randomFrom(1);
   const x = float32(random.normals(batch * 3 * size * size), [batch, 3, size, size]);
-  const loop = await runtime.loop(compiled.step, stateOf(compiled), new Map([[STEP.x, x]]));
+  const loop = await runtime.loop(encodeModel(compiled.step), stateOf(compiled), new Map([[STEP.x, x]]));
   const compileMs = performance.now() - start;
 
   const times: number[] = [];

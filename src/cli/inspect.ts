@@ -8,6 +8,8 @@ import { cutPoints } from '../inspect/cuts.ts';
 import type { ModelFacts } from '../inspect/facts.ts';
 import { probeFeeds } from '../inspect/guess.ts';
 import { inspectModel } from '../inspect/inspect.ts';
+import { type Cut, findMapping } from '../inspect/mapping.ts';
+import { readersByLayer } from '../inspect/style-layers.ts';
 import { usualForm } from '../inspect/usual-form.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
 import { withLatentShape } from '../models/generator.ts';
@@ -15,7 +17,7 @@ import { type GeneratorFlags, openGeneratorFile, openingOptions } from '../model
 import { openTriedModel } from '../models/node/trial.ts';
 import { modelHashes } from '../models/node/weight-files.ts';
 import { encodeModel } from '../onnx/encode.ts';
-import type { Model, ValueInfo } from '../onnx/graph.ts';
+import type { Graph, Model, ValueInfo } from '../onnx/graph.ts';
 import { float32, float32Data } from '../onnx/tensor.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import { randomFrom } from '../random.ts';
@@ -31,12 +33,6 @@ export interface InspectFlags extends Omit<GeneratorFlags, 'generator'>, Runtime
   readonly count: number;
   readonly seed: number;
   readonly json?: boolean;
-}
-
-/** A place where the graph can be cut (`--latent`), with its shape for one image. */
-interface Cut {
-  readonly name: string;
-  readonly dims: readonly number[];
 }
 
 export async function inspect(file: string, flags: InspectFlags, io: Io): Promise<ExitCode> {
@@ -55,7 +51,13 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
     const model = usualForm(given);
     const cuts = await findCuts(model, facts, evaluate, inputs);
     if (flags.samples !== undefined) await writeSamples(runtime, file, flags, flags.samples);
-    const details = { cuts, weightNames: trainableWeights(model.graph), metadata: Object.fromEntries(model.metadata) };
+    const styles = styleSpaces(model.graph, cuts);
+    const details = {
+      cuts,
+      styles,
+      weightNames: trainableWeights(model.graph),
+      metadata: Object.fromEntries(model.metadata),
+    };
     if (flags.json) printJson(io, { file, ...(await modelHashes(file)), ...facts, ...details });
     else for (const line of describe(file, facts, cuts, details)) print(io, line);
     if (flags.samples !== undefined) say(io, `${flags.count} samples written to ${flags.samples}`);
@@ -81,6 +83,17 @@ async function findCuts(
     const { type, dims } = values.get(name)!;
     return type === 'float32' && dims[0] === batch ? [{ name, dims: dims.slice(1) }] : [];
   });
+}
+
+/** What `--latent w` and `--latent w+` mean, where there is a mapping network. */
+function styleSpaces(graph: Graph, cuts: readonly Cut[]): Cut[] {
+  const found = findMapping(graph, cuts);
+  if (!found) return [];
+  const layers = found.broadcast?.layers ?? readersByLayer(graph, found.name).length;
+  return [
+    { name: 'w', dims: [found.size] },
+    { name: 'w+', dims: [layers, found.size] },
+  ];
 }
 
 async function writeSamples(runtime: Runtime, file: string, flags: InspectFlags, target: string): Promise<void> {
@@ -116,7 +129,15 @@ function describe(
   file: string,
   facts: ModelFacts,
   cuts: readonly Cut[],
-  { weightNames, metadata }: { readonly weightNames: readonly string[]; readonly metadata: Record<string, string> },
+  {
+    styles,
+    weightNames,
+    metadata,
+  }: {
+    readonly styles: readonly Cut[];
+    readonly weightNames: readonly string[];
+    readonly metadata: Record<string, string>;
+  },
 ): string[] {
   const lines: string[] = [file];
   const row = (title: string, ...texts: string[]) => {
@@ -174,7 +195,7 @@ function describe(
     // Of a run of equal shapes the last: after a mapping network that is W.
     const telling = cuts.filter(({ dims }, i) => dims.join() !== cuts[i + 1]?.dims.join()).slice(0, SHOWN_CUTS);
     const more = cuts.length > telling.length ? [`and ${cuts.length - telling.length} more (--json)`] : [];
-    row('--latent', ...telling.map(({ name, dims }) => `${name} [${dims.join(', ')}]`), ...more);
+    row('--latent', ...[...styles, ...telling].map(({ name, dims }) => `${name} [${dims.join(', ')}]`), ...more);
   }
   if (weightNames.length > 0) {
     const more = weightNames.length > SHOWN_WEIGHTS ? [`and ${weightNames.length - SHOWN_WEIGHTS} more (--json)`] : [];

@@ -14,7 +14,7 @@ export interface RuntimeFlags {
 /** Options that open a generator; shared by the commands that do. */
 export function addGeneratorOptions(command: Command): Command {
   return command
-    .option('--latent <name>', 'the unknowns: inputs or inner values, separated by commas', list)
+    .option('--latent <name>', 'the unknowns: inputs or inner values, separated by commas; w or w+ of a StyleGAN', list)
     .addOption(
       choice<LatentLaw>('--latent-law <name>', 'distribution of the latents (default: as the file says, else normal)', [
         'normal',

@@ -10,6 +10,7 @@ import { type Generator, openGenerator } from '../inversion/generator/generator.
 import type { LatentLaw } from '../inversion/generator/latent-law.ts';
 import { noiseFromText } from '../inversion/generator/noise-file.ts';
 import type { NoiseModel } from '../inversion/generator/noise-model.ts';
+import { inStyleSpace, styleSpaceOf } from '../inversion/generator/style-space.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Model } from '../onnx/graph.ts';
 import { checkInputSize } from '../onnx/limits.ts';
@@ -21,7 +22,7 @@ import { checkInputs } from './inputs.ts';
 
 /** What a file does not say, or says wrongly. */
 export interface OpeningOptions {
-  /** Names of the unknowns: inputs or inner values; default: the latent input. */
+  /** Names of the unknowns: inputs or inner values, or 'w' or 'w+' alone (`StyleSpace`); default: the latent input. */
   readonly latents?: readonly string[];
   /** What the latents are drawn from; default: as the file says, else N(0, 1). */
   readonly law?: LatentLaw;
@@ -74,9 +75,11 @@ export async function openGeneratorModel(
   runtime: Runtime,
   options: OpeningOptions = {},
 ): Promise<OpenedGenerator> {
-  const { name = 'The model', latents, inputs = new Map<string, Tensor>() } = options;
+  const { name = 'The model', inputs = new Map<string, Tensor>() } = options;
   checkOutput(given, options.output, name);
   const model = usualForm(withLatentShape(given, options, name));
+  const space = styleSpaceOf(model.graph, options.latents);
+  const latents = space ? undefined : options.latents;
   checkInputs(model.graph.inputs, inputs, latents, name);
   const evaluate = evaluatorOf(runtime, encodeModel);
   const { output, shape, range } = options;
@@ -88,8 +91,9 @@ export async function openGeneratorModel(
   const open = () =>
     openGenerator(adapted.graph, runtime, { latents, law, fixed: inputs, output: adapted.graph.outputs[0].name });
   const obstacle = facts.withoutDerivative.at(0);
-  if (obstacle !== undefined && latents === undefined) throw noGradient(name, obstacle, options.name);
-  const opened = await open();
+  if (obstacle !== undefined && options.latents === undefined) throw noGradient(name, obstacle, options.name);
+  const base = await open();
+  const opened = space ? await inStyleSpace(base, space, runtime) : base;
   const noise = storedNoise(model, opened, options);
   const generator = noise ? { ...opened, noise } : opened;
   if (obstacle !== undefined) await checkGradient(generator, runtime, name, options.name);

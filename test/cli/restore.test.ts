@@ -3,9 +3,14 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNpy, readNpz, writeNpy } from '../../src/arrays/npy.ts';
-import { float32, float32Data } from '../../src/onnx/tensor.ts';
+import { encodeModel } from '../../src/onnx/encode.ts';
+import type { Graph } from '../../src/onnx/graph.ts';
+import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
+import { withoutDeadCode } from '../../src/passes/dead-code.ts';
 import { randomFrom } from '../../src/random.ts';
 import { createRuntime } from '../../src/runtime/node/index.ts';
+import { expectClose } from '../support/close.ts';
+import { tinyStyled } from '../support/tiny.ts';
 import { type Bench, makeBench } from './bench.ts';
 
 let bench: Bench;
@@ -88,6 +93,32 @@ describe('what is written', () => {
     });
     expect(manifestIn(out).images[0].steps).toBeLessThanOrEqual(60);
     expect(manifestIn(out).generator.sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test('--latent w: found without a name for it, and written as the network itself has it', async () => {
+    const to = results();
+    const graph = tinyStyled();
+    writeFileSync(bench.file('styled.onnx'), encodeModel(graph));
+    const runtime = await createRuntime({ threads: 1 });
+    const made = async (name: string, feeds: ReadonlyMap<string, Tensor>, from: Graph) => {
+      const session = await runtime.session(encodeModel(from, undefined, [name]));
+      try {
+        return (await session.run(feeds)).get(name)!;
+      } finally {
+        await session.dispose();
+      }
+    };
+    const z = new Map([['z', float32(randomFrom(4).normals(6), [1, 6])]]);
+    const picture = float32(float32Data(await made('image', z, graph)), [3, 8, 8]);
+    writeFileSync(bench.file('styled.npy'), writeNpy(picture));
+    const line = `restore @styled.npy -g @styled.onnx -o ${to.word} --npy --range -1..1 --pool 100`;
+    await bench.rgi(`${line} --latent w`);
+    const w = readNpz(readFileSync(to.file('styled.latents.npz'))).get('w')!;
+    const fromW = { ...graph, inputs: [{ name: 'mapped', type: 'float32' as const, dims: [1, 6] }] };
+    const nodes = graph.nodes.filter(({ outputs }) => !outputs.includes('mapped'));
+    const again = await made('image', new Map([['mapped', w]]), withoutDeadCode({ ...fromW, nodes }));
+    expectClose(again, float32(picture.data, [1, 3, 8, 8]), 1e-2, 'the picture of w');
+    await runtime.dispose();
   });
 
   test('with --npy the arrays too, from which the picture can be computed again', async () => {

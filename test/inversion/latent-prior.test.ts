@@ -254,7 +254,7 @@ it('L-BFGS compares trials by one function: its gradient is that of its value, a
     weightGroups: [],
   };
   const compiled = await compileStep(generator, formulation, 1, evaluatorOf(runtime, encodeModel));
-  const session = await runtime.session(compiled.step);
+  const session = await runtime.session(encodeModel(compiled.step));
   const x = float32(randomFrom(5).normals(VALUES), [1, C, SIZE, SIZE]);
   const at = async (z: readonly number[], weight: number) => {
     const made = await session.run(

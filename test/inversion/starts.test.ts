@@ -1,7 +1,7 @@
 /** The choice of starts, against a plain search of the same pool; and the path of our default. */
 import { describe, expect, it } from 'vitest';
 import { rows } from '../../src/arrays/rows.ts';
-import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { openGenerator, poolBatch } from '../../src/inversion/generator/generator.ts';
 import {
   type ContinuationOptions,
   continuation,
@@ -137,7 +137,7 @@ describe('the pool of a large generator', () => {
       (await chooseStarts(large, picture, rule, 1, counted, { pool: kept, visibility })).get('z')!.data;
     const first = await startOf(pictures[0], pool);
     const made = runs();
-    expect(made).toBe(COUNT / 25);
+    expect(made).toBe(COUNT / poolBatch(large));
     const second = await startOf(pictures[1], pool);
     await startOf(pictures[1], pool, shown);
     expect(runs()).toBe(made);

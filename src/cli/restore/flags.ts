@@ -69,8 +69,8 @@ Examples:
   rgi restore photo.png -g faces.onnx --method dgp --mask drawn.png \\
       --discriminator d.onnx --out restored
 
-  # search W of a StyleGAN instead of z ('rgi inspect' lists the names)
-  rgi restore photo.png -g stylegan.onnx --latent /mapping/Mul_output_0 -o out
+  # search W+ of a StyleGAN instead of z; inner values go by their names, too
+  rgi restore photo.png -g stylegan.onnx --latent w+ -o out
 
 Files written to --out, for each picture NAME:
   NAME.restored.png   G(z), the generator's picture, at the generator's size

@@ -11,7 +11,6 @@ import type { Stage } from '../../inversion/spec/method.ts';
 import { GraphBuilder, type Value } from '../../onnx/builder.ts';
 import type { Graph, ValueInfo } from '../../onnx/graph.ts';
 import { appendGraph } from '../../onnx/merge.ts';
-import { readModel } from '../../onnx/read.ts';
 import { float32, float32Data, type Tensor, tensorOf, zeros } from '../../onnx/tensor.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
 import { NEXT, type Runtime } from '../../runtime/runtime.ts';
@@ -35,7 +34,7 @@ export async function emitSearch(
   for (const [i, stage] of stages.entries()) {
     const compiled = await compiledOnce(shared, generator, stage.formulation, 1, runtime);
     if (stage.steps > 0) z = emitStage(b, { image, z, latent }, compiled, stage, `search.${i}`);
-    render = readModel(compiled.render).graph;
+    render = compiled.render;
   }
   const outputs = render!.outputs.filter(({ name }) => name === STEP.image);
   const bindings = new Map([[latent, z]]);
@@ -61,7 +60,7 @@ interface Place {
 /** z after the steps of a stage. */
 function emitStage(b: GraphBuilder, place: Place, compiled: CompiledStep, stage: Stage, prefix: string): Value {
   const { image, z, latent } = place;
-  const step = readModel(compiled.step).graph;
+  const step = compiled.step;
   const state = [latent, STEP.firstMoment(latent), STEP.secondMoment(latent)];
   const dims = compiled.latents.get(latent)!;
   const tables = controlTables(compiled, stage);

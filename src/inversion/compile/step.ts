@@ -5,7 +5,6 @@
 import { differentiate } from '../../autodiff/differentiate.ts';
 import { RgiError } from '../../errors.ts';
 import { GraphBuilder } from '../../onnx/builder.ts';
-import { encodeModel } from '../../onnx/encode.ts';
 import type { Evaluate, Graph, StaticGraph, ValueInfo } from '../../onnx/graph.ts';
 import { float32, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
@@ -20,10 +19,10 @@ import { STEP } from './step-names.ts';
 import { emitUpdates } from './update.ts';
 
 export interface CompiledStep {
-  /** Bytes of the step graph. */
-  readonly step: Uint8Array;
-  /** Bytes of the forward graph: state in, image and soft mask out. */
-  readonly render: Uint8Array;
+  /** The step graph. As a graph, not as bytes: its weights are those of the generator, not copies. */
+  readonly step: Graph;
+  /** The forward graph: state in, image and soft mask out. */
+  readonly render: Graph;
   readonly batch: number;
   /** Shapes of the latents, the mask variable and the weights (start values of weights are the generator's). */
   readonly latents: ReadonlyMap<string, readonly number[]>;
@@ -77,8 +76,8 @@ export async function compileStep(
   const graph = await optimise(b.graph('step', [...inputs.values()], outputs), evaluate);
   const render = await optimise(renderGraph(primal, forward.objective, weightNames), evaluate);
   return {
-    step: encodeModel(graph),
-    render: encodeModel(render),
+    step: graph,
+    render,
     batch,
     latents: new Map(latentNames.map((name) => [name, primal.types.get(name)!.dims])),
     mask: maskVariable.length > 0 ? primal.types.get(STEP.mask)!.dims : undefined,

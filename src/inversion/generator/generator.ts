@@ -53,6 +53,8 @@ export interface Generator {
   readonly noise?: NoiseModel;
   /** Draws `count` sets of latents (each [count, ...dims]). */
   draw(count: number, random: Random): Promise<Map<string, Tensor>>;
+  /** The latents as the network has them, where they are searched in other coordinates; see `style-space.ts`. */
+  exported?(latents: ReadonlyMap<string, Tensor>): Map<string, Tensor>;
 }
 
 /** Options of `openGenerator` besides the graph; every field has a default. */
@@ -240,10 +242,17 @@ async function runOnce(
   }
 }
 
-/** Images that are made at a time where a pool of latents is looked through. */
+/** Images that are made at a time where a pool of latents is looked through, at most. */
 const POOL_BATCH = 25;
+/** Their pixels together, and the weights of the network times their number: what is held of them while they are made. */
+const POOL_PIXELS = POOL_BATCH * 128 ** 2;
+const POOL_WEIGHTS = POOL_BATCH * 2 ** 23;
 
 /** How many latents of a pool are looked at together. */
-export function poolBatch(generator: Generator): number {
-  return generator.batch === 'any' ? POOL_BATCH : generator.batch;
+export function poolBatch({ batch, graph, height, width }: Generator): number {
+  if (batch !== 'any') return batch;
+  // Layers that modulate their weights (StyleGAN2) hold them for each image.
+  const weights = [...graph.initializers.values()].reduce((sum, { data }) => sum + data.length, 0);
+  const most = Math.min(POOL_BATCH, POOL_PIXELS / (height * width), POOL_WEIGHTS / Math.max(1, weights));
+  return Math.max(1, Math.floor(most));
 }

@@ -202,6 +202,7 @@ export function stalled(
 }
 
 /** Robust choice of the start: residuals beyond a sixth of the image's range count alike. */
-export function robustStart(channels: number, pool: number, seed: number): StartRule {
-  return { pool, distance: { kind: 'truncated', limit: channels / 3 }, seed };
+export function robustStart(channels: number, pool: number, seed: number, maxShare?: number): StartRule {
+  const distance = { kind: 'truncated', limit: channels / 3 } as const;
+  return { pool, ...(maxShare === undefined ? {} : { maxShare }), distance, seed };
 }

@@ -75,6 +75,8 @@ export const FAST = {
   settling: 200,
   starts: 2,
   pool: 1000,
+  /** Of the cost of the steps, what the pool of a costly generator may take where no pool is chosen (`StartRule.maxShare`). */
+  maxPoolShare: 0.25,
   /** The longest move of a step: half a standard deviation of the usual latents. */
   latentRate: 0.5,
 } as const;
@@ -97,7 +99,12 @@ function ours(options: RgiOptions): Method {
   return {
     name: 'rgi',
     needsMask: masked,
-    start: robustStart(channels, options.pool ?? FAST.pool, options.seed ?? 0),
+    start: robustStart(
+      channels,
+      options.pool ?? FAST.pool,
+      options.seed ?? 0,
+      options.pool === undefined ? FAST.maxPoolShare : undefined,
+    ),
     stages: continuation({
       channels,
       loss,

@@ -23,6 +23,11 @@ export const ENCODING: EncodingRule = { rounds: 10, trustedGrey: 25 };
 export interface StartRule {
   /** Number of random latents looked at. */
   readonly pool: number;
+  /**
+   * Bounds the pool of a generator whose pictures are costly: at most this share of what the steps cost, see `pool-size.ts`. Not
+   * bounded if not given.
+   */
+  readonly maxShare?: number;
   readonly distance: StartDistance;
   /** Multiplies the drawn latents (DGP starts nearer the mean: 0.3); 1 if not given. */
   readonly scale?: number;

@@ -2,6 +2,7 @@
 
 import { rows } from '../../arrays/rows.ts';
 import type { Mask } from '../../images/image.ts';
+import { encodeModel } from '../../onnx/encode.ts';
 import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { renderFeeds } from '../compile/feeds.ts';
@@ -11,6 +12,7 @@ import { STEP } from '../compile/step-names.ts';
 import { type Generator, poolBatch } from '../generator/generator.ts';
 import type { Method } from '../spec/method.ts';
 import { withEncodedStart } from './encoded.ts';
+import { poolSize } from './pool-size.ts';
 import { chooseStarts, type LatentCost } from './starts.ts';
 
 interface FirstStartsOptions {
@@ -33,8 +35,9 @@ export async function firstStarts(
 ): Promise<Map<string, Tensor>> {
   const shared = { visibility, pool, signal };
   const [{ starts: count, controls }] = method.stages;
+  const rule = { ...method.start, pool: await poolSize(generator, method, runtime) };
   if (method.start.distance.kind !== 'loss') {
-    const drawn = await chooseStarts(generator, images, method.start, count, runtime, shared);
+    const drawn = await chooseStarts(generator, images, rule, count, runtime, shared);
     if (!generator.encoder || count === 1) return drawn;
     const known = method.needsMask ? { visibility } : { missing };
     return withEncodedStart(generator, drawn, count, images, runtime, known, method.start.encoding);
@@ -42,7 +45,7 @@ export async function firstStarts(
   // The first stage's own loss as the distance of starts.
   const batch = poolBatch(generator);
   const compiled = await compile(batch);
-  const session = await runtime.session(compiled.render);
+  const session = await runtime.session(encodeModel(compiled.render));
   const cost: LatentCost = async (i, latents) => {
     const same = Array.from({ length: batch }, () => i);
     const state = new Map([...latents, ...compiled.weights]);
@@ -52,7 +55,7 @@ export async function firstStarts(
     return float32Data(made.get(STEP.loss)!);
   };
   try {
-    return await chooseStarts(generator, images, method.start, count, runtime, { ...shared, cost });
+    return await chooseStarts(generator, images, rule, count, runtime, { ...shared, cost });
   } finally {
     await session.dispose();
   }

@@ -86,9 +86,12 @@ export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded
       let i = 0;
       for await (const result of restoreBatch(restore, batch, runtime, report)) {
         const { loaded } = batch[i++];
+        // Files have the latents as the network itself has them.
+        const latents = restore.generator.exported?.(result.latents) ?? result.latents;
+        const shown = { ...result, latents };
         yield {
           summary: summaryOf(result, loaded),
-          put: (outputs, name, source) => putRestoration(outputs, name, source, loaded, result, choice),
+          put: (outputs, name, source) => putRestoration(outputs, name, source, loaded, shown, choice),
         };
       }
     },

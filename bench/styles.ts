@@ -1,0 +1,108 @@
+/**
+ * z, W and W+ of a generator with a mapping network, by RGI and by R-RGI, on the same pictures with a block: pictures that the generator
+ * can make, and pictures of the same generator with its weights disturbed, which it can make only nearly.
+ *
+ *   npm run bench -- styles FILE.onnx [--count 8] [--disturbed 0.1] [--seed 2026] [--threads 1] [--methods rgi,rrgi] [--latents z,w,w+]
+ *     [--pictures sampled,disturbed] [--weight-rate 1e-4]
+ */
+import { type Image, imageAt } from '../src/images/image.ts';
+import type { Generator } from '../src/inversion/generator/generator.ts';
+import { rgi } from '../src/inversion/methods/rgi.ts';
+import { rrgi } from '../src/inversion/methods/rrgi.ts';
+import { iou } from '../src/metrics/index.ts';
+import { openGeneratorModel } from '../src/models/generator.ts';
+import { openModel } from '../src/models/node/model-file.ts';
+import type { Model } from '../src/onnx/graph.ts';
+import { float32, float32Data } from '../src/onnx/tensor.ts';
+import { trainableWeights } from '../src/passes/trainable.ts';
+import { randomFrom } from '../src/random.ts';
+import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
+import { argument, mean, onManifold, score, type Trial, trial } from './trials.ts';
+
+export async function styles(args: readonly string[]): Promise<void> {
+  const count = Number(argument(args, 'count', '8'));
+  const seed = Number(argument(args, 'seed', '2026'));
+  const model = await openModel(args[0]);
+  const runtime = nodeRuntime({ threads: Number(argument(args, 'threads', '1')) });
+  const open = async (from: Model, latent: string): Promise<Generator> => {
+    const opened = await openGeneratorModel(from, runtime, {
+      latents: latent === 'z' ? undefined : [latent],
+      range: '-1..1',
+    });
+    return opened.generator;
+  };
+  const disturbed = withDisturbedWeights(model, Number(argument(args, 'disturbed', '0.1')), seed);
+  const pictures = {
+    sampled: await onManifold(await open(model, 'z'), count, seed, runtime),
+    disturbed: await onManifold(await open(disturbed, 'z'), count, seed, runtime),
+  };
+  console.log('| pictures | latent | method | PSNR in the hole | PSNR outside | IoU | s a picture |');
+  console.log('| --- | --- | --- | --- | --- | --- | --- |');
+  const weightRate = Number(argument(args, 'weight-rate', '1e-4'));
+  const kinds = argument(args, 'pictures', 'sampled,disturbed').split(',');
+  for (const [kind, clean] of Object.entries(pictures)) {
+    if (!kinds.includes(kind)) continue;
+    const setting = trial(clean, 'block', seed + 1);
+    for (const method of argument(args, 'methods', 'rgi,rrgi').split(',')) {
+      for (const latent of argument(args, 'latents', 'z,w,w+').split(',')) {
+        const generator = await open(model, latent);
+        const { channels, graph } = generator;
+        const weights = trainableWeights(graph);
+        const recipe =
+          method === 'rgi'
+            ? rgi({ preset: 'fast', channels })
+            : rrgi({ preset: 'best', channels, weights, weightRate });
+        const { restorations, secondsPerImage } = await score(generator, recipe, runtime, setting);
+        const found = restorations.map(({ restored, mask }, i) => figures(restored, mask.data, setting, i));
+        const column = (pick: (figure: Figures) => number, digits = 1) => mean(found.map(pick)).toFixed(digits);
+        const cells = [
+          kind,
+          latent,
+          method,
+          column((f) => f.inside),
+          column((f) => f.outside),
+          column((f) => f.iou, 2),
+        ];
+        console.log(`| ${cells.join(' | ')} | ${secondsPerImage.toFixed(1)} |`);
+      }
+    }
+  }
+}
+
+interface Figures {
+  readonly inside: number;
+  readonly outside: number;
+  readonly iou: number;
+}
+
+function figures(restored: Image, found: Float32Array, { clean, mask }: Trial, i: number): Figures {
+  const truth = imageAt(clean, i).data;
+  const hidden = imageAt(mask, i).data;
+  const psnrOver = (wanted: number) => {
+    let [sum, values] = [0, 0];
+    truth.forEach((value, at) => {
+      if (Number(hidden[at % hidden.length] >= 0.5) !== wanted) return;
+      sum += (Math.max(-1, Math.min(1, restored.data[at])) - Math.max(-1, Math.min(1, value))) ** 2;
+      values++;
+    });
+    return 10 * Math.log10(4 / Math.max(1e-6, sum / values));
+  };
+  return { inside: psnrOver(1), outside: psnrOver(0), iou: iou(found, hidden) };
+}
+
+/** Each weight times 1 + N(0, deviation). */
+function withDisturbedWeights(model: Model, deviation: number, seed: number): Model {
+  const random = randomFrom(seed);
+  const initializers = new Map(model.graph.initializers);
+  for (const name of trainableWeights(model.graph)) {
+    const tensor = initializers.get(name)!;
+    initializers.set(
+      name,
+      float32(
+        float32Data(tensor).map((v) => v * (1 + deviation * random.normal())),
+        tensor.dims,
+      ),
+    );
+  }
+  return { ...model, graph: { ...model.graph, initializers } };
+}
