@@ -139,8 +139,10 @@ async function calibrateModel(
     runtime,
     hooks,
   );
-  const { oddest } = calibrationFacts(policy);
-  return { ...(await withPolicy(bytes, policy)), good: oddest, limit: policy.thresholds.image };
+  const { oddest, goodScores } = calibrationFacts(policy);
+  // Of all held-out pictures the scores, of the oddest the names: both in falling order.
+  const good = goodScores.map((score, i) => ({ name: oddest[i]?.name ?? '', score }));
+  return { ...(await withPolicy(bytes, policy)), good, limit: policy.thresholds.image };
 }
 
 async function sourceOf({ name, bytes }: NamedBytes, learnt: readonly Image[], runtime: Runtime) {
