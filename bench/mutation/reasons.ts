@@ -15,7 +15,6 @@ const MEASURED =
 const VERSION = 'a version number: what is compared is that it is the same';
 const SHAPE = 'a declared shape; the runtime gives a tensor its own';
 const FAR = 'further out a Gaussian is 0 in double precision beside the flat part';
-const CLIPPED = 'a colour beyond the range of 8 bits is clipped to it';
 const LONGER = 'a longer array ends in zeros that are not read';
 
 export const REASONS: Readonly<Record<string, string>> = {
@@ -70,8 +69,6 @@ export const REASONS: Readonly<Record<string, string>> = {
   'contiguity.ts sums': LONGER,
   'outliers.ts variance': 'the width of values that repeat, before there are any',
   'outliers.ts parts': LONGER,
-  'run.ts DEFECTIVE_COLOUR': CLIPPED,
-  'run.ts MARKED_COLOUR': CLIPPED,
   'generator.ts zeroRandom.uniform': 'of the first run of a network only shapes are read',
   'lbfgs-loop.ts NUMBERS': 'the length of a vector of numbers: longer ones are carried along unread',
   'mask-steps.ts dims': SHAPE,
