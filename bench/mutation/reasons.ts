@@ -63,6 +63,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   'local-contrast.ts length': 'a length of 11.5 is one of 11',
   'leave-one-out.ts j': 'a pivot that is passed over costs digits where a diagonal vanishes, which the ridge prevents',
   'normal-equations.ts transA': 'an attribute that is read as yes or no',
+  'restore.ts shared': 'a factor of all residuals, of which only ratios are taken',
+  'inverter.ts last': 'which picture fills up a batch; what is made of it is not read',
   'stages.ts takesAll': 'the choice of the best of one search is that search',
   'contiguity.ts sums': LONGER,
   'outliers.ts variance': 'the width of values that repeat, before there are any',

@@ -22,13 +22,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 describe('the files of an inspection', () => {
-  /** A grey picture with a black square, inspected by a policy whose limit of pictures is `image`. */
+  /** A grey picture with a dark square, inspected by a policy whose limit of pictures is `image`. */
   async function inspected(image: number) {
     const generator = await openGenerator(tinyGenerator(), runtime);
     const name = `limit-${image}`;
     const picture = zeros('float32', [1, 3, 8, 8]);
     for (let i = 0; i < picture.data.length; i++)
-      if (i % 8 > 1 && i % 8 < 5 && (i >> 3) % 8 > 1 && (i >> 3) % 8 < 5) picture.data[i] = -1;
+      if (i % 8 > 1 && i % 8 < 5 && (i >> 3) % 8 > 1 && (i >> 3) % 8 < 5) picture.data[i] = 25 / 127.5 - 1;
     const file = path.join(folder, `${name}.png`);
     await writePicture(file, picture);
     const out = path.join(folder, name);
@@ -61,9 +61,9 @@ describe('the files of an inspection', () => {
   }
 
   it.each([
-    ['red where it is defective', 6, 1, ['255,0,0', '102,0,0']],
-    ['amber where it is below the limit', 1000, 0, ['255,179,0', '102,71,0']],
-    // The outline, and two fifths of it over the black of the square.
+    ['red where it is defective', 6, 1, ['255,0,0', '117,15,15']],
+    ['amber where it is below the limit', 1000, 0, ['255,179,0', '117,86,15']],
+    // The outline, and two fifths of it over the dark grey of the square, 25.
   ] as const)('outline the regions of a picture %s', async (_, limit, count, colours) => {
     const { defective, overlay, manifest, messages, name } = await inspected(limit);
     expect(defective).toBe(count);

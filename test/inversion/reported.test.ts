@@ -66,13 +66,14 @@ describe('what a restoration reports', () => {
     async (name) => {
       const images = float32([...picture(3).data, ...picture(3).data], [2, 3, 8, 8]);
       const generator = await openGenerator(tinyGenerator(), runtime);
-      const options = { channels: 3, starts: 1, pool: 25, steps: 40 };
-      const method = name === 'rgi' ? rgi(options) : rrgi({ ...options, weights: ['layer.weight'], weightSteps: 30 });
+      // The tuning is what takes the longest.
+      const options = { channels: 3, starts: 1, pool: 25, steps: name === 'rgi' ? 40 : 7 };
+      const method = name === 'rgi' ? rgi(options) : rrgi({ ...options, weights: ['layer.weight'], weightSteps: 60 });
       const began = performance.now();
       let sum = 0;
       for await (const { seconds } of restoreImages({ generator, method, images }, runtime)) sum += seconds;
       const share = sum / ((performance.now() - began) / 1000);
-      expect(share).toBeGreaterThan(0.6);
+      expect(share).toBeGreaterThan(0.82);
       expect(share).toBeLessThanOrEqual(1);
     },
   );
