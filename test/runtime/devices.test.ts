@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { readable } from '../../src/runtime/messages.ts';
 import { deviceRefusal, judge, reasonOf } from '../../src/runtime/node/devices.ts';
 import { createRuntime, nodeRuntime, probeDevices } from '../../src/runtime/node/index.ts';
-import { readable } from '../../src/runtime/messages.ts';
 import { loadError } from '../../src/runtime/node/library.ts';
 import { DEVICES, type Device } from '../../src/runtime/runtime.ts';
 import { doubling } from './conformance.ts';
