@@ -39,6 +39,7 @@ export const LAYERS: readonly string[] = [
   'batch',
   'studio',
   'index',
+  'web',
   'node',
   'cli',
 ];
@@ -48,7 +49,8 @@ const NODE_SIDE = [/^src\/[^/]+\/node\//, /^src\/cli\//, /^src\/node\.ts$/];
 
 /** Packages that only some folders may import. */
 const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readonly rule: string }[] = [
-  { packages: /^onnxruntime-/, only: /^src\/runtime\//, rule: 'only src/runtime may import ONNX Runtime' },
+  // The address of one of its files ('?url') is no import of it.
+  { packages: /^onnxruntime-(?!.*\?url$)/, only: /^src\/runtime\//, rule: 'only src/runtime may import ONNX Runtime' },
   { packages: /^sharp$/, only: /^src\/images\/node\//, rule: 'only src/images/node may import sharp' },
   {
     packages: /^(hono$|@hono\/|pino$|prom-client$)/,

@@ -78,11 +78,11 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       await openExample(page);
       await page.getByRole('button', { name: 'Restore', exact: true }).click();
       await page.getByText(/^Step \d+ of 20$/).waitFor();
-      await page.getByText(/^\d\.\d s left$/).waitFor();
+      await page.getByText(/^\d\.\d.s left$/).waitFor();
       for (const pane of ['Found so far', "The model's picture", 'Difference']) await page.getByText(pane).waitFor();
       await page.locator('.chart canvas').waitFor();
       await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
-      await page.getByText(/^\d\.\d % found damaged, 20 steps, 0\.8 s\.$/).waitFor();
+      await page.getByText(/^\d\.\d.% found damaged, 20 steps, 0\.8.s\.$/).waitFor();
     });
   });
 

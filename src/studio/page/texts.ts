@@ -1,15 +1,22 @@
 /** Every sentence of the studio, in English. */
 import type { MethodName } from '../../inversion/spec/method.ts';
 
+/** Between a number and its unit, so that no line ends there. */
+const NBSP = '\u00a0';
+
 const whole = (value: number) => Math.round(value).toLocaleString('en');
 
 /** A share as a percentage: two digits of small ones, so that a scratch is not '0 %'. */
-const percent = (share: number) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
+const percent = (share: number) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}${NBSP}%`;
 
 const seconds = (value: number) =>
-  value < 10 ? `${value.toFixed(1)} s` : value < 90 ? `${whole(value)} s` : `${whole(value / 60)} min`;
+  value < 10
+    ? `${value.toFixed(1)}${NBSP}s`
+    : value < 90
+      ? `${whole(value)}${NBSP}s`
+      : `${whole(value / 60)}${NBSP}min`;
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)}${NBSP}MB`;
 
 interface MethodText {
   readonly title: string;
@@ -161,7 +168,9 @@ export const texts = {
       methods: 'Methods',
     },
     summary: (share: number, time: number, steps: number) =>
-      `${percent(share)} found damaged, ${whole(steps)} ${steps === 1 ? 'step' : 'steps'}, ${seconds(time)}.`,
+      [`${percent(share)} found damaged`, ...(steps > 1 ? [`${whole(steps)} steps`] : []), `${seconds(time)}.`].join(
+        ', ',
+      ),
     outOfDomain:
       'This picture is unlike those that the model makes, so the result may mean little. Choose another model, or crop the picture.',
     threshold: 'What counts as damage',
@@ -178,7 +187,8 @@ export const texts = {
     foundLabel: 'Your picture, with the found region in red',
     goodLabel: 'What you marked as good',
     noHistory: 'No step of this search was recorded.',
-    iteration: 'Recorded steps',
+    iteration: 'Recorded pictures of the search',
+    recorded: (position: number, count: number) => `${position} of ${count}`,
     methodsTitle: 'The same picture by other methods',
     methodsGo: 'Compare',
     thisResult: 'This result',

@@ -55,30 +55,43 @@ export function byScore(items: readonly InspectItem[]): readonly InspectItem[] {
   return [...items].sort((a, b) => (b.result?.score ?? -Infinity) - (a.result?.score ?? -Infinity));
 }
 
-/** Counts of good and inspected scores in equal bins from 0 to `end`. */
+/** Counts of good and inspected scores in bins of equal ratio: a defect may score a hundred times what a good picture does. */
 export interface Histogram {
-  readonly end: number;
+  /** Position of a score, 0 to 1. */
+  positionOf(score: number): number;
+  /** The score at a position. */
+  scoreAt(position: number): number;
   readonly good: readonly number[];
   readonly inspected: readonly number[];
   /** Of all bins. */
   readonly highest: number;
 }
 
-/** @param limit Lies on the axis too. */
+/** @param limit Lies on the axis too. Scores that are not positive are counted in the first bin. */
 export function histogramOf(
   good: readonly number[],
   inspected: readonly number[],
   limit: number,
   bins: number,
 ): Histogram {
-  const end = 1.05 * [...good, ...inspected, limit].reduce((most, score) => Math.max(most, score), Number.MIN_VALUE);
+  const positive = [...good, ...inspected, limit].filter((score) => score > 0);
+  const low = positive.reduce((least, score) => Math.min(least, score), Number.POSITIVE_INFINITY) / 1.1;
+  const high = positive.reduce((most, score) => Math.max(most, score), 0) * 1.1;
+  const range = Math.log(high / low) || 1;
+  const positionOf = (score: number) => (score > low ? Math.min(1, Math.log(score / low) / range) : 0);
   const count = (scores: readonly number[]) => {
     const counts = new Array<number>(bins).fill(0);
-    for (const score of scores) counts[Math.min(bins - 1, Math.max(0, Math.floor((score / end) * bins)))]++;
+    for (const score of scores) counts[Math.min(bins - 1, Math.floor(positionOf(score) * bins))]++;
     return counts;
   };
   const [goodCounts, inspectedCounts] = [count(good), count(inspected)];
-  return { end, good: goodCounts, inspected: inspectedCounts, highest: Math.max(1, ...goodCounts, ...inspectedCounts) };
+  return {
+    positionOf,
+    scoreAt: (position) => low * Math.exp(position * range),
+    good: goodCounts,
+    inspected: inspectedCounts,
+    highest: Math.max(1, ...goodCounts, ...inspectedCounts),
+  };
 }
 
 /** Share of the good pictures that a limit would call defective; undefined where none is known. */

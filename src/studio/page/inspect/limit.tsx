@@ -5,7 +5,7 @@ import type { Inspector } from './controller.ts';
 import { falseAlarms, histogramOf, type InspectItem } from './items.ts';
 
 const BINS = 24;
-/** Positions of the slider from 0 to the highest score. */
+/** Positions of the slider from the lowest to the highest score. */
 const POSITIONS = 400;
 const [WIDTH, HEIGHT] = [280, 90];
 
@@ -31,7 +31,7 @@ export function Limit({ items, good, limit, inspector }: LimitProps) {
       const x = (i * WIDTH) / BINS + (kind === 'good' ? 0 : width + 1);
       return <rect key={i} class={kind} x={x} y={HEIGHT - height} width={width} height={height} />;
     });
-  const at = (current / histogram.end) * WIDTH;
+  const at = histogram.positionOf(current) * WIDTH;
   return (
     <section class="limit" aria-label={texts.inspect.limit}>
       <svg
@@ -49,12 +49,12 @@ export function Limit({ items, good, limit, inspector }: LimitProps) {
       </p>
       <Slider
         label={texts.inspect.limit}
-        value={Math.round((current / histogram.end) * POSITIONS)}
+        value={Math.round(histogram.positionOf(current) * POSITIONS)}
         min={0}
         max={POSITIONS}
         text={texts.inspect.score(current)}
         hint={alarms === undefined ? texts.inspect.limitHint : texts.inspect.alarms(alarms)}
-        onInput={(position) => inspector.state.patch({ limit: (position / POSITIONS) * histogram.end })}
+        onInput={(position) => inspector.state.patch({ limit: histogram.scoreAt(position / POSITIONS) })}
       />
       {limit !== undefined && (
         <button type="button" class="link" onClick={() => inspector.state.patch({ limit: undefined })}>

@@ -60,11 +60,12 @@ export function ModelPicker({ library, choice, label, inspecting = false }: Pick
           {texts.models.opening}
         </p>
       )}
-      {chosen.model?.notes.map((note) => (
-        <p class="quiet" key={note}>
-          {note}
-        </p>
-      ))}
+      {own &&
+        chosen.model?.notes.map((note) => (
+          <p class="quiet" key={note}>
+            {note}
+          </p>
+        ))}
     </section>
   );
 }

@@ -25,7 +25,7 @@ export function History({ item: { frames }, picture, result }: HistoryProps) {
           value={position}
           min={0}
           max={frames.length - 1}
-          text={texts.restore.step(frame.step, result.steps)}
+          text={texts.result.recorded(position + 1, frames.length)}
           onInput={setPosition}
         />
       )}

@@ -51,7 +51,7 @@ export function RunningView({ item, restorer }: RunningViewProps) {
             {texts.restore.stop}
           </button>
         </div>
-        <LossFigure losses={losses} steps={progress?.steps ?? 1} />
+        {losses.length > 1 && <LossFigure losses={losses} steps={progress?.steps ?? 1} />}
       </aside>
     </div>
   );

@@ -1,0 +1,125 @@
+/** The studio as it is shipped, in Chromium: the real engine restores, is corrected, trains, calibrates and inspects; nothing is sent. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Page } from 'playwright-core';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromium } from '../../scripts/chromium.ts';
+import { needs } from '../support/needs.ts';
+import { openStudio, restoreExample, type StudioUnderTest, tintedShare } from './browser.ts';
+
+const FACES = path.resolve(import.meta.dirname, '../../models/cartoon-faces/pictures');
+
+describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium was found', 'in Chromium'), () => {
+  let studio: StudioUnderTest;
+  let folder: string;
+  beforeAll(async () => {
+    studio = await openStudio();
+    folder = mkdtempSync(path.join(tmpdir(), 'rgi-studio-parts-'));
+  });
+  afterAll(async () => {
+    await studio?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** A disc on a plain ground, its brightness and place a little different each time; with a mark on every third. */
+  async function parts(name: string, count: number, marked: boolean): Promise<string> {
+    const own = path.join(folder, name);
+    mkdirSync(own);
+    for (let i = 0; i < count; i++) {
+      const grey = 120 + ((7 * i) % 40);
+      const mark = marked && i % 3 === 0 ? `<rect x="${20 + i}" y="26" width="14" height="10" fill="#111"/>` : '';
+      const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="rgb(${grey},${grey},${grey})"/><circle cx="${31 + (i % 3)}" cy="32" r="20" fill="#c9b27c"/>${mark}</svg>`;
+      writeFileSync(path.join(own, `part-${i}.png`), await sharp(Buffer.from(svg)).png().toBuffer());
+    }
+    return own;
+  }
+
+  async function saved(page: Page): Promise<Buffer> {
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Save the picture (PNG)' }).click(),
+    ]);
+    return sharp(await download.path())
+      .removeAlpha()
+      .raw()
+      .toBuffer();
+  }
+
+  const psnr = (a: Buffer, b: Buffer) => {
+    const error = a.reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0) / a.length;
+    return 10 * Math.log10(255 ** 2 / error);
+  };
+
+  test('a damaged face is restored to what it was; then its mask is corrected by hand', async () => {
+    await studio.visit(async (page) => {
+      await restoreExample(page);
+      const clean = await sharp(path.join(FACES, 'test-0012.png')).removeAlpha().raw().toBuffer();
+      expect(psnr(await saved(page), clean)).toBeGreaterThan(25);
+      await page.getByRole('radio', { name: 'Found' }).check({ force: true });
+      const found = await tintedShare(page);
+      expect(found).toBeGreaterThan(0.03);
+      expect(found).toBeLessThan(0.12);
+      // A corner that is known to be damaged.
+      const box = (await page.getByRole('application').boundingBox())!;
+      await page.mouse.click(box.x + 0.06 * box.width, box.y + 0.06 * box.height);
+      await page.getByRole('button', { name: 'Restore again with this' }).click();
+      await page.getByRole('button', { name: 'Restore again with this' }).waitFor({ state: 'detached' });
+      await page.getByRole('radio', { name: 'Found' }).check({ force: true });
+      expect(await tintedShare(page)).toBeGreaterThan(found);
+      await page.getByRole('radio', { name: 'Steps' }).check({ force: true });
+      await page.getByRole('slider', { name: 'Recorded pictures of the search' }).waitFor();
+    });
+  });
+
+  test('good parts are learned from in the tab, and the marked ones among others are found', async () => {
+    const good = await parts('good', 40, false);
+    const mixed = await parts('mixed', 9, true);
+    await studio.visit(
+      async (page) => {
+        await page.getByLabel('Choose a folder of good pictures').setInputFiles(good);
+        await page.getByRole('radio', { name: '64' }).check({ force: true });
+        await page.getByRole('button', { name: 'Learn' }).click();
+        await page.getByText('is ready.').waitFor({ timeout: 100_000 });
+        await page.getByLabel('Choose a folder', { exact: true }).setInputFiles(mixed);
+        await page.getByText(/^\d+ defective, \d+ good\.$/).waitFor({ timeout: 60_000 });
+        const [list] = await Promise.all([
+          page.waitForEvent('download'),
+          page.getByRole('button', { name: 'List (CSV)' }).click(),
+        ]);
+        const first = readFileSync(await list.path(), 'utf8')
+          .trim()
+          .split('\n')
+          .slice(1, 4);
+        expect(first.map((line) => line.split(',')[0]).sort()).toEqual([0, 3, 6].map((i) => `mixed/part-${i}.png`));
+        expect(first.every((line) => line.includes(',defective,'))).toBe(true);
+      },
+      { view: 'inspect' },
+    );
+  });
+
+  test('a file that is no model is refused in the words of the core', async () => {
+    await studio.visit(async (page) => {
+      await page.locator('.models input').setInputFiles([
+        {
+          name: 'notes.onnx',
+          mimeType: 'application/octet-stream',
+          buffer: Buffer.from('these are notes, and no model'),
+        },
+      ]);
+      await page.getByRole('alert').filter({ hasText: 'notes.onnx' }).waitFor();
+    });
+  });
+
+  test('samples are drawn, and the nearest picture to a given one is found', async () => {
+    await studio.visit(
+      async (page) => {
+        await page.getByRole('button', { name: 'Sample 12' }).waitFor({ timeout: 60_000 });
+        await page.getByLabel('Choose a picture').setInputFiles(path.join(FACES, 'test-0037.png'));
+        await page.getByRole('img', { name: "The model's nearest" }).waitFor({ timeout: 60_000 });
+      },
+      { view: 'explore' },
+    );
+  });
+});
