@@ -16,10 +16,14 @@ export function runtimeError(doing: string, error: unknown): RgiError {
 
 /** "/onnxruntime_src/a.cc:12 R f(x) const condition was false. Text" becomes "Text". */
 export function readable(message: string): string {
-  return message
-    .replace(/\/\S*onnxruntime\S*\.(?:cc|h|cpp|cu):\d+ .*? was false\. /g, '')
-    .replace(/\/\S*onnxruntime\S*\.(?:cc|h|cpp|cu):\d+ /g, '')
-    .replace(/\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /g, '')
-    .replace(/ Please fix either the inputs\/outputs or the model\./, '')
-    .trim();
+  return (
+    message
+      .replace(/\/\S*onnxruntime\S*\.(?:cc|h|cpp|cu):\d+ .*? was false\. /g, '')
+      .replace(/\/\S*onnxruntime\S*\.(?:cc|h|cpp|cu):\d+ /g, '')
+      // The frame that onnxruntime-web gives it.
+      .replace(/^(?:Can't create a session|failed to call OrtRun\(\))\. ERROR_CODE: \d+, ERROR_MESSAGE: /, '')
+      .replace(/\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : /g, '')
+      .replace(/ Please fix either the inputs\/outputs or the model\./, '')
+      .trim()
+  );
 }

@@ -10,6 +10,8 @@ export type Asked =
       readonly kind: 'begin';
       readonly wasm?: { readonly mjs: string; readonly wasm: string };
       readonly threads?: number;
+      /** Name of a lock that the worker holds as long as it lives: its death is seen by that. */
+      readonly life: string;
     }
   | { readonly kind: 'call'; readonly id: number; readonly name: CallName; readonly args: readonly unknown[] }
   | { readonly kind: 'pause' | 'resume' | 'stop'; readonly id: number };

@@ -148,6 +148,8 @@ interface Connection {
 
 function connect({ createWorker, wasm, threads }: EngineOptions, onLost: () => void): Connection {
   const worker = createWorker();
+  const life = `rgi engine ${crypto.getRandomValues(new Uint32Array(4)).join('-')}`;
+  const watch = new AbortController();
   const pending = new Map<number, Pending>();
   let nextCall = 1;
   let begun: (backend: Backend) => void;
@@ -159,25 +161,33 @@ function connect({ createWorker, wasm, threads }: EngineOptions, onLost: () => v
   backend.catch(() => undefined);
   const post = (message: Asked) => worker.postMessage(message);
   const fail = (failure: EngineFailure) => {
+    watch.abort();
     worker.terminate();
     refused(failure);
     for (const { reject } of pending.values()) reject(failure);
     pending.clear();
   };
   worker.onmessage = ({ data }: MessageEvent<Told>) => {
-    if (data.kind === 'begun') return begun(data.backend);
+    if (data.kind === 'begun') {
+      begun(data.backend);
+      return whenFree(life, watch.signal, lose);
+    }
     const waiting = pending.get(data.id);
     if (data.kind === 'progress') return waiting?.onProgress?.(data.progress);
     pending.delete(data.id);
     if (data.kind === 'done') waiting?.resolve(data.result);
     else waiting?.reject(data.failure);
   };
-  worker.onerror = (event) => {
-    event.preventDefault();
+  const lose = () => {
+    if (watch.signal.aborted) return;
     fail(LOST);
     onLost();
   };
-  post({ kind: 'begin', ...(wasm ? { wasm } : {}), ...(threads ? { threads } : {}) });
+  worker.onerror = (event) => {
+    event.preventDefault();
+    lose();
+  };
+  post({ kind: 'begin', life, ...(wasm ? { wasm } : {}), ...(threads ? { threads } : {}) });
   const send = (name: CallName, args: readonly unknown[], onProgress?: (progress: Progress) => void) => {
     const id = nextCall++;
     const result = new Promise<unknown>((resolve, reject) => {
@@ -201,4 +211,10 @@ function connect({ createWorker, wasm, threads }: EngineOptions, onLost: () => v
     },
     end: () => fail({ code: 'stopped', message: 'Stopped.' }),
   };
+}
+
+/** A worker that ends without an error (its process was killed) says nothing: the lock that it held becomes free. */
+function whenFree(lock: string, signal: AbortSignal, act: () => void): void {
+  const { locks } = navigator as Partial<Pick<Navigator, 'locks'>>;
+  locks?.request(lock, { signal }, act).catch(() => undefined);
 }

@@ -39,8 +39,9 @@ scope.onmessage = ({ data }) => {
   } else gates.get(data.id)?.[data.kind]();
 };
 
-function begin({ wasm, threads }: Extract<Asked, { kind: 'begin' }>): void {
-  calls = webRuntime({ ...(wasm ? { wasmPaths: wasm } : {}), ...(threads ? { threads } : {}) }).then((runtime) => {
+function begin({ wasm, threads, life }: Extract<Asked, { kind: 'begin' }>): void {
+  const opening = webRuntime({ ...(wasm ? { wasmPaths: wasm } : {}), ...(threads ? { threads } : {}) });
+  calls = Promise.all([opening, holdLock(life)]).then(([runtime]) => {
     scope.postMessage({
       kind: 'begun',
       backend: { device: 'wasm', threads: runtime.threads, note: runtime.note },
@@ -48,6 +49,18 @@ function begin({ wasm, threads }: Extract<Asked, { kind: 'begin' }>): void {
     return callsOn(runtime);
   });
   calls.catch(() => undefined);
+}
+
+/** Resolves when it is held; it is let go when the worker ends. Pages that are not secure contexts have no locks. */
+function holdLock(name: string): Promise<void> {
+  const { locks } = navigator as Partial<Pick<Navigator, 'locks'>>;
+  if (!locks) return Promise.resolve();
+  return new Promise((resolve) => {
+    void locks.request(name, () => {
+      resolve();
+      return new Promise(() => undefined);
+    });
+  });
 }
 
 async function answer(id: number, name: CallName, args: readonly unknown[]): Promise<void> {
