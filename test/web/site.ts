@@ -27,20 +27,29 @@ export interface WebSite {
 /**
  * @param script Source of the page's module; it imports our modules by absolute paths, and ends with `window.ready = true`.
  * @param files More that is served, by name.
+ * @param modules Source of further modules, which lie beside it.
  */
-export async function webSite(script: string, files: Readonly<Record<string, Uint8Array>> = {}): Promise<WebSite> {
+export async function webSite(
+  script: string,
+  files: Readonly<Record<string, Uint8Array>> = {},
+  modules: Readonly<Record<string, string>> = {},
+): Promise<WebSite> {
   // Inside the repository, so that packages are found.
   const folder = mkdtempSync(path.join(import.meta.dirname, '.built-'));
   const out = path.join(folder, 'out');
   writeFileSync(path.join(folder, 'index.html'), '<!doctype html><script type="module" src="./page.ts"></script>');
   writeFileSync(path.join(folder, 'page.ts'), script);
+  for (const [name, source] of Object.entries(modules)) writeFileSync(path.join(folder, name), source);
   await build({
     configFile: false,
     root: folder,
     base: './',
     logLevel: 'error',
     resolve: {
-      alias: { vitest: path.join(import.meta.dirname, 'vitest-in-page.ts') },
+      alias: {
+        'rgi/web': path.join(import.meta.dirname, '../../src/web.ts'),
+        vitest: path.join(import.meta.dirname, 'vitest-in-page.ts'),
+      },
       conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions],
     },
     worker: { format: 'es' },
