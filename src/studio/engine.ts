@@ -71,8 +71,6 @@ export interface RestoreRequest {
   /** Painted by the user, at the picture's own size. */
   readonly keep?: Plane;
   readonly hide?: Plane;
-  /** Id of an earlier result of the same picture and model: the search goes on from its z. */
-  readonly from?: string;
 }
 
 /** A state amid a search, at the model's size. */

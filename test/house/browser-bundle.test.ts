@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 const root = path.resolve(import.meta.dirname, '../..');
 
 /** What a page downloads for the core; ONNX Runtime's own wasm comes on top of it. Raise it knowingly. */
-const LIMIT_GZIPPED = 152_000;
+const LIMIT_GZIPPED = 157_000;
 
 const bundle = (entry: string) =>
   build({

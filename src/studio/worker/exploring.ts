@@ -86,14 +86,15 @@ export async function projectPicture(
 ): Promise<{ latent: Float32Array; picture: Picture }> {
   const { generator } = held.opened;
   const { image, outside } = seenPicture(picture, generator, 'cover');
+  // With a mask that hides nothing: the nearest picture, not the one without outliers.
+  const method = rgi({ channels: generator.channels, masked: true });
   const job = {
-    generator: { ...generator, ...(held.encoder ? { encoder: held.encoder } : {}) },
-    // With a mask that hides nothing: the nearest picture, not the one without outliers.
-    method: rgi({ channels: generator.channels, masked: true }),
+    generator: held.generatorFor(method),
+    method,
     images: image,
     masks: zeros('float32', [1, 1, generator.height, generator.width]),
     outside,
-    reuse: held.reuse,
+    reuse: held.reuseFor(method),
   };
   for await (const { restored, latents } of restoreImages(job, runtime))
     return { latent: flattened(latents, generator.latents, 0), picture: pictureOf(picture.name, restored) };

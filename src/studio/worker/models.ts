@@ -6,7 +6,9 @@ import { POLICIES, parsePolicy, policyNames } from '../../detect/stored-policy.t
 import { RgiError } from '../../errors.ts';
 import { type FeatureNetwork, openFeatureNetwork } from '../../features/network.ts';
 import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
+import type { Generator } from '../../inversion/generator/generator.ts';
 import { exactProblem } from '../../inversion/solve/exact/exact.ts';
+import { type Method, takesEncoder, usesScore } from '../../inversion/spec/method.ts';
 import { encoderFits } from '../../inversion/start/encoded.ts';
 import { type OpenedCritic, openCriticModel } from '../../models/critic.ts';
 import { type OpenedGenerator, openGeneratorBytes } from '../../models/generator.ts';
@@ -24,8 +26,10 @@ export interface HeldModel {
   readonly policies: ReadonlyMap<string, Policy>;
   readonly features?: FeatureNetwork;
   readonly inspectors: Map<string, Promise<Inspector>>;
-  /** Compiled steps, for all searches. */
-  readonly reuse: Reuse;
+  /** The generator for searches of a method: the same object each time, on which what is made once of it hangs. */
+  generatorFor(method: Method): Generator;
+  /** Compiled steps and starts, for all searches of methods that begin alike. */
+  reuseFor(method: Method): Reuse;
 }
 
 export interface Models {
@@ -106,7 +110,7 @@ async function openModel(
     ...(features ? { features: await openFeatures(features, policies, runtime) } : {}),
     policies,
     inspectors: new Map(),
-    reuse: reuse(),
+    ...searchesOf(generator, encoder && encoderFits(generator, encoder) ? encoder : undefined),
   };
   return {
     held,
@@ -119,6 +123,21 @@ async function openModel(
       isLinear: (await exactProblem(generator, runtime)) !== undefined,
       policies: [...policies.keys()],
       notes: opened.notes,
+    },
+  };
+}
+
+function searchesOf(generator: Generator, encoder: Graph | undefined): Pick<HeldModel, 'generatorFor' | 'reuseFor'> {
+  const encoded = encoder && { ...generator, encoder };
+  const reuses = new Map<string, Reuse>();
+  const generatorFor = (method: Method) => (encoded && takesEncoder(method) ? encoded : generator);
+  return {
+    generatorFor,
+    reuseFor(method) {
+      const key = JSON.stringify([method.start, generatorFor(method) === encoded, usesScore(method)]);
+      const known = reuses.get(key) ?? reuse();
+      reuses.set(key, known);
+      return known;
     },
   };
 }

@@ -2,10 +2,10 @@
 import { residualMap } from '../../images/image.ts';
 import { bytesAtOwnSize, maskAtOwnSize } from '../../images/own-size/maps.ts';
 import { maskThrough } from '../../images/own-size/view.ts';
-import { buildMethod } from '../../inversion/methods/index.ts';
+import { buildMethod, understoodOptions } from '../../inversion/methods/index.ts';
 import { plannedSteps, type Restoration, restoreImages } from '../../inversion/solve/restore.ts';
 import type { SearchState, StepReport } from '../../inversion/solve/run.ts';
-import { type Method, usesScore } from '../../inversion/spec/method.ts';
+import { type Method, type MethodName, usesScore } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import { float32, float32Data } from '../../onnx/tensor.ts';
 import { fillAtOwnSize } from '../../restore/fill.ts';
@@ -43,16 +43,17 @@ export async function restorePicture(
   const seen = seenPicture(picture, generator, fit);
   const painted = (plane: Plane | undefined) => plane && maskThrough(seen.view, maskOfPlane(plane));
   const method = methodOf(model, request);
+  const hidden = atLeastHalf(painted(request.hide));
   const watch = watcher(method, seen, tell);
   const job = {
-    generator: { ...generator, ...(model.encoder ? { encoder: model.encoder } : {}) },
+    generator: model.generatorFor(method),
     method,
     images: seen.image,
     outside: seen.outside,
     keep: atLeastHalf(painted(request.keep)),
-    hide: atLeastHalf(painted(request.hide)),
+    ...(method.needsMask && hidden ? { masks: hidden } : { hide: hidden }),
     ...(usesScore(method) && model.critic ? { critic: model.critic.critic } : {}),
-    reuse: model.reuse,
+    reuse: model.reuseFor(method),
     ...(thresholdGrey === undefined ? {} : { thresholdGrey }),
   };
   const hooks = {
@@ -70,18 +71,27 @@ export async function restorePicture(
   return { id, settings, ...resultOf(found, request, seen) };
 }
 
-function methodOf(model: HeldModel, { method, seed, steps, thresholdGrey }: RestoreRequest): Method {
+/** Methods that find no mask: they fill what is known to be damaged. */
+const FILLERS: readonly MethodName[] = ['yeh', 'dgp'];
+
+/** A method without a mask of its own has no threshold either: it says afterwards which residuals count as found. */
+function methodOf(model: HeldModel, { method, seed, steps, thresholdGrey, hide }: RestoreRequest): Method {
   const { channels, graph } = model.opened.generator;
   const context = {
     channels,
     generator: graph,
-    masked: false,
+    masked: hide !== undefined && FILLERS.includes(method),
     critic: model.critic !== undefined,
     logistic: model.critic?.logistic,
     layers: model.critic?.layers ?? [],
   };
   return buildMethod(
-    { method, seed, ...(steps ? { steps } : {}), ...(thresholdGrey === undefined ? {} : { thresholdGrey }) },
+    {
+      method,
+      seed,
+      ...(steps ? { steps } : {}),
+      ...(understoodOptions(method).includes('thresholdGrey') ? { thresholdGrey } : {}),
+    },
     context,
   );
 }

@@ -5,7 +5,7 @@ import { sentenceOf, wasStopped } from '../failures.ts';
 import { type OpenedPicture, readPicture } from '../pictures/read.ts';
 import { createStore, type Store } from '../store.ts';
 import { texts } from '../texts.ts';
-import { advanced, begun, isChanged, maskOf, newItem, type RestoreItem, reset } from './items.ts';
+import { advanced, begun, maskOf, newItem, type RestoreItem, reset } from './items.ts';
 import { planesOf } from './strokes.ts';
 
 export interface RestoreSettings {
@@ -34,7 +34,7 @@ export interface Restorer {
   change(id: number, fields: Partial<RestoreItem>): void;
   /** Searches every picture that has no result yet. */
   start(): void;
-  /** Searches one picture again, with the corrections, from its result on. */
+  /** Searches one picture again, with the corrections. */
   again(id: number): void;
   /** Searches one picture by other methods too. */
   compare(id: number, methods: readonly MethodName[]): Promise<void>;
@@ -178,14 +178,13 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
 }
 
 function requestOf(item: RestoreItem, { id }: OpenedModel, settings: RestoreSettings): RestoreRequest {
-  const { picture, threshold, edits, result } = item;
+  const { picture, threshold, edits } = item;
   return {
     model: id,
     picture,
     ...settings,
     ...(threshold === undefined ? {} : { thresholdGrey: threshold }),
     ...planesOf(edits.done, picture.width, picture.height),
-    ...(result && isChanged(item) ? { from: result.id } : {}),
   };
 }
 

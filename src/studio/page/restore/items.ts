@@ -71,7 +71,7 @@ export function reset({ id, picture, type }: RestoreItem): RestoreItem {
   return newItem(id, picture, type);
 }
 
-/** Before a search, which may go on from a result. */
+/** Before a search. */
 export function begun(item: RestoreItem): RestoreItem {
   return { ...item, phase: 'running', failure: '', losses: [], frames: [], progress: undefined };
 }
