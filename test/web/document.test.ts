@@ -27,7 +27,7 @@ test.skipIf(!chromium)(
     const site = await webSite(script, files, { 'worker.js': worker });
     try {
       const opened = await site.open();
-      expect(await opened.evaluate('said')).toEqual([expect.stringMatching(/^[a-z-]+$/), [1, 1, 28, 28]]);
+      expect(await opened.evaluate('said')).toEqual([expect.stringMatching(/^[a-z-]+$/), [1, 1, 32, 32]]);
     } finally {
       await site.close();
     }
