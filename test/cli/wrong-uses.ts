@@ -244,9 +244,15 @@ export const WRONG_USES: readonly WrongUse[] = [
   },
   {
     title: 'A latent that is not there',
+    line: 'restore @a.png --generator @g.onnx --out @o --latent style',
+    code: 2,
+    says: "error: The generator has no value named 'style'. 'rgi inspect' lists the names.",
+  },
+  {
+    title: 'W of a generator without a mapping network',
     line: 'restore @a.png --generator @g.onnx --out @o --latent w',
     code: 2,
-    says: "error: The generator has no value named 'w'. 'rgi inspect' lists the names.",
+    says: "error: --latent w: no mapping network is found in the generator: no inner value of one row per image is read by 3 layers or more. Leave --latent out, or name an inner value ('rgi inspect' lists them).",
   },
   {
     title: 'An output that is not there',

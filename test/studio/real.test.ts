@@ -73,15 +73,17 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
     });
   });
 
-  test('good parts are learned from in the tab, and the marked ones among others are found', async () => {
-    const good = await parts('good', 40, false);
+  test('good parts are learned from in the tab, and the marked ones among others are found', {
+    timeout: 300_000,
+  }, async () => {
+    const good = await parts('good', 24, false);
     const mixed = await parts('mixed', 9, true);
     await studio.visit(
       async (page) => {
         await page.getByLabel('Choose a folder of good pictures').setInputFiles(good);
         await page.getByRole('radio', { name: '64' }).check({ force: true });
         await page.getByRole('button', { name: 'Learn' }).click();
-        await page.getByText('is ready.').waitFor({ timeout: 100_000 });
+        await page.getByText('is ready.').waitFor({ timeout: 240_000 });
         await page.getByLabel('Choose a folder', { exact: true }).setInputFiles(mixed);
         await page.getByText(/^\d+ defective, \d+ good\.$/).waitFor({ timeout: 60_000 });
         const [list] = await Promise.all([
