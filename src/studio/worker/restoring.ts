@@ -5,6 +5,7 @@ import { maskThrough } from '../../images/own-size/view.ts';
 import { buildMethod, understoodOptions } from '../../inversion/methods/index.ts';
 import { plannedSteps, type Restoration, restoreImages } from '../../inversion/solve/restore.ts';
 import type { SearchState, StepReport } from '../../inversion/solve/run.ts';
+import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
 import { type Method, type MethodName, usesScore } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import { float32, float32Data } from '../../onnx/tensor.ts';
@@ -25,6 +26,8 @@ import {
 
 /** Milliseconds between two pictures of the search: it is to be seen, not to be slowed down. */
 const FRAME_MS = 250;
+/** Exact solutions that a picture takes, about: there is no plan of them. */
+const EXACT_SOLUTIONS = 14;
 /** Pixels by which the found mask is grown before it is filled, as `rgi restore` does. */
 const GROW = 1;
 
@@ -44,7 +47,8 @@ export async function restorePicture(
   const painted = (plane: Plane | undefined) => plane && maskThrough(seen.view, maskOfPlane(plane));
   const method = methodOf(model, request);
   const hidden = atLeastHalf(painted(request.hide));
-  const watch = watcher(method, seen, tell);
+  const isExact = await isSolvedExactly(generator, method, runtime);
+  const watch = watcher(method, isExact, seen, tell);
   const job = {
     generator: model.generatorFor(method),
     method,
@@ -102,8 +106,9 @@ function atLeastHalf(mask: ReturnType<typeof maskThrough> | undefined) {
 }
 
 /** Reports steps and, a few times a second, the search as it is. */
-function watcher(method: Method, { image }: SeenPicture, tell: (progress: RestoreProgress) => void) {
-  const total = plannedSteps(method);
+function watcher(method: Method, isExact: boolean, { image }: SeenPicture, tell: (progress: RestoreProgress) => void) {
+  const planned = plannedSteps(method);
+  let solved = 0;
   const before = method.stages.map((_, stage) =>
     method.stages.slice(0, stage).reduce((sum, { steps }) => sum + steps, 0),
   );
@@ -116,11 +121,13 @@ function watcher(method: Method, { image }: SeenPicture, tell: (progress: Restor
     },
     async onState(state: () => Promise<SearchState>): Promise<void> {
       const now = performance.now();
+      solved++;
       if (now - shown < FRAME_MS && shown > 0) return;
       shown = now;
       const { image: made, mask, loss } = await state();
       const best = loss.reduce((least, v, i) => (v < loss[least] ? i : least), 0);
-      const step = last ? Math.min(total, before[last.stage] + last.step) : 0;
+      const total = isExact ? Math.max(EXACT_SOLUTIONS, solved) : planned;
+      const step = isExact ? solved : last ? Math.min(total, before[last.stage] + last.step) : 0;
       const masked = mask ? meanOf(mask.dims, float32Data(mask), best) : 0;
       const one = float32(sliceAt(float32Data(made), made.dims, best), [1, ...made.dims.slice(1)]);
       const plane = mask
