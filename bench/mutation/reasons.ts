@@ -41,7 +41,7 @@ export const REASONS: Readonly<Record<string, string>> = {
   'scoring.ts pairs': 'a longer array of pairs ends in zeros that are not read',
   'folds.ts length': 'statistics of a part that no picture is in',
   'inverter.ts BATCH_VALUES': COST,
-  'good-pictures.ts SEEN': COST,
+  'calibration-setup.ts LEARNT.residuals': COST,
   'scale.ts MAX_GREY': UNREACHED,
   'local-contrast.ts SAMPLED': COST,
   'policy-schema.ts MAX_SIDE': 'what a damaged file may claim at most',
@@ -87,7 +87,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   'feature-space.ts TOGETHER': COST,
   'projection.ts PROJECTED_TOGETHER': COST,
   'restorer.ts batch': COST,
-  'good-pictures.ts MANY': 'limits time; statistics of 500 pictures are as uncertain as to 6%, of 2000 to 3%',
+  'calibration-setup.ts LEARNT.features':
+    'limits time; statistics of 500 pictures are as uncertain as to 6%, of 2000 to 3%',
   'calibrate.ts PIXEL_SHARE': 'of the progress that is shown',
   'policy-schema.ts MAX_ROUNDS': 'what a damaged file may claim at most',
 

@@ -1,5 +1,5 @@
 /** Pictures for training: kept in memory as bytes, handed out as batches of float32 [N,C,H,W] in [-1,1]. */
-import type { Image } from '../images/image.ts';
+import { type Image, shapeOf, toPixels } from '../images/image.ts';
 import { float32 } from '../onnx/tensor.ts';
 import { type Random, randomFrom } from '../random.ts';
 
@@ -18,6 +18,19 @@ export interface Dataset {
   readonly pictures: readonly StoredPicture[];
   /** Are pictures mirrored left to right, each time by a coin's toss? */
   readonly mirror: boolean;
+}
+
+/** Characters of the digest by which a model remembers a training picture: the first ones of its bytes' SHA-256. */
+export const DIGEST_LENGTH = 8;
+
+/** A picture [1,C,H,W] in [-1,1] in 8 bits. */
+export function storedPicture(name: string, image: Image): StoredPicture {
+  const { channels, height, width } = shapeOf(image);
+  const pixels = toPixels({ ...image, dims: [1, channels, height, width] });
+  const plane = height * width;
+  const data = new Uint8Array(channels * plane);
+  for (let i = 0; i < plane; i++) for (let c = 0; c < channels; c++) data[c * plane + i] = pixels[i * channels + c];
+  return { name, height, width, data };
 }
 
 /**

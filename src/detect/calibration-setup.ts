@@ -38,6 +38,9 @@ export interface CalibrationSearch {
   readonly lead: number;
 }
 
+/** Numbers of training pictures that are used for statistics of residuals, and of features. */
+export const LEARNT = { residuals: 96, features: 1000 } as const;
+
 export const CALIBRATION_SEARCH: CalibrationSearch = {
   comparedOn: 24,
   starts: 4,

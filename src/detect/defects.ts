@@ -82,3 +82,14 @@ export function findDefects(map: Image, threshold: number, leastArea: number): {
   }));
   return { mask, defects: defects.sort((a, b) => b.peak - a.peak) };
 }
+
+/** `findDefects`; of a defective picture at least the pixels of its highest peak, so that there is a place to look at. */
+export function regionsOf(
+  map: Image,
+  threshold: number,
+  leastArea: number,
+  defective: boolean,
+): ReturnType<typeof findDefects> {
+  const found = findDefects(map, threshold, leastArea);
+  return found.defects.length > 0 || !defective ? found : findDefects(map, threshold, 1);
+}

@@ -4,6 +4,7 @@
  */
 
 import { readNpz, writeNpz } from '../arrays/npy.ts';
+import { sha256Hex } from '../arrays/sha256.ts';
 import { messageOf, RgiError } from '../errors.ts';
 import { concatenatedBytes } from '../onnx/concatenate.ts';
 import type { Model } from '../onnx/graph.ts';
@@ -133,8 +134,7 @@ export async function digestOf(arrays: ReadonlyMap<string, Tensor>): Promise<str
       new TextEncoder().encode(`${name} ${dims.join('x')}`),
       new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
     ]);
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', concatenatedBytes(parts)));
-  return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return sha256Hex(concatenatedBytes(parts));
 }
 
 /** A model's file with `policy` in it, and the bytes of its archive of statistics: of a model that has no other policy. */

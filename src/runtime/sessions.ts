@@ -2,7 +2,7 @@
 import { RgiError } from '../errors.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { runtimeError } from './messages.ts';
-import { type Loop, NEXT, type Session, type Tensors } from './runtime.ts';
+import { type Loop, NEXT, type Runtime, type Session, type SessionOptions, type Tensors } from './runtime.ts';
 import {
   checkComplete,
   checkOutputs,
@@ -39,7 +39,7 @@ export interface Handle {
   dispose(): Promise<void>;
 }
 
-export interface HandleOptions {
+interface HandleOptions {
   readonly OrtTensor: OrtTensorClass;
   /** An output that is not of the graph. */
   readonly hidden?: string;
@@ -48,7 +48,7 @@ export interface HandleOptions {
   readonly onDispose: () => void;
 }
 
-export function handleOf(session: Ort.InferenceSession, options: HandleOptions): Handle {
+function handleOf(session: Ort.InferenceSession, options: HandleOptions): Handle {
   const { OrtTensor, hidden, queue = createQueue(), onDispose } = options;
   let disposed = false;
   return {
@@ -69,7 +69,55 @@ export function handleOf(session: Ort.InferenceSession, options: HandleOptions):
   };
 }
 
-export function sessionOf(handle: Handle): Session {
+/** What a package adds to the runtime that stands on it. */
+export interface Package
+  extends Pick<Runtime, 'device' | 'version'>,
+    Pick<HandleOptions, 'OrtTensor' | 'hidden' | 'queue'> {
+  openSession(model: Uint8Array, options: SessionOptions): Promise<Ort.InferenceSession>;
+  /** The bytes of a graph that is stepped; default: as they are. */
+  prepared?(model: Uint8Array): Uint8Array;
+  /** Makes the step of a loop. */
+  advanceWith(handle: Handle, parts: LoopParts): Advance;
+}
+
+/** A runtime on a package: it ends its sessions with itself. */
+export function runtimeOn({ device, version, openSession, prepared, advanceWith, ...options }: Package): Runtime {
+  const opened = new Set<Handle>();
+  let disposed = false;
+  const open = async (model: Uint8Array, sessionOptions: SessionOptions) => {
+    if (disposed) throw new RgiError('runtime', 'The runtime was disposed; create another.');
+    const session = await openSession(model, sessionOptions);
+    const handle = handleOf(session, { ...options, onDispose: () => opened.delete(handle) });
+    opened.add(handle);
+    return handle;
+  };
+  return {
+    device,
+    version,
+    session: async (model, sessionOptions = {}) => sessionOf(await open(model, sessionOptions)),
+    loop: async (model, state, fixed) => {
+      const handle = await open(prepared?.(model) ?? model, {});
+      try {
+        return loopOf(handle, state, fixed, (parts) => advanceWith(handle, parts));
+      } catch (error) {
+        await handle.dispose();
+        throw error;
+      }
+    },
+    async dispose() {
+      disposed = true;
+      for (const handle of [...opened]) await handle.dispose();
+    },
+  };
+}
+
+/** Throws `usage` for a number of threads that is none. */
+export function checkThreads(threads: number | undefined): void {
+  if (threads === undefined || (Number.isInteger(threads) && threads > 0)) return;
+  throw new RgiError('usage', `The number of threads must be a whole number from 1 on, not ${threads}.`);
+}
+
+function sessionOf(handle: Handle): Session {
   return {
     run: (feeds, wanted) =>
       handle.inTurn(async () => {
@@ -113,12 +161,7 @@ export interface LoopParts {
 }
 
 /** @param advanceWith Makes the step of this package. */
-export function loopOf(
-  handle: Handle,
-  start: Tensors,
-  fixedStart: Tensors,
-  advanceWith: (parts: LoopParts) => Advance,
-): Loop {
+function loopOf(handle: Handle, start: Tensors, fixedStart: Tensors, advanceWith: (parts: LoopParts) => Advance): Loop {
   const names = [...start.keys()];
   checkLoop(handle, start, fixedStart);
   const ort = (tensors: Tensors) => toOrt(tensors, handle.OrtTensor);

@@ -13,7 +13,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readNpy, writeNpy } from '../../src/arrays/npy.ts';
-import { run } from '../../src/cli/program.ts';
 import { fitLinear } from '../../src/gan/networks/linear.ts';
 import { type Image, stackImages } from '../../src/images/image.ts';
 import { readPicture } from '../../src/images/node/read.ts';
@@ -23,31 +22,14 @@ import { encodeModel } from '../../src/onnx/encode.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import { goodPictures, withSquare } from '../detect/made.ts';
 import { tinyFeatureFile } from '../features/tiny.ts';
+import { runIn } from './bench.ts';
 
 let folder: string;
 const file = (name: string) => path.join(folder, name);
 
 async function rgi(line: string, signal = new AbortController().signal) {
-  let [out, err] = ['', ''];
-  const code = await run(
-    // One thread each: several tests share the machine.
-    `${line} --threads 1`
-      .split(' ')
-      .filter(Boolean)
-      .map((word) => word.replaceAll('@', `${folder}${path.sep}`)),
-    {
-      out: (text) => {
-        out += text;
-      },
-      err: (text) => {
-        err += text;
-      },
-      terminal: false,
-      colour: false,
-      signal,
-      worker: false,
-    },
-  );
+  // One thread each: several tests share the machine.
+  const { code, out, err } = await runIn(folder, `${line} --threads 1`, signal);
   return { code, out, err: err.replaceAll(`${folder}${path.sep}`, '') };
 }
 

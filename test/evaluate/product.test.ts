@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readNpy } from '../../src/arrays/npy.ts';
 import { run } from '../../src/cli/program.ts';
-import { storedPicture } from '../../src/datasets/node/folder.ts';
+import { storedPicture } from '../../src/datasets/dataset.ts';
 import { writePolicy } from '../../src/detect/node/policy-files.ts';
 import type { Policy } from '../../src/detect/policy.ts';
 import type { Results } from '../../src/evaluate/record.ts';

@@ -1,7 +1,7 @@
 /** Pictures of a detection set, brought to one size: good ones to learn from and to set thresholds on, and those to test. */
 
+import { storedPicture } from '../../datasets/dataset.ts';
 import { copiesSentence, heldOutApart, heldOutCount } from '../../datasets/held-out.ts';
-import { storedPicture } from '../../datasets/node/folder.ts';
 import { evenly } from '../../datasets/sampling.ts';
 import type { TrainingSource } from '../../detect/node/good-pictures.ts';
 import { messageOf, RgiError } from '../../errors.ts';

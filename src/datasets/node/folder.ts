@@ -2,11 +2,11 @@
 import path from 'node:path';
 import { fileError, messageOf, optionError } from '../../errors.ts';
 import { isFolder } from '../../files/node/regular.ts';
-import { type Image, isGreyInColour, shapeOf, toPixels } from '../../images/image.ts';
+import { isGreyInColour, shapeOf } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
 import { passedOver, treeOf } from '../../images/node/walk.ts';
 import { resize } from '../../images/resize.ts';
-import type { Dataset, StoredPicture } from '../dataset.ts';
+import { type Dataset, type StoredPicture, storedPicture } from '../dataset.ts';
 import { evenly } from '../sampling.ts';
 import { workingSize } from '../working-size.ts';
 
@@ -120,16 +120,6 @@ async function stored(
   const { height, width } = shapeOf(image);
   const working = workingSize({ height, width }, { height: size, width: size }, scale);
   return storedPicture(name, resize(image, working, working.height < height ? 'area' : 'bilinear'));
-}
-
-/** A picture [1,C,H,W] in [-1,1] in 8 bits. */
-export function storedPicture(name: string, image: Image): StoredPicture {
-  const { channels, height, width } = shapeOf(image);
-  const pixels = toPixels({ ...image, dims: [1, channels, height, width] });
-  const plane = height * width;
-  const data = new Uint8Array(channels * plane);
-  for (let i = 0; i < plane; i++) for (let c = 0; c < channels; c++) data[c * plane + i] = pixels[i * channels + c];
-  return { name, height, width, data };
 }
 
 /** Grey only if all that can be read are. */

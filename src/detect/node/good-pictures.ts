@@ -1,14 +1,15 @@
 /** A folder of good pictures as calibration wants them: at the working size, those that the generator was trained on apart. */
 import { z } from 'zod';
-import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
+import { type Dataset, DIGEST_LENGTH, type StoredPicture } from '../../datasets/dataset.ts';
 import { contentsOf, groupsOf, joined } from '../../datasets/held-out.ts';
 import { type BrokenPicture, loadFolder } from '../../datasets/node/folder.ts';
 import { evenly } from '../../datasets/sampling.ts';
-import { DIGEST_LENGTH, pictureDigest } from '../../gan/node/files.ts';
+import { pictureDigest } from '../../gan/node/files.ts';
 import type { Image } from '../../images/image.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { float32 } from '../../onnx/tensor.ts';
+import { LEARNT } from '../calibration-setup.ts';
 
 /** How a model was trained, where `rgi train` has written it. */
 export interface TrainingSource {
@@ -65,10 +66,6 @@ export interface GoodPicturesOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Numbers of training pictures that are used for statistics of residuals, and of features. */
-const SEEN = 96;
-const MANY = 1000;
-
 /** Reads `folder` as training does: the same cuts, the same bytes. */
 export async function loadGoodPictures(
   folder: string,
@@ -98,8 +95,8 @@ export async function loadGoodPictures(
     unseen: fresh.map((picture) => imageOf(picture, loaded.dataset)),
     names: fresh.map(({ name }) => name),
     ...(groups ? { groups } : {}),
-    seen: form === 'object' ? evenly(learnt, SEEN).map((picture) => imageOf(picture, loaded.dataset)) : [],
-    many: form === 'object' ? evenly(learnt, MANY).map((picture) => imageOf(picture, loaded.dataset)) : [],
+    seen: form === 'object' ? evenly(learnt, LEARNT.residuals).map((picture) => imageOf(picture, loaded.dataset)) : [],
+    many: form === 'object' ? evenly(learnt, LEARNT.features).map((picture) => imageOf(picture, loaded.dataset)) : [],
     learnt: learnt.length,
     broken: loaded.broken,
     notes: [...loaded.notes],

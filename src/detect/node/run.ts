@@ -19,7 +19,7 @@ import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { float32 } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { findDefects } from '../defects.ts';
+import { regionsOf } from '../defects.ts';
 import { INSPECTION_RULES, type Inspection, type Inspector, openInspector } from '../inspector.ts';
 import { type Policy, settingsOf } from '../policy.ts';
 import { mapAtOwnSize, readForInspection, uninspectedShare, type WorkingPicture } from './pictures.ts';
@@ -264,7 +264,12 @@ async function putInspection(
 ): Promise<Partial<DetectRecord>> {
   const map = mapAtOwnSize(working, picture);
   const { height, width } = shapeOf(map);
-  const { mask, defects } = regionsOf(map, areaAtOwnSize(policy.leastArea, working, picture), defective, policy);
+  const { mask, defects } = regionsOf(
+    map,
+    policy.thresholds.pixel,
+    areaAtOwnSize(policy.leastArea, working, picture),
+    defective,
+  );
   const put = (kind: string, content: Uint8Array) => outputs.put(`${name}.${kind}`, content);
   await put('map.npy', writeNpy(float32(map.data, [height, width])));
   await put('map.png', await encodePng(colourMap(map, 0, policy.displayHigh)));
@@ -294,12 +299,6 @@ async function putInspection(
 /** Outlines: red of defective pictures, amber of those under the limit. */
 const DEFECTIVE_COLOUR = [1, -1, -1] as const;
 const MARKED_COLOUR = [1, 0.4, -1] as const;
-
-/** The regions; of a defective picture at least the pixels of its highest peak, so that there is a place to look at. */
-function regionsOf(map: Image, leastArea: number, defective: boolean, { thresholds }: Policy) {
-  const found = findDefects(map, thresholds.pixel, leastArea);
-  return found.defects.length > 0 || !defective ? found : findDefects(map, thresholds.pixel, 1);
-}
 
 function areaAtOwnSize(area: number, working: Image, { placement }: WorkingPicture): number {
   const { height, width } = shapeOf(working);

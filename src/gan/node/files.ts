@@ -1,7 +1,7 @@
 /** The files of a training run: models with their facts, sheets of pictures, the checkpoint. */
 import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Dataset, StoredPicture } from '../../datasets/dataset.ts';
+import { type Dataset, DIGEST_LENGTH, type StoredPicture } from '../../datasets/dataset.ts';
 import type { FolderOptions } from '../../datasets/node/folder.ts';
 import { RgiError } from '../../errors.ts';
 import { sha256Of, sha256OfContent } from '../../files/node/hash.ts';
@@ -86,8 +86,6 @@ export function sourceFacts(
 ): SourceFacts {
   return { kind, scale, seen: learnt.pictures.map(pictureDigest).join('') };
 }
-
-export const DIGEST_LENGTH = 8;
 
 export function pictureDigest({ data }: StoredPicture): string {
   return sha256OfContent(data).slice(0, DIGEST_LENGTH);

@@ -1,9 +1,8 @@
 /** ONNX Runtime for Node, in the caller's own thread: sessions, and step loops over two swapped sets of state tensors. */
-import { RgiError } from '../../errors.ts';
 import { type TensorType, zeros } from '../../onnx/tensor.ts';
 import { runtimeError } from '../messages.ts';
 import { type Device, NEXT, type Runtime, type SessionOptions } from '../runtime.ts';
-import { type Advance, type Handle, handleOf, type LoopParts, loopOf, run, sessionOf } from '../sessions.ts';
+import { type Advance, checkThreads, type Handle, type LoopParts, run, runtimeOn } from '../sessions.ts';
 import { type OrtTensors, toOrt } from '../tensors.ts';
 import { deviceRefusal } from './devices.ts';
 import { type Ort, onnxRuntime, onnxRuntimeVersion } from './library.ts';
@@ -25,41 +24,16 @@ export interface NodeRuntimeOptions {
  */
 export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
   const { device = 'cpu', threads } = options;
-  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
-    throw new RgiError('usage', `The number of threads must be a whole number from 1 on, not ${threads}.`);
-  }
-  const version = onnxRuntimeVersion();
-  const opened = new Set<Handle>();
-  let disposed = false;
-  const open = async (model: Uint8Array, sessionOptions: SessionOptions) => {
-    if (disposed) throw new RgiError('runtime', 'The runtime was disposed; create another.');
-    const session = await openSession(model, device, threads, sessionOptions);
-    const handle = handleOf(session, {
-      OrtTensor: onnxRuntime().Tensor,
-      hidden: STOP,
-      onDispose: () => opened.delete(handle),
-    });
-    opened.add(handle);
-    return handle;
-  };
-  return {
+  checkThreads(threads);
+  return runtimeOn({
     device,
-    version,
-    session: async (model, sessionOptions = {}) => sessionOf(await open(model, sessionOptions)),
-    loop: async (model, state, fixed) => {
-      const handle = await open(device === 'cpu' ? withStop(model) : model, {});
-      try {
-        return loopOf(handle, state, fixed, (parts) => swapping(handle, parts));
-      } catch (error) {
-        await handle.dispose();
-        throw error;
-      }
-    },
-    async dispose() {
-      disposed = true;
-      for (const handle of [...opened]) await handle.dispose();
-    },
-  };
+    version: onnxRuntimeVersion(),
+    OrtTensor: onnxRuntime().Tensor,
+    hidden: STOP,
+    openSession: (model, sessionOptions) => openSession(model, device, threads, sessionOptions),
+    prepared: device === 'cpu' ? withStop : undefined,
+    advanceWith: swapping,
+  });
 }
 
 async function openSession(

@@ -6,16 +6,7 @@ import * as ort from 'onnxruntime-web/wasm';
 import { RgiError } from '../../errors.ts';
 import { runtimeError } from '../messages.ts';
 import { NEXT, type Runtime, type SessionOptions } from '../runtime.ts';
-import {
-  type Advance,
-  createQueue,
-  type Handle,
-  handleOf,
-  type LoopParts,
-  loopOf,
-  run,
-  sessionOf,
-} from '../sessions.ts';
+import { type Advance, checkThreads, createQueue, type Handle, type LoopParts, run, runtimeOn } from '../sessions.ts';
 
 /** What `webRuntime` is given; every field has a default. */
 export interface WebRuntimeOptions {
@@ -56,8 +47,7 @@ const MAX_THREADS = 4;
  * ```
  */
 export async function webRuntime({ wasmPaths, threads: wanted }: WebRuntimeOptions = {}): Promise<WebRuntime> {
-  if (wanted !== undefined && !(Number.isInteger(wanted) && wanted > 0))
-    throw new RgiError('usage', `The number of threads must be a whole number from 1 on, not ${wanted}.`);
+  checkThreads(wanted);
   if (typeof WebAssembly !== 'object')
     throw new RgiError('device', 'This browser has no WebAssembly: use a current one, or allow it for this page.');
   const { threads, note } = threadsHere(wanted);
@@ -65,35 +55,15 @@ export async function webRuntime({ wasmPaths, threads: wanted }: WebRuntimeOptio
   ort.env.wasm.numThreads = threads;
   if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
   const queue = createQueue();
-  const opened = new Set<Handle>();
-  let disposed = false;
-  const open = async (model: Uint8Array, options: SessionOptions) => {
-    if (disposed) throw new RgiError('runtime', 'The runtime was disposed; create another.');
-    const session = await queue(() => openSession(model, options));
-    const handle = handleOf(session, { OrtTensor: ort.Tensor, queue, onDispose: () => opened.delete(handle) });
-    opened.add(handle);
-    return handle;
-  };
-  return {
+  const runtime = runtimeOn({
     device: 'cpu',
     version: ort.env.versions.web ?? ort.env.versions.common,
-    threads,
-    note,
-    session: async (model, options = {}) => sessionOf(await open(model, options)),
-    loop: async (model, state, fixed) => {
-      const handle = await open(model, {});
-      try {
-        return loopOf(handle, state, fixed, (parts) => fresh(handle, parts));
-      } catch (error) {
-        await handle.dispose();
-        throw error;
-      }
-    },
-    async dispose() {
-      disposed = true;
-      for (const handle of [...opened]) await handle.dispose();
-    },
-  };
+    OrtTensor: ort.Tensor,
+    queue,
+    openSession: (model, options) => queue(() => openSession(model, options)),
+    advanceWith: fresh,
+  });
+  return { ...runtime, threads, note };
 }
 
 function threadsHere(wanted: number | undefined): Pick<WebRuntime, 'threads' | 'note'> {

@@ -110,7 +110,7 @@ function callsOn(runtime: Awaited<ReturnType<typeof webRuntime>>): Calls {
       const inspector = await models.inspector(model, policy);
       return inspectPicture(picture, models.get(model).opened.generator, policyOf(model, policy), inspector);
     },
-    sample: ([model, latents]) => samplePictures(models.get(model as string), latents as Float32Array[], runtime),
+    sample: ([model, latents]) => samplePictures(models.get(model as string), latents as Float32Array[]),
     draw: ([model, count, seed]) => drawLatents(models.get(model as string), count as number, seed as number),
     project: ([model, picture]) => projectPicture(models.get(model as string), picture as Picture, runtime),
     exportDetector: async ([model, policy]) => {

@@ -1,7 +1,6 @@
 /** What a generator can make: drawn latents, the pictures of latents, and the latents nearest to a picture. */
 import { rgi } from '../../inversion/methods/rgi.ts';
 import { restoreImages } from '../../inversion/solve/restore.ts';
-import { encodeModel } from '../../onnx/encode.ts';
 import { float32, float32Data, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -43,39 +42,34 @@ function flattened(
 
 /** G of each of `latents`. */
 export async function samplePictures(
-  { opened }: HeldModel,
+  { opened, session }: HeldModel,
   latents: readonly Float32Array[],
-  runtime: Runtime,
 ): Promise<Picture[]> {
   const { generator } = opened;
-  const session = await runtime.session(encodeModel(generator.graph));
-  try {
-    const made: Picture[] = [];
-    const batch = generator.batch === 'any' ? latents.length : generator.batch;
-    for (let from = 0; from < latents.length; from += batch) {
-      const part = Array.from({ length: batch }, (_, i) => latents[Math.min(from + i, latents.length - 1)]);
-      const feeds = new Map<string, Tensor>();
-      let at = 0;
-      for (const { name, dims } of generator.latents) {
-        const size = sizeOf(dims);
-        const data = new Float32Array(batch * size);
-        part.forEach((z, i) => {
-          data.set(z.subarray(at, at + size), i * size);
-        });
-        feeds.set(name, float32(data, [batch, ...dims]));
-        at += size;
-      }
-      const image = (await session.run(feeds, [generator.output])).get(generator.output)!;
-      const [, ...dims] = image.dims;
+  const rendering = await session();
+  const made: Picture[] = [];
+  const batch = generator.batch === 'any' ? latents.length : generator.batch;
+  for (let from = 0; from < latents.length; from += batch) {
+    const part = Array.from({ length: batch }, (_, i) => latents[Math.min(from + i, latents.length - 1)]);
+    const feeds = new Map<string, Tensor>();
+    let at = 0;
+    for (const { name, dims } of generator.latents) {
       const size = sizeOf(dims);
-      const count = Math.min(batch, latents.length - from);
-      for (let i = 0; i < count; i++)
-        made.push(pictureOf('', float32(float32Data(image).slice(i * size, (i + 1) * size), [1, ...dims])));
+      const data = new Float32Array(batch * size);
+      part.forEach((z, i) => {
+        data.set(z.subarray(at, at + size), i * size);
+      });
+      feeds.set(name, float32(data, [batch, ...dims]));
+      at += size;
     }
-    return made;
-  } finally {
-    await session.dispose();
+    const image = (await rendering.run(feeds, [generator.output])).get(generator.output)!;
+    const [, ...dims] = image.dims;
+    const size = sizeOf(dims);
+    const count = Math.min(batch, latents.length - from);
+    for (let i = 0; i < count; i++)
+      made.push(pictureOf('', float32(float32Data(image).slice(i * size, (i + 1) * size), [1, ...dims])));
   }
+  return made;
 }
 
 /** The latents whose picture is nearest to `picture`, and that picture. */

@@ -1,5 +1,5 @@
 /** Inspection of one picture by a policy, at the picture's own size. */
-import { findDefects } from '../../detect/defects.ts';
+import { regionsOf } from '../../detect/defects.ts';
 import type { Inspector } from '../../detect/inspector.ts';
 import type { Policy } from '../../detect/policy.ts';
 import { verdictOf } from '../../detect/verdict.ts';
@@ -28,9 +28,7 @@ export async function inspectPicture(
   const levels = bytesAtOwnSize(map, frame, size, AT_LIMIT / pixel);
   const own = float32(Float32Array.from(levels), [1, 1, size.height, size.width]);
   const leastArea = Math.max(1, Math.round(policy.leastArea * scaleOf(frame) ** 2));
-  const wanted = findDefects(own, AT_LIMIT, leastArea);
-  // Of a defective picture at least the pixels of its highest peak, so that there is a place to look at.
-  const { mask, defects } = wanted.defects.length > 0 || !defective ? wanted : findDefects(own, AT_LIMIT, 1);
+  const { mask, defects } = regionsOf(own, AT_LIMIT, leastArea, defective);
   return {
     score,
     limit: image,

@@ -12,10 +12,11 @@ import { type Method, takesEncoder, usesScore } from '../../inversion/spec/metho
 import { encoderFits } from '../../inversion/start/encoded.ts';
 import { type OpenedCritic, openCriticModel } from '../../models/critic.ts';
 import { type OpenedGenerator, openGeneratorBytes } from '../../models/generator.ts';
+import { encodeModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';
 import { sizeOf } from '../../onnx/tensor.ts';
-import type { Runtime } from '../../runtime/runtime.ts';
+import type { Runtime, Session } from '../../runtime/runtime.ts';
 import type { NamedBytes, OpenedModel } from '../engine.ts';
 
 /** A model that is open. */
@@ -28,6 +29,9 @@ export interface HeldModel {
   readonly inspectors: Map<string, Promise<Inspector>>;
   /** The generator for searches of a method: the same object each time, on which what is made once of it hangs. */
   generatorFor(method: Method): Generator;
+  /** From latents to pictures; opened once. */
+  session(): Promise<Session>;
+  endSession(): Promise<void>;
   /** Compiled steps and starts, for all searches of methods that begin alike. */
   reuseFor(method: Method): Reuse;
 }
@@ -59,6 +63,7 @@ export function createModels(runtime: Runtime): Models {
       const model = models.get(id);
       models.delete(id);
       for (const inspector of model?.inspectors.values() ?? []) await (await inspector).dispose();
+      await model?.endSession();
     },
     get,
     inspector(id, name) {
@@ -110,6 +115,7 @@ async function openModel(
     ...(features ? { features: await openFeatures(features, policies, runtime) } : {}),
     policies,
     inspectors: new Map(),
+    ...sessionOf(generator, runtime),
     ...searchesOf(generator, encoder && encoderFits(generator, encoder) ? encoder : undefined),
   };
   return {
@@ -124,6 +130,17 @@ async function openModel(
       policies: [...policies.keys()],
       notes: opened.notes,
     },
+  };
+}
+
+function sessionOf({ graph }: Generator, runtime: Runtime): Pick<HeldModel, 'session' | 'endSession'> {
+  let opened: Promise<Session> | undefined;
+  return {
+    session() {
+      opened ??= runtime.session(encodeModel(graph));
+      return opened;
+    },
+    endSession: async () => (await opened)?.dispose(),
   };
 }
 

@@ -1,10 +1,12 @@
 /** Training in the tab: a linear generator of good pictures in closed form, and, for inspection, its policy. */
 
-import { batchOf, type Dataset, type StoredPicture } from '../../datasets/dataset.ts';
+import { sha256Hex } from '../../arrays/sha256.ts';
+import { batchOf, type Dataset, DIGEST_LENGTH, type StoredPicture, storedPicture } from '../../datasets/dataset.ts';
 import { contentsOf, groupsOf, heldOutCount, joined, split } from '../../datasets/held-out.ts';
 import { evenly } from '../../datasets/sampling.ts';
 import { type CalibrationHooks, calibrate } from '../../detect/calibrate.ts';
 import { calibrationFacts } from '../../detect/calibration-facts.ts';
+import { LEARNT } from '../../detect/calibration-setup.ts';
 import { withPolicy } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
 import { openFeatureNetwork } from '../../features/network.ts';
@@ -20,15 +22,8 @@ import type { Gate } from './gate.ts';
 import type { Models } from './models.ts';
 import { isGrey, seenPicture } from './pictures.ts';
 
-/** Training pictures whose residuals, and whose features, are looked at: as `rgi calibrate` does. */
-const SEEN = 96;
-const MANY = 1000;
-
 /** Fewer pictures teach nothing. */
 const MIN_PICTURES = 4;
-
-/** Characters of a picture's digest (`rgi.training`). */
-const DIGEST_LENGTH = 8;
 
 interface Tools {
   readonly runtime: Runtime;
@@ -96,8 +91,7 @@ async function datasetOf(
   const stored: StoredPicture[] = [];
   for (const picture of sorted) {
     const { image } = seenPicture(picture, { channels, height: size, width: size }, 'cover');
-    const data = Uint8Array.from(image.data, (v) => Math.round(127.5 * (v + 1)));
-    stored.push({ name: picture.name, height: size, width: size, data });
+    stored.push(storedPicture(picture.name, image));
     if (stored.length % 16 === 0) {
       await gate.pass();
       onProgress(stored.length / sorted.length);
@@ -131,8 +125,8 @@ async function calibrateModel(
       unseen: imagesOf(heldImages),
       names,
       groups,
-      seen: evenly(learnt, SEEN),
-      ...(canCompare ? { features: await sourceOf(features, evenly(learnt, MANY), runtime) } : {}),
+      seen: evenly(learnt, LEARNT.residuals),
+      ...(canCompare ? { features: await sourceOf(features, evenly(learnt, LEARNT.features), runtime) } : {}),
       seed,
       facts: { pictures: train.pictures.length + held.pictures.length },
     },
@@ -147,16 +141,11 @@ async function calibrateModel(
 
 async function sourceOf({ name, bytes }: NamedBytes, learnt: readonly Image[], runtime: Runtime) {
   const network = await openFeatureNetwork(readModel(bytes), runtime, { name });
-  return { network, file: name, sha256: await sha256(bytes), learnt };
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes)));
-  return [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { network, file: name, sha256: await sha256Hex(bytes), learnt };
 }
 
 /** Of the training pictures, so that a later calibration sets no thresholds on them. */
 async function digests(pictures: readonly StoredPicture[]): Promise<string> {
-  const all = await Promise.all(pictures.map(async ({ data }) => (await sha256(data)).slice(0, DIGEST_LENGTH)));
+  const all = await Promise.all(pictures.map(async ({ data }) => (await sha256Hex(data)).slice(0, DIGEST_LENGTH)));
   return all.join('');
 }

@@ -1,6 +1,7 @@
 /** Cards of the models that can be chosen, and a place for one's own. */
 import { useRef } from 'preact/hooks';
 import { Failure } from '../parts/failure.tsx';
+import { FileInput } from '../parts/file-input.tsx';
 import { useStore } from '../store.ts';
 import { texts } from '../texts.ts';
 import type { Choice } from './choice.ts';
@@ -24,9 +25,7 @@ export function ModelPicker({ library, choice, label, inspecting = false }: Pick
     ...saved.map((model) => ({ kind: 'saved' as const, model })),
   ].filter(({ model }) => model.inspects || !inspecting);
   const own = chosen.source?.kind === 'files' ? chosen.source : undefined;
-  const open = async (files: readonly File[]) => {
-    if (files.length > 0) await choice.choose(await sourceOfFiles(files));
-  };
+  const open = async (files: readonly File[]) => choice.choose(await sourceOfFiles(files));
   return (
     <section class="models" aria-label={label}>
       <div class="cards">
@@ -41,18 +40,7 @@ export function ModelPicker({ library, choice, label, inspecting = false }: Pick
           <span class="card-title">{texts.models.own}</span>
           <span class="card-about">{texts.models.ownHint}</span>
         </button>
-        <input
-          ref={input}
-          type="file"
-          hidden
-          multiple
-          accept=".onnx,.npz"
-          aria-label={texts.models.own}
-          onChange={(event) => {
-            void open([...(event.currentTarget.files ?? [])]);
-            event.currentTarget.value = '';
-          }}
-        />
+        <FileInput input={input} label={texts.models.own} accept=".onnx,.npz" onFiles={(files) => void open(files)} />
       </div>
       <Failure sentence={failure || chosen.failure} />
       {chosen.source && !chosen.model && !chosen.failure && (

@@ -3,6 +3,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { droppedFiles, pastedFiles } from '../pictures/collect.ts';
 import { texts } from '../texts.ts';
+import { FileInput } from './file-input.tsx';
 
 interface DropZoneProps {
   readonly title: string;
@@ -55,19 +56,7 @@ export function DropZone({ title, hint, choose, folder, takesPaste, onFiles, chi
         </button>
         {children}
       </div>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        multiple
-        accept={folder ? undefined : texts.accepted}
-        aria-label={choose}
-        onChange={(event) => {
-          const files = [...(event.currentTarget.files ?? [])];
-          event.currentTarget.value = '';
-          if (files.length > 0) onFiles(files);
-        }}
-      />
+      <FileInput input={input} label={choose} accept={folder ? undefined : texts.accepted} onFiles={onFiles} />
     </div>
   );
 }

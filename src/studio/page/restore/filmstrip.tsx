@@ -1,5 +1,6 @@
 /** The pictures in a row: which is looked at, what became of each, and a place for more. */
 import { useMemo, useRef } from 'preact/hooks';
+import { FileInput } from '../parts/file-input.tsx';
 import { PictureCanvas } from '../pictures/canvas.tsx';
 import { thinnedPicture } from '../pictures/planes.ts';
 import { texts } from '../texts.ts';
@@ -46,18 +47,7 @@ export function Filmstrip({ items, selected, restorer, onFiles }: FilmstripProps
         <span aria-hidden="true">+</span>
         <span class="hidden">{texts.restore.addMore}</span>
       </button>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        multiple
-        accept={texts.accepted}
-        aria-label={texts.restore.addMore}
-        onChange={(event) => {
-          onFiles([...(event.currentTarget.files ?? [])]);
-          event.currentTarget.value = '';
-        }}
-      />
+      <FileInput input={input} label={texts.restore.addMore} accept={texts.accepted} onFiles={onFiles} />
       {items.filter(({ phase }) => phase === 'ready').length > 1 && (
         <button type="button" onClick={() => restorer.start()}>
           {texts.restore.goAll}
