@@ -37,11 +37,11 @@ const RIDGE = 0.05;
 
 /** The Gaussian of maps with these moments. */
 export function gaussianOf(moments: Moments, { ridge = RIDGE, pooled = 0 }: GaussianOptions = {}): FeatureGaussian {
-  const { groups, grid, count, origin, sums } = moments;
+  const { groups, grid, counts, origin, sums } = moments;
   const positions = grid * grid;
   const channels = channelsOf(groups);
   const pairs = pairsOf(groups);
-  const mean = Float32Array.from(origin, (o, i) => o + sums[i] / count);
+  const mean = Float32Array.from(origin, (o, i) => o + sums[i] / Math.max(1, counts[Math.floor(i / channels)]));
   const scale = channelDeviations(moments);
   const shared = pooled > 0 ? pooledCovariance(moments, scale) : undefined;
   const whitening = new Float32Array(positions * pairs);
@@ -80,7 +80,7 @@ export function withLevels(gaussian: FeatureGaussian, levels: Float32Array): Fea
 }
 
 /** Deviations of the channels over all positions and pictures; a thousandth of the largest at least. */
-function channelDeviations({ groups, grid, count, origin, sums, products }: Moments): Float64Array {
+function channelDeviations({ groups, grid, counts, origin, sums, products }: Moments): Float64Array {
   const positions = grid * grid;
   const channels = channelsOf(groups);
   const pairs = pairsOf(groups);
@@ -88,6 +88,7 @@ function channelDeviations({ groups, grid, count, origin, sums, products }: Mome
   const mean = new Float64Array(channels);
   const square = new Float64Array(channels);
   for (let p = 0; p < positions; p++) {
+    const count = Math.max(1, counts[p]);
     for (let i = 0; i < channels; i++) {
       const o = origin[p * channels + i];
       const s = sums[p * channels + i] / count;
@@ -112,12 +113,13 @@ function diagonalOf(groups: readonly number[]): number[] {
 
 /** The covariance of a group, in units of its channels' deviations: its sums begin at `first`, its products at `at`. */
 function covarianceAt(
-  { count, sums, products }: Moments,
+  { counts, groups, sums, products }: Moments,
   first: number,
   at: number,
   scale: Float64Array,
 ): Float64Array {
   const n = scale.length;
+  const count = Math.max(1, counts[Math.floor(first / channelsOf(groups))]);
   const covariance = new Float64Array((n * (n + 1)) / 2);
   for (let i = 0, t = 0; i < n; i++) {
     for (let j = 0; j <= i; j++, t++) {

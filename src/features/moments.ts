@@ -11,8 +11,8 @@ export interface Moments {
   readonly groups: readonly number[];
   /** Positions along each side. */
   readonly grid: number;
-  /** Maps that were added. */
-  readonly count: number;
+  /** Maps that were added at each position: [P]; fewer where some were hidden. */
+  readonly counts: Float64Array;
   /** What is subtracted from each value before it is added, for precision: [P,D], P = grid^2 positions. */
   readonly origin: Float32Array;
   /** Sums of the values: [P,D]. */
@@ -38,26 +38,34 @@ export function noMoments(origin: Tensor<'float32'>, groups: readonly number[]):
   return {
     groups,
     grid,
-    count: 0,
+    counts: new Float64Array(positions),
     origin: byPosition(origin.data, channels, positions),
     sums: new Float64Array(positions * channels),
     products: new Float32Array(positions * pairsOf(groups)),
   };
 }
 
-/** The moments with the maps [N,D,grid,grid] added; the arrays of `moments` are taken over. */
-export function withMaps(moments: Moments, maps: Tensor<'float32'>): Moments {
-  const { groups, origin, sums, products } = moments;
+/**
+ * The moments with the maps [N,D,grid,grid] added; the arrays of `moments` are taken over. Where `hidden` [N,P] is 1, a map is not added at
+ * that position.
+ */
+export function withMaps(moments: Moments, maps: Tensor<'float32'>, hidden?: Uint8Array): Moments {
+  const { groups, origin, counts, sums, products } = moments;
   const { count, channels, height: grid } = shapeOf(maps);
   const positions = grid * grid;
   const size = channels * positions;
+  const pairs = pairsOf(groups);
   for (let n = 0; n < count; n++) {
     const values = byPosition(maps.data.subarray(n * size, (n + 1) * size), channels, positions);
-    for (let i = 0; i < size; i++) {
-      values[i] -= origin[i];
-      sums[i] += values[i];
-    }
-    for (let p = 0, at = 0, base = 0; p < positions; p++) {
+    for (let p = 0; p < positions; p++) {
+      if (hidden?.[n * positions + p]) continue;
+      counts[p]++;
+      let at = p * pairs;
+      let base = p * channels;
+      for (let i = base; i < base + channels; i++) {
+        values[i] -= origin[i];
+        sums[i] += values[i];
+      }
       for (const group of groups) {
         for (let i = 0; i < group; i++) {
           const v = values[base + i];
@@ -67,19 +75,21 @@ export function withMaps(moments: Moments, maps: Tensor<'float32'>): Moments {
       }
     }
   }
-  return { ...moments, count: moments.count + count };
+  return moments;
 }
 
 /** The moments of several parts together; all have one origin. */
 export function togetherOf(parts: readonly Moments[]): Moments {
   const [first] = parts;
+  const counts = new Float64Array(first.counts.length);
   const sums = new Float64Array(first.sums.length);
   const products = new Float32Array(first.products.length);
   for (const part of parts) {
+    for (let i = 0; i < counts.length; i++) counts[i] += part.counts[i];
     for (let i = 0; i < sums.length; i++) sums[i] += part.sums[i];
     for (let i = 0; i < products.length; i++) products[i] += part.products[i];
   }
-  return { ...first, count: parts.reduce((sum, { count }) => sum + count, 0), sums, products };
+  return { ...first, counts, sums, products };
 }
 
 /** [D,P] to [P,D]. */
