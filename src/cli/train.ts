@@ -1,24 +1,28 @@
 /** `rgi train`: a generator from a folder of good pictures. Flags in, a run, progress and files out. */
 import type { Command } from 'commander';
 import { RgiError } from '../errors.ts';
+import { coarserLayers } from '../features/network.ts';
 import { AUGMENT } from '../gan/augment.ts';
 import type { RunEvent } from '../gan/node/events.ts';
 import { fitFolder } from '../gan/node/linear-run.ts';
 import type { RunOptions, RunResult } from '../gan/node/options.ts';
 import { trainFolder } from '../gan/node/run.ts';
-import { bestOf, type CoveragePoint } from '../gan/record.ts';
+import type { LeaveOut } from '../gan/node/suspects.ts';
+import { bestOf, type CoveragePoint, type DataFacts } from '../gan/record.ts';
 import { type Architecture, AUGMENT_BELOW, type TrainingSettings } from '../gan/settings.ts';
 import type { Reconstruction } from '../gan/steps/generator-step.ts';
+import { openFeatureFile } from '../models/node/feature-network.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { choice, count, numberIn, oneOf } from './arguments.ts';
+import { addFeatureInputOptions, type FeatureInputFlags } from './detect/feature-flags.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
 import { type Io, printJson, say } from './io.ts';
 import type { RuntimeFlags } from './model-flags.ts';
 import { duration, progressLine } from './progress.ts';
 
-export interface TrainFlags extends RuntimeFlags {
+export interface TrainFlags extends RuntimeFlags, FeatureInputFlags {
   readonly out: string;
   readonly size?: number;
   readonly channels?: 'grey' | 'colour';
@@ -26,6 +30,9 @@ export interface TrainFlags extends RuntimeFlags {
   readonly scale?: number;
   readonly mirror?: boolean;
   readonly limit?: number;
+  readonly contaminated?: boolean;
+  readonly without?: string;
+  readonly features?: string;
   readonly architecture?: Architecture | 'linear';
   readonly latent?: number;
   readonly width?: number;
@@ -71,6 +78,8 @@ export function addTrainOptions(command: Command): Command {
     .option('--mirror', 'mirror half of the pictures left to right')
     .option('--limit <count>', 'most pictures to use', count)
     .option('--held <count>', 'pictures held out for measuring (default: an eighth, 8 to 64)', count)
+    .option('--contaminated', 'leave out pictures that look defective, and list them')
+    .option('--without <file>', 'leave out the pictures of this list: CSV with name, or name,defective')
     .option('--resume', 'continue from the last checkpoint, with its settings')
     .optionsGroup('Network:')
     .option(
@@ -98,6 +107,9 @@ export function addTrainOptions(command: Command): Command {
       ),
     )
     .option('--seed <number>', 'seed of all random numbers (default: 0)', seed)
+    .optionsGroup('With --contaminated:')
+    .option('--features <file>', 'network whose feature maps are compared (default: the one of this package)');
+  addFeatureInputOptions(command)
     .optionsGroup('Files:')
     .option('--half', 'store weights in 16 bits')
     .option('--licence <name>', 'licence of the pictures, stored in the files')
@@ -137,6 +149,9 @@ export async function train(folder: string, given: TrainFlags, io: Io): Promise<
   }
 }
 
+/** What only a generator in closed form has: its training is over before a person could correct the list. */
+const LEAVING_OUT = ['contaminated', 'without'] as const;
+
 /** Flags of which nothing would come. */
 function checkUse(flags: TrainFlags): void {
   if (!/\.onnx$/i.test(flags.out)) throw new RgiError('usage', `--out ${flags.out}: give a file name ending in .onnx.`);
@@ -144,6 +159,7 @@ function checkUse(flags: TrainFlags): void {
     throw new RgiError('usage', '--scale applies to --crops only: whole pictures are reduced to --size.');
   if (flags.attribution !== undefined && flags.licence === undefined)
     throw new RgiError('usage', '--attribution needs --licence.');
+  checkLeavingOut(flags);
   if (flags.architecture !== 'linear') return;
   if (!flags.linearStart)
     throw new RgiError('usage', '--no-linear-start does not apply with --architecture linear; leave it out.');
@@ -153,6 +169,27 @@ function checkUse(flags: TrainFlags): void {
       'usage',
       `--${given} does not apply with --architecture linear, which has no training steps; leave it out.`,
     );
+}
+
+function checkLeavingOut(flags: TrainFlags): void {
+  const given = LEAVING_OUT.filter((name) => flags[name] !== undefined);
+  if (given.length === 2)
+    throw new RgiError('usage', '--contaminated and --without exclude each other: give the list, or have it made.');
+  const ofFeatures = { features: '--features', featureRange: '--feature-range', featureLayers: '--feature-layers' };
+  const feature = Object.entries(ofFeatures).find(([name]) => flags[name as keyof typeof ofFeatures] !== undefined);
+  if (feature !== undefined && !flags.contaminated)
+    throw new RgiError(
+      'usage',
+      `${feature[1]} applies with --contaminated; of a policy the features are those of 'rgi calibrate --features'.`,
+    );
+  if (given.length === 0) return;
+  if (flags.architecture !== 'linear')
+    throw new RgiError(
+      'usage',
+      `--${given[0]} applies to the linear architecture: make the list with it, move those pictures away, and train the network.`,
+    );
+  if (flags.crops && flags.contaminated)
+    throw new RgiError('usage', '--contaminated compares whole pictures; it does not apply with --crops.');
 }
 
 type Teller = ReturnType<typeof eventsTo>;
@@ -184,21 +221,37 @@ async function trainLinear(
 ): Promise<ExitCode> {
   const { data, held, half, licence, out } = optionsOf(folder, flags);
   const { latent, seed } = flags;
-  const options = { folder, out, data, held, half, licence, latent, seed, signal: io.signal, onEvent: tell.event };
+  const leaveOut = await leaveOutOf(flags, runtime);
+  const running = { signal: io.signal, onEvent: tell.event };
+  const options = { folder, out, data, held, half, licence, latent, seed, leaveOut, ...running };
   const result = await fitFolder(options, runtime);
   tell.done();
   if (flags.json) printJson(io, { ended: 'done', ...result });
   else if (!flags.quiet) {
-    const { coverage, explained, seconds, files, page } = result;
+    const { coverage, explained, seconds, files, page, suspects, data: facts } = result;
     say(
       io,
       `Done after ${duration(seconds)}. The components explain ${(100 * explained).toFixed(1)}% of the variance.`,
     );
     say(io, reachedSentence(coverage));
+    if (facts.leftOut !== undefined) say(io, leftOutSentence(facts, suspects));
     for (const file of files) say(io, file);
     say(io, `Samples and spectrum: ${page}`);
   }
   return EXIT.done;
+}
+
+async function leaveOutOf(flags: TrainFlags, runtime: Runtime): Promise<LeaveOut | undefined> {
+  if (flags.without !== undefined) return { by: 'list', file: flags.without };
+  if (!flags.contaminated) return undefined;
+  const opened = (await openFeatureFile(runtime, flags))!;
+  return { by: 'screening', network: flags.featureLayers ? opened.network : coarserLayers(opened.network) };
+}
+
+function leftOutSentence({ leftOut = 0, pictures, held }: DataFacts, suspects: string | undefined): string {
+  const all = leftOut + pictures + held;
+  if (suspects === undefined) return `${leftOut} of ${all} pictures were left out, as the list says.`;
+  return `${leftOut} of ${all} pictures look defective and were left out: look at them on the page below. Where that is wrong, correct the column 'defective' of ${suspects}, and train again with --without ${suspects}.`;
 }
 
 function optionsOf(folder: string, flags: TrainFlags): RunOptions {
@@ -253,6 +306,7 @@ function eventsTo(io: Io, flags: TrainFlags): { event: (event: RunEvent) => void
     done: () => line.clear(),
     event(event) {
       if (event.kind === 'loading') return line.show(event.done, event.total, `reading picture ${event.done}`);
+      if (event.kind === 'screening') return line.show(event.share, 1, 'comparing pictures');
       if (event.kind === 'broken') return keep(`skipped: ${event.picture.reason}`);
       if (event.kind === 'note') return keep(`note: ${event.text}`);
       if (event.kind === 'coverage') {
@@ -288,6 +342,7 @@ function linesOf({ ended, record, files, page }: RunResult): string[] {
 const EXAMPLES = `
 Examples:
   rgi train good/ --out part.onnx --size 128
+  rgi train mixed/ --out part.onnx --size 128 --contaminated
   rgi train carpet/ --out carpet.onnx --crops --scale 4
   rgi train faces/ --out faces.onnx --minutes 60
   rgi train faces/ --out faces.onnx --resume

@@ -18,7 +18,7 @@ export interface ScreeningOptions {
   readonly grid?: number;
   /** Rounds of finding masks and learning without what they hide; default 4. */
   readonly rounds?: number;
-  /** A picture is suspect whose log score is this many deviations of the ordinary ones above theirs; default 6. */
+  /** A picture is suspect whose log score is this many deviations of the ordinary ones above theirs; default 4. */
   readonly limit?: number;
   /** In suspect pictures, positions are masked whose distance is above this multiple of the usual one; default 1.6. */
   readonly masked?: number;
@@ -38,7 +38,7 @@ export interface Screening {
   readonly suspects: readonly boolean[];
 }
 
-const DEFAULTS = { grid: 16, rounds: 4, limit: 6, masked: 1.6 } as const;
+const DEFAULTS = { grid: 16, rounds: 4, limit: 4, masked: 1.6 } as const;
 
 /** Pictures are compared with those of the other parts; neighbours, which are often near-duplicates, are in the same one. */
 const PARTS = 4;
@@ -161,7 +161,13 @@ function inUsualUnits(distances: readonly Float32Array[]): Float32Array[] {
 }
 
 function scoreOf(map: Float32Array): number {
-  return map.slice().sort().slice(-SCORED).reduce((sum, v) => sum + v, 0) / Math.min(SCORED, map.length);
+  return (
+    map
+      .slice()
+      .sort()
+      .slice(-SCORED)
+      .reduce((sum, v) => sum + v, 0) / Math.min(SCORED, map.length)
+  );
 }
 
 /**

@@ -57,8 +57,23 @@ export function trainingPage(
   });
 }
 
-/** Of a linear generator. */
-export function linearPage(title: string, record: LinearRecord, pictures: PagePictures): Promise<string> {
+/** A picture that looks defective, or nearly so. */
+export interface ShownSuspect {
+  readonly name: string;
+  readonly score: number;
+  /** Was it left out? */
+  readonly isOut: boolean;
+  /** PNG as a data URL. */
+  readonly source: string;
+}
+
+/** Of a linear generator; with `suspects` where the pictures were screened. */
+export function linearPage(
+  title: string,
+  record: LinearRecord,
+  pictures: PagePictures,
+  suspects?: readonly ShownSuspect[],
+): Promise<string> {
   const { settings, data, coverage, eigenvalues, explained, seconds } = record;
   return runPage({
     title,
@@ -76,6 +91,7 @@ export function linearPage(title: string, record: LinearRecord, pictures: PagePi
     charts: linearCharts(record),
     events: [],
     settings,
+    suspects,
   });
 }
 
@@ -90,9 +106,21 @@ interface Run {
   readonly charts: readonly (Html | undefined)[];
   readonly events: readonly string[];
   readonly settings: object;
+  readonly suspects?: readonly ShownSuspect[];
 }
 
-function runPage({ title, pictures, data, coverage, numbers, facts, charts, events, settings }: Run): Promise<string> {
+function runPage({
+  title,
+  pictures,
+  data,
+  coverage,
+  numbers,
+  facts,
+  charts,
+  events,
+  settings,
+  suspects,
+}: Run): Promise<string> {
   const unmeasured = 'not yet';
   const decibels = (value: number | undefined) => (value === undefined ? unmeasured : `${value.toFixed(1)} dB`);
   const broken = data.broken > 0 ? `, ${data.broken} broken ones left out` : '';
@@ -110,6 +138,7 @@ function runPage({ title, pictures, data, coverage, numbers, facts, charts, even
       factList([['Pictures', `${data.pictures} for training, ${data.held} held out${broken}`], ...facts]),
     ),
     sections: [
+      ...suspectSection(suspects),
       {
         id: 'samples',
         title: 'Samples',
@@ -147,6 +176,21 @@ function runPage({ title, pictures, data, coverage, numbers, facts, charts, even
     ],
     footer: html`<p>Made by rgi. The models hold these facts too: <code>rgi inspect</code> prints them.</p>`,
   });
+}
+
+function suspectSection(suspects: readonly ShownSuspect[] | undefined): Section[] {
+  if (!suspects) return [];
+  const figures = suspects.map(({ name, score, isOut, source }) =>
+    picture({ source, caption: `${name}: ${score.toFixed(2)}${isOut ? '' : ', kept'}`, alt: `The picture ${name}` }),
+  );
+  return [
+    {
+      id: 'suspects',
+      title: 'Pictures that look defective',
+      short: 'Suspects',
+      content: html`<p>The most suspect first, each with its score. They were left out, but for those marked as kept. The list suspects.csv holds all pictures: where this is wrong, correct its column 'defective', and train again with --without and this list.</p>${chartGrid(figures)}`,
+    },
+  ];
 }
 
 function eventSection(events: readonly string[]): Section[] {

@@ -47,6 +47,8 @@ export interface DataFacts {
   /** Of all pictures' names and pixels: a resumed run must see the same ones. */
   readonly fingerprint: string;
   readonly broken: number;
+  /** Pictures that were left out as defective; absent where none were looked for. */
+  readonly leftOut?: number;
 }
 
 export interface RunRecord {

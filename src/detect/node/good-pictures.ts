@@ -17,10 +17,17 @@ export interface TrainingSource {
   readonly scale: number;
   /** Digests of its training pictures. */
   readonly seen: ReadonlySet<string>;
+  /** Digests of the pictures that training left out as defective. */
+  readonly leftOut: ReadonlySet<string>;
 }
 
 const trainingSchema = z.looseObject({
-  source: z.looseObject({ kind: z.enum(['object', 'crops']), scale: z.number().min(1), seen: z.string() }),
+  source: z.looseObject({
+    kind: z.enum(['object', 'crops']),
+    scale: z.number().min(1),
+    seen: z.string(),
+    leftOut: z.string().optional(),
+  }),
 });
 
 /**
@@ -31,9 +38,9 @@ export function trainingSource({ metadata }: Pick<Model, 'metadata'>): TrainingS
   try {
     const parsed = trainingSchema.safeParse(JSON.parse(metadata.get('rgi.training') ?? 'null'));
     if (!parsed.success) return undefined;
-    const { kind, scale, seen } = parsed.data.source;
-    const digests = seen.match(new RegExp(`.{${DIGEST_LENGTH}}`, 'g')) ?? [];
-    return { kind, scale, seen: new Set(digests) };
+    const { kind, scale, seen, leftOut = '' } = parsed.data.source;
+    const digestsOf = (text: string) => new Set(text.match(new RegExp(`.{${DIGEST_LENGTH}}`, 'g')));
+    return { kind, scale, seen: digestsOf(seen), leftOut: digestsOf(leftOut) };
   } catch {
     return undefined;
   }
@@ -75,6 +82,7 @@ export async function loadGoodPictures(
 ): Promise<GoodPictures> {
   const kind = form === 'object' ? 'object' : 'crops';
   const wasSeen = (picture: StoredPicture) => source?.seen.has(pictureDigest(picture)) ?? false;
+  const wasLeftOut = (picture: StoredPicture) => source?.leftOut.has(pictureDigest(picture)) ?? false;
   const loaded = await loadFolder(folder, {
     ...options,
     kind,
@@ -82,9 +90,10 @@ export async function loadGoodPictures(
     size: generator.height,
     channels: generator.channels,
     // A limit is of the pictures that thresholds can be set on.
-    counts: (picture) => !wasSeen(picture),
+    counts: (picture) => !wasSeen(picture) && !wasLeftOut(picture),
   });
-  const { pictures } = loaded.dataset;
+  const pictures = loaded.dataset.pictures.filter((picture) => !wasLeftOut(picture));
+  const leftOut = loaded.dataset.pictures.length - pictures.length;
   const isSeen = pictures.map(wasSeen);
   const fresh = pictures.filter((_, i) => !isSeen[i]);
   const learnt = pictures.filter((_, i) => isSeen[i]);
@@ -99,7 +108,10 @@ export async function loadGoodPictures(
     many: form === 'object' ? evenly(learnt, LEARNT.features).map((picture) => imageOf(picture, loaded.dataset)) : [],
     learnt: learnt.length,
     broken: loaded.broken,
-    notes: [...loaded.notes],
+    notes: [
+      ...loaded.notes,
+      ...(leftOut > 0 ? [`${leftOut} pictures that training left out as defective were left out here, too.`] : []),
+    ],
   };
 }
 

@@ -1,7 +1,7 @@
 /** A folder's pictures for a run: read, some held out, and the facts that the files will state of them. */
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { batchOf, type Dataset } from '../../datasets/dataset.ts';
+import { batchOf, type Dataset, type StoredPicture } from '../../datasets/dataset.ts';
 import { contentsOf, copiesSentence, heldOutCount, split } from '../../datasets/held-out.ts';
 import { type FolderOptions, loadFolder } from '../../datasets/node/folder.ts';
 import { evenly } from '../../datasets/sampling.ts';
@@ -16,6 +16,8 @@ export interface RunData {
   readonly unseen: Image;
   /** All that are held out. */
   readonly held: Dataset;
+  /** Left out of both. */
+  readonly leftOut: readonly StoredPicture[];
   readonly facts: DataFacts;
   readonly source: SourceFacts;
 }
@@ -34,6 +36,8 @@ export async function readRunData(
     readonly seed: number;
     readonly exclude: string;
     readonly signal?: AbortSignal;
+    /** Tells of each picture whether it is left out; default none is. */
+    readonly leaveOut?: (dataset: Dataset) => Promise<readonly boolean[]>;
   },
   tell: Tell,
 ): Promise<RunData> {
@@ -45,7 +49,9 @@ export async function readRunData(
     onProgress: (done, total) => tell({ kind: 'loading', done, total }),
   });
   for (const picture of loaded.broken) tell({ kind: 'broken', picture });
-  const { dataset } = loaded;
+  const isOut = await wanted.leaveOut?.(loaded.dataset);
+  const leftOut = loaded.dataset.pictures.filter((_, i) => isOut?.[i]);
+  const dataset = { ...loaded.dataset, pictures: loaded.dataset.pictures.filter((_, i) => !isOut?.[i]) };
   for (const text of loaded.notes) tell({ kind: 'note', text });
   const contents = contentsOf(dataset.pictures);
   const copies = copiesSentence(contents);
@@ -65,9 +71,11 @@ export async function readRunData(
     ...(limit === undefined ? {} : { limit }),
     fingerprint: fingerprintOf(dataset),
     broken: loaded.broken.length,
+    ...(isOut ? { leftOut: leftOut.length } : {}),
   };
   const unseen = batchOf(parts.held, evenly([...parts.held.pictures.keys()], MEASURED));
-  return { train: parts.train, held: parts.held, unseen, facts, source: sourceFacts(options, parts.train) };
+  const source = sourceFacts(options, parts.train, leftOut);
+  return { train: parts.train, held: parts.held, unseen, leftOut, facts, source };
 }
 
 /** The options with which the pictures of an earlier run are read again. */

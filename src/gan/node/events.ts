@@ -5,6 +5,7 @@ import type { StepLosses } from '../trainer.ts';
 
 export type RunEvent =
   | { readonly kind: 'loading'; readonly done: number; readonly total: number }
+  | { readonly kind: 'screening'; readonly share: number }
   | { readonly kind: 'broken'; readonly picture: BrokenPicture }
   | {
       readonly kind: 'step';

@@ -78,13 +78,17 @@ export interface SourceFacts {
   /** Factor by which pictures were reduced first. */
   readonly scale: number;
   readonly seen: string;
+  /** The same of pictures that were left out as defective; absent where there are none. */
+  readonly leftOut?: string;
 }
 
 export function sourceFacts(
   { kind = 'object', scale = 1 }: Pick<FolderOptions, 'kind' | 'scale'>,
   learnt: Dataset,
+  leftOut: readonly StoredPicture[],
 ): SourceFacts {
-  return { kind, scale, seen: learnt.pictures.map(pictureDigest).join('') };
+  const out = leftOut.map(pictureDigest).join('');
+  return { kind, scale, seen: learnt.pictures.map(pictureDigest).join(''), ...(out ? { leftOut: out } : {}) };
 }
 
 export function pictureDigest({ data }: StoredPicture): string {

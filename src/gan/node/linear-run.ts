@@ -13,10 +13,13 @@ import { factsOf, filesOf, lockRun, type RunFiles, trainingFacts, writeModels, w
 import { drawSamples, measureNetworks } from './measure.ts';
 import type { RunOptions } from './options.ts';
 import { refuseUnfinished } from './run.ts';
+import { type LeaveOut, type Suspects, suspectsFile, suspectsOf } from './suspects.ts';
 
 /** What `fitFolder` is given; the fields are those of `RunOptions`. */
 export interface LinearRunOptions
   extends Pick<RunOptions, 'folder' | 'out' | 'data' | 'held' | 'half' | 'licence' | 'signal' | 'onEvent'> {
+  /** Pictures that are left out because they are defective; default none. */
+  readonly leaveOut?: LeaveOut;
   /** Components; default see `componentsFor`. */
   readonly latent?: number;
   /** Whole number, default 0: chooses held-out pictures, crops and samples. */
@@ -31,6 +34,8 @@ export interface LinearRunResult {
   readonly explained: number;
   /** The pictures used: their number, size, channels, and how many are held out. */
   readonly data: DataFacts;
+  /** The list of all pictures with their scores, where they were screened. */
+  readonly suspects?: string;
   /** Of the whole run. */
   readonly seconds: number;
   /** The files written: models, record, samples. */
@@ -57,10 +62,17 @@ async function fitLocked(options: LinearRunOptions, files: RunFiles, runtime: Ru
   const { seed = 0, signal, onEvent: tell = () => {} } = options;
   const started = performance.now();
   await refuseUnfinished(files);
+  let suspects: Suspects | undefined;
+  const leaveOut = async (dataset: Dataset) => {
+    const hooks = { signal, onProgress: (share: number) => tell({ kind: 'screening', share }) };
+    suspects = await suspectsOf(options.leaveOut!, dataset, runtime, hooks);
+    return suspects.isOut;
+  };
+  const wanted = { held: options.held, seed, exclude: files.folder, signal };
   const data = await readRunData(
     options.folder,
     options.data ?? {},
-    { held: options.held, seed, exclude: files.folder, signal },
+    options.leaveOut ? { ...wanted, leaveOut } : wanted,
     tell,
   );
   const { train, unseen, facts, source } = data;
@@ -79,8 +91,13 @@ async function fitLocked(options: LinearRunOptions, files: RunFiles, runtime: Ru
   const samples = await drawSamples(generator, components, seed, runtime);
   const pictures = await writeSheets(files, 0, samples, unseen, reached);
   const record = { settings, data: facts, coverage: point, eigenvalues, explained, seconds };
-  await writeFileAtomic(files.page, await linearPage(`Training ${path.basename(options.out)}`, record, pictures));
-  return { coverage: point, explained, data: facts, seconds, files: written, page: files.page };
+  const screened = suspects?.screened;
+  const list = suspectsFile(files.folder);
+  if (screened) await writeFileAtomic(list, screened.csv);
+  const page = await linearPage(`Training ${path.basename(options.out)}`, record, pictures, screened?.shown);
+  await writeFileAtomic(files.page, page);
+  const result = { coverage: point, explained, data: facts, seconds, files: written, page: files.page };
+  return screened ? { ...result, suspects: list } : result;
 }
 
 /** Values of all crops together, and crops, at most. */
