@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -75,6 +75,10 @@ it('train: wrong uses are one sentence and exit code 2', async () => {
     [['train', good, '--out', 'x.onnx', '--size', '48'], /one of 32, 64, 128, 256/],
     [['train', good, '--out', 'x.onnx', '--scale', '2'], /--scale applies to --crops only/],
     [['train', good, '--out', 'x.onnx', '--architecture', 'linear', '--steps', '9'], /--steps does not apply with/],
+    [['train', good, '--out', 'x.onnx', '--contaminated', '--without', 'y.csv'], /exclude each other/],
+    [['train', good, '--out', 'x.onnx', '--features', 'y.onnx'], /--features applies with --contaminated/],
+    [['train', good, '--out', 'x.onnx', '--contaminated', '--steps', '9'], /applies to the linear architecture/],
+    [['train', good, '--out', 'x.onnx', '--contaminated', '--crops'], /does not apply with --crops/],
     [['train', path.join(folder, 'none'), '--out', 'x.onnx'], /is not a folder/],
     [['train', good], /required option.*--out/i],
   ];
@@ -91,3 +95,44 @@ it('train, interrupted while it reads the pictures, says that no file was change
   expect(code).toBe(3);
   expect(err).toBe('Stopped before the first step; no file was changed.\n');
 });
+
+it('train --contaminated leaves out what looks defective and lists it; --without takes the corrected list; calibrate follows', async () => {
+  const mixed = path.join(folder, 'mixed');
+  const good = stripes(44);
+  for (const [i, { name }] of good.pictures.entries()) {
+    const image = batchOf(good, [i]);
+    // A bright and a dark quarter where the others have stripes.
+    if (i >= 40) for (let at = 0; at < 32; at++) if (at % 8 < 4) image.data[at] = at % 2 === 0 ? 1 : -1;
+    await writePicture(path.join(mixed, `${i >= 40 ? 'x' : 'g'}${name}`), image);
+  }
+  const out = path.join(folder, 'screened.onnx');
+  const train = ['train', mixed, '--out', out, '--size', '32'];
+  const screened = await rgi(...train, '--contaminated');
+  expect(screened.code).toBe(0);
+  const [, left] = /^(\d+) of 44 pictures look defective and were left out/m.exec(screened.err)!;
+  const list = path.join(folder, 'screened.training', 'suspects.csv');
+  const rows = (await readFile(list, 'utf8')).trim().split('\n');
+  expect(rows).toHaveLength(45);
+  expect(rows[0]).toBe('name,score,defective');
+  expect(rows.slice(1, 5).map((row) => row[0])).toEqual(['x', 'x', 'x', 'x']);
+  expect(rows.filter((row) => row.endsWith(',yes'))).toHaveLength(Number(left));
+  const page = await readFile(path.join(folder, 'screened.training', 'index.html'), 'utf8');
+  expect(page).toContain('Pictures that look defective');
+
+  const calibrated = await rgi('calibrate', mixed, '-g', out, '--no-features');
+  expect(calibrated.err).toContain(
+    `note: ${left} pictures that training left out as defective were left out here, too.`,
+  );
+
+  const corrected = path.join(folder, 'corrected.csv');
+  await writeFile(corrected, 'name,defective\nx40.png,yes\nx41.png,no\nx42.png,yes\n');
+  const listed = await rgi(...train, '--without', corrected);
+  expect(listed.err).toContain('2 of 44 pictures were left out, as the list says.');
+
+  await writeFile(corrected, 'name\nnone.png\n');
+  const unknown = await rgi(...train, '--without', corrected);
+  expect([unknown.code, unknown.err]).toEqual([
+    2,
+    expect.stringContaining("names 'none.png', which is not among the 44 pictures"),
+  ]);
+}, 120_000);

@@ -44,6 +44,19 @@ describe('the linear generator', () => {
     }
   });
 
+  it('has zeros for what pictures do not have: 40 of them in a plane of 64 values, 20 components asked for', async () => {
+    const random = randomFrom(4);
+    const [u, v] = [0, 1].map((c) => Float32Array.from({ length: 64 }, (_, i) => Math.sin((c + 1) * i)));
+    const data = new Float32Array(40 * 64);
+    for (let n = 0; n < 40; n++) {
+      const [a, b] = [random.normal(), random.normal()];
+      for (let i = 0; i < 64; i++) data[n * 64 + i] = a * u[i] + b * v[i];
+    }
+    const { eigenvalues, explained } = await fitLinear(float32(data, [40, 1, 8, 8]), 20, runtime);
+    expect(explained).toBeCloseTo(1, 4);
+    expect(eigenvalues.slice(2).every((value) => value < 1e-5 * eigenvalues[0])).toBe(true);
+  });
+
   it('both ways give the same subspace and variances', async () => {
     const random = randomFrom(8);
     const data = Float32Array.from({ length: 60 * 48 }, (_, i) => random.normal() / (1 + (i % 48)));

@@ -179,10 +179,10 @@ async function subspace(
   return basis;
 }
 
-/** Added to a Gram matrix of unit rows: above its rounding in single precision. */
-const SHIFT = 1e-6;
+/** Added to a Gram matrix of unit rows: above its rounding in single precision, which for rows that hardly differ is larger. */
+const SHIFTS = [1e-6, 1e-5, 1e-4, 1e-3];
 
-/** Each pass divides by the shift's root, 1000, what rows are nearly dependent by. */
+/** Each pass divides by the shift's root, 1000 for the smallest one, what rows are nearly dependent by. */
 const PASSES = 4;
 
 /**
@@ -203,8 +203,7 @@ async function orthonormal(
       return square > 0 ? 1 / Math.sqrt(square) : 0;
     });
     const unit = Float64Array.from(gram, (v, at) => v * scale[Math.floor(at / count)] * scale[at % count]);
-    for (let i = 0; i < count; i++) unit[i * count + i] += SHIFT;
-    const factor = choleskyFactor(unit, count);
+    const factor = shiftedFactor(unit, count);
     if (!factor) throw new RgiError('input', 'The pictures hold values that are not finite.');
     const inverse = new Float32Array(count * count);
     for (let c = 0; c < count; c++) {
@@ -216,6 +215,17 @@ async function orthonormal(
     basis = await multiply(inverse, [count, count], basis, [count, length], false, false);
   }
   return basis;
+}
+
+/** The Cholesky factor of a matrix shifted by as little as gives one; undefined where its values are not finite. */
+function shiftedFactor(matrix: Float64Array, count: number): Float64Array | undefined {
+  for (const shift of SHIFTS) {
+    const shifted = Float64Array.from(matrix);
+    for (let i = 0; i < count; i++) shifted[i * count + i] += shift;
+    const factor = choleskyFactor(shifted, count);
+    if (factor) return factor;
+  }
+  return undefined;
 }
 
 function affine(
