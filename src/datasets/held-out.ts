@@ -36,9 +36,9 @@ function share(total: number, parts: number, i: number): number {
   return Math.floor(total / parts) + (i >= parts - (total % parts) ? 1 : 0);
 }
 
-/** How many to hold out if nothing is said: an eighth, 8 to 64. Calibration sets its thresholds on them. */
+/** How many to hold out if nothing is said: an eighth, 8 to 64, and never more than half. Calibration sets its thresholds on them. */
 export function heldOutCount(pictures: number): number {
-  return Math.min(64, Math.max(8, Math.round(pictures / 8)));
+  return Math.min(64, Math.floor(pictures / 2), Math.max(8, Math.round(pictures / 8)));
 }
 
 const MIN_GROUPS = 4;

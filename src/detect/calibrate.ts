@@ -19,7 +19,8 @@ import {
   restoringWith,
 } from './calibration-setup.ts';
 import type { Measured } from './candidates.ts';
-import { chooseSpaces, type FeatureSource, type PixelMaps } from './choose-spaces.ts';
+import { type ChosenSpaces, chooseSpaces, type FeatureSource, type PixelMaps } from './choose-spaces.ts';
+import { featuresAlone, MIN_FOR_PIXELS } from './few-pictures.ts';
 import { crossFitted, foldsOf, type Residuals, residualsOf } from './folds.ts';
 import type { Spaces } from './joining.ts';
 import { localContrastOf } from './local-contrast.ts';
@@ -88,7 +89,7 @@ export interface Calibration {
   /** The one that the policy stores: nearly the best, of those with the prior that was chosen. */
   readonly chosen: Trial;
   /** How well the drawn defects were found in pixels, in features and in both; where features were compared. */
-  readonly spaces?: Readonly<Record<Spaces, Measured>>;
+  readonly spaces?: Readonly<Partial<Record<Spaces, Measured>>>;
   /** Sentences that a user should read, for instance that there were few pictures. */
   readonly notes: readonly string[];
 }
@@ -96,8 +97,8 @@ export interface Calibration {
 /** Of 20 good pictures one may be called defective, and one may have any region. */
 export const FALSE_ALARMS: PolicySettings['falseAlarms'] = { image: 0.05 };
 
-/** Fewer good pictures say nothing about a rate. */
-const MIN_PICTURES = 8;
+/** With features, pictures that the generator was trained on set thresholds, too. */
+const MIN_WITH_FEATURES = 2;
 
 /** Below this, the threshold of pictures is a continuation more than a measurement. */
 const RECOMMENDED_PICTURES = 30;
@@ -130,7 +131,8 @@ export async function calibrate(
   hooks: CalibrationHooks = {},
 ): Promise<Calibration> {
   checkPolicyName(job.name ?? DEFAULT_POLICY);
-  checkPictureCount(job.unseen.length, MIN_PICTURES, RECOMMENDED_PICTURES);
+  const leastCount = secondOf(job) ? MIN_WITH_FEATURES : MIN_FOR_PIXELS;
+  checkPictureCount(job.unseen.length, leastCount, RECOMMENDED_PICTURES);
   const projection = job.steps === undefined ? await openProjection(job.generator, runtime) : undefined;
   try {
     return await calibrateWith(job, projection, runtime, hooks);
@@ -150,17 +152,21 @@ async function calibrateWith(
   const { best, compared } = await selectSettings(setup);
   const used = evenly(
     [...setup.unseen.keys()],
-    Math.max(MIN_PICTURES, Math.floor(MAX_PIXELS / pixelsOf(setup.unseen[0]))),
+    Math.max(MIN_FOR_PIXELS, Math.floor(MAX_PIXELS / pixelsOf(setup.unseen[0]))),
   );
   const residuals = await residualsWith(setup, best, used);
   const pixels = pixelMaps(best, residuals);
   const source = secondOf(job);
+  const featureHooks = {
+    signal: hooks.signal,
+    onProgress: (share: number) => hooks.onProgress?.(PIXEL_SHARE + (1 - PIXEL_SHARE) * share, 'feature maps'),
+  };
+  const numbered = job.names ?? setup.unseen.map((_, i) => `${i + 1}`);
   const second =
     source &&
-    (await chooseSpaces({ source, setup, best, residuals, pixels, used }, runtime, {
-      signal: hooks.signal,
-      onProgress: (share) => hooks.onProgress?.(PIXEL_SHARE + (1 - PIXEL_SHARE) * share, 'feature maps'),
-    }));
+    (used.length < MIN_FOR_PIXELS
+      ? await featuresAlone({ source, setup, names: numbered }, runtime, featureHooks)
+      : await chooseSpaces({ source, setup, best, residuals, pixels, used }, runtime, featureHooks));
   const { name = DEFAULT_POLICY, form, scale = 1, falseAlarms = FALSE_ALARMS, names, facts } = job;
   const policy = measuredPolicy(
     { best, residuals, used, setup, pixels, second },
@@ -171,7 +177,7 @@ async function calibrateWith(
     compared: [...compared].sort((a, b) => b.score - a.score),
     chosen: best,
     ...(second ? { spaces: second.compared } : {}),
-    notes: notesOf(used.length, second?.measured ?? best.measured),
+    notes: notesOf(second?.judged?.pictures.length ?? used.length, falseAlarms.image, second, best),
   };
 }
 
@@ -231,10 +237,20 @@ function pixelMaps({ candidate }: Trial, residuals: Residuals): PixelMaps {
   };
 }
 
-function notesOf(used: number, { pixelAp, imageAuroc }: Trial['measured']): string[] {
+function notesOf(used: number, rate: number, second: ChosenSpaces | undefined, best: Trial): string[] {
+  const { pixelAp, imageAuroc } = second?.measured ?? best.measured;
   const notes: string[] = [];
-  if (used < RECOMMENDED_PICTURES)
-    notes.push(`Only ${used} good pictures were left to set thresholds on, so the rate of false alarms is rough.`);
+  if (second?.judged)
+    notes.push(
+      `Features alone are compared: of pixels nothing can be said with fewer than ${MIN_FOR_PIXELS} held-out pictures.`,
+    );
+  // Conformal prediction reaches down to 1/(n+1) (`scoreThreshold`).
+  if (rate * (used + 1) < 1)
+    notes.push(
+      `Thresholds are set on ${used} good pictures only: no rate of false alarms below ${Math.ceil(100 / (used + 1))}% can be known from them, so the limits for ${100 * rate}% are extrapolated.`,
+    );
+  else if (used < RECOMMENDED_PICTURES)
+    notes.push(`Thresholds are set on ${used} good pictures only, so the rate of false alarms is rough.`);
   if (pixelAp < MIN_PIXEL_AP)
     notes.push(
       `The defects drawn on good pictures were hardly found (pixel AP ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}): below an AP of ${MIN_PIXEL_AP} more marked pixels are wrong than right. Expect real defects to be missed; train on more pictures, or by tiles (rgi train --crops).`,

@@ -53,12 +53,13 @@ export function measuredPolicy(
           falseAlarms.pixel,
         );
   const mapScores = maps.map(({ data }) => imageScore(data, scorePixels));
-  const fitted = fitAppearance(
-    used.map((i) => setup.unseen[i]),
-    setup.seen,
-    residuals.folds,
-    { mapScores, rate: falseAlarms.image },
-  );
+  const judged = second?.judged ?? {
+    pictures: used.map((i) => setup.unseen[i]),
+    folds: residuals.folds,
+    names: used.map((i) => names?.[i] ?? `${i + 1}`),
+  };
+  const others = second?.judged ? [] : setup.seen;
+  const fitted = fitAppearance(judged.pictures, others, judged.folds, { mapScores, rate: falseAlarms.image });
   const { appearance, scores, limit: image } = fitted;
   return {
     format: 1,
@@ -78,7 +79,7 @@ export function measuredPolicy(
     displayHigh: Math.max(3 * pixel, 1.5 * image),
     calibration: {
       pictures: setup.unseen.length,
-      unseen: residuals.unseen.length,
+      unseen: judged.pictures.length,
       seed,
       perPixel,
       ...(best.strength === undefined ? {} : { priorStrength: best.strength }),
@@ -88,10 +89,7 @@ export function measuredPolicy(
         .sort((a, b) => b - a)
         .slice(0, MAX_STORED_SCORES)
         .map(rounded),
-      oddest: oddestOf(
-        scores,
-        used.map((i) => names?.[i] ?? `${i + 1}`),
-      ),
+      oddest: oddestOf(scores, judged.names),
       ...facts,
     },
   };

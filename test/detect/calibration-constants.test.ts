@@ -71,8 +71,11 @@ describe('a calibration', () => {
     expect(inspection).toContain('At least 8 held-out pictures are needed; with fewer than 30 the rate');
     await expect(calibrated(7)).rejects.toThrow('7 held-out good pictures are too few');
     const rough = (count: number) =>
-      `Only ${count} good pictures were left to set thresholds on, so the rate of false alarms is rough.`;
-    expect((await calibrated(8)).notes).toContain(rough(8));
+      `Thresholds are set on ${count} good pictures only, so the rate of false alarms is rough.`;
+    expect((await calibrated(8)).notes).toContain(
+      'Thresholds are set on 8 good pictures only: no rate of false alarms below 12% can be known from them, so the limits for 5% are extrapolated.',
+    );
+    expect((await calibrated(19)).notes).toContain(rough(19));
     expect((await calibrated(29)).notes).toContain(rough(29));
     expect((await calibrated(30)).notes).not.toContain(rough(30));
   });

@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Calibration, calibrate } from '../../src/detect/calibrate.ts';
+import { calibrationFacts } from '../../src/detect/calibration-facts.ts';
 import { featureMap, openFeatureScorer } from '../../src/detect/feature-space.ts';
 import { openInspector } from '../../src/detect/inspector.ts';
 import { joinedMap, joinUnits } from '../../src/detect/joining.ts';
@@ -32,7 +33,7 @@ beforeAll(async () => {
   generator = await openGenerator(productGraph(), runtime);
   network = await tinyFeatures(runtime, SIDE);
   const features = { network, file: 'tiny.onnx', sha256: 'abc', learnt: await goodPictures(runtime, 30, 3) };
-  const unseen = await goodPictures(runtime, 16, 1);
+  const unseen = await goodPictures(runtime, 32, 1);
   calibration = await calibrate(
     {
       generator,
@@ -87,7 +88,7 @@ describe('a policy of pixels and features', () => {
   });
 
   test('is one of pixels alone where drawn defects are found clearly better so, as on patterns of which no two are alike', async () => {
-    const unseen = await goodPictures(runtime, 16, 1);
+    const unseen = await goodPictures(runtime, 32, 1);
     const search = { comparedOn: 12, priorStrengths: [1] };
     const features = { network, file: 'tiny.onnx', sha256: 'abc' };
     const { policy, spaces } = await calibrate(
@@ -95,9 +96,33 @@ describe('a policy of pixels and features', () => {
       runtime,
     );
     expect(policy.calibration.spaces).toBe('pixels');
-    expect(spaces!.pixels.pixelAp).toBeGreaterThan(spaces!.both.pixelAp);
+    expect(spaces!.pixels!.pixelAp).toBeGreaterThan(spaces!.both!.pixelAp);
     expect(policy.features).toBeUndefined();
     expect(policy.statistics.features).toBeUndefined();
+  });
+
+  test('is one of both where too few pictures are left to choose: below thirty, drawn defects mislead', async () => {
+    const unseen = await goodPictures(runtime, 29, 1);
+    const features = { network, file: 'tiny.onnx', sha256: 'abc' };
+    const search = { comparedOn: 12, priorStrengths: [1] };
+    const { policy } = await calibrate({ generator, form: 'object', unseen, features, steps: 40, search }, runtime);
+    expect(policy.calibration.spaces).toBe('both');
+  });
+
+  test('is one of features alone with fewer than eight held-out pictures; all pictures set its thresholds', async () => {
+    const [unseen, learnt] = [await goodPictures(runtime, 2, 1), await goodPictures(runtime, 2, 3)];
+    const features = { network, file: 'tiny.onnx', sha256: 'abc', learnt, learntNames: ['c.png', 'd.png'] };
+    const job = { generator, form: 'object', unseen, steps: 10, search: { priorStrengths: [1] } } as const;
+    const { policy, notes } = await calibrate({ ...job, names: ['a.png', 'b.png'], features }, runtime);
+    expect(policy.calibration).toMatchObject({ spaces: 'features', unseen: 4 });
+    expect(policy.features!.units.pixels).toBe(0);
+    const names = calibrationFacts(policy).oddest.map(({ name }) => name);
+    expect(names.sort()).toEqual(['a.png', 'b.png', 'c.png', 'd.png']);
+    expect(notes.slice(0, 2)).toEqual([
+      'Features alone are compared: of pixels nothing can be said with fewer than 8 held-out pictures.',
+      'Thresholds are set on 4 good pictures only: no rate of false alarms below 20% can be known from them, so the limits for 5% are extrapolated.',
+    ]);
+    await expect(calibrate(job, runtime)).rejects.toThrow('2 held-out good pictures are too few');
   });
 
   test('is the same when it is read back from its two files', async () => {

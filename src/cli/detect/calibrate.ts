@@ -152,7 +152,7 @@ export async function calibrateCommand(folder: string, flags: CalibrateFlags, io
     const notes = [
       ...product.notes,
       ...good.notes,
-      ...notesOf(product, good.learnt, isProjection(calibration.policy.inversion)),
+      ...notesOf(product, isAlone(calibration) ? 0 : good.learnt, isProjection(calibration.policy.inversion)),
       ...(features?.notes ?? []),
       ...calibration.notes,
       ...lost.map(lostNote),
@@ -193,7 +193,7 @@ async function featureSource(
   runtime: Runtime,
   flags: CalibrateFlags,
   form: 'object' | 'tiles',
-  { unseen, many }: GoodPictures,
+  { unseen, many, manyNames, manyGroups }: GoodPictures,
 ): Promise<OpenedSource | undefined> {
   if (flags.features === false) return undefined;
   const fits = form === 'object' && (shapeOf(unseen[0]).channels === 1 || shapeOf(unseen[0]).channels === 3);
@@ -210,7 +210,8 @@ async function featureSource(
   const network = flags.featureLayers ? opened.network : coarserLayers(opened.network);
   const { file, sha256 } = opened;
   const notes = await featureNotes(network, stackImages(unseen.slice(0, RANGE_PICTURES)), runtime);
-  return { source: { network, file: path.basename(file), sha256, learnt: many }, notes };
+  const learnt = { learnt: many, learntNames: manyNames, learntGroups: manyGroups };
+  return { source: { network, file: path.basename(file), sha256, ...learnt }, notes };
 }
 
 /** Pictures by which the range of a network's input is checked. */
@@ -240,9 +241,13 @@ function notesOf({ source, encoder }: ProductModel, learnt: number, isClosed: bo
   ];
 }
 
+/** Are features compared alone? */
+function isAlone({ policy }: Pick<Calibration, 'policy'>): boolean {
+  return policy.features !== undefined && policy.features.units.pixels === 0;
+}
+
 function spacesOf({ features }: Calibration['policy']): string {
-  const units = features!.units;
-  return units.pixels > 0 ? 'residuals and of features of' : 'features of';
+  return features!.units.pixels > 0 ? 'residuals and of features of' : 'features of';
 }
 
 /** How the limit of regions was set, in a few words. */
@@ -265,7 +270,11 @@ function linesOf({ policy, chosen }: Calibration, files: readonly string[]): str
   const { pixelAp, imageAuroc } = calibrationFacts(policy).drawnDefects ?? chosen.measured;
   return [
     `Policy '${policy.name}' of ${calibration.unseen} good pictures, ${form === 'tiles' ? 'by tiles' : 'whole'}; defects drawn on some of them were found with a pixel AP of ${pixelAp.toFixed(2)}, image AUROC ${imageAuroc.toFixed(2)}.`,
-    `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${chosen.candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
+    ...(isAlone({ policy })
+      ? []
+      : [
+          `Masked from ${inversion.thresholdGrey.toFixed(0)} grey levels on; residuals ${chosen.candidate.perPixel ? 'compared pixel by pixel' : 'compared with those of all pixels'}, smoothed by ${evidence.blur.toFixed(1)} and ${evidence.smoothing.toFixed(1)} pixels.`,
+        ]),
     ...(policy.features ? [`The map is that of ${spacesOf(policy)} '${policy.features.network.file}'.`] : []),
     `A region is marked above ${thresholds.pixel.toFixed(2)} (${markedAt(falseAlarms)}), a picture is defective above ${thresholds.image.toFixed(2)} (${percent(falseAlarms.image)} of good pictures are).`,
     ...oddLines(policy),

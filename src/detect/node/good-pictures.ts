@@ -58,6 +58,9 @@ export interface GoodPictures {
   readonly seen: readonly Image[];
   /** More of them, for statistics that need many; of the form 'object' only. */
   readonly many: readonly Image[];
+  /** Their names, and the group of each where names tell groups. */
+  readonly manyNames: readonly string[];
+  readonly manyGroups?: readonly number[];
   /** Number of pictures that the generator was trained on. */
   readonly learnt: number;
   readonly broken: readonly BrokenPicture[];
@@ -96,16 +99,21 @@ export async function loadGoodPictures(
   const leftOut = loaded.dataset.pictures.length - pictures.length;
   const isSeen = pictures.map(wasSeen);
   const fresh = pictures.filter((_, i) => !isSeen[i]);
-  const learnt = pictures.filter((_, i) => isSeen[i]);
+  const learnt = [...pictures.keys()].filter((i) => isSeen[i]);
+  const someOf = (count: number) => (form === 'object' ? evenly(learnt, count) : []);
+  const many = someOf(LEARNT.features);
   const named = groupsOf(pictures.map((picture) => picture.name));
-  const groups = joined(contentsOf(pictures), named)?.filter((_, i) => !isSeen[i]);
+  const allGroups = joined(contentsOf(pictures), named);
+  const groups = allGroups?.filter((_, i) => !isSeen[i]);
   return {
     folder: loaded.folder,
     unseen: fresh.map((picture) => imageOf(picture, loaded.dataset)),
     names: fresh.map(({ name }) => name),
     ...(groups ? { groups } : {}),
-    seen: form === 'object' ? evenly(learnt, LEARNT.residuals).map((picture) => imageOf(picture, loaded.dataset)) : [],
-    many: form === 'object' ? evenly(learnt, LEARNT.features).map((picture) => imageOf(picture, loaded.dataset)) : [],
+    seen: someOf(LEARNT.residuals).map((i) => imageOf(pictures[i], loaded.dataset)),
+    many: many.map((i) => imageOf(pictures[i], loaded.dataset)),
+    manyNames: many.map((i) => pictures[i].name),
+    ...(allGroups ? { manyGroups: many.map((i) => allGroups[i]) } : {}),
     learnt: learnt.length,
     broken: loaded.broken,
     notes: [
