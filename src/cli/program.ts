@@ -32,7 +32,8 @@ import { addRestoreOptions, type RestoreFlags } from './restore/flags.ts';
 import { addServeOptions, type ServeFlags, serveCommand } from './serve.ts';
 import { addStudioOptions, type StudioFlags, studioCommand } from './studio.ts';
 import { addTheoryOptions, type TheoryFlags, theoryCommand } from './theory.ts';
-import { addTrainOptions, type TrainFlags, train } from './train.ts';
+import { train } from './train.ts';
+import { addTrainOptions, type TrainFlags } from './train-flags.ts';
 import { unknownHelp, usageError } from './usage.ts';
 import { addWorkerOptions, type WorkerFlags, workerCommand } from './worker.ts';
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -6,6 +6,8 @@ import { run } from '../../src/cli/program.ts';
 import { batchOf } from '../../src/datasets/dataset.ts';
 import { writePicture } from '../../src/images/node/write.ts';
 import { readModel } from '../../src/onnx/read.ts';
+import { randomFrom } from '../../src/random.ts';
+import { tinyFeatureFile } from '../features/tiny.ts';
 import { stripes } from '../gan/support.ts';
 
 let folder: string;
@@ -21,6 +23,13 @@ afterAll(() => rm(folder, { recursive: true }));
 
 async function rgi(...argv: string[]) {
   return rgiUntil(new AbortController().signal, ...argv);
+}
+
+/** A small network of one layer in place of the one of the package, which takes its time. */
+async function featureFile(): Promise<string> {
+  const file = path.join(folder, 'features.onnx');
+  await writeFile(file, tinyFeatureFile(32));
+  return file;
 }
 
 async function rgiUntil(signal: AbortSignal, ...argv: string[]) {
@@ -76,7 +85,10 @@ it('train: wrong uses are one sentence and exit code 2', async () => {
     [['train', good, '--out', 'x.onnx', '--scale', '2'], /--scale applies to --crops only/],
     [['train', good, '--out', 'x.onnx', '--architecture', 'linear', '--steps', '9'], /--steps does not apply with/],
     [['train', good, '--out', 'x.onnx', '--contaminated', '--without', 'y.csv'], /exclude each other/],
-    [['train', good, '--out', 'x.onnx', '--features', 'y.onnx'], /--features applies with --contaminated/],
+    [
+      ['train', good, '--out', 'x.onnx', '--features', 'y.onnx'],
+      /--features applies with --contaminated and --by folder/,
+    ],
     [['train', good, '--out', 'x.onnx', '--contaminated', '--steps', '9'], /applies to the linear architecture/],
     [['train', good, '--out', 'x.onnx', '--contaminated', '--crops'], /does not apply with --crops/],
     [['train', path.join(folder, 'none'), '--out', 'x.onnx'], /is not a folder/],
@@ -99,21 +111,24 @@ it('train, interrupted while it reads the pictures, says that no file was change
 it('train --contaminated leaves out what looks defective and lists it; --without takes the corrected list; calibrate follows', async () => {
   const mixed = path.join(folder, 'mixed');
   const good = stripes(44);
+  const random = randomFrom(7);
   for (const [i, { name }] of good.pictures.entries()) {
-    const image = batchOf(good, [i]);
-    // A bright and a dark quarter where the others have stripes.
-    if (i >= 40) for (let at = 0; at < 32; at++) if (at % 8 < 4) image.data[at] = at % 2 === 0 ? 1 : -1;
+    // All are of one pattern; the last four have a chessboard in a corner.
+    const image = batchOf(good, [0]);
+    for (let at = 0; at < 64; at++)
+      image.data[at] = i >= 40 && at < 32 && at % 8 < 4 ? 1 - 2 * (at % 2) : image.data[at] + 0.1 * random.normal();
     await writePicture(path.join(mixed, `${i >= 40 ? 'x' : 'g'}${name}`), image);
   }
   const out = path.join(folder, 'screened.onnx');
   const train = ['train', mixed, '--out', out, '--size', '32'];
-  const screened = await rgi(...train, '--contaminated');
+  const screened = await rgi(...train, '--contaminated', '--features', await featureFile());
   expect(screened.code).toBe(0);
   const [, left] = /^(\d+) of 44 pictures look defective and were left out/m.exec(screened.err)!;
   const list = path.join(folder, 'screened.training', 'suspects.csv');
   const rows = (await readFile(list, 'utf8')).trim().split('\n');
   expect(rows).toHaveLength(45);
   expect(rows[0]).toBe('name,score,defective');
+  expect(Number(left)).toBeGreaterThanOrEqual(4);
   expect(rows.slice(1, 5).map((row) => row[0])).toEqual(['x', 'x', 'x', 'x']);
   expect(rows.filter((row) => row.endsWith(',yes'))).toHaveLength(Number(left));
   const page = await readFile(path.join(folder, 'screened.training', 'index.html'), 'utf8');
@@ -135,4 +150,39 @@ it('train --contaminated leaves out what looks defective and lists it; --without
     2,
     expect.stringContaining("names 'none.png', which is not among the 44 pictures"),
   ]);
+}, 120_000);
+
+it('train --by folder makes a model and a policy of each folder, and one page; a folder that cannot be used is named', async () => {
+  const tree = path.join(folder, 'tree');
+  const dataset = stripes(20);
+  for (const product of ['bolts', 'nuts'])
+    for (const [i, { name }] of dataset.pictures.entries())
+      await writePicture(path.join(tree, product, name), batchOf(dataset, [i]));
+  await mkdir(path.join(tree, 'empty'), { recursive: true });
+  await mkdir(path.join(tree, 'spoilt'), { recursive: true });
+  await writeFile(path.join(tree, 'spoilt', 'a.png'), 'no picture');
+  const out = path.join(folder, 'models');
+  const { code, err } = await rgi(
+    'train',
+    tree,
+    '--by',
+    'folder',
+    '--out',
+    out,
+    '--size',
+    '32',
+    '--quiet',
+    '--features',
+    await featureFile(),
+  );
+  expect(code).toBe(4);
+  expect(err).toMatch(/^error: .*spoilt: None of the 1 pictures in .* could be used/m);
+  for (const product of ['bolts', 'nuts']) {
+    const metadata = readModel(await readFile(path.join(out, `${product}.onnx`))).metadata;
+    expect(Object.keys(JSON.parse(metadata.get('rgi.policies')!))).toEqual(['default']);
+  }
+  const page = await readFile(path.join(out, 'index.html'), 'utf8');
+  for (const part of ['<h1>Products of tree</h1>', 'bolts', 'nuts', 'Folders without a model'])
+    expect(page).toContain(part);
+  expect((await rgi('train', tree, '--by', 'folder', '--out', 'x.onnx')).err).toMatch(/with --by folder give a folder/);
 }, 120_000);
