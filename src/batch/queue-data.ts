@@ -35,6 +35,12 @@ export const resultSchema = z.object({
   files: z.record(z.string().regex(/^[a-z]+\.[a-z]+$/), sha256),
 });
 
+/** As a worker makes it; whoever takes it checks it. */
+export interface Delivered {
+  readonly record: object;
+  readonly files: QueueResult['files'];
+}
+
 /** A result in the shared folder. */
 export type QueueResult = z.infer<typeof resultSchema>;
 

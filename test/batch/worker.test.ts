@@ -89,6 +89,19 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
     expect((await bench.rgi('report @queued -q')).code).toBe(0);
   }, 60_000);
 
+  test('gives two senders of the same pictures at the same time the same results', async () => {
+    for (const seed of [21, 22, 23]) {
+      const outs = ['one', 'two', 'three'].map((name) => `${name}-${seed}`);
+      const said = await Promise.all(
+        outs.map((out) => send(`restore @many ${FLAGS} --seed ${seed} --in-flight 1 --out @${out} --json`)),
+      );
+      for (const { code, err } of said) expect([code, err]).toEqual([0, expect.not.stringContaining('error')]);
+      const [first, ...others] = outs.map((out) => bytesOf(bench.file(out)));
+      for (const other of others) expect(other).toEqual(first);
+    }
+    expect(readdirSync(bench.file('shared'))).toEqual([]);
+  }, 90_000);
+
   test('sends what a symbolic link leads to', async () => {
     mkdirSync(bench.file('links'));
     symlinkSync('../pictures/a.png', bench.file('links/a.png'));
@@ -127,9 +140,9 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
       code: 2,
       err: `error: No job of the key ${'0'.repeat(64)} has failed; 'rgi queue failed' lists those that have.\n`,
     });
-    expect((await queue(`queue retry ${letter.key}`)).out).toBe('1 jobs sent again\n');
+    expect((await queue(`queue retry ${letter.key}`)).out).toBe('1 job sent again\n');
     while (JSON.parse((await queue('queue status --json')).out).failed === 0) await later(50);
-    expect((await queue('queue discard')).out).toBe('1 jobs discarded\n');
+    expect((await queue('queue discard')).out).toBe('1 job discarded\n');
     expect((await queue('queue failed')).out).toBe('');
   }, 60_000);
 
@@ -204,6 +217,15 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
     );
   }, 30_000);
 });
+
+/** The pictures of a run by name, as text. */
+function bytesOf(folder: string): [string, string][] {
+  const names = readdirSync(folder, { recursive: true }).map(String);
+  return names
+    .filter((name) => name.endsWith('.png'))
+    .sort()
+    .map((name) => [name, readFileSync(path.join(folder, name), 'latin1')]);
+}
 
 test('a worker needs folders', async () => {
   const options = { redis: 'redis://127.0.0.1:1', models: '.', limits: DEFAULT_LIMITS, threads: 1, lockSeconds: 2 };
