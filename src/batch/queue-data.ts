@@ -33,13 +33,19 @@ export const resultSchema = z.object({
   record: z.looseObject({ status: z.literal('done') }),
   /** SHA-256 of each file by its kind, such as `mask.png`. */
   files: z.record(z.string().regex(/^[a-z]+\.[a-z]+$/), sha256),
+  /** Seconds by stage. */
+  stages: z.record(z.string(), z.number()).default({}),
 });
 
 /** As a worker makes it; whoever takes it checks it. */
 export interface Delivered {
   readonly record: object;
   readonly files: QueueResult['files'];
+  readonly stages?: QueueResult['stages'];
 }
+
+/** What a worker reports while it computes. */
+export const progressSchema = z.object({ share: z.number(), what: z.string() });
 
 /** A result in the shared folder. */
 export type QueueResult = z.infer<typeof resultSchema>;

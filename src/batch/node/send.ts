@@ -70,11 +70,11 @@ async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions)
   const key = hashOfData(['queue', described]);
   // The same of a run that is resumed: what it waited for is its own.
   const name = sha256OfContent(JSON.stringify([hostname(), path.resolve(out)])).slice(0, 16);
-  const sender = await openSender({ redis, queue, priority, signal, shared, name });
+  const sender = await openSender({ redis, queue, priority, shared });
   try {
     const folder = await openRunFolder(out, { ...of, key, resume, overwrite });
     try {
-      const job = await queueJob(of, options, model, key, folder, sender);
+      const job = await queueJob(of, options, model, key, folder, { ...sender, name });
       const head = {
         format: 1,
         ...(await headOf(options)),
@@ -116,11 +116,11 @@ interface Sent {
 
 async function queueJob<R extends AnyRecord>(
   of: KindOfRun<R>,
-  { list, work, mask, inFlight, onEvent }: SendOptions,
+  { list, work, mask, inFlight, signal, onEvent }: SendOptions,
   model: Queued['model'],
   runKey: string,
   folder: RunFolder<R>,
-  sender: Sender,
+  sender: Sender & { readonly name: string },
 ): Promise<Job<PictureItem<Source>, Sent, Answer, R>> {
   const supply = await supplyOf<Source>(
     listSources(list, { mask }),
@@ -135,7 +135,11 @@ async function queueJob<R extends AnyRecord>(
     ...(sha256 === undefined ? {} : { sha256 }),
   });
   const answerTo = async ({ queued, source }: Sent): Promise<Answer> => {
-    const answer = await sender.answer(queued, { picture: source.path, mask: source.mask });
+    const answer = await sender.answer(queued, {
+      files: { picture: source.path, mask: source.mask },
+      name: sender.name,
+      signal,
+    });
     return 'error' in answer ? { error: `${source.path}: ${answer.error}` } : answer;
   };
   return {
@@ -172,11 +176,13 @@ async function queueJob<R extends AnyRecord>(
         for (const answer of answers) yield await answer;
       } catch (error) {
         // What was sent stays in the queue; the next run takes the results.
-        if (!sender.isStopped()) throw error;
+        if (!signal?.aborted) throw error;
       } finally {
         // Of those that were not taken, the results are found by the next run.
-        for (const { queued } of sender.isStopped() ? [] : batch)
-          await sender.release(queued).catch((error) => onEvent?.({ kind: 'warning', message: messageOf(error) }));
+        for (const { queued } of signal?.aborted ? [] : batch)
+          await sender
+            .release(queued, sender.name)
+            .catch((error) => onEvent?.({ kind: 'warning', message: messageOf(error) }));
       }
     },
     async write(outputs, planned, _, answer) {

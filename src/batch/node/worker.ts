@@ -57,6 +57,13 @@ export interface RunningWorker {
 /** How often a job may lose its worker, before it counts as one that kills workers. */
 const MAX_LOST = 10;
 
+/** Why a job is not computed to its end. */
+const UNWANTED = Symbol('unwanted');
+
+/** How often it is asked whether anyone waits for a job, and how often its progress is reported at most. */
+const LOOK_MS = 2000;
+const REPORT_MS = 250;
+
 /** How long the end of the last picture may take to be reported. */
 const CLOSE_MS = 5000;
 
@@ -97,7 +104,7 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
         message,
       });
     try {
-      await work(checked(job), { shared, scratch, limits, pool, find });
+      await work(checked(job), { shared, scratch, limits, pool, find }, reporter(job));
       finished('done');
     } catch (error) {
       finished('failed', messageOf(error));
@@ -144,7 +151,11 @@ interface Place {
   find(identity: string, name: string): ReturnType<Awaited<ReturnType<typeof modelFinder>>>;
 }
 
-async function work(job: Queued, { shared, scratch, limits, pool, find }: Place): Promise<void> {
+async function work(
+  job: Queued,
+  { shared, scratch, limits, pool, find }: Place,
+  onProgress: (share: number, what: string) => void,
+): Promise<void> {
   const key = keyOfJob(job);
   if (await shared.hasResult(key)) return;
   const model = await find(job.model.identity, job.model.name);
@@ -157,12 +168,39 @@ async function work(job: Queued, { shared, scratch, limits, pool, find }: Place)
       job.kind === 'restore'
         ? { kind: job.kind, model, folder, options: job.options, masked: job.mask !== undefined, maxPixels, maxSteps }
         : { kind: job.kind, model, folder, options: job.options, maxPixels };
-    const { result } = await pool.run(order);
+    const { result, stages } = await whileWanted(shared, key, (signal) => pool.run(order, { signal, onProgress }));
     const made = path.join(folder, 'out');
-    await shared.deliver(key, made, { record: result, files: await hashesOf(made, result) });
+    await shared.deliver(key, made, { record: result, files: await hashesOf(made, result), stages });
+  } catch (error) {
+    if (error !== UNWANTED) throw error;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Ends what nobody waits for any longer. */
+async function whileWanted<T>(shared: Shared, key: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const timer = setInterval(async () => {
+    // What cannot be asked now is asked again.
+    if (!(await shared.isWanted(key).catch(() => true))) controller.abort(UNWANTED);
+  }, LOOK_MS);
+  try {
+    return await run(controller.signal);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Reports at most so often to whoever sent the job. */
+function reporter(job: Job<Queued>): (share: number, what: string) => void {
+  let next = 0;
+  return (share, what) => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + REPORT_MS;
+    job.updateProgress({ share, what }).catch(() => undefined);
+  };
 }
 
 async function fetched(

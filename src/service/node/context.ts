@@ -4,6 +4,7 @@ import type { ServiceLimits } from '../limits.ts';
 import type { Admission } from './admission.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Desk } from './desk.ts';
+import type { JobQueue } from './job-queue.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { ProcessPool } from './processes.ts';
@@ -14,6 +15,8 @@ export interface Service {
   readonly pool: ProcessPool;
   readonly admission: Admission;
   readonly desk: Desk;
+  /** Where workers elsewhere compute the jobs. */
+  readonly queue?: JobQueue;
   readonly gate: Gate;
   readonly limits: ServiceLimits;
   readonly metrics: Metrics;
