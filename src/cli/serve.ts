@@ -52,7 +52,7 @@ export function addServeOptions(command: Command): Command {
     .option('--tokens <file>', 'JSON list of bearer tokens with their limits (default: none is needed)')
     .addOption(choice<LogLevel>('--log-level <name>', 'what is logged', LOG_LEVELS, 'info'))
     .option('--redis <url>', "have jobs computed by the workers of this Redis or Valkey ('rgi worker')")
-    .option('--shared <folder>', 'with --redis: a folder that the workers have, too')
+    .option('--shared <folder>', 'with --redis: a folder or bucket that the workers have, too')
     .optionsGroup('Processes:')
     .option('--processes <count>', 'processes that compute, each one job at a time', count, defaults.processes)
     .option('--threads <count>', 'CPU threads of each (default: those of the machine, shared out)', count)

@@ -38,7 +38,7 @@ export function addWorkerOptions(command: Command): Command {
   command
     .requiredOption('--redis <url>', 'address of Redis or Valkey: redis://HOST:PORT')
     .requiredOption('--models <folder>', 'folder of the models: NAME.onnx, or NAME/generator.onnx')
-    .requiredOption('--shared <folder>', 'a folder that the senders have, too')
+    .requiredOption('--shared <folder>', 'a folder or bucket (s3://bucket/prefix) that the senders have, too')
     .option('--processes <count>', 'processes that compute, each one picture at a time', count, defaults.processes)
     .option('--threads <count>', 'CPU threads of each (default: those of the machine, shared out)', count)
     .option('--process-megabytes <megabytes>', 'most memory of each', count, defaults.processMegabytes)

@@ -44,6 +44,8 @@ export interface SendOptions {
   readonly inFlight: number;
   readonly resume?: boolean;
   readonly overwrite?: boolean;
+  /** Every file of the run is put into this bucket, too: s3://bucket/prefix. */
+  readonly upload?: string;
   /** Aborted: what is in hand is finished, where it can be. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: JobEvent<AnyRecord>) => void;
@@ -72,7 +74,7 @@ async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions)
   const name = sha256OfContent(JSON.stringify([hostname(), path.resolve(out)])).slice(0, 16);
   const sender = await openSender({ redis, queue, priority, shared });
   try {
-    const folder = await openRunFolder(out, { ...of, key, resume, overwrite });
+    const folder = await openRunFolder(out, { ...of, key, resume, overwrite, upload: options.upload });
     try {
       const job = await queueJob(of, options, model, key, folder, { ...sender, name });
       const head = {

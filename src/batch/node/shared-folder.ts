@@ -7,6 +7,7 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { messageOf, RgiError } from '../../errors.ts';
+import { localFile } from '../../files/node/copies.ts';
 import { isFolder, isThere } from '../../files/node/regular.ts';
 import { linkTemporary } from '../../images/node/write.ts';
 import { jsonOf } from '../../jobs/json.ts';
@@ -56,9 +57,15 @@ async function place(own: string, files: SentFiles, sender: string): Promise<voi
     try {
       await mkdir(path.join(staged, WAITING), { recursive: true });
       await writeFile(path.join(staged, WAITING, sender), '');
-      await rename(await linkTemporary(files.picture, path.join(staged, PICTURE)), path.join(staged, PICTURE));
+      await rename(
+        await linkTemporary(await localFile(files.picture), path.join(staged, PICTURE)),
+        path.join(staged, PICTURE),
+      );
       if (files.mask !== undefined)
-        await rename(await linkTemporary(files.mask, path.join(staged, MASK)), path.join(staged, MASK));
+        await rename(
+          await linkTemporary(await localFile(files.mask), path.join(staged, MASK)),
+          path.join(staged, MASK),
+        );
       if (await succeeds(rename(staged, own))) return;
     } catch (error) {
       throw new RgiError('input', `${files.picture} cannot be put into the shared folder (${messageOf(error)}).`, {
