@@ -17,6 +17,8 @@ const common = {
   /** SHA-256 of the picture's bytes, and of the given mask's. */
   picture: sha256,
   mask: sha256.optional(),
+  /** Of the trace that the job belongs to (W3C Trace Context); it decides nothing. */
+  traceparent: z.string().max(200).optional(),
 };
 
 export const queuedSchema = z.discriminatedUnion('kind', [

@@ -67,7 +67,7 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a se
     expect(states.at(-1)).toMatchObject({ id, state: 'done', progress: { share: 1 } });
     expect(states.some(({ state, progress }) => state === 'running' && progress.share > 0)).toBe(true);
     const done = await job(id);
-    expect(done.stages).toMatchObject({ wait: expect.any(Number), compute: expect.any(Number) });
+    expect(done.stages).toMatchObject({ wait: expect.any(Number), search: expect.any(Number) });
     const here = await service.post(`${RESTORE}?steps=40&answer=composite.png`, TROUSERS);
     const there = await service.get(done.files['composite.png']);
     expect(Buffer.from(await there.arrayBuffer()).equals(Buffer.from(await here.arrayBuffer()))).toBe(true);

@@ -70,8 +70,8 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
   };
   return {
     check,
-    async add(job, order) {
-      const { queued, files } = await queuedOf(order, identityOf);
+    async add(job, order, traceparent) {
+      const { queued, files } = await queuedOf(order, identityOf, traceparent);
       const recorded: RecordedJob = { ...facts(job), queued };
       return soon(async () => {
         // Recorded first: what is recorded is queued again where it is lost.
@@ -99,7 +99,7 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
       for (const kind of Object.keys(files))
         await copyFile(path.join(answer.folder, kind), path.join(folder, 'out', `picture.${kind}`));
       const result = job.kind === 'restore' ? imageRecordSchema.parse(record) : detectRecordSchema.parse(record);
-      return { result, stages: { ...stages, wait: (started - began) / 1000 } };
+      return { result, stages: { wait: (started - began) / 1000, ...stages } };
     },
     find: (id) => soon(async () => parsed(await redis.hget(records, id))),
     recorded: async () => Object.values(await redis.hgetall(records)).flatMap((text) => parsed(text) ?? []),
@@ -143,13 +143,19 @@ function parsed(text: string | null): RecordedJob | undefined {
 async function queuedOf(
   order: RestoreOrder | DetectOrder,
   identityOf: (file: string) => Promise<string | undefined>,
+  traceparent: string | undefined,
 ): Promise<{ readonly queued: Queued; readonly files: SentFiles }> {
   const { model, folder } = order;
   const identity = await identityOf(model.file);
   if (identity === undefined)
     throw new HttpError(503, `The model '${model.name}' cannot be read now.`, { retryAfter: 1 });
   const picture = path.join(folder, 'picture');
-  const common = { program: VERSION, model: { name: model.name, identity }, picture: await sha256Of(picture) };
+  const common = {
+    program: VERSION,
+    model: { name: model.name, identity },
+    picture: await sha256Of(picture),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
   if (order.kind === 'detect')
     return {
       queued: { ...common, kind: 'detect', rules: INSPECTION_RULES, options: order.options },

@@ -13,8 +13,9 @@ import { sha256Of } from '../../files/node/hash.ts';
 import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
 import { VERSION } from '../../jobs/node/program.ts';
 import type { ServiceLimits } from '../../service/limits.ts';
-import type { Order } from '../../service/node/orders.ts';
+import type { Order, Stages } from '../../service/node/orders.ts';
 import { openProcesses, type ProcessPool } from '../../service/node/processes.ts';
+import { openTracing } from '../../service/node/tracing.ts';
 import { QUEUE, type Queued, queuedSchema } from '../queue-data.ts';
 import type { AnyRecord } from './kinds.ts';
 import { modelFinder } from './models.ts';
@@ -72,6 +73,7 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
   const { limits, threads, lockSeconds, queue = QUEUE, onEvent = () => {} } = options;
   const shared = await openShared(options.shared, 'senders');
   const find = await modelFinder(options.models);
+  const tracing = await openTracing('rgi-worker');
   const redis = await connect(options.redis);
   const scratch = await mkdtemp(path.join(tmpdir(), 'rgi-worker-')).catch((error) => {
     redis.disconnect();
@@ -93,6 +95,16 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
     inHand.add(processed);
     return processed;
   };
+  const trace = ({ data, timestamp, processedOn = timestamp }: Job<Queued>, stages: Stages, problem?: string) =>
+    tracing?.job(
+      {
+        kind: String(data?.kind),
+        model: String(data?.model?.name),
+        stages: { wait: (processedOn - timestamp) / 1000, ...stages },
+        problem,
+      },
+      data?.traceparent,
+    );
   const processOne = async (job: Job<Queued>): Promise<void> => {
     const began = performance.now();
     const finished = (kind: 'done' | 'failed', message?: string) =>
@@ -104,9 +116,11 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
         message,
       });
     try {
-      await work(checked(job), { shared, scratch, limits, pool, find }, reporter(job));
+      const stages = await work(checked(job), { shared, scratch, limits, pool, find }, reporter(job));
+      trace(job, stages);
       finished('done');
     } catch (error) {
+      trace(job, {}, messageOf(error));
       finished('failed', messageOf(error));
       throw isOfPicture(error) ? new UnrecoverableError(messageOf(error)) : error;
     }
@@ -119,6 +133,7 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
       // A connection that has just come back may keep BullMQ waiting; what was in hand is reported long before.
       await Promise.race([closed, later(CLOSE_MS, undefined, { ref: false })]);
       await pool.close();
+      await tracing?.close();
       redis.disconnect();
       await rm(scratch, { recursive: true, force: true });
     },
@@ -155,9 +170,9 @@ async function work(
   job: Queued,
   { shared, scratch, limits, pool, find }: Place,
   onProgress: (share: number, what: string) => void,
-): Promise<void> {
+): Promise<Stages> {
   const key = keyOfJob(job);
-  if (await shared.hasResult(key)) return;
+  if (await shared.hasResult(key)) return {};
   const model = await find(job.model.identity, job.model.name);
   const folder = await mkdtemp(path.join(scratch, 'job-'));
   try {
@@ -171,8 +186,10 @@ async function work(
     const { result, stages } = await whileWanted(shared, key, (signal) => pool.run(order, { signal, onProgress }));
     const made = path.join(folder, 'out');
     await shared.deliver(key, made, { record: result, files: await hashesOf(made, result), stages });
+    return stages;
   } catch (error) {
     if (error !== UNWANTED) throw error;
+    return {};
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

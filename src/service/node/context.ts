@@ -9,6 +9,7 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { ProcessPool } from './processes.ts';
 import type { Gate } from './tokens.ts';
+import type { Tracing } from './tracing.ts';
 
 export interface Service {
   readonly catalogue: Catalogue;
@@ -21,12 +22,16 @@ export interface Service {
   readonly limits: ServiceLimits;
   readonly metrics: Metrics;
   readonly log: Log;
+  /** Where a collector of traces is named. */
+  readonly tracing?: Tracing;
 }
 
 export interface Env {
   Variables: {
     /** Of the log; echoed as X-Request-Id. */
     requestId: string;
+    /** Of the request's span (W3C Trace Context); undefined without a collector. */
+    traceparent: string | undefined;
     /** Name of the token; undefined where the service has none. */
     owner: string | undefined;
     /** Jobs that the token may have at a time. */

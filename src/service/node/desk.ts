@@ -21,6 +21,8 @@ export interface Job {
   readonly owner: string | undefined;
   /** Of the request that it came with, for the log. */
   readonly requestId: string;
+  /** Of the span of that request, for the spans of the job where it is computed here. */
+  readonly traceparent?: string;
   readonly created: Date;
   readonly state: JobState;
   /** In [0, 1], and what is under way. */
@@ -32,21 +34,16 @@ export interface Job {
   readonly stages?: Stages;
 }
 
+/** What is known of the request of a job. */
+export type Sent = Pick<Job, 'owner' | 'requestId' | 'traceparent'>;
+
 /** The folder of a job to come: takes the files `picture` and `mask`. */
 export interface Draft {
   readonly folder: string;
   /** Has the job computed here; `leave` is called when it is finished. */
-  submit(
-    order: RestoreOrder | DetectOrder,
-    sent: Pick<Job, 'owner' | 'requestId'>,
-    leave: () => void,
-  ): Pick<Job, 'id' | 'owner'>;
+  submit(order: RestoreOrder | DetectOrder, sent: Sent, leave: () => void): Pick<Job, 'id' | 'owner'>;
   /** As `submit`, by workers elsewhere, where the service has such a queue. Rejects with 503 where that cannot be reached. */
-  send(
-    order: RestoreOrder | DetectOrder,
-    sent: Pick<Job, 'owner' | 'requestId'>,
-    leave: () => void,
-  ): Promise<Pick<Job, 'id' | 'owner'>>;
+  send(order: RestoreOrder | DetectOrder, sent: Sent, leave: () => void): Promise<Pick<Job, 'id' | 'owner'>>;
   /** Where no job came of it. */
   discard(): Promise<void>;
 }
@@ -150,8 +147,10 @@ async function draft(shelf: Shelf): Promise<Draft> {
     submit,
     async send(order, sent, leave) {
       if (!shelf.queue) return submit(order, sent, leave);
-      const job = newJob(id, order, sent);
-      const entry = enter(shelf, folder, job, await shelf.queue.add(job, order));
+      // Its spans are the worker's.
+      const { traceparent, ...rest } = sent;
+      const job = newJob(id, order, rest);
+      const entry = enter(shelf, folder, job, await shelf.queue.add(job, order, traceparent));
       entry.done = elsewhere(shelf, entry).finally(leave);
       return job;
     },
@@ -159,7 +158,7 @@ async function draft(shelf: Shelf): Promise<Draft> {
   };
 }
 
-function newJob(id: string, { kind, model }: RestoreOrder | DetectOrder, sent: Pick<Job, 'owner' | 'requestId'>): Job {
+function newJob(id: string, { kind, model }: RestoreOrder | DetectOrder, sent: Sent): Job {
   return { id, kind, model: model.name, ...sent, created: new Date(), ...WAITING };
 }
 

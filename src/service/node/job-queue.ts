@@ -20,7 +20,12 @@ export interface JobQueue {
   /** Throws 503 where the queue cannot be reached now. */
   check(): void;
   /** Records a job and queues it: it outlives the service from then on. Rejects with 503 where the queue cannot be reached. */
-  add(job: Omit<RecordedJob, 'queued'>, order: RestoreOrder | DetectOrder): Promise<RecordedJob>;
+  add(
+    job: Omit<RecordedJob, 'queued'>,
+    order: RestoreOrder | DetectOrder,
+    /** Of the trace of its request (W3C Trace Context). */
+    traceparent?: string,
+  ): Promise<RecordedJob>;
   /** Waits for a worker to do it; the files of the results are put into `folder`/out. Rejects with the signal's reason. */
   wait(job: RecordedJob, folder: string, hooks: JobHooks): Promise<Computed<'restore' | 'detect'>>;
   /** A job that was recorded by this or another service. */

@@ -31,7 +31,7 @@ export function openMetrics(pool: ProcessPool, admission: Admission, queue?: Job
   });
   const stages = new Histogram({
     name: 'rgi_job_stage_seconds',
-    help: 'Seconds of a job by stage: wait (in the queue), open (the model), read (the picture), compute.',
+    help: 'Seconds of a job by stage: wait (in the queue), open (the model), read (the picture), search, write (the results); of tensors compute in place of the last three.',
     labelNames: ['kind', 'stage'],
     buckets: SECONDS,
     registers,

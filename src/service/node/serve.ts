@@ -15,6 +15,7 @@ import { type Log, openLog } from './log.ts';
 import { openMetrics } from './metrics.ts';
 import { openProcesses } from './processes.ts';
 import { openGate, type Token } from './tokens.ts';
+import { openTracing } from './tracing.ts';
 
 /** What `serve` is given. */
 export interface ServeOptions {
@@ -58,6 +59,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const catalogue = await openCatalogue(options.models);
   const log = openLog(options.onLog ?? (() => {}), options.onLog ? (options.logLevel ?? 'info') : 'silent');
+  const tracing = await openTracing('rgi-serve');
   const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / limits.processes));
   const pool = openProcesses(limits, threads, (message) => log.warn(message));
   const admission = openAdmission(limits);
@@ -67,6 +69,9 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     limits,
     (job, reason) => {
       metrics.job(job);
+      const { kind, model, traceparent } = job;
+      if (traceparent !== undefined)
+        tracing?.job({ kind, model, stages: job.stages ?? {}, problem: job.problem?.detail }, traceparent);
       const { wait = 0, ...stages } = job.stages ?? {};
       if (job.state === 'done') admission.learn(Object.values(stages).reduce((sum, one) => sum + one, 0));
       logJob(log, job, reason);
@@ -74,11 +79,23 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     options.queue,
   );
   const gate = openGate(options.tokens);
-  const app = createApp({ catalogue, pool, admission, desk, queue: options.queue, gate, limits, metrics, log });
+  const app = createApp({
+    catalogue,
+    pool,
+    admission,
+    desk,
+    queue: options.queue,
+    gate,
+    limits,
+    metrics,
+    log,
+    tracing,
+  });
   const stop = async () => {
     await pool.close();
     await options.queue?.close();
     await desk.close();
+    await tracing?.close();
   };
   const server = await listening(app.fetch, options, limits).catch(async (error) => {
     await stop();

@@ -151,7 +151,7 @@ async function taken(
       kind === 'restore'
         ? { ...common, kind, masked, maxSteps, options: options as RestoreOptions }
         : { ...common, kind, options: options as DetectOptions };
-    const sent = { owner: c.get('owner'), requestId: c.get('requestId') };
+    const sent = { owner: c.get('owner'), requestId: c.get('requestId'), traceparent: c.get('traceparent') };
     return { job: await draft[how](order, sent, leave), answer: String(answer) };
   } catch (error) {
     leave();
