@@ -3,7 +3,7 @@
  * (SIGKILL) at random moments while a client sends jobs and waits for them; every job that was answered with 202 has to end done, with the
  * files of an undisturbed one, byte for byte. With `--alone` there is no Redis, and only processes that compute are killed.
  *
- *   npm run bench -- outages [--kills 50] [--jobs 16] [--steps 60] [--seed 1] [--alone]
+ *   npm run bench -- outages [--kills 50] [--jobs 16] [--steps 60] [--seed 1] [--pause 8] [--alone]
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -33,6 +33,7 @@ export async function outages(args: readonly string[]): Promise<void> {
   const jobs = Number(argument(args, 'jobs', '16'));
   const steps = Number(argument(args, 'steps', '60'));
   const random = randomFrom(Number(argument(args, 'seed', '1')));
+  const pause = Number(argument(args, 'pause', '8'));
   const root = await mkdtemp(path.join(os.tmpdir(), 'rgi-outages-'));
   const redis = args.includes('--alone') ? undefined : await startRedis();
   const place = await openPlace(root, redis);
@@ -49,7 +50,7 @@ export async function outages(args: readonly string[]): Promise<void> {
         isOver = true;
       });
       while (!isOver && total() < wanted) {
-        await Promise.race([over, later(500 + 4000 * random.uniform())]);
+        await Promise.race([over, later(500 + 1000 * pause * random.uniform())]);
         if (isOver) break;
         const victim = redis ? VICTIMS[random.integer(VICTIMS.length)] : 'process';
         if (await place.kill(victim, random)) kills[victim] = (kills[victim] ?? 0) + 1;

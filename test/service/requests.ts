@@ -123,7 +123,7 @@ function pictures(document: ApiDocument, model: string): fc.Arbitrary<Drawn> {
       { requiredKeys: [] },
     );
     return fc
-      .record({ query, body, type, other: fc.option(word) })
+      .record({ query, body, type, other: fc.oneof({ weight: 6, arbitrary: fc.constant(null) }, word) })
       .map(({ query: given, body: bytes, type: content, other }) => {
         const where = template.replace('{model}', other === null ? model : encodeURIComponent(other));
         const text = new URLSearchParams(given as Record<string, string>);
@@ -154,7 +154,9 @@ function protocol(model: string): fc.Arbitrary<Drawn> {
     },
     { requiredKeys: [] },
   );
+  const picture = { name: 'image', datatype: 'FP32', shape: [1, 1, 32, 32], data: Array(1024).fill(0) };
   const request = fc.oneof(
+    fc.constant({ inputs: [picture], parameters: { steps: 3 } }),
     fc.record(
       { inputs: fc.array(input, { maxLength: 2 }), outputs: fc.array(fc.record({ name: text })), id: text },
       { requiredKeys: ['inputs'] },
