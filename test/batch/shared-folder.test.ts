@@ -7,7 +7,7 @@ import type { Shared } from '../../src/batch/node/shared.ts';
 import { openSharedFolder } from '../../src/batch/node/shared-folder.ts';
 
 const KEY = 'a'.repeat(64);
-const RESULT = { record: { status: 'done' }, files: { 'mask.png': 'b'.repeat(64) } };
+const RESULT = { record: { status: 'done' }, files: { 'mask.png': 'b'.repeat(64) }, stages: {} };
 
 let root: string;
 let folder: string;
