@@ -63,6 +63,8 @@ const DOORS: readonly { readonly packages: RegExp; readonly only: RegExp; readon
     rule: 'only src/studio/page may import what draws the studio',
   },
   { packages: /^(bullmq|ioredis)$/, only: /^src\/batch\//, rule: 'only src/batch may import the queue' },
+  { packages: /^@opentelemetry\//, only: /^src\/service\/node\//, rule: 'only src/service may import what traces' },
+  { packages: /^aws4fetch$/, only: /^src\/files\/node\//, rule: 'only src/files/node may import what reaches buckets' },
   { packages: /^commander$/, only: /^src\/cli\//, rule: 'only src/cli may import what draws a command line' },
 ];
 

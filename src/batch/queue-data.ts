@@ -17,6 +17,8 @@ const common = {
   /** SHA-256 of the picture's bytes, and of the given mask's. */
   picture: sha256,
   mask: sha256.optional(),
+  /** Of the trace that the job belongs to (W3C Trace Context); it decides nothing. */
+  traceparent: z.string().max(200).optional(),
 };
 
 export const queuedSchema = z.discriminatedUnion('kind', [
@@ -33,7 +35,19 @@ export const resultSchema = z.object({
   record: z.looseObject({ status: z.literal('done') }),
   /** SHA-256 of each file by its kind, such as `mask.png`. */
   files: z.record(z.string().regex(/^[a-z]+\.[a-z]+$/), sha256),
+  /** Seconds by stage. */
+  stages: z.record(z.string(), z.number()).default({}),
 });
+
+/** As a worker makes it; whoever takes it checks it. */
+export interface Delivered {
+  readonly record: object;
+  readonly files: QueueResult['files'];
+  readonly stages?: QueueResult['stages'];
+}
+
+/** What a worker reports while it computes. */
+export const progressSchema = z.object({ share: z.number(), what: z.string() });
 
 /** A result in the shared folder. */
 export type QueueResult = z.infer<typeof resultSchema>;

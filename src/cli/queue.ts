@@ -54,15 +54,23 @@ export async function queueCommand(
     } else if (what === 'failed') {
       for await (const letter of view.failed()) {
         if (json) printJsonLine(io, letter);
-        else print(io, `${letter.key}  ${letter.kind} ${letter.model}, ${letter.attempts} attempts: ${letter.reason}`);
+        else
+          print(
+            io,
+            `${letter.key}  ${letter.kind} ${letter.model}, ${counted(letter.attempts, 'attempt')}: ${letter.reason}`,
+          );
       }
     } else {
       const count = await view[what](keys);
       if (json) printJson(io, { [what]: count });
-      else print(io, `${count} jobs ${what === 'retry' ? 'sent again' : 'discarded'}`);
+      else print(io, `${counted(count, 'job')} ${what === 'retry' ? 'sent again' : 'discarded'}`);
     }
     return EXIT.done;
   } finally {
     await view.close();
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

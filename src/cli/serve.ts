@@ -1,7 +1,9 @@
 /** `rgi serve`: restoration and detection over HTTP. */
 import type { Command } from 'commander';
+import { optionError } from '../errors.ts';
 import { DEFAULT_LIMITS, type ServiceLimits } from '../service/limits.ts';
 import { LOG_LEVELS, type LogLevel } from '../service/log-levels.ts';
+import type { JobQueue } from '../service/node/job-queue.ts';
 import { choice, count, numberIn } from './arguments.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
@@ -12,6 +14,8 @@ export interface ServeFlags extends Omit<ServiceLimits, 'maxBytes' | 'maxPixels'
   readonly host: string;
   readonly port: number;
   readonly tokens?: string;
+  readonly redis?: string;
+  readonly shared?: string;
   readonly threads?: number;
   readonly logLevel: LogLevel;
   /** Megabytes (2^20 bytes). */
@@ -24,6 +28,7 @@ const EXAMPLES = `
 Examples:
   rgi serve --models models
   rgi serve --models models --host 0.0.0.0 --tokens tokens.json --processes 2
+  rgi serve --models models --redis redis://127.0.0.1:6379 --shared /srv/rgi
 
   curl -F image=@photo.png -F fit=cover -F answer=composite.png -o out.png \\
       http://127.0.0.1:8080/v1/models/faces/restore
@@ -46,6 +51,8 @@ export function addServeOptions(command: Command): Command {
     .option('--port <number>', 'port to listen on; 0 for any', numberIn({ integer: true, from: 0, to: 65535 }), 8080)
     .option('--tokens <file>', 'JSON list of bearer tokens with their limits (default: none is needed)')
     .addOption(choice<LogLevel>('--log-level <name>', 'what is logged', LOG_LEVELS, 'info'))
+    .option('--redis <url>', "have jobs computed by the workers of this Redis or Valkey ('rgi worker')")
+    .option('--shared <folder>', 'with --redis: a folder or bucket that the workers have, too')
     .optionsGroup('Processes:')
     .option('--processes <count>', 'processes that compute, each one job at a time', count, defaults.processes)
     .option('--threads <count>', 'CPU threads of each (default: those of the machine, shared out)', count)
@@ -78,7 +85,9 @@ export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode>
   ]);
   const { models, host, port, threads, logLevel, maxBody, maxPixels, ...limits } = flags;
   const tokens = flags.tokens === undefined ? undefined : await readTokens(flags.tokens);
+  const queue = await queueOf(flags);
   const service = await serve({
+    queue,
     models,
     host,
     port,
@@ -104,6 +113,17 @@ export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode>
   });
   await service.close();
   return EXIT.done;
+}
+
+async function queueOf({ redis, shared }: ServeFlags): Promise<JobQueue | undefined> {
+  if ((redis === undefined) !== (shared === undefined))
+    throw optionError('--redis and --shared go together: the queue of the workers, and the folder that they share.', {
+      option: redis === undefined ? '--redis' : '--shared',
+      problem: 'missing',
+    });
+  if (redis === undefined || shared === undefined) return undefined;
+  const { openServiceQueue } = await import('../batch/node/service-queue.ts');
+  return openServiceQueue({ redis, shared });
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;

@@ -38,7 +38,7 @@ export function addWorkerOptions(command: Command): Command {
   command
     .requiredOption('--redis <url>', 'address of Redis or Valkey: redis://HOST:PORT')
     .requiredOption('--models <folder>', 'folder of the models: NAME.onnx, or NAME/generator.onnx')
-    .requiredOption('--shared <folder>', 'a folder that the senders have, too')
+    .requiredOption('--shared <folder>', 'a folder or bucket (s3://bucket/prefix) that the senders have, too')
     .option('--processes <count>', 'processes that compute, each one picture at a time', count, defaults.processes)
     .option('--threads <count>', 'CPU threads of each (default: those of the machine, shared out)', count)
     .option('--process-megabytes <megabytes>', 'most memory of each', count, defaults.processMegabytes)
@@ -62,7 +62,10 @@ export function addWorkerOptions(command: Command): Command {
 
 /** Works until it is interrupted. */
 export async function workerCommand(flags: WorkerFlags, io: Io): Promise<ExitCode> {
-  const { openWorker } = await import('../batch/node/worker.ts');
+  const [{ openWorker }, { openCatalogue }] = await Promise.all([
+    import('../batch/node/worker.ts'),
+    import('../service/node/catalogue.ts'),
+  ]);
   const { redis, models, shared, processes, processMegabytes, jobSeconds, maxPixels, maxSteps, lockSeconds } = flags;
   const worker = await openWorker({
     redis,
@@ -80,7 +83,16 @@ export async function workerCommand(flags: WorkerFlags, io: Io): Promise<ExitCod
     },
     onEvent: (event) => tell(event, flags, io),
   });
-  if (!flags.quiet) say(io, `Working on ${processes} pictures at a time; stop with Ctrl-C or SIGTERM.`);
+  if ((await (await openCatalogue(models)).list()).length === 0)
+    say(
+      io,
+      `warning: ${models} holds no model yet: put NAME.onnx or NAME/generator.onnx into it, or name another folder.`,
+    );
+  if (!flags.quiet)
+    say(
+      io,
+      `Working on ${processes === 1 ? 'one picture' : `${processes} pictures`} at a time; stop with Ctrl-C or SIGTERM.`,
+    );
   await new Promise<void>((resolve) => {
     if (io.signal.aborted) resolve();
     io.signal.addEventListener('abort', () => resolve());

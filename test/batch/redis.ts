@@ -13,6 +13,10 @@ export interface TestRedis {
   readonly url: string;
   /** SIGKILL, then a new process on the same files and port. */
   restart(): Promise<void>;
+  /** SIGKILL. */
+  stop(): Promise<void>;
+  /** A new process on the same files and port. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,6 +44,10 @@ export async function startRedis(): Promise<TestRedis> {
     async restart() {
       await kill();
       await later(100);
+      server = await start();
+    },
+    stop: kill,
+    async start() {
       server = await start();
     },
     async close() {

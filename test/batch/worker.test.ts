@@ -89,6 +89,21 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
     expect((await bench.rgi('report @queued -q')).code).toBe(0);
   }, 60_000);
 
+  test('keeps the result of a picture that two senders sent until both have it', async () => {
+    // c, e and d are done in this order: the first run takes c away while the second has still to wait for d before it comes to c.
+    writeFileSync(bench.file('first.csv'), 'path\npictures/c.npy\npictures/b.npy\n');
+    writeFileSync(bench.file('second.csv'), 'path\npictures/a.png\npictures/c.npy\n');
+    const flags = '-g @g.onnx --steps 400 --starts 2 --seed 21';
+    const first = send(`restore @first.csv ${flags} --out @one`);
+    await later(100);
+    const said = await Promise.all([first, send(`restore @second.csv ${flags} --out @two`)]);
+    for (const { code, err } of said) expect([code, err]).toEqual([0, expect.not.stringContaining('error')]);
+    const of = (out: string) => bytesOf(bench.file(out)).filter(([name]) => name.includes('/c.'));
+    expect(of('one').length).toBeGreaterThan(0);
+    expect(of('two')).toEqual(of('one'));
+    expect(readdirSync(bench.file('shared'))).toEqual([]);
+  }, 90_000);
+
   test('sends what a symbolic link leads to', async () => {
     mkdirSync(bench.file('links'));
     symlinkSync('../pictures/a.png', bench.file('links/a.png'));
@@ -127,9 +142,9 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
       code: 2,
       err: `error: No job of the key ${'0'.repeat(64)} has failed; 'rgi queue failed' lists those that have.\n`,
     });
-    expect((await queue(`queue retry ${letter.key}`)).out).toBe('1 jobs sent again\n');
+    expect((await queue(`queue retry ${letter.key}`)).out).toBe('1 job sent again\n');
     while (JSON.parse((await queue('queue status --json')).out).failed === 0) await later(50);
-    expect((await queue('queue discard')).out).toBe('1 jobs discarded\n');
+    expect((await queue('queue discard')).out).toBe('1 job discarded\n');
     expect((await queue('queue failed')).out).toBe('');
   }, 60_000);
 
@@ -204,6 +219,15 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
     );
   }, 30_000);
 });
+
+/** The pictures of a run by name, as text. */
+function bytesOf(folder: string): [string, string][] {
+  const names = readdirSync(folder, { recursive: true }).map(String);
+  return names
+    .filter((name) => name.endsWith('.png'))
+    .sort()
+    .map((name) => [name, readFileSync(path.join(folder, name), 'latin1')]);
+}
 
 test('a worker needs folders', async () => {
   const options = { redis: 'redis://127.0.0.1:1', models: '.', limits: DEFAULT_LIMITS, threads: 1, lockSeconds: 2 };

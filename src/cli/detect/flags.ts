@@ -8,6 +8,8 @@ import { type InputFlags, RECURSIVE } from '../inputs.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
 
 export interface DetectFlags extends EncoderFlags, RuntimeFlags, InputFlags {
+  /** Of `rgi batch` only. */
+  readonly upload?: string;
   readonly out: string;
   readonly policy: string;
   readonly features?: string;

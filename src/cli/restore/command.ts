@@ -111,6 +111,7 @@ async function restoreOn(
       tunedModel: flags.saveGenerator ? await openModel(flags.generator) : undefined,
       resume: flags.resume,
       overwrite: flags.overwrite,
+      upload: flags.upload,
       signal: io.signal,
       onEvent: (event) => reporter.event(event, notes),
       notes,

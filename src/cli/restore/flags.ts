@@ -14,6 +14,8 @@ import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../mo
 import { addMethodOptions, type MethodFlags } from './method-flags.ts';
 
 export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags, InputFlags {
+  /** Of `rgi batch` only. */
+  readonly upload?: string;
   readonly out: string;
   readonly mask?: string;
   readonly keep?: string;

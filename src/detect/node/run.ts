@@ -49,6 +49,8 @@ export interface DetectFilesOptions {
   readonly resume?: boolean;
   /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
+  /** Every file of the run is put into this bucket, too: s3://bucket/prefix. */
+  readonly upload?: string;
   /** Aborted: the current pictures are finished, and no others are started. */
   readonly signal?: AbortSignal;
   /** Called with progress, each finished record, and warnings. */
@@ -111,6 +113,7 @@ export async function detectFiles(options: DetectFilesOptions, runtime: Runtime)
     derived: Object.values(DERIVED),
     resume,
     overwrite,
+    upload: options.upload,
   });
   try {
     const supply = await supplyOf<ListedPicture>(

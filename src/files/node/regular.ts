@@ -5,6 +5,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type FileReason, fileError, messageOf, RgiError } from '../../errors.ts';
+import { localFile } from './copies.ts';
 
 /** Pictures, arrays and masks: the largest picture that is decoded (100 million pixels) in 16 bits and colour has 0.6 GiB. */
 export const MAX_INPUT_BYTES = 2 ** 30;
@@ -18,11 +19,12 @@ export const MAX_FILE_BYTES = 2 ** 31 - 1;
 // Without it, opening a pipe that nobody writes to would wait forever. Windows has no such flag, and no such files.
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
-/** Opens a regular file for reading; the caller closes it. Throws an `input` error that names the file. */
+/** Opens a regular file, or an object of a bucket, for reading; the caller closes it. Throws an `input` error that names the file. */
 export async function openRegular(path: string): Promise<FileHandle> {
   let handle: FileHandle;
+  const file = await localFile(path);
   try {
-    handle = await open(path, FLAGS);
+    handle = await open(file, FLAGS);
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileError, RgiError } from '../../errors.ts';
+import { isBucketAddress } from '../../files/node/bucket.ts';
 import { contentOf, naturalOrder, passedOver, treeOf } from './walk.ts';
 
 export { naturalOrder };
@@ -40,6 +41,7 @@ export async function expandInputs(patterns: readonly string[], options: ExpandO
 }
 
 async function expand(pattern: string, options: ExpandOptions): Promise<readonly string[]> {
+  if (isBucketAddress(pattern)) return [pattern];
   const found = await stat(pattern).catch(() => undefined);
   if (found?.isDirectory()) return inFolder(pattern, options);
   if (found) return [pattern];

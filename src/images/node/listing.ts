@@ -4,7 +4,9 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
 import { fileError, RgiError } from '../../errors.ts';
+import { isBucketAddress, openBucket, parseBucketAddress } from '../../files/node/bucket.ts';
 import { isFolder } from '../../files/node/regular.ts';
+import { isPictureName } from './formats.ts';
 import type { InputFile } from './inputs.ts';
 import { isManifestName, manifestRows } from './manifests.ts';
 import { type Walked, walk } from './walk.ts';
@@ -42,6 +44,7 @@ export interface Shard {
  * picture. The folder `out` is not searched. Throws `input` where there is no such thing, and `usage` where `out` is the folder itself.
  */
 export async function openPictureList(named: string, out: string): Promise<PictureList> {
+  if (isBucketAddress(named)) return { named, pictures: () => inBucket(named, out) };
   const found = await stat(named).catch(() => undefined);
   if (found?.isDirectory()) {
     if (path.resolve(named) === path.resolve(out))
@@ -71,16 +74,56 @@ async function* matching(pattern: string, out: string): AsyncGenerator<Walked> {
     if (matches(path.relative(folder, picture.path).split(path.sep).join('/'))) yield picture;
 }
 
+/** A manifest, a picture, or all pictures whose keys begin with the address. */
+async function* inBucket(named: string, out: string): AsyncGenerator<ListedPicture> {
+  if (isManifestName(named)) yield* fromManifest(named, out);
+  else if (isPictureName(named)) yield { path: named, name: path.parse(named).name };
+  else yield* belowPrefix(named);
+}
+
+/** Named as files of a folder are: keys that differ in their extension only follow each other. */
+async function* belowPrefix(prefix: string): AsyncGenerator<ListedPicture> {
+  const { key } = parseBucketAddress(prefix);
+  const start = key === '' ? prefix.replace(/\/*$/, '/') : prefix;
+  const folder = start.slice(0, start.lastIndexOf('/') + 1);
+  const stemOf = (address: string) => address.slice(folder.length, address.length - path.extname(address).length);
+  let before: string | undefined;
+  let current: string | undefined;
+  const named = (address: string, after: string | undefined): ListedPicture => {
+    const stem = stemOf(address);
+    const isOnly = [before, after].every(
+      (other) => other === undefined || stemOf(other).toLowerCase() !== stem.toLowerCase(),
+    );
+    const name = isOnly ? stem : stem + path.extname(address).replace('.', '_');
+    return isSafeName(name)
+      ? { path: address, name }
+      : { path: address, name: path.parse(address).name, error: unsafe(address, address, name) };
+  };
+  for await (const address of openBucket().list(start)) {
+    // Hidden ones are left out, as in folders.
+    if (!isPictureName(address) || /\/\./.test(address.slice(folder.length - 1))) continue;
+    if (current !== undefined) yield named(current, address);
+    before = current;
+    current = address;
+  }
+  if (current !== undefined) yield named(current, undefined);
+}
+
 /** Paths are relative to the manifest's folder. */
 async function* fromManifest(manifest: string, out: string): AsyncGenerator<ListedPicture> {
-  const folder = path.dirname(path.resolve(manifest));
+  const folder = isBucketAddress(manifest) ? path.posix.dirname(manifest) : path.dirname(path.resolve(manifest));
   for await (const one of manifestRows(manifest)) {
     if ('error' in one) {
       yield { path: manifest, name: `row-${one.number}`, error: one.error };
       continue;
     }
     const { path: file, name, ...masks } = one.row;
-    const placed = (given: string) => path.resolve(folder, given);
+    const placed = (given: string) =>
+      isBucketAddress(given)
+        ? given
+        : isBucketAddress(manifest)
+          ? inside(manifest, given)
+          : path.resolve(folder, given);
     const given = Object.fromEntries(
       Object.entries(masks).flatMap(([kind, value]) => (value === undefined ? [] : [[kind, placed(value)]])),
     );
@@ -94,8 +137,15 @@ async function* fromManifest(manifest: string, out: string): AsyncGenerator<List
   }
 }
 
-/** Of a file outside of the folder, its whole path. */
+/** The object that a row of a manifest in a bucket names. */
+function inside(manifest: string, given: string): string {
+  const { bucket, key } = parseBucketAddress(manifest);
+  return `s3://${bucket}/${path.posix.join(path.posix.dirname(key), given)}`;
+}
+
+/** Of a file outside of the folder, its whole path; of an object, its key. */
 function nameIn(folder: string, file: string): string {
+  if (isBucketAddress(file)) return parseBucketAddress(file).key.replace(/\.[^./]*$/, '');
   const inside = isBelow(file, folder) ? path.relative(folder, file) : path.relative(path.parse(file).root, file);
   return inside
     .slice(0, inside.length - path.extname(inside).length)

@@ -20,6 +20,8 @@ export type Row =
   | { readonly number: number; readonly row: ManifestRow }
   | { readonly number: number; readonly error: RgiError };
 
+type RowWithColumns = Row & { readonly columns: readonly string[] };
+
 const text = z
   .string()
   .max(4096)
@@ -35,17 +37,26 @@ const rowSchema = z.object({
 
 const MAX_ROW_BYTES = 2 ** 16;
 
+/** The columns that are read. */
+export const COLUMNS: readonly string[] = Object.keys(rowSchema.shape);
+
+/** Columns that are not read: of CSV those of its header, of JSON lines those of the first object. */
+export async function otherColumns(file: string): Promise<string[]> {
+  for await (const { columns } of manifestRows(file)) return columns.filter((column) => !COLUMNS.includes(column));
+  return [];
+}
+
 /** Is a file a manifest, by its name? */
 export function isManifestName(file: string): boolean {
   return /\.(csv|jsonl|ndjson)$/i.test(file);
 }
 
 /** Throws `input` where the file cannot be read as a whole; a row that is none is given with the reason. */
-export function manifestRows(file: string): AsyncGenerator<Row> {
+export function manifestRows(file: string): AsyncGenerator<RowWithColumns> {
   return path.extname(file).toLowerCase() === '.csv' ? csvRows(file) : jsonRows(file);
 }
 
-async function* csvRows(file: string): AsyncGenerator<Row> {
+async function* csvRows(file: string): AsyncGenerator<RowWithColumns> {
   const handle = await openRegular(file);
   const parser = parse({
     bom: true,
@@ -72,7 +83,7 @@ async function* csvRows(file: string): AsyncGenerator<Row> {
           'format',
           `${file} has no column 'path': its first line names the columns, such as path,name.`,
         );
-      yield rowOf(file, info.lines, record);
+      yield { ...rowOf(file, info.lines, record), columns: Object.keys(record) };
     }
   } catch (error) {
     if (error instanceof RgiError) throw error;
@@ -83,12 +94,13 @@ async function* csvRows(file: string): AsyncGenerator<Row> {
   }
 }
 
-async function* jsonRows(file: string): AsyncGenerator<Row> {
+async function* jsonRows(file: string): AsyncGenerator<RowWithColumns> {
   let number = 0;
   for await (const line of readLines(file, MAX_ROW_BYTES)) {
     number++;
     if (line.text?.trim() === '') continue;
-    yield rowOf(file, number, parsed(line.text));
+    const value = parsed(line.text);
+    yield { ...rowOf(file, number, value), columns: Object.keys(value ?? {}) };
   }
 }
 

@@ -14,6 +14,7 @@ import { type EntryHead, JOURNAL, type JournalFile, openJournal } from './journa
 import { acquireLock } from './lock.ts';
 import { confirmOutputs, outputSet, removeUnrecorded } from './outputs.ts';
 import { VERSION } from './program.ts';
+import { uploading } from './upload.ts';
 
 export interface RunFolderOptions<R> {
   readonly kind: string;
@@ -30,6 +31,8 @@ export interface RunFolderOptions<R> {
   readonly resume?: boolean;
   /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
+  /** Every file of the run is put into this bucket, too: s3://bucket/prefix. */
+  readonly upload?: string;
 }
 
 export interface RunFolder<R> extends Storage<R> {
@@ -74,7 +77,8 @@ export async function openRunFolder<R>(folder: string, options: RunFolderOptions
       await removeResults(folder, opened, options.derived);
       journal = await openJournal(folder, options.kind, options.record);
     } else await checkMixing(folder, opened, options);
-    return runFolder(folder, journal, close);
+    const local = runFolder(folder, journal, close);
+    return options.upload === undefined ? local : uploading<R, RunFolder<R>>(local, options.upload);
   } catch (error) {
     await close();
     throw error;

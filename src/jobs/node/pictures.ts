@@ -1,9 +1,10 @@
 /** Picture files as the items of a job: one each, of an array one for each of its pictures. */
-import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
-import { messageOf, RgiError } from '../../errors.ts';
+import { RgiError } from '../../errors.ts';
+import { wholeName } from '../../files/node/copies.ts';
 import { sha256Of } from '../../files/node/hash.ts';
+import { openRegular } from '../../files/node/regular.ts';
 import { readBytes } from '../../images/node/decode.ts';
 import type { InputFile } from '../../images/node/inputs.ts';
 import { countPictures, type PictureList } from '../../images/node/listing.ts';
@@ -45,7 +46,7 @@ export async function* pictureItems<S extends Source>(
   for await (const source of supply.pictures()) {
     // A folder may have got more pictures since they were counted.
     after = Math.max(0, after - 1);
-    const identity = path.resolve(source.path);
+    const identity = wholeName(source.path);
     try {
       if (source.error) throw source.error;
       const sha256 = await sha256Of(source.path);
@@ -99,16 +100,12 @@ async function picturesIn(file: string): Promise<number> {
 }
 
 async function firstByte(file: string): Promise<number | undefined> {
+  const handle = await openRegular(file);
   try {
-    const handle = await open(file, 'r');
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, 0);
-      return bytesRead === 1 ? buffer[0] : undefined;
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw new RgiError('input', `${file} cannot be read (${messageOf(error)}).`, { file }, { cause: error });
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(1), 0, 1, 0);
+    return bytesRead === 1 ? buffer[0] : undefined;
+  } finally {
+    await handle.close();
   }
 }
 

@@ -94,6 +94,8 @@ export interface RestoreFilesOptions {
   readonly resume?: boolean;
   /** Remove what an earlier run wrote, and start again. */
   readonly overwrite?: boolean;
+  /** Every file of the run is put into this bucket, too: s3://bucket/prefix. */
+  readonly upload?: string;
   /** Aborted: the current pictures are finished, and no others are started. */
   readonly signal?: AbortSignal;
   /** Called with progress, each finished record, and warnings. */
@@ -153,6 +155,7 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
     derived: [MANIFEST],
     resume,
     overwrite,
+    upload: options.upload,
   });
   try {
     const supply = await supplyOf<Source>(sources, folder, PICTURE_KINDS, filesOf, (message) =>

@@ -57,11 +57,13 @@ export function createApp(service: Service): App {
 }
 
 /** Every request has an id, a line in the log, and counts. */
-function addRecording(app: App, { log, metrics }: Service): void {
+function addRecording(app: App, { log, metrics, tracing }: Service): void {
   app.use(async (c, next) => {
     const given = c.req.header('x-request-id');
     const requestId = given && REQUEST_ID.test(given) ? given : randomUUID();
     c.set('requestId', requestId);
+    const span = tracing?.begin(c.req.method, c.req.header('traceparent'));
+    c.set('traceparent', span?.traceparent);
     const from = performance.now();
     await next();
     c.res.headers.set('x-request-id', requestId);
@@ -71,6 +73,8 @@ function addRecording(app: App, { log, metrics }: Service): void {
     const { status } = c.res;
     const route = status === 404 ? 'none' : (matchedRoutes(c).at(-1)?.path ?? 'none');
     metrics.request(route, method, status, seconds);
+    const attributes = { 'http.request.method': method, 'http.route': route, 'http.response.status_code': status };
+    span?.end(`${method} ${route}`, { ...attributes, 'rgi.request_id': requestId }, status >= 500);
     log.info(
       { requestId, method, path: escapeControls(path.slice(0, 200)), status, seconds, owner: c.get('owner') },
       'request',

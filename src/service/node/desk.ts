@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ServiceLimits } from '../limits.ts';
 import { HttpError, type Problem, problemOf } from '../problem.ts';
+import type { JobQueue, RecordedJob } from './job-queue.ts';
 import type { DetectOrder, RestoreOrder, Results, Stages } from './orders.ts';
-import type { ProcessPool } from './processes.ts';
+import type { Computed, JobHooks, ProcessPool } from './processes.ts';
 
 export type JobKind = 'restore' | 'detect';
 export type JobState = 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
@@ -20,6 +21,8 @@ export interface Job {
   readonly owner: string | undefined;
   /** Of the request that it came with, for the log. */
   readonly requestId: string;
+  /** Of the span of that request, for the spans of the job where it is computed here. */
+  readonly traceparent?: string;
   readonly created: Date;
   readonly state: JobState;
   /** In [0, 1], and what is under way. */
@@ -31,15 +34,16 @@ export interface Job {
   readonly stages?: Stages;
 }
 
+/** What is known of the request of a job. */
+export type Sent = Pick<Job, 'owner' | 'requestId' | 'traceparent'>;
+
 /** The folder of a job to come: takes the files `picture` and `mask`. */
 export interface Draft {
   readonly folder: string;
-  /** Queues the job; `leave` is called when it is finished. */
-  submit(
-    order: RestoreOrder | DetectOrder,
-    sent: Pick<Job, 'owner' | 'requestId'>,
-    leave: () => void,
-  ): Pick<Job, 'id' | 'owner'>;
+  /** Has the job computed here; `leave` is called when it is finished. */
+  submit(order: RestoreOrder | DetectOrder, sent: Sent, leave: () => void): Pick<Job, 'id' | 'owner'>;
+  /** As `submit`, by workers elsewhere, where the service has such a queue. Rejects with 503 where that cannot be reached. */
+  send(order: RestoreOrder | DetectOrder, sent: Sent, leave: () => void): Promise<Pick<Job, 'id' | 'owner'>>;
   /** Where no job came of it. */
   discard(): Promise<void>;
 }
@@ -47,15 +51,17 @@ export interface Draft {
 export interface Desk {
   draft(): Promise<Draft>;
   /** Throws 404 where there is none of that id, or it is another token's. */
-  find(id: string, owner: string | undefined): Job;
+  find(id: string, owner: string | undefined): Promise<Job>;
   /** Ends it where it is not finished yet. */
-  cancel(id: string, owner: string | undefined): Job;
+  cancel(id: string, owner: string | undefined): Promise<Job>;
   /** Calls `onChange` at each change until the job is finished; returns what ends this. */
   follow(id: string, onChange: (job: Job) => void): () => void;
   /** Resolves with the job when it is finished. */
   finished(id: string): Promise<Job>;
   /** The bytes of a file of the results; throws 404 where there is none. */
   file(job: Job, name: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Waits no longer for what workers elsewhere compute: it stays recorded. */
+  detach(): void;
   /** Cancels what is not finished. */
   cancelAll(): void;
   /** Removes all folders. */
@@ -70,11 +76,16 @@ interface Entry {
   readonly folder: string;
   readonly controller: AbortController;
   readonly listeners: Set<(job: Job) => void>;
+  /** Of a job that workers elsewhere compute. */
+  readonly recorded?: RecordedJob;
   done: Promise<Job>;
 }
 
 /** Why a job was ended by its sender. */
 const CANCELLED = Symbol('cancelled');
+
+/** Why this service waits no longer for a job. */
+const DETACHED = Symbol('detached');
 
 /** What the functions below share. */
 interface Shelf {
@@ -82,18 +93,26 @@ interface Shelf {
   readonly pool: ProcessPool;
   readonly limits: ServiceLimits;
   readonly onFinished: OnFinished;
+  readonly queue: JobQueue | undefined;
   readonly entries: Map<string, Entry>;
 }
 
-export async function openDesk(pool: ProcessPool, limits: ServiceLimits, onFinished: OnFinished): Promise<Desk> {
+/** What is recorded in the queue is waited for again. */
+export async function openDesk(
+  pool: ProcessPool,
+  limits: ServiceLimits,
+  onFinished: OnFinished,
+  queue?: JobQueue,
+): Promise<Desk> {
   const root = await mkdtemp(path.join(tmpdir(), 'rgi-serve-'));
   const entries = new Map<string, Entry>();
-  const shelf: Shelf = { root, pool, limits, onFinished, entries };
+  const shelf: Shelf = { root, pool, limits, onFinished, queue, entries };
+  for (const job of (await queue?.recorded()) ?? []) await adopt(shelf, job);
   return {
     draft: () => draft(shelf),
-    find: (id, owner) => entryOf(shelf, id, owner).job,
-    cancel(id, owner) {
-      const entry = entryOf(shelf, id, owner);
+    find: async (id, owner) => (await entryOf(shelf, id, owner)).job,
+    async cancel(id, owner) {
+      const entry = await entryOf(shelf, id, owner);
       entry.controller.abort(CANCELLED);
       return entry.job;
     },
@@ -104,6 +123,9 @@ export async function openDesk(pool: ProcessPool, limits: ServiceLimits, onFinis
     },
     finished: (id) => entries.get(id)!.done,
     file: (job, name) => readResult(shelf, job, name),
+    detach() {
+      for (const { recorded, controller } of entries.values()) if (recorded) controller.abort(DETACHED);
+    },
     cancelAll() {
       for (const { controller } of entries.values()) controller.abort(CANCELLED);
     },
@@ -115,33 +137,58 @@ async function draft(shelf: Shelf): Promise<Draft> {
   const id = randomUUID();
   const folder = path.join(shelf.root, id);
   await mkdir(folder);
+  const submit: Draft['submit'] = (order, sent, leave) => {
+    const entry = enter(shelf, folder, newJob(id, order, sent));
+    entry.done = compute(shelf, entry, (hooks) => shelf.pool.run(order, hooks)).finally(leave);
+    return entry.job;
+  };
   return {
     folder,
-    submit: (order, sent, leave) => submit(shelf, { id, folder }, order, sent, leave),
+    submit,
+    async send(order, sent, leave) {
+      if (!shelf.queue) return submit(order, sent, leave);
+      // Its spans are the worker's.
+      const { traceparent, ...rest } = sent;
+      const job = newJob(id, order, rest);
+      const entry = enter(shelf, folder, job, await shelf.queue.add(job, order, traceparent));
+      entry.done = elsewhere(shelf, entry).finally(leave);
+      return job;
+    },
     discard: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-function submit(
-  shelf: Shelf,
-  { id, folder }: { readonly id: string; readonly folder: string },
-  order: RestoreOrder | DetectOrder,
-  sent: Pick<Job, 'owner' | 'requestId'>,
-  leave: () => void,
-): Job {
-  const { kind, model } = order;
-  const progress = { share: 0, what: 'waiting' };
-  const job: Job = { id, kind, model: model.name, ...sent, created: new Date(), state: 'queued', progress, files: [] };
-  const controller = new AbortController();
-  const entry: Entry = { job, folder, controller, listeners: new Set(), done: Promise.resolve(job) };
-  shelf.entries.set(id, entry);
-  entry.done = compute(shelf, entry, order).finally(leave);
-  return job;
+function newJob(id: string, { kind, model }: RestoreOrder | DetectOrder, sent: Sent): Job {
+  return { id, kind, model: model.name, ...sent, created: new Date(), ...WAITING };
 }
 
-async function compute(shelf: Shelf, entry: Entry, order: RestoreOrder | DetectOrder): Promise<Job> {
+const WAITING = { state: 'queued', progress: { share: 0, what: 'waiting' }, files: [] } as const;
+
+function enter(shelf: Shelf, folder: string, job: Job, recorded?: RecordedJob): Entry {
+  const controller = new AbortController();
+  const entry: Entry = { job, folder, controller, recorded, listeners: new Set(), done: Promise.resolve(job) };
+  shelf.entries.set(job.id, entry);
+  return entry;
+}
+
+/** Waits for a job that this service or another one recorded. */
+async function adopt(shelf: Shelf, recorded: RecordedJob): Promise<Entry> {
+  const known = shelf.entries.get(recorded.id);
+  if (known) return known;
+  const { queued: _, ...facts } = recorded;
+  const entry = enter(shelf, path.join(shelf.root, recorded.id), { ...facts, ...WAITING }, recorded);
+  await mkdir(entry.folder, { recursive: true });
+  entry.done = elsewhere(shelf, entry);
+  return entry;
+}
+
+function elsewhere(shelf: Shelf, entry: Entry): Promise<Job> {
+  return compute(shelf, entry, (hooks) => shelf.queue!.wait(entry.recorded!, entry.folder, hooks));
+}
+
+async function compute(shelf: Shelf, entry: Entry, run: (hooks: JobHooks) => Promise<Computed<JobKind>>): Promise<Job> {
   try {
-    const { result, stages } = await shelf.pool.run(order, {
+    const { result, stages } = await run({
       signal: entry.controller.signal,
       onStart: () => change(entry, { state: 'running' }),
       onProgress: (share, what) => change(entry, { progress: { share, what } }),
@@ -150,8 +197,11 @@ async function compute(shelf: Shelf, entry: Entry, order: RestoreOrder | DetectO
     change(entry, { state: 'done', record: result, files, stages, progress: { share: 1, what: 'done' } });
     shelf.onFinished(entry.job);
   } catch (error) {
-    if (error === CANCELLED) change(entry, { state: 'cancelled' });
-    else change(entry, { state: 'failed', problem: problemOf(error, entry.job.requestId) });
+    if (error === DETACHED) return entry.job;
+    if (error === CANCELLED) {
+      change(entry, { state: 'cancelled' });
+      if (entry.recorded) await shelf.queue?.forget(entry.recorded).catch(() => undefined);
+    } else change(entry, { state: 'failed', problem: problemOf(error, entry.job.requestId) });
     shelf.onFinished(entry.job, error === CANCELLED ? undefined : error);
   }
   retire(shelf, entry);
@@ -171,13 +221,19 @@ function retire(shelf: Shelf, entry: Entry): void {
   for (const old of finished.slice(0, Math.max(0, finished.length - keepJobs))) void forget(shelf, old);
 }
 
-async function forget({ entries }: Shelf, { job, folder }: Entry): Promise<void> {
+async function forget({ entries, queue }: Shelf, { job, folder, recorded }: Entry): Promise<void> {
   entries.delete(job.id);
+  // What cannot be forgotten now is kept until a service starts again.
+  if (recorded) await queue?.forget(recorded).catch(() => undefined);
   await rm(folder, { recursive: true, force: true });
 }
 
-function entryOf({ entries }: Shelf, id: string, owner: string | undefined): Entry {
-  const entry = entries.get(id);
+async function entryOf(shelf: Shelf, id: string, owner: string | undefined): Promise<Entry> {
+  let entry = shelf.entries.get(id);
+  if (!entry) {
+    const recorded = await shelf.queue?.find(id);
+    if (recorded) entry = await adopt(shelf, recorded);
+  }
   if (entry && entry.job.owner === owner) return entry;
   throw new HttpError(404, 'There is no such job: its id is wrong, or its results were kept long enough.');
 }

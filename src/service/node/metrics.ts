@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Admission } from './admission.ts';
 import type { Job } from './desk.ts';
+import type { JobQueue } from './job-queue.ts';
 import type { ProcessPool } from './processes.ts';
 
 export interface Metrics {
@@ -17,7 +18,7 @@ export interface Metrics {
 /** From a picture of 32 x 32 pixels to one that takes minutes. */
 const SECONDS = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300];
 
-export function openMetrics(pool: ProcessPool, admission: Admission): Metrics {
+export function openMetrics(pool: ProcessPool, admission: Admission, queue?: JobQueue): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -30,7 +31,7 @@ export function openMetrics(pool: ProcessPool, admission: Admission): Metrics {
   });
   const stages = new Histogram({
     name: 'rgi_job_stage_seconds',
-    help: 'Seconds of a job by stage: wait (in the queue), open (the model), read (the picture), compute.',
+    help: 'Seconds of a job by stage: wait (in the queue), open (the model), read (the picture), search, write (the results); of tensors compute in place of the last three.',
     labelNames: ['kind', 'stage'],
     buckets: SECONDS,
     registers,
@@ -62,6 +63,14 @@ export function openMetrics(pool: ProcessPool, admission: Admission): Metrics {
   gauge('rgi_processes_resident_bytes', 'Resident memory of all processes after their last job.', () =>
     held(({ bytes }) => bytes),
   );
+  new Gauge({
+    name: 'rgi_shared_queue_jobs',
+    help: 'Jobs that wait in Redis, of all senders; -1 where it does not answer. Absent without --redis.',
+    registers: queue ? registers : [],
+    async collect() {
+      this.set((await queue?.waiting()) ?? -1);
+    },
+  });
   new Gauge({
     name: 'rgi_model_lookups',
     help: 'Jobs whose model was open already (hit), or had to be opened (miss).',

@@ -10,10 +10,12 @@ import { openAdmission } from './admission.ts';
 import { createApp } from './app.ts';
 import { openCatalogue } from './catalogue.ts';
 import { type Job, openDesk } from './desk.ts';
+import type { JobQueue } from './job-queue.ts';
 import { type Log, openLog } from './log.ts';
 import { openMetrics } from './metrics.ts';
 import { openProcesses } from './processes.ts';
 import { openGate, type Token } from './tokens.ts';
+import { openTracing } from './tracing.ts';
 
 /** What `serve` is given. */
 export interface ServeOptions {
@@ -28,6 +30,8 @@ export interface ServeOptions {
   readonly threads?: number;
   /** Who may ask; default: whoever reaches the service. */
   readonly tokens?: readonly Token[];
+  /** Workers elsewhere compute the jobs; closed with the service. Default: jobs are computed here, as what is answered at once is. */
+  readonly queue?: JobQueue;
   /** Takes the lines of the log; default: there is none. */
   readonly onLog?: (line: string) => void;
   /** Default 'info'. */
@@ -55,21 +59,43 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const catalogue = await openCatalogue(options.models);
   const log = openLog(options.onLog ?? (() => {}), options.onLog ? (options.logLevel ?? 'info') : 'silent');
+  const tracing = await openTracing('rgi-serve');
   const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / limits.processes));
   const pool = openProcesses(limits, threads, (message) => log.warn(message));
   const admission = openAdmission(limits);
-  const metrics = openMetrics(pool, admission);
-  const desk = await openDesk(pool, limits, (job, reason) => {
-    metrics.job(job);
-    const { wait = 0, ...stages } = job.stages ?? {};
-    if (job.state === 'done') admission.learn(Object.values(stages).reduce((sum, one) => sum + one, 0));
-    logJob(log, job, reason);
-  });
+  const metrics = openMetrics(pool, admission, options.queue);
+  const desk = await openDesk(
+    pool,
+    limits,
+    (job, reason) => {
+      metrics.job(job);
+      const { kind, model, traceparent } = job;
+      if (traceparent !== undefined)
+        tracing?.job({ kind, model, stages: job.stages ?? {}, problem: job.problem?.detail }, traceparent);
+      const { wait = 0, ...stages } = job.stages ?? {};
+      if (job.state === 'done') admission.learn(Object.values(stages).reduce((sum, one) => sum + one, 0));
+      logJob(log, job, reason);
+    },
+    options.queue,
+  );
   const gate = openGate(options.tokens);
-  const app = createApp({ catalogue, pool, admission, desk, gate, limits, metrics, log });
+  const app = createApp({
+    catalogue,
+    pool,
+    admission,
+    desk,
+    queue: options.queue,
+    gate,
+    limits,
+    metrics,
+    log,
+    tracing,
+  });
   const stop = async () => {
     await pool.close();
+    await options.queue?.close();
     await desk.close();
+    await tracing?.close();
   };
   const server = await listening(app.fetch, options, limits).catch(async (error) => {
     await stop();
@@ -83,6 +109,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     async close() {
       log.info({ active: admission.active() }, 'draining');
       admission.close();
+      desk.detach();
       const timer = setTimeout(() => desk.cancelAll(), limits.drainSeconds * 1000);
       const limit = new Promise((resolve) => setTimeout(resolve, (limits.drainSeconds + 1) * 1000).unref());
       await Promise.race([admission.idle(), limit]);

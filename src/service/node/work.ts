@@ -6,6 +6,7 @@ import { detectFiles } from '../../detect/node/run.ts';
 import { policyNames } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
 import { openPicture, readBytes } from '../../images/node/decode.ts';
+import type { JobEvent } from '../../jobs/job.ts';
 import { restoreFiles } from '../../restore/node/run.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { tensorsOf } from '../oip/variants.ts';
@@ -37,14 +38,21 @@ export async function work(order: Order, shelf: Shelf, runtime: Runtime, onProgr
     }
     const picture = path.join(order.folder, 'picture');
     await checkPicture(picture, order.maxPixels);
-    clock.lap('read');
     // What a process left that was killed in the middle of this job.
     await rm(path.join(order.folder, 'out'), { recursive: true, force: true });
+    const onEvent = (event: JobEvent<unknown>) => {
+      if (event.kind === 'begin') clock.lap('read');
+      if (event.kind !== 'progress') return;
+      clock.note();
+      onProgress(event.done / event.total, event.what);
+    };
     const result =
       order.kind === 'restore'
-        ? await restore(order, opened, runtime, onProgress)
-        : await detect(order, opened, runtime, onProgress);
-    clock.lap('compute');
+        ? await restore(order, opened, runtime, onEvent)
+        : await detect(order, opened, runtime, onEvent);
+    // The last step of the search reported its progress; files are written after it.
+    clock.lapToNote('search');
+    clock.lap('write');
     return { result, stages: clock.laps() };
   } catch (error) {
     throw inWordsOfClients(error, order);
@@ -54,7 +62,17 @@ export async function work(order: Order, shelf: Shelf, runtime: Runtime, onProgr
 function stopwatch() {
   const laps: Record<string, number> = {};
   let from = performance.now();
+  let noted = from;
   return {
+    /** Now, for `lapToNote`. */
+    note() {
+      noted = performance.now();
+    },
+    lapToNote(name: string) {
+      const to = Math.max(from, noted);
+      laps[name] = (to - from) / 1000;
+      from = to;
+    },
     lap(name: string) {
       const now = performance.now();
       laps[name] = (now - from) / 1000;
@@ -89,7 +107,12 @@ async function checkPicture(file: string, maxPixels: number): Promise<void> {
     throw new RgiError('input', `${file} holds ${dims[0]} pictures; a request is about one.`, { file });
 }
 
-async function restore(order: RestoreOrder, opened: Opened, runtime: Runtime, onProgress: OnProgress) {
+async function restore(
+  order: RestoreOrder,
+  opened: Opened,
+  runtime: Runtime,
+  onEvent: (event: JobEvent<unknown>) => void,
+) {
   const { fit, grey, blend, grow } = order.options;
   const chosen = methodOf(opened, order.options, order.masked);
   checkSteps(chosen.method, order.maxSteps);
@@ -107,7 +130,7 @@ async function restore(order: RestoreOrder, opened: Opened, runtime: Runtime, on
       // Of no use in a folder of one picture; hashing the whole model would take its time.
       description: { generator: order.model.name },
       onEvent(event) {
-        if (event.kind === 'progress') onProgress(event.done / event.total, event.what);
+        onEvent(event);
         if (event.kind === 'record') record = event.entry.record;
       },
     },
@@ -117,7 +140,12 @@ async function restore(order: RestoreOrder, opened: Opened, runtime: Runtime, on
   return record;
 }
 
-async function detect(order: DetectOrder, opened: Opened, runtime: Runtime, onProgress: OnProgress) {
+async function detect(
+  order: DetectOrder,
+  opened: Opened,
+  runtime: Runtime,
+  onEvent: (event: JobEvent<unknown>) => void,
+) {
   const { generator, encoder } = opened.product;
   const policy = await opened.policy(order.options.policy);
   let record: Results['detect'] | undefined;
@@ -131,7 +159,7 @@ async function detect(order: DetectOrder, opened: Opened, runtime: Runtime, onPr
       description: { generator: order.model.name },
       inspector: await opened.inspector(policy),
       onEvent(event) {
-        if (event.kind === 'progress') onProgress(event.done / event.total, event.what);
+        onEvent(event);
         if (event.kind === 'record') record = event.entry.record;
       },
     },

@@ -48,8 +48,9 @@ export function addHealthRoutes(app: App, service: Service): void {
 }
 
 /** Throws 503 where no work could be done now. */
-export function checkReady({ admission, pool }: Pick<Service, 'admission' | 'pool'>): void {
+export function checkReady({ admission, pool, queue }: Pick<Service, 'admission' | 'pool' | 'queue'>): void {
   if (admission.isDraining()) throw new HttpError(503, 'The service is about to end.');
   if (pool.state().ready === 0)
     throw new HttpError(503, 'No process that computes is ready yet.', { retryAfter: START_SECONDS });
+  queue?.check();
 }

@@ -19,7 +19,7 @@ const state = createRoute({
   request: { params },
   responses: {
     200: { description: 'The job.', content: { 'application/json': { schema: jobSchema } } },
-    ...problems(404),
+    ...problems(404, 503),
   },
 });
 
@@ -31,7 +31,7 @@ const cancel = createRoute({
   request: { params },
   responses: {
     202: { description: 'It ends; its state says when.', content: { 'application/json': { schema: jobSchema } } },
-    ...problems(404),
+    ...problems(404, 503),
   },
 });
 
@@ -43,7 +43,7 @@ const events = createRoute({
   request: { params },
   responses: {
     200: { description: 'Each event holds the job as JSON.', content: { 'text/event-stream': { schema: z.string() } } },
-    ...problems(404),
+    ...problems(404, 503),
   },
 });
 
@@ -65,7 +65,7 @@ const file = createRoute({
         'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
       },
     },
-    ...problems(404),
+    ...problems(404, 503),
   },
 });
 
@@ -73,18 +73,18 @@ const file = createRoute({
 const HEARTBEAT_MS = 15_000;
 
 export function addJobRoutes(app: App, { desk }: Service): void {
-  app.openapi(state, (c) => c.json(jobAnswer(desk.find(c.req.valid('param').id, c.get('owner'))), 200));
-  app.openapi(cancel, (c) => c.json(jobAnswer(desk.cancel(c.req.valid('param').id, c.get('owner'))), 202));
+  app.openapi(state, async (c) => c.json(jobAnswer(await desk.find(c.req.valid('param').id, c.get('owner'))), 200));
+  app.openapi(cancel, async (c) => c.json(jobAnswer(await desk.cancel(c.req.valid('param').id, c.get('owner'))), 202));
   app.openAPIRegistry.registerPath(events);
-  app.get('/v1/jobs/:id/events', (c) => {
-    const found = desk.find(c.req.param('id'), c.get('owner'));
+  app.get('/v1/jobs/:id/events', async (c) => {
+    const found = await desk.find(c.req.param('id'), c.get('owner'));
     return streamSSE(c, async (stream) => {
       const write = (job: Job) => stream.writeSSE({ event: 'job', data: JSON.stringify(jobAnswer(job)) });
       const beat = setInterval(() => void stream.write(': still here\n\n'), HEARTBEAT_MS);
       const unfollow = desk.follow(found.id, (job) => void (isFinished(job) || write(job)));
       stream.onAbort(unfollow);
       try {
-        await write(desk.find(found.id, found.owner));
+        await write(await desk.find(found.id, found.owner));
         const gone = new Promise<void>((resolve) => stream.onAbort(resolve));
         await Promise.race([
           desk.finished(found.id).then(async (job) => (isFinished(found) ? undefined : write(job))),
@@ -98,7 +98,7 @@ export function addJobRoutes(app: App, { desk }: Service): void {
   });
   app.openAPIRegistry.registerPath(file);
   app.get('/v1/jobs/:id/files/:file', async (c) => {
-    const job = desk.find(c.req.param('id'), c.get('owner'));
+    const job = await desk.find(c.req.param('id'), c.get('owner'));
     const name = c.req.param('file');
     return fileResponse(await desk.file(job, name), name);
   });

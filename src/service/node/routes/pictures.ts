@@ -88,9 +88,9 @@ function addAnswered(app: App, service: Service, kind: JobKind): void {
   });
   app.openAPIRegistry.registerPath(route);
   app.post(`/v1/models/:model/${kind}`, async (c) => {
-    const { job, answer: wanted } = await taken(c, service, kind, options);
+    const { job, answer: wanted } = await taken(c, service, kind, options, 'submit');
     const { desk } = service;
-    const hangUp = () => void desk.cancel(job.id, job.owner);
+    const hangUp = () => void desk.cancel(job.id, job.owner).catch(() => undefined);
     c.req.raw.signal.addEventListener('abort', hangUp);
     if (c.req.raw.signal.aborted) hangUp();
     const finished = await desk.finished(job.id);
@@ -118,8 +118,9 @@ function addQueued(app: App, service: Service, kind: JobKind): void {
   });
   app.openAPIRegistry.registerPath(route);
   app.post(`/v1/models/:model/${kind}/jobs`, async (c) => {
-    const { job } = await taken(c, service, kind, options);
-    return c.json(jobAnswer(service.desk.find(job.id, job.owner)), 202, { location: `/v1/jobs/${job.id}` });
+    service.queue?.check();
+    const { job } = await taken(c, service, kind, options, 'send');
+    return c.json(jobAnswer(await service.desk.find(job.id, job.owner)), 202, { location: `/v1/jobs/${job.id}` });
   });
 }
 
@@ -129,6 +130,8 @@ async function taken(
   { admission, catalogue, desk, limits }: Service,
   kind: JobKind,
   schema: z.ZodObject,
+  /** Computed here, or by whoever computes jobs. */
+  how: 'submit' | 'send',
 ): Promise<{ readonly job: Pick<Job, 'id' | 'owner'>; readonly answer: string }> {
   const model = await catalogue.find(c.req.param('model'));
   const query = queryOf(c.req.url);
@@ -148,8 +151,8 @@ async function taken(
       kind === 'restore'
         ? { ...common, kind, masked, maxSteps, options: options as RestoreOptions }
         : { ...common, kind, options: options as DetectOptions };
-    const sent = { owner: c.get('owner'), requestId: c.get('requestId') };
-    return { job: draft.submit(order, sent, leave), answer: String(answer) };
+    const sent = { owner: c.get('owner'), requestId: c.get('requestId'), traceparent: c.get('traceparent') };
+    return { job: await draft[how](order, sent, leave), answer: String(answer) };
   } catch (error) {
     leave();
     await draft.discard();

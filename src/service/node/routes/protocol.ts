@@ -193,7 +193,7 @@ async function answered(c: Context<Env>, service: Service, called: string): Prom
 /** Runs an order within the bounds of the queue; it may need a body, which is read when there is room. */
 async function computed<O extends Order>(
   c: Context<Env>,
-  { admission, metrics, pool }: Service,
+  { admission, metrics, pool, tracing }: Service,
   order: O | (() => Promise<O>),
 ) {
   const leave = admission.enter(c.get('owner'), c.get('mayHave'));
@@ -201,6 +201,7 @@ async function computed<O extends Order>(
     const made = typeof order === 'function' ? await order() : order;
     const { result, stages } = await pool.run(made, { signal: c.req.raw.signal });
     for (const [stage, seconds] of Object.entries(stages)) metrics.stage(made.kind, stage, seconds);
+    tracing?.job({ kind: made.kind, model: made.model.name, stages }, c.get('traceparent'));
     return { result };
   } finally {
     leave();

@@ -1,0 +1,78 @@
+/**
+ * A prefix of a bucket that senders and workers share: each job has `KEY/picture`, `KEY/for/SENDER` of those who wait, and `KEY/out/...`, of
+ * which the record is written last. A bucket has no lock: who comes while the last one leaves brings the job again.
+ */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { type Bucket, openBucket, parseBucketAddress } from '../../files/node/bucket.ts';
+import { localFile } from '../../files/node/copies.ts';
+import { sha256Of } from '../../files/node/hash.ts';
+import { MASK, PICTURE, RECORD, RESULT } from '../queue-data.ts';
+import type { Shared } from './shared.ts';
+import { resultOf } from './shared-folder.ts';
+
+export function openSharedBucket(address: string): Shared {
+  parseBucketAddress(address);
+  const bucket = openBucket();
+  const root = address.replace(/\/*$/, '/');
+  const of = (key: string, ...names: string[]) => root + [key, ...names].join('/');
+  const waiting = (key: string, sender = '') => of(key, 'for', sender);
+  const isWanted = (key: string) => any(bucket.list(waiting(key)));
+  const release = async (key: string, sender: string) => {
+    await bucket.remove(waiting(key, sender));
+    if (!(await isWanted(key))) for await (const object of bucket.list(of(key, ''))) await bucket.remove(object);
+  };
+  return {
+    isWanted,
+    release,
+    async place(key, { picture, mask }, sender) {
+      if ((await bucket.hashOf(waiting(key, sender))) === undefined) await bucket.put(waiting(key, sender), '');
+      if (mask !== undefined) await bring(bucket, of(key, MASK), mask);
+      await bring(bucket, of(key, PICTURE), picture);
+    },
+    fetch: (key, name, to) => bucket.download(of(key, name), to),
+    hasResult: async (key) => (await bucket.hashOf(of(key, RESULT, RECORD))) !== undefined,
+    async deliver(key, folder, result) {
+      if (!(await isWanted(key)) || (await bucket.hashOf(of(key, RESULT, RECORD))) !== undefined) return;
+      for (const kind of Object.keys(result.files))
+        await bucket.upload(of(key, RESULT, kind), path.join(folder, `picture.${kind}`));
+      await bucket.put(of(key, RESULT, RECORD), JSON.stringify(result));
+    },
+    async take(key, to) {
+      const text = await bucket.text(of(key, RESULT, RECORD));
+      if (text === undefined) return undefined;
+      const answer = resultOf(text, to);
+      if ('error' in answer) return answer;
+      await mkdir(to, { recursive: true });
+      for (const [kind, sha256] of Object.entries(answer.result.files)) {
+        const file = path.join(to, kind);
+        // Where it is being removed at this moment, there is no result.
+        if (!(await succeeds(bucket.download(of(key, RESULT, kind), file))) || (await sha256Of(file)) !== sha256)
+          return undefined;
+      }
+      return answer;
+    },
+    async releaseAll(sender) {
+      for await (const object of bucket.list(root)) {
+        const [key, folder, name] = object.slice(root.length).split('/');
+        if (folder === 'for' && name === sender) await release(key, sender);
+      }
+    },
+  };
+}
+
+async function bring(bucket: Bucket, address: string, file: string): Promise<void> {
+  if ((await bucket.hashOf(address)) === undefined) await bucket.upload(address, await localFile(file));
+}
+
+async function any(items: AsyncGenerator<unknown>): Promise<boolean> {
+  for await (const _ of items) return true;
+  return false;
+}
+
+function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,51 @@
+/** A run's folder whose files are put into a bucket, too: those of an item as soon as it is recorded. */
+import path from 'node:path';
+import { openBucket, parseBucketAddress } from '../../files/node/bucket.ts';
+import type { FileContent } from '../../images/node/write.ts';
+import type { Outputs, Storage } from '../job.ts';
+
+interface Uploaded<R> extends Storage<R> {
+  readonly folder: string;
+  derive(file: string, content: FileContent): Promise<void>;
+}
+
+/**
+ * Every output of `inner` goes to `to` (s3://bucket/prefix) under its name. An item whose files could not be put there has failed; an
+ * item of an earlier run is confirmed only when they are there.
+ */
+export function uploading<R, F extends Uploaded<R>>(inner: F, to: string): F {
+  parseBucketAddress(to);
+  const bucket = openBucket();
+  const place = to.replace(/\/*$/, '/');
+  const uploadAll = async (outputs: Outputs) => {
+    for (const [file, sha256] of Object.entries(outputs))
+      if ((await bucket.hashOf(place + file)) !== sha256)
+        await bucket.upload(place + file, path.join(inner.folder, file));
+  };
+  return {
+    ...inner,
+    outputs() {
+      const set = inner.outputs();
+      return {
+        ...set,
+        async commit(record) {
+          let written: Outputs = {};
+          await set.commit(async (outputs) => {
+            await record(outputs);
+            written = outputs;
+          });
+          await uploadAll(written);
+        },
+      };
+    },
+    async confirms(entry) {
+      if (!(await inner.confirms(entry))) return false;
+      await uploadAll(entry.outputs);
+      return true;
+    },
+    async derive(file, content) {
+      await inner.derive(file, content);
+      await bucket.upload(place + file, path.join(inner.folder, file));
+    },
+  };
+}

@@ -1,0 +1,108 @@
+/** Buckets: objects come and go over signed requests; what fails is tried again or said in a sentence without credentials. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openBucket, parseBucketAddress } from '../../src/files/node/bucket.ts';
+import { startBucket, type TestBucket } from '../support/s3.ts';
+
+let s3: TestBucket;
+let root: string;
+const at = (name: string) => path.join(root, name);
+const bucket = () => openBucket(s3.env);
+
+beforeAll(async () => {
+  s3 = await startBucket();
+  root = mkdtempSync(path.join(tmpdir(), 'rgi-s3-'));
+});
+beforeEach(() => {
+  s3.objects.clear();
+  s3.requests.length = 0;
+  s3.fail = () => undefined;
+});
+afterAll(async () => {
+  await s3.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+test('objects are written, found by the hash of their bytes, read and removed, whatever their keys hold', async () => {
+  for (const key of ['plain', "a b/ü+1 (2)'*!.png", 'x%20y&z=1']) {
+    const address = `s3://pictures/${key}`;
+    expect(await bucket().hashOf(address)).toBeUndefined();
+    writeFileSync(at('a'), 'bytes');
+    await bucket().upload(address, at('a'));
+    expect(s3.objects.get(`pictures/${key}`)?.bytes.toString()).toBe('bytes');
+    // sha256sum says the same of 'bytes'.
+    expect(await bucket().hashOf(address)).toBe('277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9');
+    await bucket().download(address, at('b'));
+    expect(readFileSync(at('b'), 'utf8')).toBe('bytes');
+    expect(await bucket().text(address)).toBe('bytes');
+    await bucket().remove(address);
+    expect(await bucket().text(address)).toBeUndefined();
+    await bucket().remove(address);
+  }
+});
+
+test('lists come in pages', async () => {
+  const keys = ['in/1.png', 'in/2 & 3.png', 'in/deep/4+5.png', 'in/6<.png', 'in/7.png', 'in/8.png', 'in/9.png'];
+  for (const key of [...keys, 'other/10.png']) s3.put(`pictures/${key}`, '');
+  const found: string[] = [];
+  for await (const address of bucket().list('s3://pictures/in/')) found.push(address);
+  expect(found).toEqual([...keys].sort().map((key) => `s3://pictures/${key}`));
+  expect(s3.requests).toHaveLength(3);
+  // One page at a time: nothing is asked for that is not needed.
+  s3.requests.length = 0;
+  for await (const _ of bucket().list('s3://pictures/in/')) break;
+  expect(s3.requests).toHaveLength(1);
+});
+
+describe('what fails', () => {
+  test('is tried again where that may help', async () => {
+    let times = 0;
+    s3.put('pictures/a', 'bytes');
+    s3.fail = () => (times++ < 2 ? 503 : undefined);
+    expect(await bucket().text('s3://pictures/a')).toBe('bytes');
+    expect(times).toBe(3);
+  });
+
+  test.each([
+    [
+      403,
+      's3://pictures/a cannot be read (403 AccessDenied): it is not allowed; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and their rights.',
+      1,
+    ],
+    [503, 's3://pictures/a cannot be read (503 SlowDown): the bucket fails; try again later.', 5],
+    [301, 's3://pictures/a cannot be read (301 SlowDown): the bucket is in another region; set AWS_REGION.', 1],
+  ])(
+    'is said in a sentence: %i',
+    async (status, sentence, times) => {
+      s3.fail = () => status;
+      await expect(bucket().download('s3://pictures/a', at('c'))).rejects.toMatchObject({ message: sentence });
+      expect(s3.requests).toHaveLength(times);
+    },
+    15_000,
+  );
+
+  test('of objects and buckets that are not there, of credentials, and of a server that is not', async () => {
+    const download = (address: string, env: Record<string, string> = {}) =>
+      openBucket({ ...s3.env, ...env }).download(address, at('c'));
+    await expect(download('s3://pictures/none')).rejects.toMatchObject({
+      message: 's3://pictures/none does not exist.',
+    });
+    await expect(download('s3://no-such-bucket/a')).rejects.toMatchObject({
+      message: "There is no bucket 'no-such-bucket'.",
+    });
+    await expect(download('s3://pictures/a', { AWS_SECRET_ACCESS_KEY: 'wrong' })).rejects.toThrow(
+      'cannot be read (403 SignatureDoesNotMatch): it is not allowed',
+    );
+    await expect(download('s3://pictures/a', { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:1' })).rejects.toThrow(
+      /^s3:\/\/pictures\/a cannot be read: the bucket does not answer \(.*\)\.$/,
+    );
+    expect(() => openBucket({})).toThrow(
+      'A bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; set these variables.',
+    );
+    expect(() => parseBucketAddress('s3://A/b')).toThrow(
+      "'s3://A/b' is no address of a bucket; write s3://bucket/key.",
+    );
+  }, 15_000);
+});
