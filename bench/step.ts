@@ -11,7 +11,7 @@ import { STEP } from '../src/inversion/compile/step-names.ts';
 import type { Generator } from '../src/inversion/generator/generator.ts';
 import { LAW_MOMENTS } from '../src/inversion/generator/latent-law.ts';
 import { ADAM, type Formulation } from '../src/inversion/spec/formulation.ts';
-import { encodeModel } from '../src/onnx/encode.ts';
+import { splitModel } from '../src/onnx/encode.ts';
 import { float32, scalar, sizeOf, type Tensor, zeros } from '../src/onnx/tensor.ts';
 import { adamCorrections } from '../src/optim/adam.ts';
 import { randomFrom } from '../src/random.ts';
@@ -92,11 +92,11 @@ async function measure({ network, batch, theta }: Case, seconds: number, busy: b
   const generator = generatorOf(net);
   const formulation = formulationOf(generator, theta);
   const start = performance.now();
-  const compiled = await compileStep(generator, formulation, batch, evaluatorOf(runtime, encodeModel));
+  const compiled = await compileStep(generator, formulation, batch, evaluatorOf(runtime, splitModel));
   const size = imageSize(net);
   const random = randomFrom(1);
   const x = float32(random.normals(batch * 3 * size * size), [batch, 3, size, size]);
-  const loop = await runtime.loop(encodeModel(compiled.step), stateOf(compiled), new Map([[STEP.x, x]]));
+  const loop = await runtime.loop(splitModel(compiled.step), stateOf(compiled), new Map([[STEP.x, x]]));
   const compileMs = performance.now() - start;
 
   const times: number[] = [];

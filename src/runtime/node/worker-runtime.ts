@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { RgiError } from '../../errors.ts';
+import type { EncodedModel } from '../../onnx/encode.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Loop, Runtime, Session, SessionOptions, Tensors } from '../runtime.ts';
 import type { WorkerSettings } from './protocol.ts';
@@ -47,7 +48,7 @@ export async function workerRuntime(options: WorkerRuntimeOptions): Promise<Runt
   };
 }
 
-async function openSession(channel: WorkerChannel, model: Uint8Array, options: SessionOptions): Promise<Session> {
+async function openSession(channel: WorkerChannel, model: EncodedModel, options: SessionOptions): Promise<Session> {
   const handle = await channel.call('session', { model, options });
   const { guard, dispose } = releaseOnce(channel, handle);
   return {
@@ -56,7 +57,7 @@ async function openSession(channel: WorkerChannel, model: Uint8Array, options: S
   };
 }
 
-async function openLoop(channel: WorkerChannel, model: Uint8Array, state: Tensors, fixed: Tensors): Promise<Loop> {
+async function openLoop(channel: WorkerChannel, model: EncodedModel, state: Tensors, fixed: Tensors): Promise<Loop> {
   const handle = await channel.call('loop', { model, state, fixed });
   const { guard, dispose } = releaseOnce(channel, handle);
   return {
