@@ -3,7 +3,7 @@
  * DirectML) and its worker-thread form; the browser's comes with the studio. Nothing else imports ONNX Runtime.
  */
 import type { EncodedModel } from '../onnx/encode.ts';
-import type { Evaluate, Graph } from '../onnx/graph.ts';
+import type { DeclaredType, Evaluate, Graph } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 
 /** Where graphs are computed. */
@@ -46,6 +46,8 @@ export interface Runtime {
 export interface Session {
   /** Feeds every input; returns the wanted outputs (all if not given). */
   run(feeds: Tensors, wanted?: readonly string[]): Promise<Map<string, Tensor>>;
+  /** What is known of the outputs that are tensors before they are computed; [] is a scalar or a shape that is not known. */
+  outputs(): Promise<ReadonlyMap<string, DeclaredType>>;
   /** Frees its memory; it cannot be used afterwards. */
   dispose(): Promise<void>;
 }
@@ -72,12 +74,17 @@ export function evaluatorOf(
   runtime: Runtime,
   encode: (graph: Graph, metadata: undefined, wanted: readonly string[]) => EncodedModel,
 ): Evaluate {
-  return async (graph, feeds, wanted) => {
+  const opened = async <T>(graph: Graph, wanted: readonly string[], use: (session: Session) => Promise<T>) => {
     const session = await runtime.session(encode(graph, undefined, wanted), { optimise: 'none' });
     try {
-      return await session.run(feeds, wanted);
+      return await use(session);
     } finally {
       await session.dispose();
     }
   };
+  const evaluate = (graph: Graph, feeds: Tensors, wanted: readonly string[]) =>
+    opened(graph, wanted, (session) => session.run(feeds, wanted));
+  const infer = (graph: Graph, values: readonly string[]) =>
+    opened(graph, values, async (session) => new Map(await session.outputs()));
+  return Object.assign(evaluate, { infer });
 }

@@ -10,6 +10,7 @@ import {
   checkTensor,
   copyOf,
   declared,
+  declaredTypes,
   fromOrt,
   type Ort,
   type OrtTensorClass,
@@ -127,6 +128,7 @@ function sessionOf(handle: Handle): Session {
         if (wanted) checkOutputs(handle.outputs, wanted);
         return fromOrt(await run(handle, toOrt(feeds, handle.OrtTensor), [...(wanted ?? handle.outputs.keys())]));
       }),
+    outputs: async () => declaredTypes(handle.outputs),
     dispose: handle.dispose,
   };
 }

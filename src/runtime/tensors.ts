@@ -2,7 +2,8 @@
 import type * as Ort from 'onnxruntime-common';
 import { RgiError } from '../errors.ts';
 import type { EncodedModel } from '../onnx/encode.ts';
-import { sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import type { DeclaredType } from '../onnx/graph.ts';
+import { type ElementType, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
 import type { Tensors } from './runtime.ts';
 
 export type { Ort };
@@ -17,6 +18,17 @@ export type Declared = ReadonlyMap<string, Ort.InferenceSession.ValueMetadata>;
 
 export function declared(values: readonly Ort.InferenceSession.ValueMetadata[]): Declared {
   return new Map(values.map((value) => [value.name, value]));
+}
+
+/** Of the tensors among `values`: their types, and their sizes where those are known. */
+export function declaredTypes(values: Declared): Map<string, DeclaredType> {
+  const types = new Map<string, DeclaredType>();
+  for (const [name, value] of values) {
+    if (!value.isTensor) continue;
+    const dims = value.shape.map((size) => (typeof size === 'number' && size >= 0 ? size : undefined));
+    types.set(name, { type: value.type as ElementType, dims });
+  }
+  return types;
 }
 
 /** What ONNX Runtime opens, and the files beside it as an option of the session. */

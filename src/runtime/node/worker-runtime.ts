@@ -53,6 +53,7 @@ async function openSession(channel: WorkerChannel, model: EncodedModel, options:
   const { guard, dispose } = releaseOnce(channel, handle);
   return {
     run: guard(async (feeds, wanted) => mapOf(await channel.call('run', { handle, feeds, wanted }))),
+    outputs: guard(async () => channel.call('outputs', { handle })),
     dispose,
   };
 }
