@@ -11,13 +11,13 @@ import { STEP } from '../src/inversion/compile/step-names.ts';
 import type { Generator } from '../src/inversion/generator/generator.ts';
 import { LAW_MOMENTS } from '../src/inversion/generator/latent-law.ts';
 import { ADAM, type Formulation } from '../src/inversion/spec/formulation.ts';
-import { encodeModel } from '../src/onnx/encode.ts';
+import { splitModel } from '../src/onnx/encode.ts';
 import { float32, scalar, sizeOf, type Tensor, zeros } from '../src/onnx/tensor.ts';
 import { adamCorrections } from '../src/optim/adam.ts';
 import { randomFrom } from '../src/random.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
-import { evaluatorOf } from '../src/runtime/runtime.ts';
-import { matmulRate, processorClock, wallClock } from './clocks.ts';
+import { evaluatorOf, type Runtime } from '../src/runtime/runtime.ts';
+import { type Clock, matmulRate, processorClock, wallClock } from './clocks.ts';
 import { forwardFlops, generatorGraph, imageSize, NETWORKS, type Network } from './networks.ts';
 
 interface Case {
@@ -89,27 +89,8 @@ async function measure({ network, batch, theta }: Case, seconds: number, busy: b
   const clock = busy ? processorClock : wallClock;
   const net: Network = NETWORKS[network];
   const before = await matmulRate(runtime, clock);
-  const generator = generatorOf(net);
-  const formulation = formulationOf(generator, theta);
-  const start = performance.now();
-  const compiled = await compileStep(generator, formulation, batch, evaluatorOf(runtime, encodeModel));
-  const size = imageSize(net);
-  const random = randomFrom(1);
-  const x = float32(random.normals(batch * 3 * size * size), [batch, 3, size, size]);
-  const loop = await runtime.loop(encodeModel(compiled.step), stateOf(compiled), new Map([[STEP.x, x]]));
-  const compileMs = performance.now() - start;
-
-  const times: number[] = [];
-  const end = performance.now() + 1000 * seconds;
-  for (let t = 1; times.length < WARM_UP + 10 || performance.now() < end; t++) {
-    const feeds = feedsOf(compiled, t);
-    const began = clock();
-    await loop.step(feeds);
-    times.push(clock() - began);
-  }
-  const sorted = times.slice(WARM_UP).sort((a, b) => a - b);
-  const ms = sorted[Math.floor(sorted.length / 2)];
-  await loop.dispose();
+  const { times, compileMs } = await timedSteps(net, { batch, theta }, seconds, runtime, clock);
+  const ms = times[Math.floor(times.length / 2)];
   const matmul = Math.max(before, await matmulRate(runtime, clock));
   const gflops = (batch * forwardFlops(net) * (theta ? 3 : 2)) / ms / 1e6;
   return {
@@ -119,13 +100,42 @@ async function measure({ network, batch, theta }: Case, seconds: number, busy: b
     onnxruntime: runtime.version,
     clock: busy ? 'processor' : 'wall',
     ms: rounded(ms, 2),
-    best_ms: rounded(sorted[0], 2),
+    best_ms: rounded(times[0], 2),
     gflops: rounded(gflops, 1),
     matmul_gflops: rounded(matmul, 1),
     ratio_to_matmul: rounded(gflops / matmul, 3),
     compile_ms: Math.round(compileMs),
     peak_rss_mb: Math.round(process.resourceUsage().maxRSS / 1024),
   };
+}
+
+/** Milliseconds of each step of `net`, ascending, those of the warm-up left out; and of compiling it. */
+export async function timedSteps(
+  net: Network,
+  { batch, theta }: Pick<Case, 'batch' | 'theta'>,
+  seconds: number,
+  runtime: Runtime,
+  clock: Clock,
+): Promise<{ readonly times: readonly number[]; readonly compileMs: number }> {
+  const generator = generatorOf(net);
+  const formulation = formulationOf(generator, theta);
+  const start = performance.now();
+  const compiled = await compileStep(generator, formulation, batch, evaluatorOf(runtime, splitModel));
+  const size = imageSize(net);
+  const random = randomFrom(1);
+  const x = float32(random.normals(batch * 3 * size * size), [batch, 3, size, size]);
+  const loop = await runtime.loop(splitModel(compiled.step), stateOf(compiled), new Map([[STEP.x, x]]));
+  const compileMs = performance.now() - start;
+  const times: number[] = [];
+  const end = performance.now() + 1000 * seconds;
+  for (let t = 1; times.length < WARM_UP + 10 || performance.now() < end; t++) {
+    const feeds = feedsOf(compiled, t);
+    const began = clock();
+    await loop.step(feeds);
+    times.push(clock() - began);
+  }
+  await loop.dispose();
+  return { times: times.slice(WARM_UP).sort((a, b) => a - b), compileMs };
 }
 
 function generatorOf(net: Network): Generator {

@@ -3,7 +3,7 @@
  * can make, and pictures of the same generator with its weights disturbed, which it can make only nearly.
  *
  *   npm run bench -- styles FILE.onnx [--count 8] [--disturbed 0.1] [--seed 2026] [--threads 1] [--methods rgi,rrgi] [--latents z,w,w+]
- *     [--pictures sampled,disturbed] [--weight-rate 1e-4]
+ *     [--pictures sampled,disturbed] [--weight-rate 1e-4] [--tuning-latent-rate 0.01]
  */
 import { type Image, imageAt } from '../src/images/image.ts';
 import type { Generator } from '../src/inversion/generator/generator.ts';
@@ -39,6 +39,7 @@ export async function styles(args: readonly string[]): Promise<void> {
   console.log('| pictures | latent | method | PSNR in the hole | PSNR outside | IoU | s a picture |');
   console.log('| --- | --- | --- | --- | --- | --- | --- |');
   const weightRate = Number(argument(args, 'weight-rate', '1e-4'));
+  const tuningLatentRate = Number(argument(args, 'tuning-latent-rate', '0.01'));
   const kinds = argument(args, 'pictures', 'sampled,disturbed').split(',');
   for (const [kind, clean] of Object.entries(pictures)) {
     if (!kinds.includes(kind)) continue;
@@ -51,7 +52,7 @@ export async function styles(args: readonly string[]): Promise<void> {
         const recipe =
           method === 'rgi'
             ? rgi({ preset: 'fast', channels })
-            : rrgi({ preset: 'best', channels, weights, weightRate });
+            : rrgi({ preset: 'best', channels, weights, weightRate, tuningLatentRate });
         const { restorations, secondsPerImage } = await score(generator, recipe, runtime, setting);
         const found = restorations.map(({ restored, mask }, i) => figures(restored, mask.data, setting, i));
         const column = (pick: (figure: Figures) => number, digits = 1) => mean(found.map(pick)).toFixed(digits);

@@ -178,5 +178,5 @@ if __name__ == '__main__':
     a = p.parse_args()
     g, z_dim = of_pickle(a.pickle, a.psi) if a.pickle else random_weights(a.size, a.base, a.most)
     with torch.no_grad():
-        torch.onnx.export(g, torch.randn(2, z_dim), a.file, input_names=['z'], output_names=['image'], opset_version=14,
+        torch.onnx.export(g, torch.randn(2, z_dim), a.file, input_names=['z'], output_names=['image'], opset_version=14, do_constant_folding=False,
                           dynamic_axes={'z': {0: 'n'}, 'image': {0: 'n'}})

@@ -52,6 +52,14 @@ export function sizes(text: string): number[] {
   throw new InvalidArgumentError('It is whole numbers from 1 on, with commas between them.');
 }
 
+/** A size of memory in bytes: "4GB", "800MB". */
+export function bytes(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([GM])B$/i.exec(text.trim()) ?? [];
+  const size = Number(number) * (unit?.toUpperCase() === 'G' ? 1e9 : 1e6);
+  if (size > 0) return size;
+  throw new InvalidArgumentError('It is a size such as 4GB or 800MB.');
+}
+
 /** "a,b" and repeated options, one after another. */
 export function list(text: string, before: readonly string[] = []): string[] {
   const parts = text

@@ -11,14 +11,19 @@ import { inspectModel } from '../inspect/inspect.ts';
 import { type Cut, findMapping } from '../inspect/mapping.ts';
 import { readersByLayer } from '../inspect/style-layers.ts';
 import { usualForm } from '../inspect/usual-form.ts';
-import type { Generator } from '../inversion/generator/generator.ts';
+import { inGigabytes, planMemory } from '../inversion/compile/memory.ts';
+import { reuse } from '../inversion/compile/reuse.ts';
+import { type Generator, type LatentLaw, openGenerator } from '../inversion/generator/generator.ts';
+import { rgi } from '../inversion/methods/rgi.ts';
+import { rrgi } from '../inversion/methods/rrgi.ts';
+import { isSolvedExactly } from '../inversion/solve/sequential-tuning.ts';
 import { withLatentShape } from '../models/generator.ts';
 import { type GeneratorFlags, openGeneratorFile, openingOptions } from '../models/node/networks.ts';
 import { openTriedModel } from '../models/node/trial.ts';
 import { modelHashes } from '../models/node/weight-files.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, Model, ValueInfo } from '../onnx/graph.ts';
-import { float32, float32Data } from '../onnx/tensor.ts';
+import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
 import { trainableWeights } from '../passes/trainable.ts';
 import { randomFrom } from '../random.ts';
 import { createRuntime } from '../runtime/node/index.ts';
@@ -46,8 +51,13 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
     const found = await inspectModel(given, evaluate, { inputs, unknowns, output, shape, range, seed: flags.seed });
     // A range that is refused is not adapted.
     const isAdapted = found.image && found.image.range !== 'unknown';
-    const adapted = isAdapted ? adaptGenerator(given, found.image).notes : [];
-    const facts = { ...found, notes: [...new Set([...found.notes, ...adapted])] };
+    const adapted = isAdapted ? adaptGenerator(given, found.image) : undefined;
+    const facts = { ...found, notes: [...new Set([...found.notes, ...(adapted?.notes ?? [])])] };
+    const isDifferentiable = facts.refusals.length + facts.withoutDerivative.length === 0;
+    const memory =
+      adapted && facts.latent && isDifferentiable
+        ? await memoryOf(adapted, facts.latent.law, inputs, runtime)
+        : undefined;
     const model = usualForm(given);
     const cuts = await findCuts(model, facts, evaluate, inputs);
     if (flags.samples !== undefined) await writeSamples(runtime, file, flags, flags.samples);
@@ -55,6 +65,7 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
     const details = {
       cuts,
       styles,
+      ...(memory ? { memory } : {}),
       weightNames: trainableWeights(model.graph),
       metadata: Object.fromEntries(model.metadata),
     };
@@ -65,6 +76,30 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
   } finally {
     await runtime.dispose();
   }
+}
+
+/** Bytes of a search of one picture with the default settings of each method. */
+interface SearchMemory {
+  readonly rgi: number;
+  readonly rrgi: number;
+}
+
+/** Undefined where there is no search: the latents of a linear generator are computed. */
+async function memoryOf(
+  { graph }: Model,
+  law: LatentLaw,
+  fixed: ReadonlyMap<string, Tensor>,
+  runtime: Runtime,
+): Promise<SearchMemory | undefined> {
+  const generator = await openGenerator(graph, runtime, { law, fixed, output: graph.outputs[0].name });
+  const { channels } = generator;
+  const shared = reuse();
+  const weights = trainableWeights(generator.graph);
+  const method = rgi({ preset: 'fast', channels });
+  if (weights.length === 0 || (await isSolvedExactly(generator, method, runtime))) return undefined;
+  const frozen = await planMemory(generator, method, 1, runtime, shared);
+  const tuned = await planMemory(generator, rrgi({ preset: 'best', channels, weights }), 1, runtime, shared);
+  return { rgi: frozen.total, rrgi: tuned.total };
 }
 
 async function findCuts(
@@ -131,10 +166,12 @@ function describe(
   cuts: readonly Cut[],
   {
     styles,
+    memory,
     weightNames,
     metadata,
   }: {
     readonly styles: readonly Cut[];
+    readonly memory?: SearchMemory;
     readonly weightNames: readonly string[];
     readonly metadata: Record<string, string>;
   },
@@ -190,6 +227,11 @@ function describe(
       row('derivative', `passes from '${latent.name}' to the ${image ? 'picture' : 'output'}`);
     else row('derivative', 'does not pass:', ...withoutDerivative.map(({ message }) => message));
   }
+  if (memory)
+    row(
+      'memory',
+      `a search of one picture takes about ${inGigabytes(memory.rgi)} GB, ${inGigabytes(memory.rrgi)} GB where weights are tuned`,
+    );
   row('refused', ...facts.refusals);
   if (cuts.length > 0) {
     // Of a run of equal shapes the last: after a mapping network that is W.

@@ -11,7 +11,7 @@ import type { LatentLaw } from '../inversion/generator/latent-law.ts';
 import { noiseFromText } from '../inversion/generator/noise-file.ts';
 import type { NoiseModel } from '../inversion/generator/noise-model.ts';
 import { inStyleSpace, styleSpaceOf } from '../inversion/generator/style-space.ts';
-import { encodeModel } from '../onnx/encode.ts';
+import { splitModel } from '../onnx/encode.ts';
 import type { Model } from '../onnx/graph.ts';
 import { checkInputSize } from '../onnx/limits.ts';
 import { readModel } from '../onnx/read.ts';
@@ -81,7 +81,7 @@ export async function openGeneratorModel(
   const space = styleSpaceOf(model.graph, options.latents);
   const latents = space ? undefined : options.latents;
   checkInputs(model.graph.inputs, inputs, latents, name);
-  const evaluate = evaluatorOf(runtime, encodeModel);
+  const evaluate = evaluatorOf(runtime, splitModel);
   const { output, shape, range } = options;
   const facts = await inspectModel(model, evaluate, { inputs, unknowns: latents, output, shape, range });
   if (facts.refusals.length > 0) throw new RgiError('model', `${name}: ${facts.refusals[0]}`, { file: options.name });
@@ -169,7 +169,7 @@ const NO_PICTURE = /^No (output|input)|takes pictures and no output/;
 /** Where no gradient passes from the latent input: does one pass from the unknowns that were named? */
 async function checkGradient(generator: Generator, runtime: Runtime, name: string, file?: string): Promise<void> {
   const feeds = await generator.draw(generator.batch === 'any' ? 1 : generator.batch, randomFrom(1));
-  const evaluate = evaluatorOf(runtime, encodeModel);
+  const evaluate = evaluatorOf(runtime, splitModel);
   for (const latent of generator.latents) {
     const [found] = await gradientObstacles(generator.graph, feeds, latent.name, generator.output, evaluate);
     if (found) throw noGradient(name, found, file);

@@ -1,4 +1,4 @@
-/** The graph IR to ONNX bytes (working opset, raw little-endian data). */
+/** The graph IR to ONNX bytes (working opset, raw little-endian data), its weights among them or beside them. */
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import {
@@ -10,7 +10,9 @@ import {
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
+  StringStringEntryProtoSchema,
   type TensorProto,
+  TensorProto_DataLocation,
   TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
@@ -57,6 +59,56 @@ export function encodeModel(
     ),
   ];
   return concatenatedBytes([toBinary(ModelProtoSchema, model), ...memberOf(ModelProtoSchema.field.graph, body)]);
+}
+
+/** A model whose large weights stand beside its bytes: it holds no copy of them. */
+export interface SplitModel {
+  /** An ONNX file whose large weights are external data, at the locations of `weights`. */
+  readonly bytes: Uint8Array;
+  /** The arrays of the graph's own tensors, by location. */
+  readonly weights: ReadonlyMap<string, Uint8Array>;
+}
+
+/** An ONNX file whole, or split: what a runtime opens. */
+export type EncodedModel = Uint8Array | SplitModel;
+
+/** float32 weights of as many bytes stand beside a split model. ONNX Runtime reads small ones, such as sizes, to infer shapes. */
+const MIN_SPLIT_BYTES = 2 ** 16;
+
+/** As `encodeModel`, for a runtime at once: the large weights are not copied. Do not change them before the session is open. */
+export function splitModel(
+  graph: Graph,
+  metadata?: ReadonlyMap<string, string>,
+  wanted?: readonly string[],
+): SplitModel {
+  const weights = new Map<string, Uint8Array>();
+  const inside = new Map<string, Tensor>();
+  const outside: Uint8Array[] = [];
+  for (const [name, tensor] of graph.initializers) {
+    if (tensor.type !== 'float32' || tensor.data.byteLength < MIN_SPLIT_BYTES) {
+      inside.set(name, tensor);
+      continue;
+    }
+    // Not the tensor's name, which may not be a path.
+    const location = `weights-${weights.size}`;
+    weights.set(location, rawDataOf(tensor));
+    outside.push(...memberOf(GraphProtoSchema.field.initializer, [externalTensor(tensor, name, location)]));
+  }
+  const bytes = encodeModel({ ...graph, initializers: inside }, metadata, wanted);
+  // Messages one after the other are merged, their lists joined: the graph gets its other initialisers.
+  return { bytes: concatenatedBytes([bytes, ...memberOf(ModelProtoSchema.field.graph, outside)]), weights };
+}
+
+function externalTensor(tensor: Tensor, name: string, location: string): Uint8Array {
+  const externalData = [
+    { key: 'location', value: location },
+    { key: 'offset', value: '0' },
+    { key: 'length', value: String(tensor.data.byteLength) },
+  ];
+  const dataLocation = TensorProto_DataLocation.EXTERNAL;
+  const external = create(TensorProtoSchema, { ...headerOf(tensor, name), dataLocation });
+  external.externalData = externalData.map((entry) => create(StringStringEntryProtoSchema, entry));
+  return toBinary(TensorProtoSchema, external);
 }
 
 /** A message's parts as a member of the message around it. */

@@ -91,11 +91,17 @@ export interface Model {
 }
 
 /** Runs a graph once on given inputs and returns the named values: how passes evaluate, without knowing a runtime. */
-export type Evaluate = (
-  graph: Graph,
-  feeds: ReadonlyMap<string, Tensor>,
-  wanted: readonly string[],
-) => Promise<Map<string, Tensor>>;
+export interface Evaluate {
+  (graph: Graph, feeds: ReadonlyMap<string, Tensor>, wanted: readonly string[]): Promise<Map<string, Tensor>>;
+  /** Element types and shapes that are known of values before `graph` runs, whose inputs are of static shape; the others are absent. */
+  readonly infer?: (graph: Graph, values: readonly string[]) => Promise<Map<string, DeclaredType>>;
+}
+
+/** What is known of a value before it is computed: sizes that are open are undefined, and so are the dimensions of an unknown rank. */
+export interface DeclaredType {
+  readonly type: ElementType;
+  readonly dims: readonly (number | undefined)[];
+}
 
 export function intAttribute(node: Node, name: string, fallback: number): number {
   const attribute = node.attributes[name];

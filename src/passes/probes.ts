@@ -2,7 +2,7 @@
  * What a run reports of inner values without returning them: their dimensions, and an empty tensor of their element type. The inner
  * values of a generator of 256 px, kept together, are gigabytes.
  */
-import type { Graph, Node } from '../onnx/graph.ts';
+import type { DeclaredType, Graph, Node } from '../onnx/graph.ts';
 import { ints, numbersOf, type Tensor, type TensorType } from '../onnx/tensor.ts';
 
 const shapeName = (value: string) => `shape-of/${value}`;
@@ -32,6 +32,11 @@ export function withShapeProbes(graph: Graph): Probed {
 /** The dimensions of `value`. */
 export function dimsOf(value: string, found: ReadonlyMap<string, Tensor>): number[] {
   return numbersOf(found.get(shapeName(value))!);
+}
+
+/** The rank of `value` where the graph has been opened, not run. */
+export function rankOf(value: string, found: ReadonlyMap<string, DeclaredType>): number | undefined {
+  return found.get(shapeName(value))?.dims[0];
 }
 
 /** The graph with probes for element types and dimensions; `typeOf` reads the answer. */

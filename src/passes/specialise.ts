@@ -1,13 +1,14 @@
 /**
- * Makes a graph static. The model is run once: that gives each value's element type and shape without any shape-inference code
- * of ours, and the values of everything that does not depend on a variable input, which is folded into initialisers (shape
- * arithmetic, frozen-weight precomputation, constant conditions).
+ * Makes a graph static. Each value's element type and shape are those that ONNX Runtime infers, or finds in one run where it cannot infer
+ * them all. What does not depend on a variable input is computed and folded into initialisers (shape arithmetic, frozen-weight
+ * precomputation, constant conditions).
  */
 import { RgiError } from '../errors.ts';
 import { type Attributes, type Evaluate, type Graph, type Node, readsOf, type StaticGraph } from '../onnx/graph.ts';
 import type { Tensor, TensorType } from '../onnx/tensor.ts';
 import { withoutDeadCode } from './dead-code.ts';
 import { DRAWS } from './draws.ts';
+import { inferredTypes, withKnownShapes, withReadInputs } from './inferred.ts';
 import { typeOf, withTypeProbes } from './probes.ts';
 
 export interface SpecialiseOptions {
@@ -66,20 +67,40 @@ async function foldOnce(
   return { folded: { ...graph, inputs, outputs, nodes, initializers }, types };
 }
 
-/** One run: the values of `constants`, and of every other value its type and dimensions. */
+/** The values of `constants`, and of every other value its type and dimensions: inferred where they can be, else by a run of the whole. */
 async function dryRun(
   graph: Graph,
   feeds: ReadonlyMap<string, Tensor>,
   evaluate: Evaluate,
   constants: readonly string[],
 ) {
+  const types = new Map<string, TensorType>();
+  for (const [name, { type, dims }] of [...graph.initializers, ...feeds]) types.set(name, { type, dims });
+  const inferred = await inferredTypes(graph, feeds, evaluate);
+  if (inferred) {
+    for (const [name, type] of inferred) types.set(name, type);
+    return { values: await valuesOf(constants, withKnownShapes(graph, types), feeds, evaluate), types };
+  }
   const probed = withTypeProbes(graph);
   const wanted = [...constants, ...probed.wanted];
   const found = wanted.length > 0 ? await evaluate(probed.graph, feeds, wanted) : new Map<string, Tensor>();
-  const types = new Map<string, TensorType>();
-  for (const [name, { type, dims }] of [...graph.initializers, ...feeds]) types.set(name, { type, dims });
   for (const name of probed.values) types.set(name, typeOf(name, found));
   return { values: constants.map((name) => [name, found.get(name)!] as const), types };
+}
+
+/** The values of `constants`, by what of the graph they are made of. */
+async function valuesOf(
+  constants: readonly string[],
+  graph: Graph,
+  feeds: ReadonlyMap<string, Tensor>,
+  evaluate: Evaluate,
+): Promise<(readonly [string, Tensor])[]> {
+  const open = constants.filter((name) => !graph.initializers.has(name));
+  const outputs = open.map((name) => ({ name, type: 'float32' as const, dims: [] }));
+  const needed = withReadInputs(withoutDeadCode({ ...graph, outputs }));
+  const fed = new Map(needed.inputs.map(({ name }): [string, Tensor] => [name, feeds.get(name)!]));
+  const found = open.length > 0 ? await evaluate(needed, fed, open) : new Map<string, Tensor>();
+  return constants.map((name) => [name, found.get(name) ?? graph.initializers.get(name)!] as const);
 }
 
 /** Constant nodes become initialisers, so that everything constant is found in one place. */

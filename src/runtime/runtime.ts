@@ -2,7 +2,8 @@
  * The small interface behind which ONNX Runtime stands. Implementations: `runtime/node` (CPU, WebGPU, CUDA, CoreML,
  * DirectML) and its worker-thread form; the browser's comes with the studio. Nothing else imports ONNX Runtime.
  */
-import type { Evaluate, Graph } from '../onnx/graph.ts';
+import type { EncodedModel } from '../onnx/encode.ts';
+import type { DeclaredType, Evaluate, Graph } from '../onnx/graph.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 
 /** Where graphs are computed. */
@@ -27,16 +28,16 @@ export interface Runtime {
   /** ONNX Runtime's version. */
   readonly version: string;
   /**
-   * Opens a model given as the bytes of an ONNX file. Throws `RgiError('runtime')` where ONNX Runtime refuses it,
+   * Opens a model given as the bytes of an ONNX file, or split (`splitModel`). Throws `RgiError('runtime')` where ONNX Runtime refuses it,
    * `RgiError('device')` where the device is not available.
    */
-  session(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+  session(model: EncodedModel, options?: SessionOptions): Promise<Session>;
   /**
    * A graph that maps a state to the next one: output `next/NAME` feeds input `NAME` of the following step. The state
    * lives in two sets of pre-allocated tensors that are swapped, so a step copies nothing. Of `state` are the start
    * values, of `fixed` the inputs that never change; every other input is given at each step.
    */
-  loop(model: Uint8Array, state: Tensors, fixed: Tensors): Promise<Loop>;
+  loop(model: EncodedModel, state: Tensors, fixed: Tensors): Promise<Loop>;
   /** Ends it, with the thread of its own if it has one. */
   dispose(): Promise<void>;
 }
@@ -45,6 +46,8 @@ export interface Runtime {
 export interface Session {
   /** Feeds every input; returns the wanted outputs (all if not given). */
   run(feeds: Tensors, wanted?: readonly string[]): Promise<Map<string, Tensor>>;
+  /** What is known of the outputs that are tensors before they are computed; [] is a scalar or a shape that is not known. */
+  outputs(): Promise<ReadonlyMap<string, DeclaredType>>;
   /** Frees its memory; it cannot be used afterwards. */
   dispose(): Promise<void>;
 }
@@ -66,17 +69,22 @@ export interface Loop {
 /** Prefix of the outputs that carry the next state. */
 export const NEXT = 'next/';
 
-/** Evaluates graphs once each on a runtime; `encode` is `encodeModel`, which can make any value an output. */
+/** Evaluates graphs once each on a runtime; `encode` is `splitModel` or `encodeModel`, which can make any value an output. */
 export function evaluatorOf(
   runtime: Runtime,
-  encode: (graph: Graph, metadata: undefined, wanted: readonly string[]) => Uint8Array,
+  encode: (graph: Graph, metadata: undefined, wanted: readonly string[]) => EncodedModel,
 ): Evaluate {
-  return async (graph, feeds, wanted) => {
+  const opened = async <T>(graph: Graph, wanted: readonly string[], use: (session: Session) => Promise<T>) => {
     const session = await runtime.session(encode(graph, undefined, wanted), { optimise: 'none' });
     try {
-      return await session.run(feeds, wanted);
+      return await use(session);
     } finally {
       await session.dispose();
     }
   };
+  const evaluate = (graph: Graph, feeds: Tensors, wanted: readonly string[]) =>
+    opened(graph, wanted, (session) => session.run(feeds, wanted));
+  const infer = (graph: Graph, values: readonly string[]) =>
+    opened(graph, values, async (session) => new Map(await session.outputs()));
+  return Object.assign(evaluate, { infer });
 }

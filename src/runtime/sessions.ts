@@ -1,5 +1,6 @@
 /** Sessions and step loops over a session of ONNX Runtime, whichever package it is of. */
 import { RgiError } from '../errors.ts';
+import type { EncodedModel } from '../onnx/encode.ts';
 import type { Tensor } from '../onnx/tensor.ts';
 import { runtimeError } from './messages.ts';
 import { type Loop, NEXT, type Runtime, type Session, type SessionOptions, type Tensors } from './runtime.ts';
@@ -9,6 +10,7 @@ import {
   checkTensor,
   copyOf,
   declared,
+  declaredTypes,
   fromOrt,
   type Ort,
   type OrtTensorClass,
@@ -73,9 +75,9 @@ function handleOf(session: Ort.InferenceSession, options: HandleOptions): Handle
 export interface Package
   extends Pick<Runtime, 'device' | 'version'>,
     Pick<HandleOptions, 'OrtTensor' | 'hidden' | 'queue'> {
-  openSession(model: Uint8Array, options: SessionOptions): Promise<Ort.InferenceSession>;
-  /** The bytes of a graph that is stepped; default: as they are. */
-  prepared?(model: Uint8Array): Uint8Array;
+  openSession(model: EncodedModel, options: SessionOptions): Promise<Ort.InferenceSession>;
+  /** The graph that is stepped; default: as it is. */
+  prepared?(model: EncodedModel): EncodedModel;
   /** Makes the step of a loop. */
   advanceWith(handle: Handle, parts: LoopParts): Advance;
 }
@@ -84,7 +86,7 @@ export interface Package
 export function runtimeOn({ device, version, openSession, prepared, advanceWith, ...options }: Package): Runtime {
   const opened = new Set<Handle>();
   let disposed = false;
-  const open = async (model: Uint8Array, sessionOptions: SessionOptions) => {
+  const open = async (model: EncodedModel, sessionOptions: SessionOptions) => {
     if (disposed) throw new RgiError('runtime', 'The runtime was disposed; create another.');
     const session = await openSession(model, sessionOptions);
     const handle = handleOf(session, { ...options, onDispose: () => opened.delete(handle) });
@@ -126,6 +128,7 @@ function sessionOf(handle: Handle): Session {
         if (wanted) checkOutputs(handle.outputs, wanted);
         return fromOrt(await run(handle, toOrt(feeds, handle.OrtTensor), [...(wanted ?? handle.outputs.keys())]));
       }),
+    outputs: async () => declaredTypes(handle.outputs),
     dispose: handle.dispose,
   };
 }

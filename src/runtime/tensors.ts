@@ -1,7 +1,9 @@
 /** Tensors to and from ONNX Runtime's, and the check of what is given against what a session declares. */
 import type * as Ort from 'onnxruntime-common';
 import { RgiError } from '../errors.ts';
-import { sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
+import type { EncodedModel } from '../onnx/encode.ts';
+import type { DeclaredType } from '../onnx/graph.ts';
+import { type ElementType, sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
 import type { Tensors } from './runtime.ts';
 
 export type { Ort };
@@ -16,6 +18,27 @@ export type Declared = ReadonlyMap<string, Ort.InferenceSession.ValueMetadata>;
 
 export function declared(values: readonly Ort.InferenceSession.ValueMetadata[]): Declared {
   return new Map(values.map((value) => [value.name, value]));
+}
+
+/** Of the tensors among `values`: their types, and their sizes where those are known. */
+export function declaredTypes(values: Declared): Map<string, DeclaredType> {
+  const types = new Map<string, DeclaredType>();
+  for (const [name, value] of values) {
+    if (!value.isTensor) continue;
+    const dims = value.shape.map((size) => (typeof size === 'number' && size >= 0 ? size : undefined));
+    types.set(name, { type: value.type as ElementType, dims });
+  }
+  return types;
+}
+
+/** What ONNX Runtime opens, and the files beside it as an option of the session. */
+export function modelForOrt(model: EncodedModel): {
+  readonly bytes: Uint8Array;
+  readonly beside: Pick<Ort.InferenceSession.SessionOptions, 'externalData'>;
+} {
+  if (model instanceof Uint8Array) return { bytes: model, beside: {} };
+  const externalData = [...model.weights].map(([path, data]) => ({ path, data }));
+  return { bytes: model.bytes, beside: externalData.length > 0 ? { externalData } : {} };
 }
 
 /** Without a copy: ONNX Runtime reads the caller's array. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { list, nearest, numberIn, oneOf } from '../../src/cli/arguments.ts';
+import { bytes, list, nearest, numberIn, oneOf } from '../../src/cli/arguments.ts';
 import { duration, progressLine } from '../../src/cli/progress.ts';
 import { thinned } from '../../src/evaluate/record.ts';
 import { jsonText } from '../../src/jobs/document.ts';
@@ -17,6 +17,13 @@ test('numbers are in their range or refused', () => {
     expect(() => numberIn({ integer: true, from: 1 })(text)).toThrow('It is a whole number from 1 on.');
   }
   expect(() => numberIn({ above: 0, to: 1 })('2')).toThrow('It is a number above 0 to 1.');
+});
+
+test('sizes of memory are in GB or MB', () => {
+  expect(['4GB', '1.5 gb', '800MB'].map((text) => bytes(text))).toEqual([4e9, 1.5e9, 8e8]);
+  for (const text of ['', '4', 'GB', '0GB', '4TB', '-1GB']) {
+    expect(() => bytes(text)).toThrow('It is a size such as 4GB or 800MB.');
+  }
 });
 
 test('lists grow by commas and by repetition', () => {

@@ -5,10 +5,14 @@ import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import type { PictureList } from '../../images/node/listing.ts';
+import { checkMemory, planMemory } from '../../inversion/compile/memory.ts';
+import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
+import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
+import { batchSize } from '../../inversion/solve/restore.ts';
 import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
 import { type Method, takesEncoder, tunesWeights } from '../../inversion/spec/method.ts';
 import type { JobEvent } from '../../jobs/job.ts';
@@ -84,10 +88,13 @@ async function restoreOn(
     ...critic.notes,
     ...(await searchNotes(generator, method, options, runtime, encoder?.file)),
   ];
+  const shared = reuse();
+  await checkPlannedMemory(generator, method, files, flags, io, { runtime, reuse: shared, critic: critic.critic });
   const thresholdGrey = flags.threshold ?? FAST.thresholdGrey;
   return restoreFiles(
     {
       files,
+      reuse: shared,
       recursive: flags.recursive,
       out: flags.out,
       masks: flags.mask,
@@ -152,6 +159,23 @@ async function restoreOn(
     },
     runtime,
   ).catch(inFlags);
+}
+
+/** Refuses a search that needs more than `--memory`, before it begins. */
+async function checkPlannedMemory(
+  generator: Generator,
+  method: Method,
+  files: readonly string[] | PictureList,
+  flags: RestoreFlags,
+  io: Io,
+  { runtime, reuse, critic }: { readonly runtime: Runtime; readonly reuse: Reuse; readonly critic?: Critic },
+): Promise<void> {
+  const { memory, batch } = flags;
+  if (memory === undefined || (await isSolvedExactly(generator, method, runtime))) return;
+  const most = batchSize({ generator, method, batch });
+  const found = 'named' in files ? most : (await findSources(files, flags, inputOptions(flags, io))).length;
+  const pictures = Math.min(most, found);
+  checkMemory(await planMemory(generator, method, pictures, runtime, reuse, critic), memory, method, pictures);
 }
 
 /** What is said of the search: a linear generator has none, and takes no options of one. */

@@ -7,7 +7,7 @@ import type { Fit } from '../../images/resize.ts';
 import { PRESETS } from '../../inversion/methods/presets.ts';
 import { METHOD_NAMES } from '../../inversion/spec/method.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
-import { choice, count, numberIn } from '../arguments.ts';
+import { bytes, choice, count, numberIn } from '../arguments.ts';
 import { addText } from '../help.ts';
 import { type InputFlags, RECURSIVE } from '../inputs.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
@@ -31,6 +31,8 @@ export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags,
   readonly blend: 'poisson' | 'feather' | 'none';
   readonly grow: number;
   readonly batch?: number;
+  /** Bytes. */
+  readonly memory?: number;
   readonly format?: WrittenFormat;
   readonly npy?: boolean;
   readonly saveGenerator?: boolean;
@@ -173,6 +175,7 @@ export function addRestoreSettings(command: Command, addPictureOptions: () => vo
     .optionsGroup('Running:');
   return addRuntimeOptions(command)
     .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)
+    .option('--memory <size>', 'refuse a search that needs more than this: 4GB, 800MB (default: no bound)', bytes)
     .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
     .option('--npy', 'write the float arrays too')
     .option('--save-generator', 'write the generator as tuned to each picture (rrgi, dgp)');

@@ -42,6 +42,7 @@ export function addMethodOptions(command: Command): void {
     .option('--latent-rate <rate>', 'learning rate of the latent; fast, best: longest move of a step', rate)
     .option('--mask-rate <rate>', 'learning rate of a free mask', rate)
     .option('--weight-rate <rate>', 'learning rate of the weights (rrgi)', rate)
+    .option('--tuning-latent-rate <rate>', 'learning rate of the latent beside weights (rrgi with best)', weight)
     .option('--weights <names>', 'weights to tune (rrgi, dgp; default: all)', list)
     .option('--latent-prior <weight>', 'weight of a Gaussian prior on the latent; 0 for none', weight)
     .optionsGroup('Discriminator and features:')
@@ -75,6 +76,7 @@ const METHOD_KEYS = [
   'latentRate',
   'maskRate',
   'weightRate',
+  'tuningLatentRate',
   'weights',
   'importance',
   'latentPrior',

@@ -2,7 +2,7 @@
  * What several runs on one generator share: compiled steps, the pool of starts, how flat its pictures are. A caller with many
  * pictures makes one and passes it to every run; it must not serve another generator, start rule or critic.
  */
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import { evaluatorOf, type Runtime } from '../../runtime/runtime.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
@@ -35,7 +35,7 @@ export function compiledOnce(
   const key = JSON.stringify([batch, formulation]);
   const known = steps.get(key);
   if (known) return known;
-  const made = compileStep(generator, formulation, batch, evaluatorOf(runtime, encodeModel), critic);
+  const made = compileStep(generator, formulation, batch, evaluatorOf(runtime, splitModel), critic);
   steps.set(key, made);
   return made;
 }

@@ -2,7 +2,7 @@
  * A generator that is affine in its latents, as a matrix: G(z) = A u + b with z = mean + deviation u, so that the prior of u is N(0, I).
  * That it is affine is found in its graph (`passes/affine`) and confirmed by numbers; the matrix is what G makes of unit vectors.
  */
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../../onnx/tensor.ts';
 import { firstObstacle } from '../../passes/affine.ts';
 import { randomFrom } from '../../random.ts';
@@ -42,7 +42,7 @@ export async function affineMapOf(generator: Generator, runtime: Runtime): Promi
   if (unknowns > MAX_UNKNOWNS || values * unknowns > MAX_NUMBERS) return undefined;
   const names = latents.map(({ name }) => name);
   if (firstObstacle(graph, names, output) !== undefined) return undefined;
-  const session = await runtime.session(encodeModel(graph));
+  const session = await runtime.session(splitModel(graph));
   try {
     const made = (rows: readonly Float64Array[]) => run(generator, session, rows);
     if (!(await isAffine(made, unknowns, values))) return undefined;

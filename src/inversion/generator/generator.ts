@@ -5,7 +5,7 @@
 
 import { rows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../../onnx/tensor.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
@@ -84,7 +84,7 @@ export async function openGenerator(
   const source: Source = { inputs, law, batch };
   const probe = drawInputs(source, batch === 'any' ? 1 : batch, zeroRandom);
   // Noise that the model draws by itself is drawn once: G is one function in the starts, the steps and the pictures.
-  const frozen = (from: Graph) => withFrozenDraws(from, probe, evaluatorOf(runtime, encodeModel), batch === 'any');
+  const frozen = (from: Graph) => withFrozenDraws(from, probe, evaluatorOf(runtime, splitModel), batch === 'any');
   const whole = await frozen(open);
   const cut = wanted && cutAt(await frozen(withFixedInputs(tied, fixed, options.output, wanted[0])), wanted);
   const inner = cut?.inputs.map(({ name }) => name).filter((name) => !whole.inputs.some((i) => i.name === name)) ?? [];
@@ -181,7 +181,7 @@ async function drawMapped(
   const size = batch === 'any' ? MAPPED_TOGETHER : batch;
   // Of any batch all are drawn together, so that they do not depend on how they are parted.
   const all = batch === 'any' ? drawInputs(source, count, random) : undefined;
-  const session = mapping.outputs.length > 0 ? await runtime.session(encodeModel(mapping)) : undefined;
+  const session = mapping.outputs.length > 0 ? await runtime.session(splitModel(mapping)) : undefined;
   const isRead = new Set(mapping.inputs.map(({ name }) => name));
   try {
     for (let from = 0; from < count; from += size) {
@@ -234,7 +234,7 @@ async function runOnce(
   graph: Graph,
   feeds: ReadonlyMap<string, Tensor>,
 ): Promise<Map<string, Tensor>> {
-  const session = await runtime.session(encodeModel(graph));
+  const session = await runtime.session(splitModel(graph));
   try {
     return await session.run(feeds);
   } finally {

@@ -13,7 +13,7 @@ import { cutPoints } from '../../inspect/cuts.ts';
 import { findMapping, type Mapping, MIN_READERS } from '../../inspect/mapping.ts';
 import { readersByLayer, withRowPerLayer } from '../../inspect/style-layers.ts';
 import { GraphBuilder, type Value } from '../../onnx/builder.ts';
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import type { Attribute, Graph } from '../../onnx/graph.ts';
 import { float32, float32Data, numbersOf, scalar, type Tensor } from '../../onnx/tensor.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
@@ -89,7 +89,7 @@ async function mappingOf(generator: Generator, runtime: Runtime): Promise<Mappin
   const names = inner.outputs.map(({ name }) => name);
   if (names.length === 0) return undefined;
   const probed = withShapesOnly(inner, names);
-  const session = await runtime.session(encodeModel(probed));
+  const session = await runtime.session(splitModel(probed));
   try {
     const shapes = await session.run(onlyRead(inner, await generator.draw(batch, randomFrom(0))));
     const cuts = probed.outputs.map(({ name }, i) => ({ name: names[i], dims: numbersOf(shapes.get(name)!) }));
@@ -127,7 +127,7 @@ interface StyleLaw {
 /** What the mapping makes of `count` draws of the latents, [count, size]. */
 async function openMapping(generator: Generator, name: string, runtime: Runtime) {
   const graph = withOnly(generator.graph, [name]);
-  const bytes = encodeModel(graph);
+  const encoded = splitModel(graph);
   const chunk = generator.batch === 'any' ? TOGETHER : generator.batch;
   return async (count: number, random: Random | number): Promise<Tensor<'float32'>> => {
     const padded = generator.batch === 'any' ? count : Math.ceil(count / chunk) * chunk;
@@ -135,7 +135,7 @@ async function openMapping(generator: Generator, name: string, runtime: Runtime)
       graph,
       await generator.draw(padded, typeof random === 'number' ? randomFrom(random) : random),
     );
-    const session = await runtime.session(bytes);
+    const session = await runtime.session(encoded);
     const parts: Tensor[] = [];
     try {
       for (let from = 0; from < padded; from += chunk) {

@@ -2,7 +2,7 @@
 import { neighbourRanges } from '../../arrays/filter.ts';
 import { constantFills } from '../../images/constant-fill.ts';
 import { imageAt, type Mask } from '../../images/image.ts';
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import { float32, float32Data, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -88,7 +88,7 @@ async function flatShares(generator: Generator, runtime: Runtime): Promise<Float
   const rounds = Math.ceil(ASKED / batch);
   const random = randomFrom(0);
   const shares = new Float32Array(height * width);
-  const session = await runtime.session(encodeModel(generator.graph));
+  const session = await runtime.session(splitModel(generator.graph));
   try {
     for (let round = 0; round < rounds; round++) {
       const made = await session.run(await generator.draw(batch, random), [generator.output]);

@@ -53,13 +53,14 @@ const METHODS: { readonly [Name in MethodName]: MethodEntry } = {
     build: (options, context) => rgi(rgiOptions(options, context, 'fast')),
   },
   rrgi: {
-    options: [...RGI, 'weightRate', 'weights'],
+    options: [...RGI, 'weightRate', 'tuningLatentRate', 'weights'],
     mask: 'optional',
     build: (options, context) =>
       rrgi({
         ...rgiOptions(options, context, 'best'),
         weights: weightsOf(options, context).flat(),
         weightRate: options.weightRate,
+        tuningLatentRate: options.tuningLatentRate,
       }),
   },
   yeh: {

@@ -42,6 +42,8 @@ export interface MethodOptions {
   readonly maskRate?: number;
   /** Rate of the weights' Adam (rrgi). */
   readonly weightRate?: number;
+  /** Rate of z's Adam while weights move (rrgi with 'best'); default 0.01. */
+  readonly tuningLatentRate?: number;
   /** Names of weights to tune (R-RGI, DGP); default: all weights and biases. */
   readonly weights?: readonly string[];
   /** Of yeh: the weight of known pixels, see `YehOptions`. */

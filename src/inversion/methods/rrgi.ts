@@ -52,6 +52,12 @@ export function rrgi(options: RrgiOptions): Method {
       { option: 'starts', problem: 'conflict', received: options.starts },
     );
   }
+  if (!isOwnPreset(preset) && options.tuningLatentRate !== undefined) {
+    throw optionError(
+      `The preset '${preset}' of rrgi moves the latent at one rate throughout: leave out the rate beside weights, or use the preset 'best'.`,
+      { option: 'tuningLatentRate', problem: 'conflict', received: options.tuningLatentRate },
+    );
+  }
   const base = rgi({ ...options, preset: isOwnPreset(preset) ? 'fast' : preset });
   const stages = isOwnPreset(preset) ? freedAfterwards(base, options) : warmFromTheStart(base, options, preset);
   return { ...base, name: 'rrgi', stages };

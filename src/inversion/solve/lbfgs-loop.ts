@@ -5,7 +5,7 @@
 
 import { rows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import { float32, float32Data, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
 import { type LbfgsOptions, type LbfgsState, lbfgsNext, lbfgsStart, lbfgsTrial } from '../../optim/lbfgs.ts';
 import type { Loop, Runtime, Tensors } from '../../runtime/runtime.ts';
@@ -76,8 +76,8 @@ export async function stepLoop(
   fixed: Tensors,
 ): Promise<Loop> {
   const { optimiser } = compiled.formulation;
-  if (optimiser.kind !== 'lbfgs') return runtime.loop(encodeModel(compiled.step), start, fixed);
-  const loop = await runtime.loop(encodeModel(compiled.step), new Map(), fixed);
+  if (optimiser.kind !== 'lbfgs') return runtime.loop(splitModel(compiled.step), start, fixed);
+  const loop = await runtime.loop(splitModel(compiled.step), new Map(), fixed);
   return lbfgsLoop(loop, start, optimiser, compiled.stepInputs.has(STEP.priorWeight));
 }
 

@@ -1,5 +1,5 @@
 /** The open sessions of a solver: the loop of the stage at hand, and the forward graph beside it. */
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Loop, Runtime, Session, Tensors } from '../../runtime/runtime.ts';
 import type { CompiledStep } from '../compile/step.ts';
@@ -36,7 +36,7 @@ export function stageLoops(runtime: Runtime, keepsAll: boolean): StageLoops {
       return loop;
     },
     async render(compiled, feeds) {
-      const session = sessions.get(compiled) ?? (await runtime.session(encodeModel(compiled.render)));
+      const session = sessions.get(compiled) ?? (await runtime.session(splitModel(compiled.render)));
       sessions.set(compiled, session);
       return session.run(feeds);
     },

@@ -4,7 +4,7 @@
  * values: Dempster, Laird and Rubin 1977; for a linear generator it is the least-squares fit of the rest).
  */
 import { clip, type Image, type Mask, visibilityOf } from '../../images/image.ts';
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
@@ -55,8 +55,8 @@ export async function encodedStarts(
 ): Promise<Map<string, Tensor>> {
   const { rounds, trustedGrey } = { ...ENCODING, ...rule };
   const encoder = generator.encoder!;
-  const encode = await runtime.session(encodeModel(encoder));
-  const make = await runtime.session(encodeModel(generator.graph));
+  const encode = await runtime.session(splitModel(encoder));
+  const make = await runtime.session(splitModel(generator.graph));
   const [{ name: latent }] = generator.latents;
   const known = clip(images as Image);
   try {

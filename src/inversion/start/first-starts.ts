@@ -2,7 +2,7 @@
 
 import { rows } from '../../arrays/rows.ts';
 import type { Mask } from '../../images/image.ts';
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import { float32Data, type Tensor } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { renderFeeds } from '../compile/feeds.ts';
@@ -45,7 +45,7 @@ export async function firstStarts(
   // The first stage's own loss as the distance of starts.
   const batch = poolBatch(generator);
   const compiled = await compile(batch);
-  const session = await runtime.session(encodeModel(compiled.render));
+  const session = await runtime.session(splitModel(compiled.render));
   const cost: LatentCost = async (i, latents) => {
     const same = Array.from({ length: batch }, () => i);
     const state = new Map([...latents, ...compiled.weights]);

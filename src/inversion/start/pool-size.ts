@@ -3,7 +3,7 @@
  * longer than the search itself, so that there the pool has a share of the search's cost. The cost is counted, not
  * timed: the same run gives the same result on every machine.
  */
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import { multiplyAdds } from '../../passes/multiply-adds.ts';
 import { evaluatorOf, type Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
@@ -46,5 +46,5 @@ function costOfPicture(generator: Generator, runtime: Runtime): Promise<number> 
 async function countedCost({ graph, latents, batch }: Generator, runtime: Runtime): Promise<number> {
   const size = batch === 'any' ? 1 : batch;
   const inputs = latents.map(({ name, dims }) => ({ name, type: 'float32' as const, dims: [size, ...dims] }));
-  return (await multiplyAdds({ ...graph, inputs }, evaluatorOf(runtime, encodeModel))) / size;
+  return (await multiplyAdds({ ...graph, inputs }, evaluatorOf(runtime, splitModel))) / size;
 }

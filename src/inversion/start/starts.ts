@@ -1,6 +1,6 @@
 /** Where the search begins: the best of a pool of random latents, by a distance of their images to the target. */
 import { rows } from '../../arrays/rows.ts';
-import { encodeModel } from '../../onnx/encode.ts';
+import { splitModel } from '../../onnx/encode.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime, Session } from '../../runtime/runtime.ts';
@@ -43,7 +43,7 @@ export async function chooseStarts(
   const { targets, pixels, isPooled } = cost
     ? { targets: [], pixels: undefined, isPooled: false }
     : comparison(images, rule.distance, visibility, pool && keptPixels(size, channels, height * width));
-  const session = await runtime.session(encodeModel(generator.graph));
+  const session = await runtime.session(splitModel(generator.graph));
   const made = (from: number, latents: ReadonlyMap<string, Tensor>) =>
     pooled(isPooled ? pool : undefined, from, () => imagesOf(generator, session, latents, pixels));
   try {

@@ -28,6 +28,12 @@ export async function openEncoder(opened: OpenedGenerator, flags: EncoderFlags):
   const { graph } = await openTriedModel(file, { modelMemory, modelSeconds, signal });
   const broken = brokenWeight(graph);
   if (broken) throw new RgiError('model', `${file}: ${broken}`, { file });
+  if (opened.generator.exported)
+    throw new RgiError(
+      'usage',
+      `${file} maps pictures to the generator's own latent, and --latent ${flags.latent!.join(',')} searches another space: leave --encoder out.`,
+      { file },
+    );
   if (encoderFits(opened.generator, graph)) return { file, graph };
   throw new RgiError('model', `${file} does not map the generator's pictures to its latent; give --encoder none.`, {
     file,

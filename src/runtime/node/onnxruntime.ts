@@ -1,9 +1,10 @@
 /** ONNX Runtime for Node, in the caller's own thread: sessions, and step loops over two swapped sets of state tensors. */
+import type { EncodedModel } from '../../onnx/encode.ts';
 import { type TensorType, zeros } from '../../onnx/tensor.ts';
 import { runtimeError } from '../messages.ts';
 import { type Device, NEXT, type Runtime, type SessionOptions } from '../runtime.ts';
 import { type Advance, checkThreads, type Handle, type LoopParts, run, runtimeOn } from '../sessions.ts';
-import { type OrtTensors, toOrt } from '../tensors.ts';
+import { modelForOrt, type OrtTensors, toOrt } from '../tensors.ts';
 import { deviceRefusal } from './devices.ts';
 import { type Ort, onnxRuntime, onnxRuntimeVersion } from './library.ts';
 import { runInto, STOP, withStop } from './uncopied.ts';
@@ -37,16 +38,20 @@ export function nodeRuntime(options: NodeRuntimeOptions = {}): Runtime {
 }
 
 async function openSession(
-  model: Uint8Array,
+  model: EncodedModel,
   device: Device,
   threads: number | undefined,
   options: SessionOptions,
 ): Promise<Ort.InferenceSession> {
+  const { bytes, beside } = modelForOrt(model);
   try {
-    return await onnxRuntime().InferenceSession.create(model, {
+    return await onnxRuntime().InferenceSession.create(bytes, {
+      ...beside,
       executionProviders: [device],
       graphOptimizationLevel: options.optimise === 'none' ? 'disabled' : 'all',
       logSeverityLevel: 4,
+      // The second run would take one block for all inner values, beside what the first has taken of the arena: twice the memory.
+      enableMemPattern: false,
       ...(threads ? { intraOpNumThreads: threads } : {}),
     });
   } catch (error) {

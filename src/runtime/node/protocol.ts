@@ -1,5 +1,7 @@
 /** What the caller's thread and the runtime's thread say to each other. Handles are numbers given by the worker. */
 import { type ErrorCode, type ErrorDetails, type ErrorLocation, messageOf, RgiError } from '../../errors.ts';
+import type { EncodedModel } from '../../onnx/encode.ts';
+import type { DeclaredType } from '../../onnx/graph.ts';
 import type { Device, SessionOptions, Tensors } from '../runtime.ts';
 
 export interface WorkerSettings {
@@ -11,9 +13,10 @@ export interface WorkerSettings {
 
 /** Each call's arguments and result. */
 export interface Calls {
-  session: { args: { model: Uint8Array; options: SessionOptions }; result: number };
+  session: { args: { model: EncodedModel; options: SessionOptions }; result: number };
   run: { args: { handle: number; feeds: Tensors; wanted?: readonly string[] }; result: Tensors };
-  loop: { args: { model: Uint8Array; state: Tensors; fixed: Tensors }; result: number };
+  outputs: { args: { handle: number }; result: ReadonlyMap<string, DeclaredType> };
+  loop: { args: { model: EncodedModel; state: Tensors; fixed: Tensors }; result: number };
   step: { args: { handle: number; feeds: Tensors }; result: Tensors };
   read: { args: { handle: number; names?: readonly string[] }; result: Tensors };
   write: { args: { handle: number; state: Tensors }; result: undefined };

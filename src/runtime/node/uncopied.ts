@@ -5,7 +5,8 @@
  * graph gets an empty sequence as its first output. A version that can return sequences returns it, and all is well too.
  */
 import { messageOf } from '../../errors.ts';
-import { encodeModel } from '../../onnx/encode.ts';
+import { concatenatedBytes } from '../../onnx/concatenate.ts';
+import { type EncodedModel, encodeModel } from '../../onnx/encode.ts';
 import type { Node } from '../../onnx/graph.ts';
 import type { Ort } from './library.ts';
 
@@ -24,13 +25,11 @@ const stopNode: Node = {
 };
 
 /** The model with `STOP` as its first output. Concatenated protobuf messages are merged, their lists one after the other. */
-export function withStop(model: Uint8Array): Uint8Array {
+export function withStop(model: EncodedModel): EncodedModel {
   const empty = { name: '', inputs: [], outputs: [], initializers: new Map(), nodes: [stopNode] };
   const prefix = encodeModel(empty, undefined, [STOP]);
-  const merged = new Uint8Array(prefix.length + model.length);
-  merged.set(prefix);
-  merged.set(model, prefix.length);
-  return merged;
+  if (model instanceof Uint8Array) return concatenatedBytes([prefix, model]);
+  return { ...model, bytes: concatenatedBytes([prefix, model.bytes]) };
 }
 
 /** Runs a session that has `STOP` into the given arrays, all of them pre-allocated. */

@@ -1,8 +1,16 @@
 /** The thread in which `workerRuntime` computes: a `nodeRuntime`, driven by messages. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Loop, Session, Tensors } from '../runtime.ts';
+import type { Loop, Session } from '../runtime.ts';
 import { nodeRuntime } from './onnxruntime.ts';
-import { buffersOf, type Reply, type Request, sendError, type WorkerSettings } from './protocol.ts';
+import {
+  buffersOf,
+  type CallName,
+  type Calls,
+  type Reply,
+  type Request,
+  sendError,
+  type WorkerSettings,
+} from './protocol.ts';
 
 const port = parentPort!;
 const settings = workerData as WorkerSettings;
@@ -21,7 +29,7 @@ function start() {
   }
 }
 
-async function answer(request: Request): Promise<Tensors | number | undefined> {
+async function answer(request: Request): Promise<Calls[CallName]['result']> {
   switch (request.call) {
     case 'session': {
       const session = await runtime.session(request.args.model, request.args.options);
@@ -35,6 +43,8 @@ async function answer(request: Request): Promise<Tensors | number | undefined> {
     }
     case 'run':
       return sessions.get(request.args.handle)!.run(request.args.feeds, request.args.wanted);
+    case 'outputs':
+      return sessions.get(request.args.handle)!.outputs();
     case 'step':
       return loops.get(request.args.handle)!.step(request.args.feeds);
     case 'read':
@@ -63,7 +73,7 @@ port.on('message', async (request: Request) => {
   let moved: ArrayBuffer[] = [];
   try {
     const result = await answer(request);
-    if (result instanceof Map) moved = buffersOf(result);
+    if (result instanceof Map && request.call !== 'outputs') moved = buffersOf(result);
     reply = { id: request.id, result };
   } catch (error) {
     reply = { id: request.id, error: sendError(error) };

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { RgiError } from '../../errors.ts';
+import type { EncodedModel } from '../../onnx/encode.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
 import type { Loop, Runtime, Session, SessionOptions, Tensors } from '../runtime.ts';
 import type { WorkerSettings } from './protocol.ts';
@@ -47,16 +48,17 @@ export async function workerRuntime(options: WorkerRuntimeOptions): Promise<Runt
   };
 }
 
-async function openSession(channel: WorkerChannel, model: Uint8Array, options: SessionOptions): Promise<Session> {
+async function openSession(channel: WorkerChannel, model: EncodedModel, options: SessionOptions): Promise<Session> {
   const handle = await channel.call('session', { model, options });
   const { guard, dispose } = releaseOnce(channel, handle);
   return {
     run: guard(async (feeds, wanted) => mapOf(await channel.call('run', { handle, feeds, wanted }))),
+    outputs: guard(async () => channel.call('outputs', { handle })),
     dispose,
   };
 }
 
-async function openLoop(channel: WorkerChannel, model: Uint8Array, state: Tensors, fixed: Tensors): Promise<Loop> {
+async function openLoop(channel: WorkerChannel, model: EncodedModel, state: Tensors, fixed: Tensors): Promise<Loop> {
   const handle = await channel.call('loop', { model, state, fixed });
   const { guard, dispose } = releaseOnce(channel, handle);
   return {

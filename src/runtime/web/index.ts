@@ -4,9 +4,11 @@
  */
 import * as ort from 'onnxruntime-web/wasm';
 import { RgiError } from '../../errors.ts';
+import type { EncodedModel } from '../../onnx/encode.ts';
 import { runtimeError } from '../messages.ts';
 import { NEXT, type Runtime, type SessionOptions } from '../runtime.ts';
 import { type Advance, checkThreads, createQueue, type Handle, type LoopParts, run, runtimeOn } from '../sessions.ts';
+import { modelForOrt } from '../tensors.ts';
 
 /** What `webRuntime` is given; every field has a default. */
 export interface WebRuntimeOptions {
@@ -78,9 +80,11 @@ function threadsHere(wanted: number | undefined): Pick<WebRuntime, 'threads' | '
   return { threads: Math.min(wanted ?? MAX_THREADS, cores), note: '' };
 }
 
-async function openSession(model: Uint8Array, { optimise }: SessionOptions): Promise<ort.InferenceSession> {
+async function openSession(model: EncodedModel, { optimise }: SessionOptions): Promise<ort.InferenceSession> {
+  const { bytes, beside } = modelForOrt(model);
   try {
-    return await ort.InferenceSession.create(model, {
+    return await ort.InferenceSession.create(bytes, {
+      ...beside,
       executionProviders: ['wasm'],
       graphOptimizationLevel: optimise === 'none' ? 'disabled' : 'all',
       logSeverityLevel: 4,

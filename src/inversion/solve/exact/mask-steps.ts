@@ -5,7 +5,7 @@
  */
 import { type Image, type Mask, visibilityOf, zeroWhere } from '../../../images/image.ts';
 import { GraphBuilder } from '../../../onnx/builder.ts';
-import { encodeModel } from '../../../onnx/encode.ts';
+import { splitModel } from '../../../onnx/encode.ts';
 import type { ValueInfo } from '../../../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../../../onnx/tensor.ts';
 import type { Runtime } from '../../../runtime/runtime.ts';
@@ -124,7 +124,7 @@ function lambdaAt(stages: Method['stages'], at: number): number {
 
 /** The minimiser over M of a formulation, one picture at a time. */
 async function exactMask(formulation: Formulation, generator: Generator, runtime: Runtime) {
-  const session = await runtime.session(encodeModel(maskGraph(formulation, generator)));
+  const session = await runtime.session(splitModel(maskGraph(formulation, generator)));
   return {
     async of({ x, y, missing, keep }: Shown, lambda: number): Promise<MaskStep> {
       const { height, width } = generator;

@@ -4,7 +4,7 @@
  * made by ONNX Runtime. Weights change at few pixels from one mask to the next, so the equations are updated by the rows that changed.
  */
 import { GraphBuilder } from '../../../onnx/builder.ts';
-import { encodeModel } from '../../../onnx/encode.ts';
+import { splitModel } from '../../../onnx/encode.ts';
 import { float32, float32Data, type Tensor } from '../../../onnx/tensor.ts';
 import type { Runtime } from '../../../runtime/runtime.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
@@ -22,8 +22,8 @@ export interface GramProduct {
 const ROWS = 2 ** 14;
 
 export async function gramProduct({ matrix, values, unknowns }: AffineMap, runtime: Runtime): Promise<GramProduct> {
-  const session = await runtime.session(encodeModel(gramGraph(unknowns)));
-  const forward = await runtime.session(encodeModel(forwardGraph(unknowns)));
+  const session = await runtime.session(splitModel(gramGraph(unknowns)));
+  const forward = await runtime.session(splitModel(forwardGraph(unknowns)));
   return {
     async of(rows, weights) {
       const sum = new Float64Array(unknowns * unknowns);

@@ -1,0 +1,57 @@
+/**
+ * The peak memory of a stage of R-RGI's search, beside what was planned, and the time to its first step: of one generator, in this process.
+ *
+ *   npm run bench -- memory FILE.onnx [--stage 0] [--pictures 1] [--steps 3] [--range -1..1]
+ *
+ * Stages are numbered from 0, the last one tunes weights. Linux only: the peak is read from /proc/self/status.
+ */
+import { readFile } from 'node:fs/promises';
+import type { ImageRange } from '../src/inspect/facts.ts';
+import { planMemory } from '../src/inversion/compile/memory.ts';
+import { reuse } from '../src/inversion/compile/reuse.ts';
+import { rrgi } from '../src/inversion/methods/rrgi.ts';
+import { createSolver } from '../src/inversion/solve/solver.ts';
+import { openGeneratorModel } from '../src/models/generator.ts';
+import { openModel } from '../src/models/node/model-file.ts';
+import { zeros } from '../src/onnx/tensor.ts';
+import { trainableWeights } from '../src/passes/trainable.ts';
+import { randomFrom } from '../src/random.ts';
+import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
+import { argument } from './trials.ts';
+
+export async function memory(args: readonly string[]): Promise<void> {
+  const began = performance.now();
+  const runtime = nodeRuntime({ threads: 1 });
+  const range = argument(args, 'range', '-1..1') as ImageRange;
+  const { generator } = await openGeneratorModel(await openModel(args[0]), runtime, { range });
+  const { channels, height, width } = generator;
+  const pictures = Number(argument(args, 'pictures', '1'));
+  const method = rrgi({ preset: 'best', channels, weights: trainableWeights(generator.graph) });
+  const stage = method.stages[Number(argument(args, 'stage', '0'))];
+  // The stage alone: its mask is given where one before would have found it.
+  const needsMask = stage.formulation.mask.form === 'given';
+  const one = { ...method, needsMask, stages: [{ ...stage, freezesMask: false }] };
+  const shared = reuse();
+  const opened = performance.now();
+  const plan = await planMemory(generator, one, pictures, runtime, shared);
+  const planned = performance.now();
+  const solver = createSolver(generator, one, runtime, { reuse: shared });
+  const starts = await generator.draw(pictures * stage.starts, randomFrom(4));
+  const mask = needsMask ? zeros('float32', [pictures, 1, height, width]) : undefined;
+  await solver.init(zeros('float32', [pictures, channels, height, width]), mask, starts);
+  const times: number[] = [];
+  for (let i = 0; i < Number(argument(args, 'steps', '3')); i++) {
+    const start = performance.now();
+    await solver.step();
+    times.push(performance.now() - start);
+  }
+  const first = performance.now() - times.slice(1).reduce((sum, ms) => sum + ms, 0) - began;
+  await solver.dispose();
+  await runtime.dispose();
+  const peak = 1024 * Number(/VmHWM:\s+(\d+)/.exec(await readFile('/proc/self/status', 'utf8'))![1]);
+  const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
+  console.log(
+    `${stage.name}, ${pictures * stage.starts} searches: planned ${gigabytes(plan.total)}, peak ${gigabytes(peak)}; opened in ${seconds(opened - began)}, compiled in ${seconds(planned - opened)}, first step done after ${seconds(first)}, then ${Math.round(Math.min(...times.slice(1)))} ms a step`,
+  );
+}
