@@ -147,6 +147,9 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
       await page.getByRole('radio', { name: 'Found' }).check({ force: true });
       expect(await tintedShare(page)).toBeCloseTo(asked, 2);
+      await page.getByText('found damaged, 10 steps,').waitFor();
+      await page.getByRole('button', { name: 'Run again' }).click();
+      await page.getByText('found damaged, 20 steps,').waitFor();
     });
   });
 

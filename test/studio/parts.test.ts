@@ -49,7 +49,7 @@ describe('corrections', () => {
     const item = newItem(1, picture, 'image/jpeg');
     expect(isChanged({ ...item, threshold: 20 })).toBe(false);
     const result = {} as NonNullable<(typeof item)['result']>;
-    const done = { ...item, result, used: { strokes: item.edits.done } };
+    const done = { ...item, result, used: { strokes: item.edits.done, goesOn: false } };
     expect(isChanged(done)).toBe(false);
     expect(isChanged({ ...done, threshold: 20 })).toBe(true);
     expect(isChanged({ ...done, edits: painted(item.edits, stroke('hide')) })).toBe(true);
@@ -58,7 +58,7 @@ describe('corrections', () => {
   test('are in the command that repeats a result', () => {
     const item = {
       ...newItem(1, picture, 'image/jpeg'),
-      used: { threshold: 24, strokes: [stroke('keep'), stroke('hide')] },
+      used: { threshold: 24, strokes: [stroke('keep'), stroke('hide')], goesOn: false },
     };
     expect(commandOf(item, { method: 'rrgi', seed: 3, fit: 'cover', steps: 50 }, undefined).join(' ')).toBe(
       'restore photo.jpg --generator generator.onnx --method rrgi --seed 3 --fit cover --steps 50 --threshold 24 --keep photo.keep.png --hide photo.hide.png --out restored',

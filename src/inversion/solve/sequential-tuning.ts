@@ -13,11 +13,13 @@ import { tuningMasks } from '../mask/tuning-mask.ts';
 import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
 import { runMethod } from './driver.ts';
 import { exactProblem, isQuadratic, solveExactly } from './exact/exact.ts';
-import type { SolverOptions, StepReport } from './run.ts';
+import { perSearch, type SolverOptions, type StepReport } from './run.ts';
 import type { Inversion } from './solver.ts';
 import { isKept } from './state.ts';
 
 export interface InvertImagesOptions extends SolverOptions {
+  /** Where the searches begin, [n, ...dims] each; default: where the method's rule says. Exact solutions have no start. */
+  readonly latents?: ReadonlyMap<string, Tensor>;
   /** After each step, with its stage's number in the whole method; how many pictures it was made for. */
   readonly onStep?: (report: StepReport, pictures: number) => void;
 }
@@ -57,7 +59,7 @@ export async function* invertImages(
   runtime: Runtime,
   images: Tensor,
   masks: Tensor | undefined,
-  { onStep, ...options }: InvertImagesOptions = {},
+  { onStep, latents, ...options }: InvertImagesOptions = {},
 ): AsyncGenerator<OneInversion> {
   const n = images.dims[0];
   const reporting = (pictures: number, stagesBefore = 0) =>
@@ -70,7 +72,11 @@ export async function* invertImages(
   const exact = isQuadratic(first) ? await exactProblem(generator, runtime) : undefined;
   const all = exact
     ? await solveExactly(exact, generator, first, runtime, images, masks, { ...options, ...reporting(1) })
-    : await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
+    : await runMethod(generator, first, runtime, images, masks, {
+        ...options,
+        ...reporting(n),
+        latents: latents && new Map([...latents].map(([name, z]) => [name, perSearch(z, first.stages[0].starts)])),
+      });
   const shared = (performance.now() - started) / 1000 / n;
   if (!parts) {
     for (let i = 0; i < n; i++) yield { inversion: oneOf(all, i), seconds: shared };

@@ -231,7 +231,7 @@ export const texts = {
     manifest: 'Manifest',
     manifestHint: 'Settings and result, with the command of rgi that repeats it',
     restart: 'Run again',
-    restartHint: 'Search again with the settings as they are now',
+    restartHint: 'Search from the beginning, with the settings as they are now',
   },
   inspect: {
     title: 'Find what is not as it should be',

@@ -109,7 +109,7 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
           }}
         />
         {isChanged(item) && (
-          <button type="button" class="primary large" onClick={() => restorer.again(item.id)}>
+          <button type="button" class="primary large" onClick={() => restorer.goOn(item.id)}>
             {texts.result.again}
           </button>
         )}

@@ -53,7 +53,7 @@ export function Save({ item, result, model, source, restorer }: SaveProps) {
         <button type="button" class="small" title={texts.save.manifestHint} onClick={trying(saveManifest)}>
           {texts.save.manifest}
         </button>
-        <button type="button" class="small" title={texts.save.restartHint} onClick={() => restorer.again(item.id)}>
+        <button type="button" class="small" title={texts.save.restartHint} onClick={() => restorer.restart(item.id)}>
           {texts.save.restart}
         </button>
       </div>
