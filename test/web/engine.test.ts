@@ -56,6 +56,8 @@ describe.skipIf(!chromium)(
       site = await webSite(SCRIPT, {
         'generator.onnx': readFileSync(path.join(face, 'generator.onnx')),
         'encoder.onnx': readFileSync(path.join(face, 'encoder.onnx')),
+        'trousers.onnx': readFileSync(path.join(root, 'models/fashion-trousers/generator.onnx')),
+        'trousers.png': readFileSync(path.join(root, 'models/fashion-trousers/pictures/00334.png')),
         'damaged.png': await sharp(path.join(pictures, picture))
           .composite([
             { input: { create: { width: 14, height: 10, channels: 3, background: '#00d0a0' } }, left: 24, top: 30 },
@@ -98,6 +100,18 @@ describe.skipIf(!chromium)(
       const share = (of) => mask.data.filter((on, i) => on && of.data[i]).length / of.data.filter(Boolean).length;
       return { kept: share(keep), hidden: share(hide) };`);
       expect({ kept, hidden }).toEqual({ kept: 0, hidden: 1 });
+    });
+
+    test('a search goes on from the latents of a result, in fewer steps', async () => {
+      const [first, again] = await run<{ steps: number; misfitGrey: number }[]>(`
+      const { id } = await engine.open([{ name: 'trousers.onnx', bytes: await bytesOf('trousers.onnx') }]);
+      const own = await pictureOf('trousers.png');
+      const request = { model: id, picture: own, method: 'rgi', seed: 1, fit: 'contain' };
+      const first = await engine.restore(request, () => {}).result;
+      const again = await engine.restore({ ...request, latents: first.latents }, () => {}).result;
+      return [first, again].map(({ steps, misfitGrey }) => ({ steps, misfitGrey }));`);
+      expect(again.steps).toBeLessThan(0.75 * first.steps);
+      expect(again.misfitGrey).toBeLessThan(first.misfitGrey + 0.5);
     });
 
     test.each([
