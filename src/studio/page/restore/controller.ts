@@ -2,6 +2,7 @@
 import type { MethodName } from '../../../inversion/spec/method.ts';
 import type { Engine, OpenedModel, RestoreRequest, RestoreResult, Work } from '../../engine.ts';
 import { sentenceOf, wasStopped } from '../failures.ts';
+import { shownPicture, shownPlane } from '../pictures/planes.ts';
 import { type OpenedPicture, readPicture } from '../pictures/read.ts';
 import { createStore, type Store } from '../store.ts';
 import { texts } from '../texts.ts';
@@ -90,6 +91,7 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     update(id, begun);
     try {
       const result = await search(request, id);
+      if (result) await prepareShown(result);
       update(id, (each) => ({
         ...each,
         phase: result || each.result ? 'done' : 'ready',
@@ -185,6 +187,18 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
       state.patch({ items: state.get().items.map(reset) });
     },
   };
+}
+
+/** What is drawn of a large result is made piece by piece: all at once would block the page. */
+async function prepareShown({ composite, mask, residual, uncertainty }: RestoreResult): Promise<void> {
+  const pieces = [
+    () => shownPicture(composite),
+    ...[mask, residual, uncertainty].map((plane) => () => shownPlane(plane)),
+  ];
+  for (const make of pieces) {
+    make();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
 }
 
 function requestOf(item: RestoreItem, { id }: OpenedModel, settings: RestoreSettings): RestoreRequest {
