@@ -15,6 +15,7 @@ export function fallingRuntime(first: Runtime, openOther: () => Promise<Runtime>
   let other: Promise<Runtime> | undefined;
   let current = first;
   let fallen: RgiError | undefined;
+  let isDisposed = false;
 
   /** On the first runtime, or on the other where that fails as a device does; what both refuse is the graph's own fault. */
   const attempt = async <T>(work: (runtime: Runtime) => Promise<T>): Promise<T> => {
@@ -22,7 +23,7 @@ export function fallingRuntime(first: Runtime, openOther: () => Promise<Runtime>
     try {
       return await work(on);
     } catch (error) {
-      if (on !== first || !(error instanceof RgiError) || error.code !== 'runtime') throw error;
+      if (isDisposed || on !== first || !(error instanceof RgiError) || error.code !== 'runtime') throw error;
       other ??= openOther();
       const second = await other;
       const result = await work(second);
@@ -47,6 +48,7 @@ export function fallingRuntime(first: Runtime, openOther: () => Promise<Runtime>
     loop: (model, state, fixed) =>
       attempt((on) => on.loop(model, state, fixed)).then((opened) => loopOf(opened, current, model, state, fixed)),
     async dispose() {
+      isDisposed = true;
       await first.dispose();
       await (await other)?.dispose();
     },
