@@ -2,7 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import type { RestoreProgress } from '../../src/studio/engine.ts';
 import { csvOf } from '../../src/studio/page/inspect/csv.ts';
-import { byScore, countsOf, falseAlarms, histogramOf, type InspectItem } from '../../src/studio/page/inspect/items.ts';
+import {
+  byScore,
+  countsOf,
+  falseAlarms,
+  histogramOf,
+  type InspectItem,
+  verdictOf,
+} from '../../src/studio/page/inspect/items.ts';
 import { above, corrected, displayFactor, shareOf, thinnedPlane } from '../../src/studio/page/pictures/planes.ts';
 import { advanced, begun, isChanged, newItem } from '../../src/studio/page/restore/items.ts';
 import { commandOf } from '../../src/studio/page/restore/manifest.ts';
@@ -94,8 +101,17 @@ describe('inspected pictures', () => {
   const failed = item(5, undefined, { phase: 'failed', failure: 'It is empty.' });
 
   test("are counted by the policy's limit, by a moved one, and by what a person said", () => {
-    expect(countsOf([...items, failed], undefined)).toEqual({ defective: 1, good: 2, open: 1, failed: 1 });
+    expect(countsOf([...items, failed], undefined)).toEqual({ defective: 1, marked: 0, good: 2, open: 1, failed: 1 });
     expect(countsOf(items, 0.5)).toMatchObject({ defective: 2, good: 1 });
+  });
+
+  test('with regions and a score under the limit are marked, whatever a person did not say', () => {
+    const region = { x: 0, y: 0, width: 0.1, height: 0.1, score: 1 };
+    const under = item(6, 1, { result: { score: 1, limit: 2, regions: [region], map: plane(1, 0), seconds: 0 } });
+    expect(verdictOf(under, undefined)).toBe('marked');
+    expect(verdictOf(under, 0.5)).toBe('defective');
+    expect(verdictOf({ ...under, decision: 'good' }, undefined)).toBe('good');
+    expect(csvOf([under], undefined)).toContain(',marked,score,1,');
   });
 
   test('are sorted by score, what has none comes last', () => {

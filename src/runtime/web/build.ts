@@ -3,9 +3,7 @@ import type * as Ort from 'onnxruntime-web/wasm';
 import { runtimeError } from '../messages.ts';
 import { NEXT, type Runtime, type SessionOptions } from '../runtime.ts';
 import { type Advance, createQueue, type Handle, type LoopParts, run, runtimeOn } from '../sessions.ts';
-
-/** Addresses of a build's two files, or of the folder where they lie. */
-export type BuildFiles = string | { readonly wasm: string; readonly mjs: string };
+import type { BuildFiles } from './files.ts';
 
 export interface BuildOptions {
   readonly device: 'cpu' | 'webgpu';

@@ -6,8 +6,9 @@ import * as ort from 'onnxruntime-web/wasm';
 import { RgiError } from '../../errors.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkThreads } from '../sessions.ts';
-import { type BuildFiles, runtimeOfBuild } from './build.ts';
+import { runtimeOfBuild } from './build.ts';
 import { type Falling, fallingRuntime } from './falling.ts';
+import type { BuildFiles } from './files.ts';
 
 /** What `webRuntime` is given; every field has a default. */
 export interface WebRuntimeOptions {
