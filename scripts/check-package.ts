@@ -43,7 +43,7 @@ export async function restore(file: string, runtime: core.Runtime): Promise<core
 }
 export const runtime: Promise<core.Runtime> = node.createRuntime({ worker: true });
 export const inPage: Promise<web.WebRuntime> = web.webRuntime({ device: 'auto', threads: 1 });
-export const note: Promise<string> = inPage.then(({ note, threads }) => `${threads} ${note}`);
+export const note: Promise<string> = inPage.then((opened) => opened.note);
 export const code: core.ErrorCode = new core.RgiError('usage', 'text').code;
 `;
 

@@ -105,7 +105,7 @@ describe('inspected pictures', () => {
     expect(countsOf(items, 0.5)).toMatchObject({ defective: 2, good: 1 });
   });
 
-  test('with regions and a score under the limit are marked, whatever a person did not say', () => {
+  test('with regions and a score under the limit are marked', () => {
     const region = { x: 0, y: 0, width: 0.1, height: 0.1, score: 1 };
     const under = item(6, 1, { result: { score: 1, limit: 2, regions: [region], map: plane(1, 0), seconds: 0 } });
     expect(verdictOf(under, undefined)).toBe('marked');
