@@ -8,6 +8,7 @@ import {
   checkOutputs,
   checkTensor,
   copyOf,
+  dataOf,
   declared,
   fromOrt,
   type Ort,
@@ -198,7 +199,7 @@ function loopOf(handle: Handle, start: Tensors, fixedStart: Tensors, advanceWith
           checkState(start, name);
           checkSame(start.get(name)!, name, tensor);
         }
-        for (const [name, tensor] of state) overwrite(current[name].data as Float32Array, tensor);
+        for (const [name, tensor] of state) overwrite(dataOf(current[name]), tensor);
       }),
     fix: (values) =>
       handle.inTurn(() => {
