@@ -75,6 +75,21 @@ describe('with more known of the picture', () => {
   });
 });
 
+test('what is solved exactly has no start: latents change nothing', async () => {
+  const faces = path.resolve(import.meta.dirname, '../../models/cartoon-faces');
+  const { generator: affine } = await openGeneratorBytes(readFileSync(path.join(faces, 'generator.onnx')), runtime);
+  const size = { channels: affine.channels, size: affine };
+  const { image: images } = await readPicture(path.join(faces, 'pictures/test-0012.png'), size);
+  // With a threshold of the user's, too, which the search would take another way.
+  for (const thresholdGrey of [undefined, 40]) {
+    const method = rgi({ channels: 3, ...(thresholdGrey ? { thresholdGrey } : {}) });
+    const job = { generator: affine, images, method };
+    const before = await one(job);
+    const after = await one({ ...job, latents: before.latents });
+    expect(after.restored).toEqual(before.restored);
+  }
+});
+
 test('latents of another shape are refused', async () => {
   const [[name]] = first.latents;
   await expect(one({ latents: new Map([[name, zeros('float32', [1, 7])]]) })).rejects.toThrow(

@@ -1,8 +1,9 @@
 /** The studio as it is shipped, in Chromium: the real engine restores, is corrected, trains, calibrates and inspects; nothing is sent. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Page } from 'playwright-core';
+import type { Download, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromium } from '../../scripts/chromium.ts';
@@ -73,6 +74,51 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       expect(await tintedShare(page)).toBeGreaterThan(found);
       await page.getByRole('radio', { name: 'Steps' }).check({ force: true });
       await page.getByRole('slider', { name: 'Recorded pictures of the search' }).waitFor();
+    });
+  });
+
+  test("the manifest's command, run by rgi, gives the picture that was saved", async () => {
+    const black = { create: { width: 18, height: 12, channels: 3 as const, background: 'black' } };
+    const face = sharp(path.join(FACES, 'test-0037.png')).removeAlpha();
+    writeFileSync(
+      path.join(folder, 'face.png'),
+      await face
+        .composite([{ input: black, left: 30, top: 20 }])
+        .png()
+        .toBuffer(),
+    );
+    await studio.visit(async (page) => {
+      const again = page.getByRole('button', { name: 'Restore again with this' });
+      await page.getByLabel('Choose pictures').setInputFiles(path.join(folder, 'face.png'));
+      await page.getByRole('button', { name: 'Restore', exact: true }).click();
+      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 60_000 });
+      await page.getByRole('slider', { name: 'What counts as damage' }).fill('40');
+      const box = (await page.getByRole('application').boundingBox())!;
+      await page.mouse.click(box.x + 0.06 * box.width, box.y + 0.06 * box.height);
+      await again.click();
+      await again.waitFor({ state: 'detached' });
+      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 60_000 });
+      const picture = await saved(page);
+      const downloads: Download[] = [];
+      page.on('download', (download) => downloads.push(download));
+      await page.getByRole('button', { name: 'Manifest' }).click();
+      await expect.poll(() => downloads.length).toBe(2);
+      for (const download of downloads) await download.saveAs(path.join(folder, download.suggestedFilename()));
+      const { command } = JSON.parse(readFileSync(path.join(folder, 'face.manifest.json'), 'utf8'));
+      symlinkSync(path.resolve(FACES, '../..'), path.join(folder, 'models'));
+      const words = [
+        '--import',
+        'tsx',
+        path.resolve(FACES, '../../../src/cli/main.ts'),
+        ...command.slice(1),
+        '--quiet',
+      ];
+      execFileSync('node', words, { cwd: folder, stdio: 'pipe', env: { ...process.env, NODE_PATH: '' } });
+      const repeated = await sharp(path.join(folder, 'restored', 'face.composite.png'))
+        .removeAlpha()
+        .raw()
+        .toBuffer();
+      expect(psnr(repeated, picture)).toBe(Number.POSITIVE_INFINITY);
     });
   });
 

@@ -56,6 +56,7 @@ describe.skipIf(!chromium)(
       site = await webSite(SCRIPT, {
         'generator.onnx': readFileSync(path.join(face, 'generator.onnx')),
         'encoder.onnx': readFileSync(path.join(face, 'encoder.onnx')),
+        'features.onnx': readFileSync(path.join(root, 'models/features/mobilenet_v2_block10.onnx')),
         'trousers.onnx': readFileSync(path.join(root, 'models/fashion-trousers/generator.onnx')),
         'trousers.png': readFileSync(path.join(root, 'models/fashion-trousers/pictures/00334.png')),
         'damaged.png': await sharp(path.join(pictures, picture))
@@ -194,6 +195,29 @@ describe.skipIf(!chromium)(
       const [{ x, y, width, height }] = bad.regions;
       expect(x <= 20 && 20 < x + width && y <= 12 && 12 < y + height).toBe(true);
       expect(detector).toBeGreaterThan(1000);
+    });
+
+    test('calibrates with a feature network, and inspects by its features', async () => {
+      const { files, policies, good, bad, detector } = await run<{
+        files: string[];
+        policies: string[];
+        good: InspectResult;
+        bad: InspectResult;
+        detector: number;
+      }>(`
+      const pictures = Array.from({ length: 24 }, (_, i) => stripes(i, false));
+      const features = { name: 'features.onnx', bytes: await bytesOf('features.onnx') };
+      const { model, files } = await engine.train({ name: 'stripes', pictures, size: 32, purpose: 'inspect', seed: 1, features }, () => {}).result;
+      const on = (picture) => engine.inspect({ model: model.id, policy: model.policies[0], picture });
+      const [good, bad] = [await on(stripes(100.5, false)), await on(stripes(101.5, true))];
+      const { bytes } = await engine.exportDetector(model.id, model.policies[0]);
+      return { files: files.map(({ name }) => name), policies: model.policies, good, bad, detector: bytes.length };`);
+      expect(files).toEqual(['stripes.onnx', 'stripes.policy.npz', 'features.onnx']);
+      expect(policies).toHaveLength(1);
+      expect(good.score).toBeLessThan(bad.score);
+      expect(bad.verdict).toBe('defective');
+      // The network itself is in the detector.
+      expect(detector).toBeGreaterThan(500_000);
     });
 
     test('without isolation it computes with one thread, says so, and restores', async () => {

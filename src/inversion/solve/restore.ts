@@ -26,7 +26,7 @@ import { weightChanges } from '../generator/weight-changes.ts';
 import { isOutOfDomain, misfitOf } from '../mask/corruption/domain.ts';
 import { inferCorruption } from '../mask/corruption/infer-corruption.ts';
 import { checkMask } from '../mask/given.ts';
-import { goingOn, isAdaptive, type Method } from '../spec/method.ts';
+import { isAdaptive, type Method } from '../spec/method.ts';
 import type { ResultCode } from '../spec/result.ts';
 import type { SolverOptions, StepReport } from './run.ts';
 import { canBatchFirstStages, invertImages } from './sequential-tuning.ts';
@@ -202,7 +202,7 @@ export async function* restoreImages(
     let i = 0;
     for await (const { inversion, seconds } of invertImages(
       job.generator,
-      latents ? goingOn(job.method) : job.method,
+      job.method,
       runtime,
       images,
       masks,
