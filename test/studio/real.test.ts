@@ -1,8 +1,10 @@
 /** The studio as it is shipped, in Chromium: the real engine restores, is corrected, trains, calibrates and inspects; nothing is sent. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { Download, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -106,14 +108,9 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       for (const download of downloads) await download.saveAs(path.join(folder, download.suggestedFilename()));
       const { command } = JSON.parse(readFileSync(path.join(folder, 'face.manifest.json'), 'utf8'));
       symlinkSync(path.resolve(FACES, '../..'), path.join(folder, 'models'));
-      const words = [
-        '--import',
-        'tsx',
-        path.resolve(FACES, '../../../src/cli/main.ts'),
-        ...command.slice(1),
-        '--quiet',
-      ];
-      execFileSync('node', words, { cwd: folder, stdio: 'pipe', env: { ...process.env, NODE_PATH: '' } });
+      const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+      const words = ['--import', tsx, path.resolve(FACES, '../../../src/cli/main.ts'), ...command.slice(1), '--quiet'];
+      execFileSync('node', words, { cwd: folder, stdio: 'pipe' });
       const repeated = await sharp(path.join(folder, 'restored', 'face.composite.png'))
         .removeAlpha()
         .raw()

@@ -37,8 +37,19 @@ const stripes = (seed, spot) => {
   }
   return { name: (spot ? 'bad' : 'good') + seed, width: side, height: side, rgba };
 };
+/** Waves whose phase is any: pixels vary too much to be compared. A spot on bad ones. */
+const waves = (seed, spot) => {
+  const side = 64;
+  const rgba = new Uint8ClampedArray(4 * side * side).fill(255);
+  for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) {
+    const isSpot = spot && Math.hypot(x - 40, y - 24) < 7;
+    const value = isSpot ? 128 : 128 + 70 * Math.sin(x / 2 + 40 * Math.sin(seed)) * Math.cos(y / 3 + 90 * Math.sin(3 * seed));
+    rgba.fill(value, 4 * (side * y + x), 4 * (side * y + x) + 3);
+  }
+  return { name: (spot ? 'bad' : 'good') + seed, width: side, height: side, rgba };
+};
 const settled = (promise) => promise.then((value) => ({ value }), (failure) => ({ failure }));
-Object.assign(window, { engine, bytesOf, pictureOf, stripes, settled, ready: true });
+Object.assign(window, { engine, bytesOf, pictureOf, stripes, waves, settled, ready: true });
 `;
 
 const OPEN = `engine.open([{ name: 'generator.onnx', bytes: await bytesOf('generator.onnx') }, { name: 'encoder.onnx', bytes: await bytesOf('encoder.onnx') }])`;
@@ -197,7 +208,7 @@ describe.skipIf(!chromium)(
       expect(detector).toBeGreaterThan(1000);
     });
 
-    test('calibrates with a feature network, and inspects by its features', async () => {
+    test('calibrates with a feature network, and inspects by its features', { timeout: 300_000 }, async () => {
       const { files, policies, good, bad, detector } = await run<{
         files: string[];
         policies: string[];
@@ -205,11 +216,11 @@ describe.skipIf(!chromium)(
         bad: InspectResult;
         detector: number;
       }>(`
-      const pictures = Array.from({ length: 24 }, (_, i) => stripes(i, false));
+      const pictures = Array.from({ length: 24 }, (_, i) => waves(i, false));
       const features = { name: 'features.onnx', bytes: await bytesOf('features.onnx') };
-      const { model, files } = await engine.train({ name: 'stripes', pictures, size: 32, purpose: 'inspect', seed: 1, features }, () => {}).result;
+      const { model, files } = await engine.train({ name: 'stripes', pictures, size: 64, purpose: 'inspect', seed: 1, features }, () => {}).result;
       const on = (picture) => engine.inspect({ model: model.id, policy: model.policies[0], picture });
-      const [good, bad] = [await on(stripes(100.5, false)), await on(stripes(101.5, true))];
+      const [good, bad] = [await on(waves(100.5, false)), await on(waves(101.5, true))];
       const { bytes } = await engine.exportDetector(model.id, model.policies[0]);
       return { files: files.map(({ name }) => name), policies: model.policies, good, bad, detector: bytes.length };`);
       expect(files).toEqual(['stripes.onnx', 'stripes.policy.npz', 'features.onnx']);
