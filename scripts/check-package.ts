@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { build } from 'esbuild';
 
 const root = path.resolve(import.meta.dirname, '..');
 
@@ -26,6 +27,7 @@ const MAX_PACKED_BYTES = 25e6;
 
 const CONSUMER = `import * as core from 'rgi';
 import * as node from 'rgi/node';
+import * as web from 'rgi/web';
 
 const image: core.Image = core.float32(new Float32Array(12), [1, 3, 2, 2]);
 export const decibels: number = core.psnr(image, image);
@@ -40,6 +42,8 @@ export async function restore(file: string, runtime: core.Runtime): Promise<core
   return results;
 }
 export const runtime: Promise<core.Runtime> = node.createRuntime({ worker: true });
+export const inPage: Promise<web.WebRuntime> = web.webRuntime({ device: 'auto', threads: 1 });
+export const note: Promise<string> = inPage.then((opened) => opened.note);
 export const code: core.ErrorCode = new core.RgiError('usage', 'text').code;
 `;
 
@@ -53,6 +57,7 @@ try {
   const project = install(packed);
   checkLinks(path.join(project, 'node_modules', 'rgi'));
   compile(project);
+  await bundle(project);
   restore(project);
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -121,6 +126,24 @@ function compile(project: string): void {
       }
     }
   }
+}
+
+/** `rgi/web` for a browser: nothing of Node in it, and of ONNX Runtime only the builds for browsers. */
+async function bundle(project: string): Promise<void> {
+  const { metafile } = await build({
+    stdin: { contents: "export * from 'rgi/web';", resolveDir: project },
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    external: ['onnxruntime-web/*'],
+    metafile: true,
+    write: false,
+    logLevel: 'silent',
+  });
+  const wanted = Object.values(metafile.outputs).flatMap(({ imports }) => imports.map(({ path: name }) => name));
+  const foreign = wanted.filter((name) => !/^onnxruntime-web\/(wasm|webgpu)$/.test(name));
+  if (wanted.length === 0 || foreign.length > 0) throw new Error(`rgi/web imports ${wanted.join(', ') || 'nothing'}.`);
+  console.log(`rgi/web in a browser: needs ${[...new Set(wanted)].join(', ')} and nothing else`);
 }
 
 /** The program, with a model that comes with the package. */

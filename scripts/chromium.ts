@@ -23,6 +23,9 @@ export const CHROMIUM_FLAGS: readonly string[] = [
   '--disable-sync',
 ];
 
+/** WebGPU, computed by the processor: slow, but there is one on every machine. */
+export const SOFTWARE_WEBGPU_FLAGS: readonly string[] = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
+
 /** Opens a page with further flags (`--dump-dom`, `--screenshot=FILE`) and returns what is printed; `folder` takes its profile. */
 export function browse(folder: string, page: string, ...flags: readonly string[]): string {
   if (!chromium) throw new Error('No Chromium was found.');

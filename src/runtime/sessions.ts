@@ -9,6 +9,7 @@ import {
   checkOutputs,
   checkTensor,
   copyOf,
+  dataOf,
   declared,
   declaredTypes,
   fromOrt,
@@ -201,7 +202,7 @@ function loopOf(handle: Handle, start: Tensors, fixedStart: Tensors, advanceWith
           checkState(start, name);
           checkSame(start.get(name)!, name, tensor);
         }
-        for (const [name, tensor] of state) overwrite(current[name].data as Float32Array, tensor);
+        for (const [name, tensor] of state) overwrite(dataOf(current[name]), tensor);
       }),
     fix: (values) =>
       handle.inTurn(() => {

@@ -59,15 +59,18 @@ function oneFromOrt(name: string, tensor: Ort.Tensor): Tensor {
   if (!tensor.dims || !ArrayBuffer.isView(tensor.data)) {
     throw new RgiError('runtime', `The graph's output '${name}' is not a tensor of numbers.`, { tensor: name });
   }
-  let data = tensor.data as Float32Array | Uint16Array;
-  if (tensor.type === 'float16' && !(data instanceof Uint16Array)) {
-    // Where the engine has Float16Array, ONNX Runtime returns that; ours carries the bits.
-    data = new Uint16Array(data.buffer, data.byteOffset, data.length);
-  }
+  const data = dataOf(tensor);
   if (data.length !== sizeOf(tensor.dims)) {
     throw new RgiError('runtime', `ONNX Runtime returned '${name}' in a form that cannot be read.`, { tensor: name });
   }
   return { type: tensor.type as Tensor['type'], dims: tensor.dims, data } as Tensor;
+}
+
+/** The memory of a tensor. Where the engine has Float16Array, ONNX Runtime's are that; ours carry the bits. */
+export function dataOf({ type, data }: Ort.Tensor): Float32Array | Uint16Array {
+  const own = data as Float32Array;
+  if (type !== 'float16' || data instanceof Uint16Array) return own;
+  return new Uint16Array(own.buffer, own.byteOffset, own.length);
 }
 
 export function copyOf(tensor: Tensor): Tensor {

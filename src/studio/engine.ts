@@ -71,6 +71,8 @@ export interface RestoreRequest {
   /** Painted by the user, at the picture's own size. */
   readonly keep?: Plane;
   readonly hide?: Plane;
+  /** `latents` of an earlier result of the same picture: the search goes on from there. */
+  readonly latents?: Float32Array;
 }
 
 /** A state amid a search, at the model's size. */
@@ -96,6 +98,8 @@ export interface RestoreResult {
   readonly uncertainty: Plane;
   /** G(z) at the model's size. */
   readonly restored: Picture;
+  /** z, the generator's latents one after the other. */
+  readonly latents: Float32Array;
   /** Result code of the search, with its sentence. */
   readonly code: string;
   readonly sentence: string;

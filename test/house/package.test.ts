@@ -77,6 +77,7 @@ test('modules only declare, as `sideEffects: false` says; what is started as a p
     'runtime/node/probe-entry.ts',
     'runtime/node/worker-entry.ts',
     'service/node/child-entry.ts',
+    'studio/page/pictures/codec-worker.ts',
     'studio/page/service-worker.ts',
     'studio/worker/entry.ts',
   ];

@@ -138,6 +138,20 @@ export function conformance(create: () => Promise<Runtime>, { namesNodes = true 
     await session.dispose();
   });
 
+  test('overwrites a state of float16 by its bits', async () => {
+    const b = new GraphBuilder();
+    b.node('Add', ['h', 'h'], {}, [`${NEXT}h`]);
+    const model = encodeModel(b.graph('g', [info('h', [2], 'float16')], [info(`${NEXT}h`, [2], 'float16')]));
+    const bits = (...data: number[]): Tensor => ({ type: 'float16', dims: [2], data: Uint16Array.from(data) });
+    const loop = await runtime.loop(model, named({ h: bits(0x3c00, 0x3c00) }), named({}));
+    await loop.step(named({}));
+    await loop.write(named({ h: bits(0x3c00, 0x4000) }));
+    expect((await loop.read()).get('h')).toEqual(bits(0x3c00, 0x4000));
+    await loop.step(named({}));
+    expect((await loop.read()).get('h')).toEqual(bits(0x4000, 0x4400));
+    await loop.dispose();
+  });
+
   test('carries float16 as bits', async () => {
     const b = new GraphBuilder();
     b.node('Add', ['h', 'h'], {}, ['y']);

@@ -49,12 +49,13 @@ export function createEngine(): Engine {
   };
 }
 
-/** Every pixel darker than 60 is found, and becomes grey. */
+/** Every pixel darker than 60 is found, and becomes grey. A search that goes on makes half of the steps. */
 function scripted(
-  { picture, thresholdGrey = 60, keep, hide }: RestoreRequest,
+  { picture, thresholdGrey = 60, keep, hide, latents }: RestoreRequest,
   onProgress: (progress: RestoreProgress) => void,
   id: string,
 ): Work<RestoreResult> {
+  const steps = latents ? STEPS / 2 : STEPS;
   let isPaused = false;
   let isStopped = false;
   const { width, height, rgba } = picture;
@@ -66,7 +67,7 @@ function scripted(
   for (let i = 0; i < mask.data.length; i++) if (mask.data[i]) composite.rgba.fill(128, 4 * i, 4 * i + 3);
   const maskedShare = mask.data.filter(Boolean).length / mask.data.length;
   const run = async (): Promise<RestoreResult> => {
-    for (let step = 1; step <= STEPS; step++) {
+    for (let step = 1; step <= steps; step++) {
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
       while (isPaused && !isStopped) await new Promise((resolve) => setTimeout(resolve, STEP_MS));
       if (isStopped) throw { code: 'stopped', message: 'The search was stopped.' };
@@ -75,15 +76,16 @@ function scripted(
         mask: plane(SIDE, 255 * Number(step > 10)),
         residual: plane(SIDE, 10 * step),
       };
-      const secondsLeft = (STEPS - step) * (STEP_MS / 1000);
-      onProgress({ step, steps: STEPS, loss: 1 / step, masked: maskedShare, secondsLeft, frame });
+      const secondsLeft = (steps - step) * (STEP_MS / 1000);
+      onProgress({ step, steps, loss: 1 / step, masked: maskedShare, secondsLeft, frame });
     }
     return {
       id,
       ...{ composite, mask, residual, uncertainty: mask, restored: plain(SIDE, SIDE, 128), maskedShare },
-      ...{ code: 'converged', sentence: 'The search converged.', misfitGrey: 2, seconds: 0.8, steps: STEPS },
+      latents: new Float32Array(8),
+      ...{ code: 'converged', sentence: 'The search converged.', misfitGrey: 2, seconds: 0.8, steps },
       outOfDomain: false,
-      history: { loss: Array.from({ length: STEPS }, (_, i) => 1 / (i + 1)), masked: [] },
+      history: { loss: Array.from({ length: steps }, (_, i) => 1 / (i + 1)), masked: [] },
       settings: { method: 'rgi', seed: 0, fit: 'contain' },
     };
   };

@@ -147,6 +147,9 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
       await page.getByRole('radio', { name: 'Found' }).check({ force: true });
       expect(await tintedShare(page)).toBeCloseTo(asked, 2);
+      await page.getByText('found damaged, 10 steps,').waitFor();
+      await page.getByRole('button', { name: 'Run again' }).click();
+      await page.getByText('found damaged, 20 steps,').waitFor();
     });
   });
 
@@ -224,7 +227,10 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
         await inspected(page);
         const limit = page.getByRole('slider', { name: 'Limit' });
         await limit.fill('400');
-        await page.getByText('0 defective, 9 good.').waitFor();
+        await page.getByText('0 defective, 3 marked under the limit, 6 good.').waitFor();
+        await page.getByRole('radio', { name: 'Marked 3' }).check({ force: true });
+        expect(await page.locator('.tile').count()).toBe(3);
+        await page.getByRole('radio', { name: 'All 9' }).check({ force: true });
         await page.getByRole('button', { name: 'Back to the calibrated limit' }).click();
         await page.getByRole('button', { name: 'Good: mixed/part-6.png' }).click();
         await page.getByText('2 defective, 7 good.').waitFor();

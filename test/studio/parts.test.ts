@@ -2,7 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import type { RestoreProgress } from '../../src/studio/engine.ts';
 import { csvOf } from '../../src/studio/page/inspect/csv.ts';
-import { byScore, countsOf, falseAlarms, histogramOf, type InspectItem } from '../../src/studio/page/inspect/items.ts';
+import {
+  byScore,
+  countsOf,
+  falseAlarms,
+  histogramOf,
+  type InspectItem,
+  verdictOf,
+} from '../../src/studio/page/inspect/items.ts';
 import { above, corrected, displayFactor, shareOf, thinnedPlane } from '../../src/studio/page/pictures/planes.ts';
 import { advanced, begun, isChanged, newItem } from '../../src/studio/page/restore/items.ts';
 import { commandOf } from '../../src/studio/page/restore/manifest.ts';
@@ -49,7 +56,7 @@ describe('corrections', () => {
     const item = newItem(1, picture, 'image/jpeg');
     expect(isChanged({ ...item, threshold: 20 })).toBe(false);
     const result = {} as NonNullable<(typeof item)['result']>;
-    const done = { ...item, result, used: { strokes: item.edits.done } };
+    const done = { ...item, result, used: { strokes: item.edits.done, goesOn: false } };
     expect(isChanged(done)).toBe(false);
     expect(isChanged({ ...done, threshold: 20 })).toBe(true);
     expect(isChanged({ ...done, edits: painted(item.edits, stroke('hide')) })).toBe(true);
@@ -58,7 +65,7 @@ describe('corrections', () => {
   test('are in the command that repeats a result', () => {
     const item = {
       ...newItem(1, picture, 'image/jpeg'),
-      used: { threshold: 24, strokes: [stroke('keep'), stroke('hide')] },
+      used: { threshold: 24, strokes: [stroke('keep'), stroke('hide')], goesOn: false },
     };
     expect(commandOf(item, { method: 'rrgi', seed: 3, fit: 'cover', steps: 50 }, undefined).join(' ')).toBe(
       'restore photo.jpg --generator generator.onnx --method rrgi --seed 3 --fit cover --steps 50 --threshold 24 --keep photo.keep.png --hide photo.hide.png --out restored',
@@ -94,8 +101,17 @@ describe('inspected pictures', () => {
   const failed = item(5, undefined, { phase: 'failed', failure: 'It is empty.' });
 
   test("are counted by the policy's limit, by a moved one, and by what a person said", () => {
-    expect(countsOf([...items, failed], undefined)).toEqual({ defective: 1, good: 2, open: 1, failed: 1 });
+    expect(countsOf([...items, failed], undefined)).toEqual({ defective: 1, marked: 0, good: 2, open: 1, failed: 1 });
     expect(countsOf(items, 0.5)).toMatchObject({ defective: 2, good: 1 });
+  });
+
+  test('with regions and a score under the limit are marked', () => {
+    const region = { x: 0, y: 0, width: 0.1, height: 0.1, score: 1 };
+    const under = item(6, 1, { result: { score: 1, limit: 2, regions: [region], map: plane(1, 0), seconds: 0 } });
+    expect(verdictOf(under, undefined)).toBe('marked');
+    expect(verdictOf(under, 0.5)).toBe('defective');
+    expect(verdictOf({ ...under, decision: 'good' }, undefined)).toBe('good');
+    expect(csvOf([under], undefined)).toContain(',marked,score,1,');
   });
 
   test('are sorted by score, what has none comes last', () => {

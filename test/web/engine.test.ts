@@ -37,8 +37,19 @@ const stripes = (seed, spot) => {
   }
   return { name: (spot ? 'bad' : 'good') + seed, width: side, height: side, rgba };
 };
+/** Waves whose phase is any: pixels vary too much to be compared. A spot on bad ones. */
+const waves = (seed, spot) => {
+  const side = 64;
+  const rgba = new Uint8ClampedArray(4 * side * side).fill(255);
+  for (let y = 0; y < side; y++) for (let x = 0; x < side; x++) {
+    const isSpot = spot && Math.hypot(x - 40, y - 24) < 7;
+    const value = isSpot ? 128 : 128 + 70 * Math.sin(x / 2 + 40 * Math.sin(seed)) * Math.cos(y / 3 + 90 * Math.sin(3 * seed));
+    rgba.fill(value, 4 * (side * y + x), 4 * (side * y + x) + 3);
+  }
+  return { name: (spot ? 'bad' : 'good') + seed, width: side, height: side, rgba };
+};
 const settled = (promise) => promise.then((value) => ({ value }), (failure) => ({ failure }));
-Object.assign(window, { engine, bytesOf, pictureOf, stripes, settled, ready: true });
+Object.assign(window, { engine, bytesOf, pictureOf, stripes, waves, settled, ready: true });
 `;
 
 const OPEN = `engine.open([{ name: 'generator.onnx', bytes: await bytesOf('generator.onnx') }, { name: 'encoder.onnx', bytes: await bytesOf('encoder.onnx') }])`;
@@ -56,6 +67,9 @@ describe.skipIf(!chromium)(
       site = await webSite(SCRIPT, {
         'generator.onnx': readFileSync(path.join(face, 'generator.onnx')),
         'encoder.onnx': readFileSync(path.join(face, 'encoder.onnx')),
+        'features.onnx': readFileSync(path.join(root, 'models/features/mobilenet_v2_block10.onnx')),
+        'trousers.onnx': readFileSync(path.join(root, 'models/fashion-trousers/generator.onnx')),
+        'trousers.png': readFileSync(path.join(root, 'models/fashion-trousers/pictures/00334.png')),
         'damaged.png': await sharp(path.join(pictures, picture))
           .composite([
             { input: { create: { width: 14, height: 10, channels: 3, background: '#00d0a0' } }, left: 24, top: 30 },
@@ -98,6 +112,18 @@ describe.skipIf(!chromium)(
       const share = (of) => mask.data.filter((on, i) => on && of.data[i]).length / of.data.filter(Boolean).length;
       return { kept: share(keep), hidden: share(hide) };`);
       expect({ kept, hidden }).toEqual({ kept: 0, hidden: 1 });
+    });
+
+    test('a search goes on from the latents of a result, in fewer steps', async () => {
+      const [first, again] = await run<{ steps: number; misfitGrey: number }[]>(`
+      const { id } = await engine.open([{ name: 'trousers.onnx', bytes: await bytesOf('trousers.onnx') }]);
+      const own = await pictureOf('trousers.png');
+      const request = { model: id, picture: own, method: 'rgi', seed: 1, fit: 'contain' };
+      const first = await engine.restore(request, () => {}).result;
+      const again = await engine.restore({ ...request, latents: first.latents }, () => {}).result;
+      return [first, again].map(({ steps, misfitGrey }) => ({ steps, misfitGrey }));`);
+      expect(again.steps).toBeLessThan(0.75 * first.steps);
+      expect(again.misfitGrey).toBeLessThan(first.misfitGrey + 0.5);
     });
 
     test.each([
@@ -180,6 +206,29 @@ describe.skipIf(!chromium)(
       const [{ x, y, width, height }] = bad.regions;
       expect(x <= 20 && 20 < x + width && y <= 12 && 12 < y + height).toBe(true);
       expect(detector).toBeGreaterThan(1000);
+    });
+
+    test('calibrates with a feature network, and inspects by its features', { timeout: 300_000 }, async () => {
+      const { files, policies, good, bad, detector } = await run<{
+        files: string[];
+        policies: string[];
+        good: InspectResult;
+        bad: InspectResult;
+        detector: number;
+      }>(`
+      const pictures = Array.from({ length: 24 }, (_, i) => waves(i, false));
+      const features = { name: 'features.onnx', bytes: await bytesOf('features.onnx') };
+      const { model, files } = await engine.train({ name: 'stripes', pictures, size: 64, purpose: 'inspect', seed: 1, features }, () => {}).result;
+      const on = (picture) => engine.inspect({ model: model.id, policy: model.policies[0], picture });
+      const [good, bad] = [await on(waves(100.5, false)), await on(waves(101.5, true))];
+      const { bytes } = await engine.exportDetector(model.id, model.policies[0]);
+      return { files: files.map(({ name }) => name), policies: model.policies, good, bad, detector: bytes.length };`);
+      expect(files).toEqual(['stripes.onnx', 'stripes.policy.npz', 'features.onnx']);
+      expect(policies).toHaveLength(1);
+      expect(good.score).toBeLessThan(bad.score);
+      expect(bad.verdict).toBe('defective');
+      // The network itself is in the detector.
+      expect(detector).toBeGreaterThan(500_000);
     });
 
     test('without isolation it computes with one thread, says so, and restores', async () => {

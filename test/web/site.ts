@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { type Browser, chromium as driver, type Page } from 'playwright-core';
 import { build, defaultClientConditions } from 'vite';
-import { CHROMIUM_FLAGS, chromium } from '../../scripts/chromium.ts';
+import { CHROMIUM_FLAGS, chromium, SOFTWARE_WEBGPU_FLAGS } from '../../scripts/chromium.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html',
@@ -20,7 +20,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export interface WebSite {
   /** Opens the page once its script has set `window.ready`; a script that fails rejects with its message. */
-  open(options?: { readonly isIsolated?: boolean }): Promise<Page>;
+  open(options?: { readonly isIsolated?: boolean; readonly query?: string }): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -56,15 +56,18 @@ export async function webSite(
     build: { outDir: out, target: 'es2022', assetsInlineLimit: 0, chunkSizeWarningLimit: 5000, minify: false },
   });
   const servers = [serve(out, files, true), serve(out, files, false)];
-  const browser: Browser = await driver.launch({ executablePath: chromium, args: [...CHROMIUM_FLAGS] });
+  const browser: Browser = await driver.launch({
+    executablePath: chromium,
+    args: [...CHROMIUM_FLAGS, ...SOFTWARE_WEBGPU_FLAGS],
+  });
   return {
-    async open({ isIsolated = true } = {}) {
+    async open({ isIsolated = true, query = '' } = {}) {
       const server = servers[isIsolated ? 0 : 1];
       if (!server.listening) await new Promise((resolve) => server.once('listening', resolve));
       const page = await (await browser.newContext()).newPage();
       const failed = new Promise<never>((_, reject) => page.on('pageerror', reject));
       failed.catch(() => {});
-      await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/`);
+      await page.goto(`http://localhost:${(server.address() as AddressInfo).port}/${query}`);
       await Promise.race([failed, page.waitForFunction('window.ready', undefined, { timeout: 110_000 })]);
       return page;
     },

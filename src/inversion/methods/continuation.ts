@@ -115,9 +115,17 @@ export function continuation(options: ContinuationOptions): Stage[] {
   const falling = (t: number) => ({ ...rates, lambda: geometric(from, lambda(thresholdGrey), t / path) });
   const searched = formulation(exact, options.masked ? hidden : options.priors);
   const search: Stage[] = [
-    { name: 'compete', formulation: searched, steps: contest, starts: options.starts, controls: falling },
+    {
+      name: 'compete',
+      isApproach: true,
+      formulation: searched,
+      steps: contest,
+      starts: options.starts,
+      controls: falling,
+    },
     {
       name: 'descend',
+      isApproach: true,
       formulation: searched,
       steps: path - contest,
       starts: 1,

@@ -58,6 +58,11 @@ export interface RestoreJob {
    * `hide`.
    */
   readonly hide?: Mask;
+  /**
+   * Latents of an earlier result of these pictures, [n, ...dims] each: the search goes on from there, with other masks or another threshold.
+   * Stages that lead to a good start are left out (`goingOn`). Solutions of affine generators are exact, and have no start.
+   */
+  readonly latents?: ReadonlyMap<string, Tensor>;
   /** For methods whose formulation asks a second network (`criticOf`). */
   readonly critic?: Critic;
   /** Shared with other jobs of the same generator, method and critic; a job shares among its own batches anyway. */
@@ -192,7 +197,8 @@ export async function* restoreImages(
     const unseen = hide ? unionOf(hide, margins) : margins;
     const { critic } = job;
     const { onStep, onState, signal } = hooks;
-    const options = { critic, reuse: shared, outside: unseen, keep, onStep, onState, signal };
+    const latents = job.latents && new Map([...job.latents].map(([name, z]) => [name, rows(z, picked)]));
+    const options = { critic, reuse: shared, outside: unseen, keep, latents, onStep, onState, signal };
     let i = 0;
     for await (const { inversion, seconds } of invertImages(
       job.generator,

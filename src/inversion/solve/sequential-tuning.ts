@@ -10,14 +10,19 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
 import { foundMasks } from '../mask/found-masks.ts';
 import { tuningMasks } from '../mask/tuning-mask.ts';
-import { type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
+import { goingOn, type Method, type Stage, stageTunesWeights, tunesWeights } from '../spec/method.ts';
 import { runMethod } from './driver.ts';
 import { exactProblem, isQuadratic, solveExactly } from './exact/exact.ts';
-import type { SolverOptions, StepReport } from './run.ts';
+import { perSearch, type SolverOptions, type StepReport } from './run.ts';
 import type { Inversion } from './solver.ts';
 import { isKept } from './state.ts';
 
 export interface InvertImagesOptions extends SolverOptions {
+  /**
+   * Where the searches begin, [n, ...dims] each, after the stages that lead to a good start (`goingOn`); default: where the method's rule
+   * says. Exact solutions have no start.
+   */
+  readonly latents?: ReadonlyMap<string, Tensor>;
   /** After each step, with its stage's number in the whole method; how many pictures it was made for. */
   readonly onStep?: (report: StepReport, pictures: number) => void;
 }
@@ -38,6 +43,12 @@ function splitStages(method: Method): { readonly batched: Stage[]; readonly sequ
   return { batched: method.stages.slice(0, at), sequential: method.stages.slice(at) };
 }
 
+/** The method up to where pictures are taken one after another. */
+function firstPart(method: Method): Method {
+  const parts = splitStages(method);
+  return parts ? { ...method, stages: parts.batched } : method;
+}
+
 /** Can the first stages search several pictures as one batch? */
 export function canBatchFirstStages(method: Method): boolean {
   return !tunesWeights(method) || splitStages(method) !== undefined;
@@ -45,9 +56,7 @@ export function canBatchFirstStages(method: Method): boolean {
 
 /** Are the stages that come before any tuned weights solved exactly? Then their steps, starts and rates have no effect. */
 export async function isSolvedExactly(generator: Generator, method: Method, runtime: Runtime): Promise<boolean> {
-  const parts = splitStages(method);
-  const first = parts ? { ...method, stages: parts.batched } : method;
-  return isQuadratic(first) && (await exactProblem(generator, runtime)) !== undefined;
+  return isQuadratic(firstPart(method)) && (await exactProblem(generator, runtime)) !== undefined;
 }
 
 /** Yields the inversion of each image of `images` [n,C,H,W], in order; aborted, it may end before the last. `masks`: see `runMethod`. */
@@ -57,20 +66,25 @@ export async function* invertImages(
   runtime: Runtime,
   images: Tensor,
   masks: Tensor | undefined,
-  { onStep, ...options }: InvertImagesOptions = {},
+  { onStep, latents, ...options }: InvertImagesOptions = {},
 ): AsyncGenerator<OneInversion> {
   const n = images.dims[0];
   const reporting = (pictures: number, stagesBefore = 0) =>
     onStep
       ? { onStep: (report: StepReport) => onStep({ ...report, stage: stagesBefore + report.stage }, pictures) }
       : {};
-  const parts = splitStages(method);
   const started = performance.now();
-  const first = parts ? { ...method, stages: parts.batched } : method;
-  const exact = isQuadratic(first) ? await exactProblem(generator, runtime) : undefined;
+  const exact = isQuadratic(firstPart(method)) ? await exactProblem(generator, runtime) : undefined;
+  const searched = latents && !exact ? goingOn(method) : method;
+  const parts = splitStages(searched);
+  const first = firstPart(searched);
   const all = exact
     ? await solveExactly(exact, generator, first, runtime, images, masks, { ...options, ...reporting(1) })
-    : await runMethod(generator, first, runtime, images, masks, { ...options, ...reporting(n) });
+    : await runMethod(generator, first, runtime, images, masks, {
+        ...options,
+        ...reporting(n),
+        latents: latents && new Map([...latents].map(([name, z]) => [name, perSearch(z, first.stages[0].starts)])),
+      });
   const shared = (performance.now() - started) / 1000 / n;
   if (!parts) {
     for (let i = 0; i < n; i++) yield { inversion: oneOf(all, i), seconds: shared };

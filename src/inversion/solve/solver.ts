@@ -20,7 +20,7 @@ import {
 } from './run.ts';
 import { bestSearches } from './searches.ts';
 import { stageLoops } from './stage-loops.ts';
-import { advance, hasEnded, latentsOf, render, stepOnce } from './stages.ts';
+import { advance, hasEnded, latentsOf, measureStarts, render, stepOnce } from './stages.ts';
 import { type History, type SolverState, type Tuning, tuningOf } from './state.ts';
 
 /** The result for n pictures, the best of each one's searches. */
@@ -91,6 +91,7 @@ export function createSolver(
   return {
     async init(images, mask, latents) {
       run = await begin(context, images, mask, latents);
+      await measureStarts(context, run);
     },
     async resume(state, images, mask) {
       run = await resumed(context, state, images, mask);

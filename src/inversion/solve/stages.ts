@@ -94,6 +94,19 @@ export async function advance(context: RunContext, run: Run): Promise<boolean> {
   return true;
 }
 
+/** A first stage measures each image's residuals at the start that it was given. */
+export async function measureStarts(context: RunContext, run: Run): Promise<void> {
+  const { lambdaOfThreshold } = context.method.stages[0];
+  if (!lambdaOfThreshold) return;
+  const { image, loss } = await render(context, run);
+  setMinLambda(run, rows(image, bestSearches(loss, run.images.dims[0], 1)), lambdaOfThreshold);
+}
+
+/** @param best G(z) of each image's best search. */
+function setMinLambda(run: Run, best: Tensor, lambdaOf: NonNullable<Stage['lambdaOfThreshold']>): void {
+  run.minLambda = outlierThresholdsMeanAbsolute(run.images, best, run.missing).map(lambdaOf);
+}
+
 /** The state, and which of its searches go on to the stage `next`; what that asks of the images made so far goes into the run. */
 async function goingOn(
   context: RunContext,
@@ -116,7 +129,6 @@ async function goingOn(
     const hidden = stageTunesWeights(next) ? tuningMasks(method, found, run.images, best, run.missing) : found;
     run.visibility = visibilityOf(zeroWhere(keep, hidden));
   }
-  if (lambdaOfThreshold)
-    run.minLambda = outlierThresholdsMeanAbsolute(run.images, best, run.missing).map(lambdaOfThreshold);
+  if (lambdaOfThreshold) setMinLambda(run, best, lambdaOfThreshold);
   return { tensors, searches: takesAll ? [...run.codes.keys()] : bestSearches(loss, n, next.starts) };
 }

@@ -47,6 +47,8 @@ export interface Stage {
   readonly freezesMask?: boolean;
   /** Does L-BFGS keep what it knows of the curvature from the stage before? */
   readonly warmStart?: boolean;
+  /** Does it lead from any start to a good one? A search that goes on from an earlier result begins after it (`goingOn`). */
+  readonly isApproach?: boolean;
   /** Searches per image run side by side; the best by loss go on to the next stage. */
   readonly starts: number;
   /** The numbers of step t = 0, 1, ... of this stage. */
@@ -68,6 +70,11 @@ export function stageTunesWeights({ formulation }: Stage): boolean {
 /** Does the method tune the generator's weights, separately for each picture? */
 export function tunesWeights(method: Method): boolean {
   return method.stages.some(stageTunesWeights);
+}
+
+/** The method for searches that begin at the latents of an earlier result. */
+export function goingOn(method: Method): Method {
+  return { ...method, stages: method.stages.filter(({ isApproach }) => !isApproach) };
 }
 
 /** Does it look for pixels without data beforehand? */

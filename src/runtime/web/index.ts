@@ -1,14 +1,14 @@
 /**
- * ONNX Runtime for browsers: the same `Runtime` as in Node, on WebAssembly, with as many threads as the page may have. It computes in the
- * thread that opens it, so a page opens it in a worker.
+ * ONNX Runtime for browsers: the same `Runtime` as in Node, on WebAssembly with as many threads as the page may have, or on WebGPU. It computes in
+ * the thread that opens it, so a page opens it in a worker.
  */
 import * as ort from 'onnxruntime-web/wasm';
 import { RgiError } from '../../errors.ts';
-import type { EncodedModel } from '../../onnx/encode.ts';
-import { runtimeError } from '../messages.ts';
-import { NEXT, type Runtime, type SessionOptions } from '../runtime.ts';
-import { type Advance, checkThreads, createQueue, type Handle, type LoopParts, run, runtimeOn } from '../sessions.ts';
-import { modelForOrt } from '../tensors.ts';
+import type { Runtime } from '../runtime.ts';
+import { checkThreads } from '../sessions.ts';
+import { runtimeOfBuild } from './build.ts';
+import { type Falling, fallingRuntime } from './falling.ts';
+import type { BuildFiles } from './files.ts';
 
 /** What `webRuntime` is given; every field has a default. */
 export interface WebRuntimeOptions {
@@ -16,7 +16,14 @@ export interface WebRuntimeOptions {
    * Addresses of the two files of onnxruntime-web, or of the folder where they lie; default: beside the script. With Vite, import
    * them with `?url`: its fallback page is no WebAssembly.
    */
-  readonly wasmPaths?: string | { readonly wasm: string; readonly mjs: string };
+  readonly wasmPaths?: BuildFiles;
+  /**
+   * 'wasm' (default), 'webgpu', or 'auto': WebGPU where the browser has it on a real GPU, else WebAssembly. Where WebGPU is lost or fails, the
+   * runtime goes on with WebAssembly.
+   */
+  readonly device?: 'auto' | 'webgpu' | 'wasm';
+  /** As `wasmPaths`, of the build with WebGPU: `ort-wasm-simd-threaded.asyncify.wasm` and `.mjs`. It is loaded only where it is used. */
+  readonly webgpuPaths?: BuildFiles;
   /** Threads; default: one for each core, up to 4, where the page is isolated from other origins, else 1. */
   readonly threads?: number;
 }
@@ -25,7 +32,7 @@ export interface WebRuntimeOptions {
 export interface WebRuntime extends Runtime {
   /** Threads that it computes with. */
   readonly threads: number;
-  /** Why not with more threads: one sentence; '' where nothing is missing. */
+  /** Why not with more threads, or no longer on the GPU: one sentence each; '' where nothing is missing. */
   readonly note: string;
 }
 
@@ -34,7 +41,8 @@ const MAX_THREADS = 4;
 
 /**
  * Opens it. Memory that WebAssembly has taken is given back when its thread ends: end the worker. Only one runtime at a time should compute in a
- * thread: the package runs one session at a time. Throws `device` where the browser has no WebAssembly, `usage` for a wrong number of threads.
+ * thread: the package runs one session at a time. Throws `device` where the browser has no WebAssembly, or no WebGPU where that is asked for; `usage`
+ * for a wrong number of threads.
  *
  * @example
  * ```ts
@@ -48,24 +56,53 @@ const MAX_THREADS = 4;
  * const generator = await openGenerator(readModel(bytes).graph, runtime);
  * ```
  */
-export async function webRuntime({ wasmPaths, threads: wanted }: WebRuntimeOptions = {}): Promise<WebRuntime> {
+export async function webRuntime({
+  wasmPaths,
+  webgpuPaths,
+  device = 'wasm',
+  threads: wanted,
+}: WebRuntimeOptions = {}): Promise<WebRuntime> {
   checkThreads(wanted);
   if (typeof WebAssembly !== 'object')
     throw new RgiError('device', 'This browser has no WebAssembly: use a current one, or allow it for this page.');
   const { threads, note } = threadsHere(wanted);
-  ort.env.logLevel = 'fatal';
-  ort.env.wasm.numThreads = threads;
-  if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
-  const queue = createQueue();
-  const runtime = runtimeOn({
-    device: 'cpu',
-    version: ort.env.versions.web ?? ort.env.versions.common,
-    OrtTensor: ort.Tensor,
-    queue,
-    openSession: (model, options) => queue(() => openSession(model, options)),
-    advanceWith: fresh,
+  const onWasm = () => runtimeOfBuild(ort, { device: 'cpu', threads, ...(wasmPaths ? { files: wasmPaths } : {}) });
+  if (device === 'wasm' || !(await hasGpu(device))) return { ...onWasm(), threads, note };
+  const webgpu = await import('onnxruntime-web/webgpu');
+  const onGpu = runtimeOfBuild(webgpu, { device: 'webgpu', threads, ...(webgpuPaths ? { files: webgpuPaths } : {}) });
+  return described(
+    fallingRuntime(onGpu, async () => onWasm()),
+    threads,
+    note,
+  );
+}
+
+function described(runtime: Falling, threads: number, note: string): WebRuntime {
+  return Object.defineProperties({ threads } as WebRuntime, {
+    ...Object.getOwnPropertyDescriptors(runtime),
+    note: {
+      enumerable: true,
+      get: () => (runtime.fallen ? [fallenNote(runtime.fallen), note].filter(Boolean).join(' ') : ''),
+    },
   });
-  return { ...runtime, threads, note };
+}
+
+function fallenNote({ message }: RgiError): string {
+  return `WebGPU failed, so it is computed with WebAssembly: ${message.replace(/[.\s]*$/, '.')}`;
+}
+
+/** What this file uses of WebGPU. */
+interface Gpu {
+  requestAdapter(): Promise<{ readonly info: { readonly isFallbackAdapter?: boolean } } | null>;
+}
+
+/** Is there one to compute on? One that is computed by the processor counts where it is asked for by name only. */
+async function hasGpu(device: 'auto' | 'webgpu'): Promise<boolean> {
+  const { gpu } = globalThis.navigator as { readonly gpu?: Gpu };
+  const adapter = await gpu?.requestAdapter().catch(() => null);
+  if (device === 'auto') return adapter != null && adapter.info.isFallbackAdapter !== true;
+  if (adapter) return true;
+  throw new RgiError('device', "This browser gives the page no WebGPU: choose the device 'auto' or 'wasm'.");
 }
 
 function threadsHere(wanted: number | undefined): Pick<WebRuntime, 'threads' | 'note'> {
@@ -78,30 +115,4 @@ function threadsHere(wanted: number | undefined): Pick<WebRuntime, 'threads' | '
     };
   }
   return { threads: Math.min(wanted ?? MAX_THREADS, cores), note: '' };
-}
-
-async function openSession(model: EncodedModel, { optimise }: SessionOptions): Promise<ort.InferenceSession> {
-  const { bytes, beside } = modelForOrt(model);
-  try {
-    return await ort.InferenceSession.create(bytes, {
-      ...beside,
-      executionProviders: ['wasm'],
-      graphOptimizationLevel: optimise === 'none' ? 'disabled' : 'all',
-      logSeverityLevel: 4,
-    });
-  } catch (error) {
-    throw runtimeError('to load the graph', error);
-  }
-}
-
-/** The package ignores arrays that are given for outputs: every step makes new ones. */
-function fresh(handle: Handle, { names, observed }: LoopParts): Advance {
-  const wanted = [...names.map((name) => NEXT + name), ...observed];
-  return async (feeds) => {
-    const results = await run(handle, feeds, wanted);
-    return {
-      state: Object.fromEntries(names.map((name) => [name, results[NEXT + name]])),
-      observed: Object.fromEntries(observed.map((name) => [name, results[name]])),
-    };
-  };
 }

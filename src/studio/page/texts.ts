@@ -231,7 +231,7 @@ export const texts = {
     manifest: 'Manifest',
     manifestHint: 'Settings and result, with the command of rgi that repeats it',
     restart: 'Run again',
-    restartHint: 'Search again with the settings as they are now',
+    restartHint: 'Search from the beginning, with the settings as they are now',
   },
   inspect: {
     title: 'Find what is not as it should be',
@@ -250,16 +250,28 @@ export const texts = {
     more: 'Inspect more pictures',
     clear: 'Take all pictures away',
     inspecting: (done: number, all: number) => `Inspecting: ${done} of ${all}`,
-    summary: (defective: number, good: number, failed: number) =>
-      `${defective} defective, ${good} good${failed > 0 ? `, ${failed} could not be read` : ''}.`,
+    summary: ({
+      defective,
+      marked,
+      good,
+      failed,
+    }: Readonly<Record<'defective' | 'marked' | 'good' | 'failed', number>>) =>
+      `${defective} defective, ${marked > 0 ? `${marked} marked under the limit, ` : ''}${good} good${failed > 0 ? `, ${failed} could not be read` : ''}.`,
     filter: 'Which pictures are shown',
     filters: {
       all: (count: number) => `All ${count}`,
       defective: (count: number) => `Defective ${count}`,
+      marked: (count: number) => `Marked ${count}`,
       good: (count: number) => `Good ${count}`,
     },
     noneHere: 'There is no such picture.',
-    verdicts: { defective: 'defective', good: 'good', open: 'waiting', failed: 'not read' },
+    verdicts: {
+      defective: 'defective',
+      marked: 'marked, under the limit',
+      good: 'good',
+      open: 'waiting',
+      failed: 'not read',
+    },
     decided: { defective: 'confirmed', good: 'good after all' },
     tileLabel: (name: string, verdict: string, score: number | undefined) =>
       `${name}, ${verdict}${score === undefined ? '' : `, score ${score.toPrecision(3)}`}`,
@@ -318,12 +330,14 @@ export const texts = {
   report: {
     title: 'Inspection',
     defective: 'defective',
+    marked: 'marked, under the limit',
     good: 'good',
     pictures: 'pictures',
     model: 'Model',
     policy: 'Policy',
     limit: 'Limit of the score',
-    about: 'A picture is defective if its score is above the limit, or if a person said so.',
+    about:
+      'A picture is defective if its score is above the limit, or if a person said so. One that has regions and a score under the limit is marked.',
     verdict: 'Verdict',
     score: 'Score',
     order: 'the highest score first',

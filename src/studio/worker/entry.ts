@@ -17,6 +17,7 @@ import { drawLatents, projectPicture, samplePictures } from './exploring.ts';
 import { createGate, type Gate } from './gate.ts';
 import { inspectPicture } from './inspecting.ts';
 import { createModels, type Models } from './models.ts';
+import { prepareSearch } from './preparing.ts';
 import { restorePicture } from './restoring.ts';
 import { trainModel } from './training.ts';
 
@@ -30,10 +31,13 @@ const scope = globalThis as unknown as WorkerScope;
 const gates = new Map<number, Gate>();
 let calls: Promise<Calls> | undefined;
 let last: Promise<unknown> = Promise.resolve();
+/** Of what is done while nobody waits. */
+let preparing = new AbortController();
 
 scope.onmessage = ({ data }) => {
   if (data.kind === 'begin') begin(data);
   else if (data.kind === 'call') {
+    preparing.abort();
     gates.set(data.id, createGate());
     last = last.then(() => answer(data.id, data.name, data.args));
   } else gates.get(data.id)?.[data.kind]();
@@ -79,6 +83,17 @@ async function answer(id: number, name: CallName, args: readonly unknown[]): Pro
   }
 }
 
+/** Once the present call is answered, if no other waits. What fails then fails again, in words, where it is asked for. */
+function afterwards(work: (signal: AbortSignal) => Promise<void>): void {
+  setTimeout(() => {
+    last = last.then(async () => {
+      if (gates.size > 0) return;
+      preparing = new AbortController();
+      await work(preparing.signal).catch(() => undefined);
+    });
+  });
+}
+
 function failureOf(error: unknown): EngineFailure {
   if (error instanceof RgiError)
     return { code: error.code, message: error.message, ...(error.details ? { details: error.details } : {}) };
@@ -98,7 +113,11 @@ function callsOn(runtime: Awaited<ReturnType<typeof webRuntime>>): Calls {
   let results = 0;
   const policyOf = (model: string, name: string) => models.get(model).policies.get(name)!;
   return {
-    open: ([files]) => models.open(files as NamedBytes[]),
+    async open([files]) {
+      const opened = await models.open(files as NamedBytes[]);
+      afterwards((signal) => prepareSearch(models.get(opened.id), runtime, signal));
+      return opened;
+    },
     close: ([model]) => models.close(model as string),
     restore: ([request], gate, tell) => {
       const wanted = request as RestoreRequest;

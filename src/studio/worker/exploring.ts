@@ -1,10 +1,11 @@
 /** What a generator can make: drawn latents, the pictures of latents, and the latents nearest to a picture. */
 import { rgi } from '../../inversion/methods/rgi.ts';
 import { restoreImages } from '../../inversion/solve/restore.ts';
-import { float32, float32Data, sizeOf, type Tensor, zeros } from '../../onnx/tensor.ts';
+import { float32, float32Data, sizeOf, zeros } from '../../onnx/tensor.ts';
 import { randomFrom } from '../../random.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Picture } from '../engine.ts';
+import { flattened, unflattened } from './latents.ts';
 import type { HeldModel } from './models.ts';
 import { pictureOf, seenPicture } from './pictures.ts';
 
@@ -21,25 +22,6 @@ export async function drawLatents({ opened }: HeldModel, count: number, seed: nu
   return drawn;
 }
 
-/** The i-th latents of a batch, one after the other. */
-function flattened(
-  feeds: ReadonlyMap<string, Tensor>,
-  latents: HeldModel['opened']['generator']['latents'],
-  i: number,
-): Float32Array {
-  const parts = latents.map(({ name, dims }) => {
-    const size = sizeOf(dims);
-    return float32Data(feeds.get(name)!).subarray(i * size, (i + 1) * size);
-  });
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 /** G of each of `latents`. */
 export async function samplePictures(
   { opened, session }: HeldModel,
@@ -51,18 +33,9 @@ export async function samplePictures(
   const batch = generator.batch === 'any' ? latents.length : generator.batch;
   for (let from = 0; from < latents.length; from += batch) {
     const part = Array.from({ length: batch }, (_, i) => latents[Math.min(from + i, latents.length - 1)]);
-    const feeds = new Map<string, Tensor>();
-    let at = 0;
-    for (const { name, dims } of generator.latents) {
-      const size = sizeOf(dims);
-      const data = new Float32Array(batch * size);
-      part.forEach((z, i) => {
-        data.set(z.subarray(at, at + size), i * size);
-      });
-      feeds.set(name, float32(data, [batch, ...dims]));
-      at += size;
-    }
-    const image = (await rendering.run(feeds, [generator.output])).get(generator.output)!;
+    const image = (await rendering.run(unflattened(part, generator.latents), [generator.output])).get(
+      generator.output,
+    )!;
     const [, ...dims] = image.dims;
     const size = sizeOf(dims);
     const count = Math.min(batch, latents.length - from);

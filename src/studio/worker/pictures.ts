@@ -14,6 +14,7 @@ import { type Seen, seenThrough, type View, viewOf } from '../../images/own-size
 import { resize } from '../../images/resize.ts';
 import { zeros } from '../../onnx/tensor.ts';
 import type { Picture, Plane } from '../engine.ts';
+import { pixelBytes } from '../pixels.ts';
 
 /** How a generator sees a picture. */
 export interface SeenPicture extends Seen {
@@ -78,12 +79,14 @@ function reduced({ width, rgba }: Picture, part: Box, wanted: Size): { colours: 
 
 /** The bytes of a copy of the picture, to be filled in. */
 export function rasterOf({ width, height, rgba }: Picture): Raster {
-  return { width, height, data: Uint8Array.from(rgba), colours: 3, alpha: true };
+  const own = pixelBytes(rgba.length);
+  own.set(rgba);
+  return { width, height, data: new Uint8Array(own.buffer), colours: 3, alpha: true };
 }
 
 /** A raster of `rasterOf` as a picture. */
 export function pictureOfRaster(name: string, { width, height, data }: Raster): Picture {
-  return { name, width, height, rgba: new Uint8ClampedArray(data.buffer as ArrayBuffer) };
+  return { name, width, height, rgba: new Uint8ClampedArray(data.buffer) };
 }
 
 /** A generator's picture [1,C,H,W] in [-1,1], as the page shows it. */

@@ -6,13 +6,14 @@ import { buildMethod, understoodOptions } from '../../inversion/methods/index.ts
 import { plannedSteps, type Restoration, restoreImages } from '../../inversion/solve/restore.ts';
 import type { SearchState, StepReport } from '../../inversion/solve/run.ts';
 import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
-import { type Method, type MethodName, usesScore } from '../../inversion/spec/method.ts';
+import { goingOn, type Method, type MethodName, usesScore } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import { float32, float32Data } from '../../onnx/tensor.ts';
 import { fillAtOwnSize } from '../../restore/fill.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Plane, RestoreProgress, RestoreRequest, RestoreResult } from '../engine.ts';
 import type { Gate } from './gate.ts';
+import { flattened, unflattened } from './latents.ts';
 import type { HeldModel } from './models.ts';
 import {
   maskOfPlane,
@@ -48,7 +49,8 @@ export async function restorePicture(
   const method = methodOf(model, request);
   const hidden = atLeastHalf(painted(request.hide));
   const isExact = await isSolvedExactly(generator, method, runtime);
-  const watch = watcher(method, isExact, seen, tell);
+  const latents = request.latents && unflattened([request.latents], generator.latents);
+  const watch = watcher(latents ? goingOn(method) : method, isExact, seen, tell);
   const job = {
     generator: model.generatorFor(method),
     method,
@@ -57,6 +59,7 @@ export async function restorePicture(
     keep: atLeastHalf(painted(request.keep)),
     ...(method.needsMask && hidden ? { masks: hidden } : { hide: hidden }),
     ...(usesScore(method) && model.critic ? { critic: model.critic.critic } : {}),
+    ...(latents ? { latents } : {}),
     reuse: model.reuseFor(method),
     ...(thresholdGrey === undefined ? {} : { thresholdGrey }),
   };
@@ -72,7 +75,7 @@ export async function restorePicture(
   for await (const one of restoreImages(job, runtime, hooks)) found = one;
   if (!found) throw gate.signal.reason;
   const settings = { method: request.method, seed, fit, ...(request.steps ? { steps: request.steps } : {}) };
-  return { id, settings, ...resultOf(found, request, seen) };
+  return { id, settings, latents: flattened(found.latents, generator.latents, 0), ...resultOf(found, request, seen) };
 }
 
 /** Methods that find no mask: they fill what is known to be damaged. */
@@ -174,7 +177,7 @@ function resultOf(
   found: Restoration,
   { picture, keep, hide }: RestoreRequest,
   { view }: SeenPicture,
-): Omit<RestoreResult, 'id' | 'settings'> {
+): Omit<RestoreResult, 'id' | 'settings' | 'latents'> {
   const { frame } = view;
   const size = { width: picture.width, height: picture.height };
   const mask = maskAtOwnSize(found.mask, frame, size);

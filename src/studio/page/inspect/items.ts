@@ -1,4 +1,5 @@
 /** Inspected pictures: their verdicts under the limit that is set now, counts, order, and the histogram of their scores. */
+import { verdictOf as verdictOfScore } from '../../../detect/verdict.ts';
 import type { InspectResult, Picture, Plane } from '../../engine.ts';
 
 /** A region as shares of the picture's width and height. */
@@ -34,18 +35,19 @@ export interface InspectItem {
   readonly decision?: Decision;
 }
 
-export type Verdict = 'defective' | 'good' | 'open' | 'failed';
+/** 'marked': has regions, and its score is not above the limit. */
+export type Verdict = 'defective' | 'marked' | 'good' | 'open' | 'failed';
 
 /** The user's word before the score's. */
 export function verdictOf({ phase, result, decision }: InspectItem, limit: number | undefined): Verdict {
   if (phase === 'failed') return 'failed';
   if (decision) return decision;
   if (!result) return 'open';
-  return result.score > (limit ?? result.limit) ? 'defective' : 'good';
+  return verdictOfScore(result.score > (limit ?? result.limit), result.regions.length);
 }
 
 export function countsOf(items: readonly InspectItem[], limit: number | undefined): Readonly<Record<Verdict, number>> {
-  const counts = { defective: 0, good: 0, open: 0, failed: 0 };
+  const counts = { defective: 0, marked: 0, good: 0, open: 0, failed: 0 };
   for (const item of items) counts[verdictOf(item, limit)]++;
   return counts;
 }

@@ -19,6 +19,7 @@ export async function reportOf(
     title: texts.report.title,
     tiles: [
       [texts.report.defective, String(counts.defective)],
+      [texts.report.marked, String(counts.marked)],
       [texts.report.good, String(counts.good)],
       [texts.report.pictures, String(items.length)],
     ],

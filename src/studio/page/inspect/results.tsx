@@ -13,7 +13,7 @@ import { Gallery } from './gallery.tsx';
 import { byScore, countsOf, verdictOf } from './items.ts';
 import { Limit } from './limit.tsx';
 
-type Filter = 'all' | 'defective' | 'good';
+type Filter = 'all' | 'defective' | 'marked' | 'good';
 
 interface ResultsProps {
   readonly inspector: Inspector;
@@ -42,6 +42,7 @@ export function Results({ inspector, model, engine }: ResultsProps) {
               options={[
                 ['all', texts.inspect.filters.all(items.length)],
                 ['defective', texts.inspect.filters.defective(counts.defective)],
+                ['marked', texts.inspect.filters.marked(counts.marked)],
                 ['good', texts.inspect.filters.good(counts.good)],
               ]}
               onChange={setFilter}
@@ -57,7 +58,7 @@ export function Results({ inspector, model, engine }: ResultsProps) {
             share={1 - counts.open / items.length}
           />
         ) : (
-          <p role="status">{texts.inspect.summary(counts.defective, counts.good, counts.failed)}</p>
+          <p role="status">{texts.inspect.summary(counts)}</p>
         )}
         <Limit items={items} good={good} limit={limit} inspector={inspector} />
         <Downloads items={items} limit={limit} model={model} engine={engine} />

@@ -92,6 +92,21 @@ export function displayFactor({ width, height }: { readonly width: number; reado
   return Math.max(1, Math.ceil(Math.sqrt((width * height) / MAX_SHOWN_PIXELS)));
 }
 
+/** A picture as it is drawn on screen; made once. */
+export const shownPicture = onceEach((picture: Picture) => thinnedPicture(picture, displayFactor(picture)));
+
+/** A plane as it is drawn on screen; made once. */
+export const shownPlane = onceEach((plane: Plane) => thinnedPlane(plane, displayFactor(plane)));
+
+function onceEach<T extends object>(make: (of: T) => T): (of: T) => T {
+  const made = new WeakMap<T, T>();
+  return (of) => {
+    const known = made.get(of) ?? make(of);
+    made.set(of, known);
+    return known;
+  };
+}
+
 /** Every k-th pixel of a plane. */
 export function thinnedPlane(plane: Plane, k: number): Plane {
   if (k === 1) return plane;

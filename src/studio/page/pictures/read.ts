@@ -2,6 +2,8 @@
 import type { Picture } from '../../engine.ts';
 import { PageFailure } from '../failures.ts';
 import { texts } from '../texts.ts';
+import { codec } from './codec.ts';
+import { type CodecFailure, MAX_PIXELS } from './codec-messages.ts';
 
 /** Formats that a picture can be saved in again. */
 export type PictureType = 'image/png' | 'image/jpeg' | 'image/webp';
@@ -12,9 +14,6 @@ export interface OpenedPicture {
   readonly type: PictureType;
 }
 
-/** More pixels do not fit into the memory of a tab, several planes of the same size counted in. */
-const MAX_PIXELS = 80e6;
-
 type Kind = 'png' | 'jpeg' | 'webp' | 'gif' | 'bmp' | 'avif' | 'TIFF' | 'HEIC' | 'onnx' | 'unknown';
 
 /** Decodes one picture. Throws a `PageFailure` with the file's name in its sentence. `maxSide`: larger ones are made smaller. */
@@ -24,19 +23,17 @@ export async function readPicture(file: File, maxSide?: number): Promise<OpenedP
   if (kind === 'onnx') throw new PageFailure(texts.failures.modelAsPicture(file.name));
   if (kind === 'TIFF' || kind === 'HEIC') throw new PageFailure(texts.failures.notShown(file.name, kind));
   if (kind === 'unknown') throw new PageFailure(texts.failures.notAPicture(file.name));
-  const bitmap = await createImageBitmap(file).catch(() => {
-    throw new PageFailure(texts.failures.damaged(file.name));
-  });
-  try {
-    const { width, height } = bitmap;
-    if (width * height > MAX_PIXELS)
-      throw new PageFailure(texts.failures.tooLarge(file.name, width, height, MAX_PIXELS));
-    const scale = maxSide === undefined ? 1 : Math.min(1, maxSide / Math.max(width, height));
-    const picture = pixelsOf(file.name, bitmap, Math.round(width * scale), Math.round(height * scale));
-    return { picture, type: kind === 'jpeg' || kind === 'webp' ? `image/${kind}` : 'image/png' };
-  } finally {
-    bitmap.close();
-  }
+  const decode = { kind: 'decode', file, ...(maxSide === undefined ? {} : { maxSide }) } as const;
+  const picture = (await codec(decode).catch((failure) => {
+    throw failureOf(failure, file.name);
+  })) as Picture;
+  return { picture, type: kind === 'jpeg' || kind === 'webp' ? `image/${kind}` : 'image/png' };
+}
+
+function failureOf(failure: CodecFailure, name: string): PageFailure {
+  if (failure.kind === 'too-large')
+    return new PageFailure(texts.failures.tooLarge(name, failure.width, failure.height, MAX_PIXELS));
+  return new PageFailure(failure.kind === 'no-canvas' ? texts.failures.noCanvas : texts.failures.damaged(name));
 }
 
 /** What is drawn on a canvas of a size, as a picture. */

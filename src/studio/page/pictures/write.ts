@@ -1,11 +1,9 @@
 /** Pictures to files, and files to the user's downloads. */
-import type { Picture } from '../../engine.ts';
+import type { Picture, Plane } from '../../engine.ts';
 import { PageFailure } from '../failures.ts';
 import { texts } from '../texts.ts';
+import { codec } from './codec.ts';
 import type { PictureType } from './read.ts';
-
-/** Of JPEG and WebP: high, since the picture was compressed once already. */
-const QUALITY = 0.95;
 
 const EXTENSIONS: Readonly<Record<PictureType, string>> = {
   'image/png': 'png',
@@ -13,17 +11,18 @@ const EXTENSIONS: Readonly<Record<PictureType, string>> = {
   'image/webp': 'webp',
 };
 
-export async function encodePicture(picture: Picture, type: PictureType): Promise<Blob> {
-  const canvas = new OffscreenCanvas(picture.width, picture.height);
-  const context = canvas.getContext('2d');
-  if (!context) throw new PageFailure(texts.failures.noCanvas);
-  context.putImageData(imageDataOf(picture), 0, 0);
-  return canvas.convertToBlob({ type, quality: QUALITY });
+/** The file of a picture, or of a mask as a black and white one. */
+export async function encodePicture(of: Picture | Plane, type: PictureType): Promise<Blob> {
+  return (await codec({ kind: 'encode', of, type }).catch(() => {
+    throw new PageFailure(texts.failures.noCanvas);
+  })) as Blob;
 }
 
 /** The same pixels as the canvas takes them. */
 export function imageDataOf({ rgba, width, height }: Picture): ImageData {
-  return new ImageData(rgba as Uint8ClampedArray<ArrayBuffer>, width, height);
+  // It takes no shared memory.
+  const own = rgba.buffer instanceof ArrayBuffer ? rgba : rgba.slice();
+  return new ImageData(own as Uint8ClampedArray<ArrayBuffer>, width, height);
 }
 
 /** 'photo.jpg', 'restored' -> 'photo.restored.jpg'. */

@@ -2,6 +2,7 @@
 import type { MethodName } from '../../../inversion/spec/method.ts';
 import type { Engine, OpenedModel, RestoreRequest, RestoreResult, Work } from '../../engine.ts';
 import { sentenceOf, wasStopped } from '../failures.ts';
+import { shownPicture, shownPlane } from '../pictures/planes.ts';
 import { type OpenedPicture, readPicture } from '../pictures/read.ts';
 import { createStore, type Store } from '../store.ts';
 import { texts } from '../texts.ts';
@@ -34,8 +35,10 @@ export interface Restorer {
   change(id: number, fields: Partial<RestoreItem>): void;
   /** Searches every picture that has no result yet. */
   start(): void;
-  /** Searches one picture again, with the corrections. */
-  again(id: number): void;
+  /** Searches one picture again, with the corrections, from its result on. */
+  goOn(id: number): void;
+  /** The same from the beginning, with the settings as they are now. */
+  restart(id: number): void;
   /** Searches one picture by other methods too. */
   compare(id: number, methods: readonly MethodName[]): Promise<void>;
   pause(): void;
@@ -79,10 +82,16 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
   const restoreOne = async (id: number, opened: OpenedModel) => {
     const before = item(id);
     if (!before) return;
-    const used = { threshold: before.threshold, strokes: before.edits.done };
+    const request = requestOf(before, opened, state.get().settings);
+    const used = {
+      threshold: before.threshold,
+      strokes: before.edits.done,
+      goesOn: request.latents !== undefined && !opened.isLinear,
+    };
     update(id, begun);
     try {
-      const result = await search(requestOf(before, opened, state.get().settings), id);
+      const result = await search(request, id);
+      if (result) await prepareShown(result);
       update(id, (each) => ({
         ...each,
         phase: result || each.result ? 'done' : 'ready',
@@ -112,6 +121,11 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     void drain();
   };
 
+  const again = (id: number, goesOn: boolean) => {
+    update(id, (each) => ({ ...each, look: 'compare', goesOn }));
+    enqueue((each) => each.id === id && each.phase !== 'running');
+  };
+
   return {
     state,
     addPictures,
@@ -128,10 +142,8 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     },
     change: (id, fields) => update(id, (each) => ({ ...each, ...fields })),
     start: () => enqueue(({ phase }) => phase === 'ready' || phase === 'failed'),
-    again(id) {
-      update(id, (each) => ({ ...each, look: 'compare' }));
-      enqueue((each) => each.id === id && each.phase !== 'running');
-    },
+    goOn: (id) => again(id, true),
+    restart: (id) => again(id, false),
     async compare(id, methods) {
       const opened = model();
       const before = item(id);
@@ -177,15 +189,35 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
   };
 }
 
+/** What is drawn of a large result is made piece by piece: all at once would block the page. */
+async function prepareShown({ composite, mask, residual, uncertainty }: RestoreResult): Promise<void> {
+  const pieces = [
+    () => shownPicture(composite),
+    ...[mask, residual, uncertainty].map((plane) => () => shownPlane(plane)),
+  ];
+  for (const make of pieces) {
+    make();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
 function requestOf(item: RestoreItem, { id }: OpenedModel, settings: RestoreSettings): RestoreRequest {
   const { picture, threshold, edits } = item;
+  const latents = latentsToGoOnFrom(item, settings);
   return {
     model: id,
+    ...(latents ? { latents } : {}),
     picture,
     ...settings,
     ...(threshold === undefined ? {} : { thresholdGrey: threshold }),
     ...planesOf(edits.done, picture.width, picture.height),
   };
+}
+
+/** Those of another method or another placement mean nothing here. */
+function latentsToGoOnFrom({ result, goesOn }: RestoreItem, { method, fit }: RestoreSettings) {
+  const isSame = result?.settings.method === method && result.settings.fit === fit;
+  return goesOn && isSame ? result.latents : undefined;
 }
 
 /** A method that fills a given mask gets the one that was found; the others search by themselves. */

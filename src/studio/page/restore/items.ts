@@ -19,6 +19,8 @@ export interface Corrections {
   /** In grey levels; absent: the model of corruption decides. */
   readonly threshold?: number;
   readonly strokes: readonly Stroke[];
+  /** Did the search go on from the result before? */
+  readonly goesOn: boolean;
 }
 
 /** One of the methods side by side. */
@@ -41,6 +43,8 @@ export interface RestoreItem {
   readonly losses: readonly number[];
   readonly frames: readonly Frame[];
   readonly result?: RestoreResult;
+  /** Does the next search go on from the result? */
+  readonly goesOn: boolean;
   /** As the controls say now. */
   readonly threshold?: number;
   readonly edits: Edits;
@@ -60,7 +64,8 @@ export function newItem(id: number, picture: Picture, type: PictureType): Restor
     losses: [],
     frames: [],
     edits: NO_EDITS,
-    used: { strokes: [] },
+    goesOn: false,
+    used: { strokes: [], goesOn: false },
     rivals: [],
   };
   return { id, picture, type, phase: 'ready', ...fresh };

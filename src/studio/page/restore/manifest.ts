@@ -59,6 +59,8 @@ export function manifestOf(
     settings,
     thresholdGrey: used.threshold ?? null,
     painted: paintedNames(item),
+    /** The command searches from the beginning: its result is of the same quality, not of the same bits. */
+    wentOnFromEarlierResult: used.goesOn,
     model: { name: model.name, image: [model.channels, model.height, model.width], latents: model.latents },
     picture: { name: picture.name, size: [picture.width, picture.height] },
     result: {

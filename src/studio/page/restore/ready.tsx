@@ -1,8 +1,7 @@
 /** A picture that waits for its restoration: the picture, and one button. */
-import { useMemo } from 'preact/hooks';
 import { Failure } from '../parts/failure.tsx';
 import { PictureCanvas } from '../pictures/canvas.tsx';
-import { displayFactor, thinnedPicture } from '../pictures/planes.ts';
+import { shownPicture } from '../pictures/planes.ts';
 import { texts } from '../texts.ts';
 import type { Restorer } from './controller.ts';
 import type { RestoreItem } from './items.ts';
@@ -16,7 +15,7 @@ interface ReadyViewProps {
 
 export function ReadyView({ item, isOpen, restorer }: ReadyViewProps) {
   const { picture, phase, failure } = item;
-  const shown = useMemo(() => thinnedPicture(picture, displayFactor(picture)), [picture]);
+  const shown = shownPicture(picture);
   const isWaiting = phase === 'waiting';
   return (
     <div class="work">

@@ -5,7 +5,7 @@ import type { ModelSource } from '../models/library.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Segments } from '../parts/segments.tsx';
 import { Slider } from '../parts/slider.tsx';
-import { corrected, displayFactor, shareOf, thinnedPicture, thinnedPlane } from '../pictures/planes.ts';
+import { corrected, displayFactor, shareOf, shownPicture, shownPlane } from '../pictures/planes.ts';
 import { texts } from '../texts.ts';
 import { Compare } from './compare.tsx';
 import type { Restorer } from './controller.ts';
@@ -30,18 +30,19 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
   const { picture, threshold, edits, look } = item;
   const setLook = (next: Look) => restorer.change(item.id, { look: next });
   const k = displayFactor(picture);
-  const shown = useMemo(() => thinnedPicture(picture, k), [picture, k]);
-  const after = useMemo(() => thinnedPicture(result.composite, k), [result, k]);
+  const shown = shownPicture(picture);
+  const after = shownPicture(result.composite);
   const small = useMemo(
     () => ({
       ...result,
-      mask: thinnedPlane(result.mask, k),
-      residual: thinnedPlane(result.residual, k),
-      uncertainty: thinnedPlane(result.uncertainty, k),
+      mask: shownPlane(result.mask),
+      residual: shownPlane(result.residual),
+      uncertainty: shownPlane(result.uncertainty),
     }),
-    [result, k],
+    [result],
   );
   const found = useMemo(() => maskOf(small, threshold), [small, threshold]);
+  const automatic = useMemo(() => automaticThreshold(small), [small]);
   const strokes = useMemo(
     () => planesOf(edits.done, picture.width, picture.height, k),
     [edits.done, picture.width, picture.height, k],
@@ -87,7 +88,7 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
         <Failure sentence={item.failure} />
         <Slider
           label={texts.result.threshold}
-          value={threshold ?? automaticThreshold(result)}
+          value={threshold ?? automatic}
           min={1}
           max={128}
           text={threshold === undefined ? texts.result.automatic : texts.result.grey(threshold)}
@@ -109,7 +110,7 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
           }}
         />
         {isChanged(item) && (
-          <button type="button" class="primary large" onClick={() => restorer.again(item.id)}>
+          <button type="button" class="primary large" onClick={() => restorer.goOn(item.id)}>
             {texts.result.again}
           </button>
         )}

@@ -1,9 +1,8 @@
 /** A search while it runs: what it found so far, the picture so far, the difference, the loss, and the time that is left. */
-import { useMemo } from 'preact/hooks';
 import { LineChart } from '../parts/line-chart.tsx';
 import { Meter } from '../parts/meter.tsx';
 import { PictureCanvas } from '../pictures/canvas.tsx';
-import { displayFactor, thinnedPicture } from '../pictures/planes.ts';
+import { shownPicture } from '../pictures/planes.ts';
 import { useStore } from '../store.ts';
 import { texts } from '../texts.ts';
 import type { Restorer } from './controller.ts';
@@ -18,7 +17,7 @@ interface RunningViewProps {
 export function RunningView({ item, restorer }: RunningViewProps) {
   const { isPaused } = useStore(restorer.state);
   const { picture, progress, frames, losses } = item;
-  const shown = useMemo(() => thinnedPicture(picture, displayFactor(picture)), [picture]);
+  const shown = shownPicture(picture);
   const frame = frames.at(-1);
   return (
     <div class="work">

@@ -4,7 +4,6 @@ import type { OpenedModel, RestoreResult } from '../../engine.ts';
 import { sentenceOf } from '../failures.ts';
 import type { ModelSource } from '../models/library.ts';
 import { Failure } from '../parts/failure.tsx';
-import { asPicture } from '../pictures/planes.ts';
 import { download, encodePicture, nameWith, stemOf } from '../pictures/write.ts';
 import { texts } from '../texts.ts';
 import type { Restorer } from './controller.ts';
@@ -29,14 +28,14 @@ export function Save({ item, result, model, source, restorer }: SaveProps) {
       (error) => setFailure(sentenceOf(error)),
     );
   const saveMask = async () =>
-    download(nameWith(name, 'mask', 'image/png'), await encodePicture(asPicture('', result.mask), 'image/png'));
+    download(nameWith(name, 'mask', 'image/png'), await encodePicture(result.mask, 'image/png'));
   const saveManifest = async () => {
     download(`${stemOf(name)}.manifest.json`, JSON.stringify(manifestOf(item, result, model, source), null, 2));
     const planes = planesOf(item.used.strokes, width, height);
     const names = paintedNames(item);
     for (const brush of ['keep', 'hide'] as const) {
       const plane = planes[brush];
-      if (plane) download(names[brush], await encodePicture(asPicture('', plane), 'image/png'));
+      if (plane) download(names[brush], await encodePicture(plane, 'image/png'));
     }
   };
   const savePicture = async () =>
@@ -53,7 +52,7 @@ export function Save({ item, result, model, source, restorer }: SaveProps) {
         <button type="button" class="small" title={texts.save.manifestHint} onClick={trying(saveManifest)}>
           {texts.save.manifest}
         </button>
-        <button type="button" class="small" title={texts.save.restartHint} onClick={() => restorer.again(item.id)}>
+        <button type="button" class="small" title={texts.save.restartHint} onClick={() => restorer.restart(item.id)}>
           {texts.save.restart}
         </button>
       </div>

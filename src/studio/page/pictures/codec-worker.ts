@@ -1,0 +1,67 @@
+/** Decodes and encodes pictures beside the page's thread: a large one takes seconds. One at a time, for memory. */
+import type { Picture } from '../../engine.ts';
+import { pixelBytes } from '../../pixels.ts';
+import { type CodecAnswer, type CodecFailure, type CodecRequest, MAX_PIXELS } from './codec-messages.ts';
+import { asPicture } from './planes.ts';
+
+/** Of JPEG and WebP: high, since the picture was compressed once already. */
+const QUALITY = 0.95;
+
+/** What a worker is to its own code. */
+interface WorkerScope {
+  onmessage: ((event: { readonly data: CodecRequest & { readonly id: number } }) => void) | null;
+  postMessage(message: CodecAnswer, transfer?: Transferable[]): void;
+}
+
+const scope = globalThis as unknown as WorkerScope;
+let last: Promise<unknown> = Promise.resolve();
+
+scope.onmessage = ({ data: { id, ...request } }) => {
+  last = last.then(async () => {
+    try {
+      const result = await (request.kind === 'decode' ? decoded(request) : encoded(request));
+      const own = result instanceof Blob || !(result.rgba.buffer instanceof ArrayBuffer) ? [] : [result.rgba.buffer];
+      scope.postMessage({ id, result }, own);
+    } catch (error) {
+      scope.postMessage({ id, failure: isFailure(error) ? error : { kind: 'damaged' } });
+    }
+  });
+};
+
+function isFailure(error: unknown): error is CodecFailure {
+  return typeof error === 'object' && error !== null && 'kind' in error;
+}
+
+async function decoded({ file, maxSide }: Extract<CodecRequest, { kind: 'decode' }>): Promise<Picture> {
+  const bitmap = await createImageBitmap(file);
+  try {
+    const { width, height } = bitmap;
+    if (width * height > MAX_PIXELS) throw { kind: 'too-large', width, height } satisfies CodecFailure;
+    const scale = maxSide === undefined ? 1 : Math.min(1, maxSide / Math.max(width, height));
+    const size = [width, height].map((side) => Math.max(1, Math.round(side * scale))) as [number, number];
+    const context = contextOf(...size);
+    context.imageSmoothingQuality = 'high';
+    context.drawImage(bitmap, 0, 0, ...size);
+    const { data } = context.getImageData(0, 0, ...size);
+    const rgba = pixelBytes(data.length);
+    rgba.set(data);
+    return { name: file.name, width: size[0], height: size[1], rgba };
+  } finally {
+    bitmap.close();
+  }
+}
+
+async function encoded({ of, type }: Extract<CodecRequest, { kind: 'encode' }>): Promise<Blob> {
+  const { rgba, width, height } = 'data' in of ? asPicture('', of) : of;
+  const context = contextOf(width, height);
+  // A canvas takes no shared memory.
+  const own = rgba.buffer instanceof ArrayBuffer ? (rgba as Uint8ClampedArray<ArrayBuffer>) : rgba.slice();
+  context.putImageData(new ImageData(own as Uint8ClampedArray<ArrayBuffer>, width, height), 0, 0);
+  return context.canvas.convertToBlob({ type, quality: QUALITY });
+}
+
+function contextOf(width: number, height: number): OffscreenCanvasRenderingContext2D {
+  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  if (!context) throw { kind: 'no-canvas' } satisfies CodecFailure;
+  return context;
+}
