@@ -496,7 +496,7 @@ export const WRONG_USES: readonly WrongUse[] = [
   },
   {
     title: 'Too few good pictures',
-    line: 'calibrate @pictures --generator @g.onnx',
+    line: 'calibrate @pictures --generator @g.onnx --no-features',
     code: 2,
     says: 'error: 3 held-out good pictures are too few for calibration; at least 8 are needed, and 30 are better.',
   },

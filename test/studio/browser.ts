@@ -70,19 +70,6 @@ export async function findings(page: Page): Promise<string[]> {
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
 }
 
-/** Milliseconds of the longest block of the page's thread since the last call; 0 where none took 50. */
-export async function longestBlock(page: Page): Promise<number> {
-  return page.evaluate<number>(`(() => {
-    if (!window.blocks) {
-      window.blocks = [];
-      window.blockWatch = new PerformanceObserver((list) => window.blocks.push(...list.getEntries()));
-      window.blockWatch.observe({ type: 'longtask' });
-    }
-    window.blocks.push(...window.blockWatch.takeRecords());
-    return Math.max(0, ...window.blocks.splice(0).map(({ duration }) => duration));
-  })()`);
-}
-
 /** Does the page stick out of the window on the right? */
 export async function overflow(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');

