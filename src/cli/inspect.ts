@@ -1,5 +1,6 @@
 /** `rgi inspect`: what a model is, what a method would make of it, and what would fail. */
 
+import { RgiError } from '../errors.ts';
 import { stackImages } from '../images/image.ts';
 import { writePicture } from '../images/node/write.ts';
 import { imageGrid } from '../images/sheet.ts';
@@ -56,7 +57,7 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
     const isDifferentiable = facts.refusals.length + facts.withoutDerivative.length === 0;
     const memory =
       adapted && facts.latent && isDifferentiable
-        ? await memoryOf(adapted, facts.latent.law, inputs, runtime)
+        ? await memoryOf(adapted, facts.latent.law, inputs, runtime).catch(notKnown)
         : undefined;
     const model = usualForm(given);
     const cuts = await findCuts(model, facts, evaluate, inputs);
@@ -76,6 +77,11 @@ export async function inspect(file: string, flags: InspectFlags, io: Io): Promis
   } finally {
     await runtime.dispose();
   }
+}
+
+/** What is wrong with a model, `inspect` says by itself; its memory is left out then. */
+function notKnown(error: unknown): undefined {
+  if (!(error instanceof RgiError)) throw error;
 }
 
 /** Bytes of a search of one picture with the default settings of each method. */

@@ -64,7 +64,7 @@ export function addTrainOptions(command: Command): Command {
     .addOption(choice('--channels <kind>', 'channels (default: as the pictures)', ['grey', 'colour'] as const))
     .option('--mirror', 'mirror half of the pictures left to right')
     .option('--limit <count>', 'most pictures to use', count)
-    .option('--held <count>', 'pictures held out for measuring (default: an eighth, 8 to 64)', count)
+    .option('--held <count>', 'pictures held out for measuring (default: an eighth, 8 to 64, at most half)', count)
     .option('--contaminated', 'leave out pictures that look defective, and list them')
     .option('--without <file>', 'leave out the pictures of this list: CSV with name, or name,defective')
     .option('--resume', 'continue from the last checkpoint, with its settings')

@@ -34,7 +34,10 @@ export async function trainTree(tree: string, flags: TrainFlags, io: Io, trainOn
       'usage',
       `--out ${flags.out}: with --by folder give a folder; each model is named after its own.`,
     );
-  const folders = await foldersOf(tree);
+  const own = (['minutes', 'resume', 'without'] as const).find((name) => flags[name] !== undefined);
+  if (own)
+    throw new RgiError('usage', `--${own} applies to one model: leave out --by folder, and train that folder alone.`);
+  const folders = await foldersOf(tree, flags.out);
   const done: Product[] = [];
   const failed: { file: string; reason: string }[] = [];
   for (const folder of folders) {
@@ -49,6 +52,7 @@ export async function trainTree(tree: string, flags: TrainFlags, io: Io, trainOn
     });
     if (code === EXIT.interrupted) return code;
     if (code === EXIT.done) done.push({ name, model });
+    else if (failed.at(-1)?.file !== folder) failed.push({ file: folder, reason: 'its model could not be written.' });
   }
   const page = path.join(flags.out, 'index.html');
   if (done.length > 0) {
@@ -60,12 +64,12 @@ export async function trainTree(tree: string, flags: TrainFlags, io: Io, trainOn
   return failed.length > 0 ? EXIT.partly : EXIT.done;
 }
 
-/** Folders directly in the tree that hold pictures, at any depth. */
-async function foldersOf(tree: string): Promise<string[]> {
+/** Folders directly in the tree that hold pictures, at any depth; that of the models is none. */
+async function foldersOf(tree: string, out: string): Promise<string[]> {
   if (!(await isFolder(tree))) throw new RgiError('input', `${tree} is not a folder.`, { file: tree });
   const folders: string[] = [];
   for (const folder of (await contentOf(tree)).folders)
-    if ((await treeOf(folder)).pictures.length > 0) folders.push(folder);
+    if (path.resolve(folder) !== path.resolve(out) && (await treeOf(folder)).pictures.length > 0) folders.push(folder);
   if (folders.length === 0)
     throw new RgiError(
       'input',

@@ -97,8 +97,9 @@ export interface Calibration {
 /** Of 20 good pictures one may be called defective, and one may have any region. */
 export const FALSE_ALARMS: PolicySettings['falseAlarms'] = { image: 0.05 };
 
-/** With features, pictures that the generator was trained on set thresholds, too. */
-const MIN_WITH_FEATURES = 2;
+/** With features, pictures that the generator was trained on set thresholds, too: all together, and those it was not trained on. */
+const MIN_WITH_FEATURES = 4;
+const MIN_UNSEEN = 2;
 
 /** Below this, the threshold of pictures is a continuation more than a measurement. */
 const RECOMMENDED_PICTURES = 30;
@@ -131,8 +132,9 @@ export async function calibrate(
   hooks: CalibrationHooks = {},
 ): Promise<Calibration> {
   checkPolicyName(job.name ?? DEFAULT_POLICY);
-  const leastCount = secondOf(job) ? MIN_WITH_FEATURES : MIN_FOR_PIXELS;
-  checkPictureCount(job.unseen.length, leastCount, RECOMMENDED_PICTURES);
+  const learnt = secondOf(job)?.learnt?.length ?? 0;
+  const isEnough = secondOf(job) && job.unseen.length >= MIN_UNSEEN && job.unseen.length + learnt >= MIN_WITH_FEATURES;
+  if (!isEnough) checkPictureCount(job.unseen.length, MIN_FOR_PIXELS, RECOMMENDED_PICTURES);
   const projection = job.steps === undefined ? await openProjection(job.generator, runtime) : undefined;
   try {
     return await calibrateWith(job, projection, runtime, hooks);

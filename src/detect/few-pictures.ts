@@ -32,7 +32,7 @@ export async function featuresAlone(
   const { network, learnt = [], learntNames, learntGroups } = source;
   const { unseen } = setup;
   const pictures: readonly Image[] = [...unseen, ...learnt];
-  // Training holds out whole groups, so that no near-duplicate of an unseen picture is among the learnt ones.
+  // Where names tell groups, training holds out whole ones: no near-duplicate of an unseen picture is among the learnt ones.
   const own = foldsOf(unseen.length, groupsOf(setup, [...unseen.keys()]));
   const first = Math.max(...own) + 1;
   const folds = [...own, ...foldsOf(learnt.length, learntGroups).map((fold) => first + fold)];

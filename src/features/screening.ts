@@ -2,7 +2,7 @@
  * Which pictures of a folder that need not be clean look defective. Each is compared with the others in feature maps, by a Gaussian at each
  * position, as a policy does (`detect/feature-space.ts`); but some of the others are defective, too, and a Gaussian that has learnt a
  * defect finds it normal. So a picture that stands out is masked where it does, and what is left is learnt again: the exact mask of RGI,
- * position by position, used in learning. At test time the same mask finds less (docs/dropped.md).
+ * position by position, used in learning.
  */
 import { type Image, shapeOf, stackImages } from '../images/image.ts';
 import { float32 } from '../onnx/tensor.ts';
@@ -12,7 +12,7 @@ import { type FeatureGaussian, gaussianOf } from './gaussian.ts';
 import { channelsOf, type Moments, noMoments, pairsOf, togetherOf, withMaps } from './moments.ts';
 import type { FeatureNetwork } from './network.ts';
 
-/** What a screening is made with; each default is compared with others in docs/figures.md. */
+/** What a screening is made with; the defaults were chosen on BSData (docs/figures.md). */
 export interface ScreeningOptions {
   /** Positions of the feature maps along each side; default 16. */
   readonly grid?: number;
@@ -38,7 +38,10 @@ export interface Screening {
   readonly suspects: readonly boolean[];
 }
 
-const DEFAULTS = { grid: 16, rounds: 4, limit: 4, masked: 1.6 } as const;
+/** Positions of the feature maps along each side where nothing is said. */
+export const SCREENING_GRID = 16;
+
+const DEFAULTS = { grid: SCREENING_GRID, rounds: 4, limit: 4, masked: 1.6 } as const;
 
 /** Pictures are compared with those of the other parts; neighbours, which are often near-duplicates, are in the same one. */
 const PARTS = 4;

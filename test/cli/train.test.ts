@@ -144,6 +144,11 @@ it('train --contaminated leaves out what looks defective and lists it; --without
   const listed = await rgi(...train, '--without', corrected);
   expect(listed.err).toContain('2 of 44 pictures were left out, as the list says.');
 
+  await writeFile(corrected, 'name,defective\nx40.png,perhaps\n');
+  expect((await rgi(...train, '--without', corrected)).err).toContain(
+    "says 'perhaps' of x40.png: defective must be yes or no.",
+  );
+
   await writeFile(corrected, 'name\nnone.png\n');
   const unknown = await rgi(...train, '--without', corrected);
   expect([unknown.code, unknown.err]).toEqual([
@@ -184,5 +189,8 @@ it('train --by folder makes a model and a policy of each folder, and one page; a
   const page = await readFile(path.join(out, 'index.html'), 'utf8');
   for (const part of ['<h1>Products of tree</h1>', 'bolts', 'nuts', 'Folders without a model'])
     expect(page).toContain(part);
+  expect((await rgi('train', tree, '--by', 'folder', '--out', out, '--minutes', '3')).err).toContain(
+    '--minutes applies to one model: leave out --by folder',
+  );
   expect((await rgi('train', tree, '--by', 'folder', '--out', 'x.onnx')).err).toMatch(/with --by folder give a folder/);
 }, 120_000);

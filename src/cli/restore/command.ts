@@ -14,7 +14,7 @@ import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { FAST } from '../../inversion/methods/rgi.ts';
 import { batchSize } from '../../inversion/solve/restore.ts';
 import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
-import { type Method, takesEncoder, tunesWeights } from '../../inversion/spec/method.ts';
+import { type Method, stageTunesWeights, takesEncoder, tunesWeights } from '../../inversion/spec/method.ts';
 import type { JobEvent } from '../../jobs/job.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { openModel } from '../../models/node/model-file.ts';
@@ -171,11 +171,22 @@ async function checkPlannedMemory(
   { runtime, reuse, critic }: { readonly runtime: Runtime; readonly reuse: Reuse; readonly critic?: Critic },
 ): Promise<void> {
   const { memory, batch } = flags;
-  if (memory === undefined || (await isSolvedExactly(generator, method, runtime))) return;
+  if (memory === undefined) return;
+  // What is solved exactly takes no steps, but for those that tune weights.
+  const isSolved = await isSolvedExactly(generator, method, runtime);
+  const stages = isSolved ? method.stages.filter(stageTunesWeights) : method.stages;
+  if (stages.length === 0) return;
+  const stepped = { ...method, stages };
   const most = batchSize({ generator, method, batch });
-  const found = 'named' in files ? most : (await findSources(files, flags, inputOptions(flags, io))).length;
-  const pictures = Math.min(most, found);
-  checkMemory(await planMemory(generator, method, pictures, runtime, reuse, critic), memory, method, pictures);
+  const pictures = Math.min(most, await countOf(files, flags, io));
+  checkMemory(await planMemory(generator, stepped, pictures, runtime, reuse, critic), memory, stepped, pictures);
+}
+
+/** How many pictures are named; of a list or an array, as many as there may be. */
+async function countOf(files: readonly string[] | PictureList, flags: RestoreFlags, io: Io): Promise<number> {
+  if ('named' in files) return Number.POSITIVE_INFINITY;
+  const sources = await findSources(files, flags, inputOptions({ ...flags, quiet: true }, io));
+  return sources.some(({ path: file }) => /\.npy$/i.test(file)) ? Number.POSITIVE_INFINITY : sources.length;
 }
 
 /** What is said of the search: a linear generator has none, and takes no options of one. */

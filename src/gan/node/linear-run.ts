@@ -13,7 +13,7 @@ import { factsOf, filesOf, lockRun, type RunFiles, trainingFacts, writeModels, w
 import { drawSamples, measureNetworks } from './measure.ts';
 import type { RunOptions } from './options.ts';
 import { refuseUnfinished } from './run.ts';
-import { type LeaveOut, type Suspects, suspectsFile, suspectsOf } from './suspects.ts';
+import { type LeaveOut, type Suspects, suspectsOf, writeSuspects } from './suspects.ts';
 
 /** What `fitFolder` is given; the fields are those of `RunOptions`. */
 export interface LinearRunOptions
@@ -92,12 +92,11 @@ async function fitLocked(options: LinearRunOptions, files: RunFiles, runtime: Ru
   const pictures = await writeSheets(files, 0, samples, unseen, reached);
   const record = { settings, data: facts, coverage: point, eigenvalues, explained, seconds };
   const screened = suspects?.screened;
-  const list = suspectsFile(files.folder);
-  if (screened) await writeFileAtomic(list, screened.csv);
+  const list = screened && (await writeSuspects(files.folder, screened.csv));
   const page = await linearPage(`Training ${path.basename(options.out)}`, record, pictures, screened?.shown);
   await writeFileAtomic(files.page, page);
   const result = { coverage: point, explained, data: facts, seconds, files: written, page: files.page };
-  return screened ? { ...result, suspects: list } : result;
+  return list ? { ...result, suspects: list } : result;
 }
 
 /** Values of all crops together, and crops, at most. */

@@ -19,7 +19,7 @@ export interface RunOptions {
   readonly linearStart?: boolean;
   /** Go on from the run's last checkpoint, with its settings; without one a new run begins. */
   readonly resume?: boolean;
-  /** Pictures held out for measuring; default an eighth, 8 to 64; more where whole groups are kept together. */
+  /** Pictures held out for measuring; default an eighth, 8 to 64, at most half; more where whole groups are kept together. */
   readonly held?: number;
   /** Stop (resumable) after this many minutes. */
   readonly minutes?: number;

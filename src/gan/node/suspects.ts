@@ -2,16 +2,18 @@
  * Pictures of the training folder that are left out, because they look defective (`--contaminated`) or because a list says so
  * (`--without`): which they are, and the list and the sheet by which a person confirms them.
  */
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
 import { batchOf, type Dataset } from '../../datasets/dataset.ts';
 import { fileError, messageOf, RgiError } from '../../errors.ts';
+import { featureChannels } from '../../features/extraction.ts';
 import type { FeatureNetwork } from '../../features/network.ts';
-import { type ScreeningHooks, screenPictures } from '../../features/screening.ts';
+import { SCREENING_GRID, type ScreeningHooks, screenPictures } from '../../features/screening.ts';
 import { readRegular } from '../../files/node/regular.ts';
-import { type Image, imageAt } from '../../images/image.ts';
-import { encodePng } from '../../images/node/write.ts';
+import type { Image } from '../../images/image.ts';
+import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
 import { csvText } from '../../jobs/document.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { ShownSuspect } from '../page.ts';
@@ -24,10 +26,10 @@ export type LeaveOut =
 /** A list of pictures has this size at most. */
 const MAX_LIST_BYTES = 2 ** 26;
 
-/** The feature maps of all pictures that are screened are held in memory: half a gigabyte. */
-const MAX_SCREENED = 4096;
+/** Feature values of all pictures that are screened together, which are held in memory: half a gigabyte; and of one position. */
+const MAX_VALUES = 2 ** 27;
+const MAX_CHANNELS = 512;
 
-const YES = /^(yes|y|true|1)$/i;
 const rowSchema = z.looseObject({ name: z.string().min(1), defective: z.string().optional() });
 
 /** What is left out. */
@@ -50,13 +52,8 @@ export async function suspectsOf(
 ): Promise<Suspects> {
   if (by.by === 'list') return { isOut: await listed(by.file, dataset) };
   const { pictures } = dataset;
-  if (pictures.length > MAX_SCREENED)
-    throw new RgiError(
-      'usage',
-      `--contaminated compares up to ${MAX_SCREENED} pictures, and there are ${pictures.length}: give --limit ${MAX_SCREENED}.`,
-    );
-  const images = batchOf(dataset, [...pictures.keys()]);
-  const each = Array.from(pictures, (_, i) => imageAt(images, i));
+  checkSize(pictures.length, featureChannels(by.network));
+  const each = Array.from(pictures, (_, i) => batchOf(dataset, [i]));
   const { scores, suspects } = await screenPictures(each, by.network, runtime, {}, hooks);
   const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]);
   const csv = csvText([
@@ -68,6 +65,20 @@ export async function suspectsOf(
   for (const i of isShown)
     shown.push({ name: pictures[i].name, score: scores[i], isOut: suspects[i], source: await dataUrlOf(each[i]) });
   return { isOut: suspects, screened: { csv, shown } };
+}
+
+function checkSize(pictures: number, channels: number): void {
+  if (channels > MAX_CHANNELS)
+    throw new RgiError(
+      'usage',
+      `--contaminated compares up to ${MAX_CHANNELS} features at each position, and the network has ${channels}: name fewer layers with --feature-layers.`,
+    );
+  const most = Math.floor(MAX_VALUES / (channels * SCREENING_GRID ** 2));
+  if (pictures > most)
+    throw new RgiError(
+      'usage',
+      `--contaminated compares up to ${most} pictures with these features, and there are ${pictures}: give --limit ${most}.`,
+    );
 }
 
 /** Pictures on the page: the suspect ones and some that are nearly so. */
@@ -90,8 +101,15 @@ async function listed(file: string, { pictures }: Dataset): Promise<readonly boo
     const parsed = rowSchema.safeParse(row);
     if (!parsed.success)
       throw fileError(file, 'format', `${file} has no column 'name': its first line must be name, or name,defective.`);
-    const { name, defective } = parsed.data;
-    if (defective !== undefined && !YES.test(defective)) continue;
+    const { defective = 'yes' } = parsed.data;
+    if (!/^(yes|no)$/i.test(defective))
+      throw fileError(
+        file,
+        'values',
+        `${file} says '${defective}' of ${parsed.data.name}: defective must be yes or no.`,
+      );
+    if (/^no$/i.test(defective)) continue;
+    const name = nameIn(parsed.data.name, names);
     if (!names.has(name))
       throw fileError(file, 'values', `${file} names '${name}', which is not among the ${pictures.length} pictures.`);
     out.add(name);
@@ -99,16 +117,24 @@ async function listed(file: string, { pictures }: Dataset): Promise<readonly boo
   return pictures.map(({ name }) => out.has(name));
 }
 
+/** `csvText` writes a quote before what a spreadsheet would take for a formula. */
+function nameIn(cell: string, names: ReadonlySet<string>): string {
+  return !names.has(cell) && cell.startsWith("'") ? cell.slice(1) : cell;
+}
+
 async function readList(file: string): Promise<readonly unknown[]> {
   const bytes = await readRegular(file, MAX_LIST_BYTES);
   try {
-    return parse(Buffer.from(bytes), { bom: true, columns: true, skip_empty_lines: true, trim: true });
+    return parse(Buffer.from(bytes), { bom: true, columns: true, skip_empty_lines: true });
   } catch (error) {
     throw fileError(file, 'format', `${file} cannot be read as CSV (${messageOf(error)}).`, error);
   }
 }
 
-/** Where the list is written. */
-export function suspectsFile(folder: string): string {
-  return path.join(folder, 'suspects.csv');
+/** Writes the list. A person may have corrected an earlier one: it is kept beside it. */
+export async function writeSuspects(folder: string, csv: string): Promise<string> {
+  const file = path.join(folder, 'suspects.csv');
+  await rename(file, path.join(folder, 'suspects.previous.csv')).catch(() => undefined);
+  await writeFileAtomic(file, csv);
+  return file;
 }

@@ -44,13 +44,13 @@ export function fallingRuntime(first: Runtime, openOther: () => Promise<Runtime>
     get fallen() {
       return fallen;
     },
-    session: (model, options) =>
-      attempt((on) => on.session(model, options)).then((opened) => sessionOf(opened, current, model, options)),
+    session: (model, options) => attempt(async (on) => sessionOf(await on.session(model, options), on, model, options)),
     loop: (model, state, fixed) =>
-      attempt((on) => on.loop(model, state, fixed)).then((opened) => loopOf(opened, current, model, state, fixed)),
+      attempt(async (on) => loopOf(await on.loop(model, state, fixed), on, model, state, fixed)),
     async dispose() {
       isDisposed = true;
-      await first.dispose();
+      // A lost device may not even be able to forget its sessions.
+      await first.dispose().catch(() => undefined);
       await (await other)?.dispose();
     },
   };

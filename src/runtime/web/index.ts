@@ -3,7 +3,7 @@
  * the thread that opens it, so a page opens it in a worker.
  */
 import * as ort from 'onnxruntime-web/wasm';
-import { RgiError } from '../../errors.ts';
+import { messageOf, RgiError } from '../../errors.ts';
 import type { Runtime } from '../runtime.ts';
 import { checkThreads } from '../sessions.ts';
 import { runtimeOfBuild } from './build.ts';
@@ -68,7 +68,11 @@ export async function webRuntime({
   const { threads, note } = threadsHere(wanted);
   const onWasm = () => runtimeOfBuild(ort, { device: 'cpu', threads, ...(wasmPaths ? { files: wasmPaths } : {}) });
   if (device === 'wasm' || !(await hasGpu(device))) return { ...onWasm(), threads, note };
-  const webgpu = await import('onnxruntime-web/webgpu');
+  const webgpu = await import('onnxruntime-web/webgpu').catch((error: unknown) => {
+    if (device === 'webgpu')
+      throw new RgiError('device', `onnxruntime-web/webgpu cannot be loaded (${messageOf(error)}).`);
+  });
+  if (!webgpu) return { ...onWasm(), threads, note };
   const onGpu = runtimeOfBuild(webgpu, { device: 'webgpu', threads, ...(webgpuPaths ? { files: webgpuPaths } : {}) });
   return described(
     fallingRuntime(onGpu, async () => onWasm()),
@@ -91,16 +95,22 @@ function fallenNote({ message }: RgiError): string {
   return `WebGPU failed, so it is computed with WebAssembly: ${message.replace(/[.\s]*$/, '.')}`;
 }
 
+/** Where the flag stands has changed between versions of the standard. */
+interface Adapter {
+  readonly info?: { readonly isFallbackAdapter?: boolean };
+  readonly isFallbackAdapter?: boolean;
+}
+
 /** What this file uses of WebGPU. */
 interface Gpu {
-  requestAdapter(): Promise<{ readonly info: { readonly isFallbackAdapter?: boolean } } | null>;
+  requestAdapter(): Promise<Adapter | null>;
 }
 
 /** Is there one to compute on? One that is computed by the processor counts where it is asked for by name only. */
 async function hasGpu(device: 'auto' | 'webgpu'): Promise<boolean> {
   const { gpu } = globalThis.navigator as { readonly gpu?: Gpu };
   const adapter = await gpu?.requestAdapter().catch(() => null);
-  if (device === 'auto') return adapter != null && adapter.info.isFallbackAdapter !== true;
+  if (device === 'auto') return adapter != null && !(adapter.info?.isFallbackAdapter ?? adapter.isFallbackAdapter);
   if (adapter) return true;
   throw new RgiError('device', "This browser gives the page no WebGPU: choose the device 'auto' or 'wasm'.");
 }
