@@ -7,9 +7,9 @@ export { readNpy, readNpz, writeNpy, writeNpz } from './arrays/npy.ts';
 export { differentiate, missingRules } from './autodiff/differentiate.ts';
 export { type Calibration, type CalibrationJob, calibrate, FALSE_ALARMS } from './detect/calibrate.ts';
 export type { CalibrationSearch } from './detect/calibration-setup.ts';
-export type { FeatureSource } from './detect/choose-spaces.ts';
 export { type Defect, findDefects } from './detect/defects.ts';
 export { type Inspection, type Inspector, type InspectorOptions, openInspector } from './detect/inspector.ts';
+export type { FeatureSource } from './detect/join-spaces.ts';
 export type { Policy, PolicySettings, Statistics } from './detect/policy.ts';
 export { parsePolicy, policyNames } from './detect/stored-policy.ts';
 export {

@@ -19,9 +19,9 @@ import {
   restoringWith,
 } from './calibration-setup.ts';
 import type { Measured } from './candidates.ts';
-import { type ChosenSpaces, chooseSpaces, type FeatureSource, type PixelMaps } from './choose-spaces.ts';
 import { featuresAlone, MIN_FOR_PIXELS } from './few-pictures.ts';
 import { crossFitted, foldsOf, type Residuals, residualsOf } from './folds.ts';
+import { type FeatureSource, type JoinedSpaces, joinSpaces, type PixelMaps } from './join-spaces.ts';
 import type { Spaces } from './joining.ts';
 import { localContrastOf } from './local-contrast.ts';
 import { measuredPolicy } from './measured-policy.ts';
@@ -168,7 +168,7 @@ async function calibrateWith(
     source &&
     (used.length < MIN_FOR_PIXELS
       ? await featuresAlone({ source, setup, names: numbered }, runtime, featureHooks)
-      : await chooseSpaces({ source, setup, best, residuals, pixels, used }, runtime, featureHooks));
+      : await joinSpaces({ source, setup, best, residuals, pixels, used }, runtime, featureHooks));
   const { name = DEFAULT_POLICY, form, scale = 1, falseAlarms = FALSE_ALARMS, names, facts } = job;
   const policy = measuredPolicy(
     { best, residuals, used, setup, pixels, second },
@@ -239,7 +239,7 @@ function pixelMaps({ candidate }: Trial, residuals: Residuals): PixelMaps {
   };
 }
 
-function notesOf(used: number, rate: number, second: ChosenSpaces | undefined, best: Trial): string[] {
+function notesOf(used: number, rate: number, second: JoinedSpaces | undefined, best: Trial): string[] {
   const { pixelAp, imageAuroc } = second?.measured ?? best.measured;
   const notes: string[] = [];
   if (second?.judged)

@@ -31,11 +31,6 @@ export interface CalibrationSearch {
   readonly maskGreys: readonly number[];
   /** Rounds of finding the mask in closed form; default 8. */
   readonly rounds: number;
-  /**
-   * By how much pixels or features alone must find drawn defects better than both together, to be used alone; default 0.05 (in the mean of AP,
-   * AUPRO and AUROC). Drawn defects say little about real ones, and both together are the safer choice.
-   */
-  readonly lead: number;
 }
 
 /** Numbers of training pictures that are used for statistics of residuals, and of features. */
@@ -48,7 +43,6 @@ export const CALIBRATION_SEARCH: CalibrationSearch = {
   maskedShare: 0.01,
   maskGreys: [20, 10, 40, 80],
   rounds: 8,
-  lead: 0.05,
 };
 
 export interface CalibrationSetup extends CalibrationSearch {

@@ -8,9 +8,9 @@ import { shapeOf } from '../images/image.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type CalibrationSetup, groupsOf } from './calibration-setup.ts';
 import { joined, measuredMaps } from './candidates.ts';
-import { type ChosenSpaces, type FeatureSource, featureSettings, storedGaussian } from './choose-spaces.ts';
 import { type FeatureHooks, fitFeatures } from './feature-space.ts';
 import { foldsOf } from './folds.ts';
+import { type FeatureSource, featureSettings, type JoinedSpaces, storedGaussian } from './join-spaces.ts';
 import { joinedMap, joinUnits } from './joining.ts';
 import { drawnSample } from './selection.ts';
 
@@ -28,7 +28,7 @@ export async function featuresAlone(
   { source, setup, names }: FewJob,
   runtime: Runtime,
   hooks: FeatureHooks,
-): Promise<ChosenSpaces> {
+): Promise<JoinedSpaces> {
   const { network, learnt = [], learntNames, learntGroups } = source;
   const { unseen } = setup;
   const pictures: readonly Image[] = [...unseen, ...learnt];

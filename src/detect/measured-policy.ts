@@ -1,9 +1,9 @@
 /** The policy that follows from maps of good pictures: its thresholds, and what it says of the pictures that they were set on. */
 import { fitAppearance } from './appearance.ts';
 import type { CalibrationSetup } from './calibration-setup.ts';
-import type { ChosenSpaces, PixelMaps } from './choose-spaces.ts';
 import { imageScore } from './defects.ts';
 import { type Residuals, statisticsOf } from './folds.ts';
+import type { JoinedSpaces, PixelMaps } from './join-spaces.ts';
 import type { Policy, PolicySettings } from './policy.ts';
 import type { Trial } from './selection.ts';
 import { pixelThreshold, regionScore, scoreThreshold } from './thresholds.ts';
@@ -21,7 +21,7 @@ export interface MeasuredPictures {
   readonly setup: CalibrationSetup;
   /** Their maps, and how these are made. */
   readonly pixels: PixelMaps;
-  readonly second?: ChosenSpaces;
+  readonly second?: JoinedSpaces;
 }
 
 /** What a policy states beside what was measured. */
@@ -69,8 +69,8 @@ export function measuredPolicy(
     stride,
     inversion: best.inversion,
     evidence,
-    ...(second?.settings ? { features: second.settings } : {}),
-    statistics: { ...statisticsOf(residuals, perPixel), ...(second?.gaussian ? { features: second.gaussian } : {}) },
+    ...(second ? { features: second.settings } : {}),
+    statistics: { ...statisticsOf(residuals, perPixel), ...(second ? { features: second.gaussian } : {}) },
     appearance,
     thresholds: { pixel, image },
     falseAlarms,

@@ -40,7 +40,7 @@ it('inspects by a policy of pixels and features as the library does', async () =
       unseen: await goodPictures(runtime, 16, 1),
       features: { network, file: 'tiny.onnx', sha256 },
       steps: 30,
-      search: { comparedOn: 8, priorStrengths: [1], starts: 2, lead: 1 },
+      search: { comparedOn: 8, priorStrengths: [1], starts: 2 },
     },
     runtime,
   );

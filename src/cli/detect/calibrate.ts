@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { type Calibration, calibrate, FALSE_ALARMS } from '../../detect/calibrate.ts';
 import { calibrationFacts } from '../../detect/calibration-facts.ts';
-import type { FeatureSource } from '../../detect/choose-spaces.ts';
+import type { FeatureSource } from '../../detect/join-spaces.ts';
 import { type GoodPictures, loadGoodPictures } from '../../detect/node/good-pictures.ts';
 import { lockModel, lostPolicies, writePolicy } from '../../detect/node/policy-files.ts';
 import { checkPolicyName, isProjection, settingsOf } from '../../detect/policy.ts';
