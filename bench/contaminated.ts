@@ -5,7 +5,6 @@
  *
  *   npm run bench -- contaminated SET_FOLDER --work FOLDER [--shares 0,0.1,0.25] [--seeds 1] [--size 128] [--kinds clean,dirty,screened]
  */
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -67,8 +66,12 @@ async function figuresOf(set: string, root: string, mixed: Mixed, kind: string, 
   rmSync(root, { recursive: true, force: true });
   const train = path.join(root, 'set', 'train', 'good');
   mkdirSync(train, { recursive: true });
-  const nameOf = (file: string) =>
-    `${createHash('sha256').update(file).digest('hex').slice(0, 8)}-${path.basename(file)}`;
+  // Names tell groups (films, boards), as in a folder that nobody has looked through.
+  const taken = new Set(mixed.good.map((file) => path.basename(file)));
+  const nameOf = (file: string) => {
+    const { name, ext } = path.parse(file);
+    return mixed.bad.includes(file) && taken.has(`${name}${ext}`) ? `${name}b${ext}` : `${name}${ext}`;
+  };
   const learnt = kind === 'clean' ? mixed.good : [...mixed.good, ...mixed.bad];
   for (const file of learnt) symlinkSync(file, path.join(train, nameOf(file)));
   for (const file of [...mixed.judged, ...files(path.join(set, 'test', 'good'))]) {

@@ -61,8 +61,6 @@ const inspection = readFileSync(path.join(import.meta.dirname, '../../docs/inspe
   ' ',
 );
 
-it('takes one space alone where it is better by what docs/inspection.md states', () => {});
-
 describe('a calibration', () => {
   it('needs eight good pictures, and says that the rate is rough below thirty', async () => {
     expect(inspection).toContain('At least 8 held-out pictures are needed; with fewer than 30 the rate');
