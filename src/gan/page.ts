@@ -124,9 +124,11 @@ function runPage({
   const unmeasured = 'not yet';
   const decibels = (value: number | undefined) => (value === undefined ? unmeasured : `${value.toFixed(1)} dB`);
   const broken = data.broken > 0 ? `, ${data.broken} broken ones left out` : '';
+  const defective = data.leftOut ? `, ${data.leftOut} left out as defective` : '';
   return pageOf({
     title,
     kind: 'training',
+    style: suspects ? SUSPECT_STYLE : '',
     head: pageHead(
       title,
       tiles([
@@ -135,7 +137,7 @@ function runPage({
         ['with the centre hidden, median', decibels(coverage?.block)],
         ...numbers,
       ]),
-      factList([['Pictures', `${data.pictures} for training, ${data.held} held out${broken}`], ...facts]),
+      factList([['Pictures', `${data.pictures} for training, ${data.held} held out${broken}${defective}`], ...facts]),
     ),
     sections: [
       ...suspectSection(suspects),
@@ -178,6 +180,9 @@ function runPage({
   });
 }
 
+const SUSPECT_STYLE =
+  '.suspects{display:grid;grid-template-columns:repeat(auto-fill,minmax(9rem,1fr));gap:1rem}.suspects figcaption{overflow-wrap:anywhere;font-size:.85rem}';
+
 function suspectSection(suspects: readonly ShownSuspect[] | undefined): Section[] {
   if (!suspects) return [];
   const figures = suspects.map(({ name, score, isOut, source }) =>
@@ -188,7 +193,7 @@ function suspectSection(suspects: readonly ShownSuspect[] | undefined): Section[
       id: 'suspects',
       title: 'Pictures that look defective',
       short: 'Suspects',
-      content: html`<p>The most suspect first, each with its score. They were left out, but for those marked as kept. The list suspects.csv holds all pictures: where this is wrong, correct its column 'defective', and train again with --without and this list.</p>${chartGrid(figures)}`,
+      content: html`<p>The most suspect first, each with its score. They were left out, but for those marked as kept. The list suspects.csv holds all pictures: where this is wrong, correct its column 'defective', and train again with --without and this list.</p><div class="suspects">${figures}</div>`,
     },
   ];
 }
