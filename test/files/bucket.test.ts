@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { RgiError } from '../../src/errors.ts';
 import { openBucket, parseBucketAddress } from '../../src/files/node/bucket.ts';
 import { startBucket, type TestBucket } from '../support/s3.ts';
 
@@ -105,4 +106,29 @@ describe('what fails', () => {
       "'s3://A/b' is no address of a bucket; write s3://bucket/key.",
     );
   }, 15_000);
+  test('for a variable that cannot be used, before a request is sent and without its value', () => {
+    const said = (env: Record<string, string>) => {
+      try {
+        openBucket({ ...s3.env, ...env });
+      } catch (error) {
+        return [(error as RgiError).code, (error as RgiError).message];
+      }
+    };
+    const noServer = (name: string) => [
+      'usage',
+      `${name} is no address of a server; write http://host:port or https://host, without a user and a password.`,
+    ];
+    for (const url of ['http://user:secret@minio:9000', 'localhost', 'minio:9000', 'http://minio/?a=b'])
+      expect(said({ AWS_ENDPOINT_URL_S3: url })).toEqual(noServer('AWS_ENDPOINT_URL_S3'));
+    expect(said({ AWS_ENDPOINT_URL_S3: '', AWS_ENDPOINT_URL: 'localhost' })).toEqual(noServer('AWS_ENDPOINT_URL'));
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'])
+      expect(said({ [name]: 'secret\n' })).toEqual([
+        'usage',
+        `${name} has a space, a line break or another unusable character; set it again.`,
+      ]);
+    expect(said({ AWS_REGION: 'eu/1' })).toEqual([
+      'usage',
+      'AWS_REGION is no name of a region; write one such as eu-central-1.',
+    ]);
+  });
 });

@@ -48,6 +48,37 @@ export function parseBucketAddress(address: string): BucketAddress {
   return { bucket, key };
 }
 
+/** Checked here, since errors of requests that are made with them would quote their values. */
+function settingsOf(env: NodeJS.ProcessEnv) {
+  const given = (name: string) => {
+    const value = env[name];
+    // Of ASCII; a line break at the end comes with a file that was read into the variable.
+    if (value && !/^[\x21-\x7e]+$/.test(value))
+      throw new RgiError('usage', `${name} has a space, a line break or another unusable character; set it again.`);
+    return value || undefined;
+  };
+  const [accessKeyId, secretAccessKey] = [given('AWS_ACCESS_KEY_ID'), given('AWS_SECRET_ACCESS_KEY')];
+  if (!accessKeyId || !secretAccessKey)
+    throw new RgiError('usage', 'A bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; set these variables.');
+  const region = given('AWS_REGION') ?? given('AWS_DEFAULT_REGION') ?? 'us-east-1';
+  if (!/^[\w-]+$/.test(region))
+    throw new RgiError('usage', 'AWS_REGION is no name of a region; write one such as eu-central-1.');
+  const variable = env.AWS_ENDPOINT_URL_S3 ? 'AWS_ENDPOINT_URL_S3' : 'AWS_ENDPOINT_URL';
+  const endpoint = given(variable);
+  if (endpoint !== undefined && !isEndpoint(endpoint))
+    throw new RgiError(
+      'usage',
+      `${variable} is no address of a server; write http://host:port or https://host, without a user and a password.`,
+    );
+  return { accessKeyId, secretAccessKey, sessionToken: given('AWS_SESSION_TOKEN'), region, endpoint };
+}
+
+function isEndpoint(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && username + password + search + hash === '';
+}
+
 /** Times that a request is sent in all, and the first pause, doubled each time. */
 const ATTEMPTS = 5;
 const PAUSE_MS = 200;
@@ -57,18 +88,10 @@ const ANSWER_MS = 300_000;
 
 const HASH = 'x-amz-meta-sha256';
 
-/** With the environment's credentials. Throws `usage` where it has none. */
+/** With the environment's credentials. Throws `usage` where it has none, or where a variable cannot be used. */
 export function openBucket(env: NodeJS.ProcessEnv = process.env): Bucket {
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  } = env;
-  if (!accessKeyId || !secretAccessKey)
-    throw new RgiError('usage', 'A bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; set these variables.');
-  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || 'us-east-1';
-  const client = new AwsClient({ accessKeyId, secretAccessKey, sessionToken, service: 's3', region });
-  const endpoint = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL;
+  const { endpoint, region, ...credentials } = settingsOf(env);
+  const client = new AwsClient({ ...credentials, service: 's3', region });
   const urlOf = ({ bucket, key }: BucketAddress) =>
     endpoint
       ? new URL(`${endpoint.replace(/\/+$/, '')}/${bucket}/${encoded(key)}`)
@@ -77,7 +100,8 @@ export function openBucket(env: NodeJS.ProcessEnv = process.env): Bucket {
   /** The answer, which may be 404 where `absent` says so. */
   const ask = async (address: string, url: URL, init: Asked = {}, absent = false): Promise<Response> => {
     for (let attempt = 1; ; attempt++) {
-      const answer = await fetched(client, url, init).catch((error: unknown) => error as Error);
+      const request = await signed(client, address, url, init);
+      const answer = await fetched(request).catch((error: unknown) => error as Error);
       const isFailed = answer instanceof Error;
       if (!isFailed && (answer.ok || (absent && answer.status === 404))) return answer;
       const mayHelp = isFailed || answer.status >= 500 || answer.status === 429 || answer.status === 408;
@@ -149,10 +173,23 @@ interface Asked {
 }
 
 /** Signed anew each time: a signature has its time. */
-async function fetched(client: AwsClient, url: URL, { method = 'GET', body, headers }: Asked): Promise<Response> {
+async function signed(
+  client: AwsClient,
+  address: string,
+  url: URL,
+  { method = 'GET', body, headers }: Asked,
+): Promise<Request> {
   const content = typeof body === 'string' ? body : body && new Uint8Array(body);
-  const signed = await client.sign(url, { method, body: content, headers });
-  return fetch(signed, { signal: AbortSignal.timeout(ANSWER_MS), redirect: 'manual' });
+  try {
+    return await client.sign(url, { method, body: content, headers });
+  } catch {
+    // Its message may quote the credentials.
+    throw fileError(address, 'unreadable', `${address}: no request can be signed; check the AWS_* variables.`);
+  }
+}
+
+function fetched(request: Request): Promise<Response> {
+  return fetch(request, { signal: AbortSignal.timeout(ANSWER_MS), redirect: 'manual' });
 }
 
 /** As signatures have it (RFC 3986). */
