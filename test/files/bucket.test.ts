@@ -20,6 +20,7 @@ beforeEach(() => {
   s3.objects.clear();
   s3.requests.length = 0;
   s3.fail = () => undefined;
+  s3.broken = () => undefined;
 });
 afterAll(async () => {
   await s3.close();
@@ -64,6 +65,54 @@ describe('what fails', () => {
     s3.fail = () => (times++ < 2 ? 503 : undefined);
     expect(await bucket().text('s3://pictures/a')).toBe('bytes');
     expect(times).toBe(3);
+  });
+
+  test('also where the answer ends in the middle', async () => {
+    s3.put('pictures/a', 'bytes');
+    for (const use of [
+      () => bucket().text('s3://pictures/a'),
+      async () => {
+        for await (const found of bucket().list('s3://pictures/')) return found;
+      },
+      async () => {
+        await bucket().download('s3://pictures/a', at('d'));
+        return readFileSync(at('d'), 'utf8');
+      },
+    ]) {
+      let times = 0;
+      s3.broken = () => (times++ === 0 ? 'cut' : undefined);
+      expect(await use()).toMatch(/^(bytes|s3:\/\/pictures\/a)$/);
+      expect(times).toBe(2);
+    }
+    s3.broken = () => 'cut';
+    await expect(bucket().text('s3://pictures/a')).rejects.toThrow(
+      /^s3:\/\/pictures\/a cannot be read: the bucket does not answer \(.*\)\.$/,
+    );
+  }, 15_000);
+
+  test('but not where an answer is only slow: what counts is how long nothing arrives', async () => {
+    s3.put('pictures/a', '123456789');
+    s3.broken = () => 'slow';
+    await openBucket(s3.env, 300).download('s3://pictures/a', at('d'));
+    expect(readFileSync(at('d'), 'utf8')).toBe('123456789');
+    expect(s3.requests).toHaveLength(1);
+    s3.broken = () => 'stalled';
+    await expect(openBucket(s3.env, 100).download('s3://pictures/a', at('d'))).rejects.toThrow(
+      's3://pictures/a cannot be read: the bucket does not answer (nothing arrived for 0.1 s).',
+    );
+    expect(s3.requests).toHaveLength(6);
+  }, 15_000);
+
+  test('nor where the object is too large, or its copy cannot be written here', async () => {
+    s3.put('pictures/a', Buffer.alloc(3 * 2 ** 20));
+    await expect(bucket().download('s3://pictures/a', at('d'), 2 ** 20)).rejects.toMatchObject({
+      message: 's3://pictures/a has 3 MiB; files of at most 1 MiB are read here.',
+      details: { reason: 'too-large' },
+    });
+    await expect(bucket().download('s3://pictures/a', at('none/d'))).rejects.toThrow(
+      `s3://pictures/a cannot be copied to ${at('none/d')} (ENOENT`,
+    );
+    expect(s3.requests).toHaveLength(2);
   });
 
   test.each([

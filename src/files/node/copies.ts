@@ -13,12 +13,12 @@ let folder: string | undefined;
 // A Map keeps the order of insertion: the first is the oldest.
 const copies = new Map<string, Promise<string>>();
 
-/** A file on this machine with the bytes of `name`: the file itself, or a copy of the object. It may go when many others are read. */
-export function localFile(name: string): Promise<string> {
+/** A file on this machine with the bytes of `name`: the file itself, or a copy of the object. It may go when many others are read. Throws `input` where the object has more than `limit` bytes. */
+export function localFile(name: string, limit?: number): Promise<string> {
   if (!isBucketAddress(name)) return Promise.resolve(name);
   const known = copies.get(name);
   if (known) return known;
-  const made = copied(name);
+  const made = copied(name, limit);
   copies.set(name, made);
   made.catch(() => copies.delete(name));
   for (const [oldest, copy] of [...copies].slice(0, Math.max(0, copies.size - MAX_COPIES))) {
@@ -28,11 +28,16 @@ export function localFile(name: string): Promise<string> {
   return made;
 }
 
-async function copied(address: string): Promise<string> {
+async function copied(address: string, limit: number | undefined): Promise<string> {
   folder ??= scratch();
   const to = path.join(folder, randomUUID());
-  await openBucket().download(address, to);
-  return to;
+  try {
+    await openBucket().download(address, to, limit);
+    return to;
+  } catch (error) {
+    await rm(to, { force: true });
+    throw error;
+  }
 }
 
 function scratch(): string {
