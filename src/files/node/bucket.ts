@@ -7,6 +7,7 @@ import { open, readFile } from 'node:fs/promises';
 import { setTimeout as later } from 'node:timers/promises';
 import { AwsClient } from 'aws4fetch';
 import { type FileReason, fileError, messageOf, RgiError } from '../../errors.ts';
+import { bucketSettings } from './bucket-settings.ts';
 import { MAX_FILE_BYTES, tooLarge } from './limits.ts';
 
 /** A bucket, and a key or the beginning of keys in it. */
@@ -46,37 +47,6 @@ export function parseBucketAddress(address: string): BucketAddress {
   return { bucket, key };
 }
 
-/** Checked here, since errors of requests that are made with them would quote their values. */
-function settingsOf(env: NodeJS.ProcessEnv) {
-  const given = (name: string) => {
-    const value = env[name];
-    // Of ASCII; a line break at the end comes with a file that was read into the variable.
-    if (value && !/^[\x21-\x7e]+$/.test(value))
-      throw new RgiError('usage', `${name} has a space, a line break or another unusable character; set it again.`);
-    return value || undefined;
-  };
-  const [accessKeyId, secretAccessKey] = [given('AWS_ACCESS_KEY_ID'), given('AWS_SECRET_ACCESS_KEY')];
-  if (!accessKeyId || !secretAccessKey)
-    throw new RgiError('usage', 'A bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; set these variables.');
-  const region = given('AWS_REGION') ?? given('AWS_DEFAULT_REGION') ?? 'us-east-1';
-  if (!/^[\w-]+$/.test(region))
-    throw new RgiError('usage', 'AWS_REGION is no name of a region; write one such as eu-central-1.');
-  const variable = env.AWS_ENDPOINT_URL_S3 ? 'AWS_ENDPOINT_URL_S3' : 'AWS_ENDPOINT_URL';
-  const endpoint = given(variable);
-  if (endpoint !== undefined && !isEndpoint(endpoint))
-    throw new RgiError(
-      'usage',
-      `${variable} is no address of a server; write http://host:port or https://host, without a user and a password.`,
-    );
-  return { accessKeyId, secretAccessKey, sessionToken: given('AWS_SESSION_TOKEN'), region, endpoint };
-}
-
-function isEndpoint(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password, search, hash } = new URL(text);
-  return /^https?:$/.test(protocol) && username + password + search + hash === '';
-}
-
 /** Times that a request is sent in all, and the first pause, doubled each time. */
 const ATTEMPTS = 5;
 const PAUSE_MS = 200;
@@ -88,7 +58,7 @@ const HASH = 'x-amz-meta-sha256';
 
 /** With the environment's credentials. Throws `usage` where it has none, or where a variable cannot be used. */
 export function openBucket(env: NodeJS.ProcessEnv = process.env, idleMs = IDLE_MS): Bucket {
-  const { endpoint, region, ...credentials } = settingsOf(env);
+  const { endpoint, region, ...credentials } = bucketSettings(env);
   const client = new AwsClient({ ...credentials, service: 's3', region });
   const urlOf = ({ bucket, key }: BucketAddress) =>
     endpoint
