@@ -100,6 +100,32 @@ test('what could not be put there has failed; --resume puts there what is missin
   expect(uploaded('results/')).toEqual(own.map((name) => `results/run/${name}`));
 }, 60_000);
 
+test('a picture whose files are refused when it is resumed has failed, and the others go on', async () => {
+  const line = `batch restore s3://archive/in/ ${FLAGS} --out @refused --upload s3://results/refused/ --json`;
+  expect((await bench.rgi(line)).code).toBe(0);
+  s3.objects.delete('results/refused/a.mask.png');
+  s3.fail = (request) => (request.startsWith('PUT results/refused/a.') ? 403 : undefined);
+  const resumed = await bench.rgi(`${line} --resume`);
+  expect([resumed.code, JSON.parse(resumed.out)]).toEqual([
+    4,
+    expect.objectContaining({ done: 2, kept: 2, failed: 1 }),
+  ]);
+}, 60_000);
+
+test('a manifest that cannot be put there fails the run, of which nothing is lost', async () => {
+  s3.fail = (request) => (request === 'PUT results/last/manifest.json' ? 403 : undefined);
+  const line = `batch restore s3://archive/in/ ${FLAGS} --out @last --upload s3://results/last/`;
+  const said = await bench.rgi(line);
+  expect(said.code).toBe(2);
+  expect(said.err).toContain('warning: s3://results/last/manifest.json cannot be written (403 AccessDenied)');
+  expect(said.err).toContain(
+    'error: s3://results/last/manifest.json could not be written, although the run is complete; run the same command with --resume.',
+  );
+  s3.fail = () => undefined;
+  expect((await bench.rgi(`${line} --resume`)).code).toBe(0);
+  expect(s3.objects.has('results/last/manifest.json')).toBe(true);
+}, 60_000);
+
 test('a bucket that does not let itself be read ends the run with a sentence', async () => {
   s3.fail = () => 403;
   expect(await bench.rgi(`batch detect s3://archive/in/ -g @g.onnx --out @none`)).toMatchObject({
