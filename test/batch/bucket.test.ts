@@ -72,14 +72,18 @@ test('rows of a manifest name objects, here and in a bucket; masks too', async (
     ['pictures/b', expect.any(String)],
   ]);
   expect(masks[0][1]).toBe(masks[1][1]);
-  s3.put('archive/in/list.csv', 'path\na.png\ndeep er/c.npy\n../in/none.png\n');
+  s3.put('archive/in/list.csv', 'path\na.png\ndeep er/c.npy\n../in/none.png\n../../../results/x.png\n');
   const said = await bench.rgi(`batch restore s3://archive/in/list.csv ${FLAGS} --out @listed`);
   expect(said.code).toBe(4);
   expect(said.err).toContain('error: s3://archive/in/none.png does not exist.');
+  expect(said.err).toContain(
+    "error: s3://archive/in/list.csv, row 5: 's3://archive/../../results/x.png' has a part '.' or '..'; write the key itself.",
+  );
   expect(manifest('listed').images.map(({ name }: { name: string }) => name)).toEqual([
     'in/a',
     'in/deep er/c',
     'in/none',
+    'row-5',
   ]);
 }, 60_000);
 

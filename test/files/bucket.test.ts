@@ -154,6 +154,12 @@ describe('what fails', () => {
     expect(() => parseBucketAddress('s3://A/b')).toThrow(
       "'s3://A/b' is no address of a bucket; write s3://bucket/key.",
     );
+    for (const address of ['s3://pictures/../other/x', 's3://pictures/a/./b', 's3://pictures/..'])
+      await expect(download(address)).rejects.toMatchObject({
+        code: 'usage',
+        message: `'${address}' has a part '.' or '..'; write the key itself.`,
+      });
+    expect(parseBucketAddress('s3://pictures/.a/..b/c..')).toEqual({ bucket: 'pictures', key: '.a/..b/c..' });
   }, 15_000);
   test('for a variable that cannot be used, before a request is sent and without its value', () => {
     const said = (env: Record<string, string>) => {

@@ -39,11 +39,14 @@ export function isBucketAddress(name: string): boolean {
   return name.startsWith('s3://');
 }
 
-/** Throws `usage` where it is none. */
+/** Throws `usage` where it is none, or its key has parts `.` or `..`. */
 export function parseBucketAddress(address: string): BucketAddress {
   const [, bucket, key = ''] = ADDRESS.exec(address) ?? [];
   if (bucket === undefined)
     throw new RgiError('usage', `'${address}' is no address of a bucket; write s3://bucket/key.`, { file: address });
+  // In a URL, they would lead to another object, or into another bucket.
+  if (key.split('/').some((part) => part === '.' || part === '..'))
+    throw new RgiError('usage', `'${address}' has a part '.' or '..'; write the key itself.`, { file: address });
   return { bucket, key };
 }
 
@@ -117,7 +120,7 @@ export function openBucket(env: NodeJS.ProcessEnv = process.env, idleMs = IDLE_M
         token = page.next;
       } while (token !== undefined);
     },
-    download: (address, to, limit = MAX_FILE_BYTES) =>
+    download: async (address, to, limit = MAX_FILE_BYTES) =>
       ask(address, at(address), (answer, renew) => save(address, answer, to, limit, renew)),
     async text(address) {
       const read = async (answer: Response) => (answer.ok ? await answer.text() : await drained(answer));
