@@ -104,6 +104,28 @@ test('what could not be put there has failed; --resume puts there what is missin
   expect(uploaded('results/')).toEqual(own.map((name) => `results/run/${name}`));
 }, 60_000);
 
+test('one object is the mask of all pictures, here and in a bucket', async () => {
+  const flags = '-g @g.onnx --steps 4 --starts 2 --threads 1';
+  for (const line of [
+    `restore @pictures/a.png ${flags} --mask s3://archive/mask.png --out @masked`,
+    `batch restore s3://archive/in/a.png ${FLAGS} --mask s3://archive/mask.png --out @listmasked`,
+    `restore @pictures/a.png ${flags} --mask @mask.png --out @localmask`,
+  ])
+    expect(await bench.rgi(line)).toMatchObject({ code: 0 });
+  const file = (out: string) => readFileSync(bench.file(`${out}/a.restored.png`));
+  expect(file('masked').equals(file('localmask'))).toBe(true);
+  expect(file('listmasked').equals(file('localmask'))).toBe(true);
+  for (const command of ['restore', 'batch restore'])
+    expect(
+      await bench.rgi(`${command} @pictures ${FLAGS.replace('--batch 1', '')} --mask s3://archive/masks/ --out @none`),
+    ).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(
+        'error: --mask s3://archive/masks/ names no picture; give one object for all pictures, or name the mask of each in a manifest.',
+      ),
+    });
+}, 60_000);
+
 test('a picture whose files are refused when it is resumed has failed, and the others go on', async () => {
   const line = `batch restore s3://archive/in/ ${FLAGS} --out @refused --upload s3://results/refused/ --json`;
   expect((await bench.rgi(line)).code).toBe(0);
