@@ -98,20 +98,23 @@ export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode>
     // Whole lines of JSON: their strings are escaped already.
     onLog: (line) => say(io, line.trimEnd()),
   });
-  say(io, `Serving ${models} on ${service.url}`);
-  if ((await (await openCatalogue(models)).list()).length === 0)
-    say(
-      io,
-      `warning: ${models} holds no model yet: put NAME.onnx or NAME/generator.onnx into it, or name another folder.`,
-    );
-  if (!tokens && !LOOPBACK.test(host)) {
-    say(io, `warning: whoever reaches ${host} may use this service; give --tokens to admit those who have one.`);
+  try {
+    say(io, `Serving ${models} on ${service.url}`);
+    if ((await (await openCatalogue(models)).list()).length === 0)
+      say(
+        io,
+        `warning: ${models} holds no model yet: put NAME.onnx or NAME/generator.onnx into it, or name another folder.`,
+      );
+    if (!tokens && !LOOPBACK.test(host)) {
+      say(io, `warning: whoever reaches ${host} may use this service; give --tokens to admit those who have one.`);
+    }
+    await new Promise<void>((resolve) => {
+      if (io.signal.aborted) resolve();
+      io.signal.addEventListener('abort', () => resolve());
+    });
+  } finally {
+    await service.close();
   }
-  await new Promise<void>((resolve) => {
-    if (io.signal.aborted) resolve();
-    io.signal.addEventListener('abort', () => resolve());
-  });
-  await service.close();
   return EXIT.done;
 }
 

@@ -119,6 +119,8 @@ export interface Storage<R> {
   confirms(entry: Entry<R>): Promise<boolean>;
   outputs(): OutputSet;
   append(entry: Entry<R>): Promise<void>;
+  /** Called after a complete run; throws `input` where what `save` wrote did not arrive where it was to go. */
+  settle?(): Promise<void>;
 }
 
 /** What a run reports while it goes on. */

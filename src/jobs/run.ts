@@ -81,6 +81,7 @@ export async function runJob<Item, Loaded, Result, R>(
   await state.save(!interrupted, true);
   const outcome = { done: counts.done, kept: counts.kept, failed: counts.failed, interrupted };
   emit({ kind: 'end', ...outcome });
+  if (!interrupted) await storage.settle?.();
   return outcome;
 }
 

@@ -72,14 +72,18 @@ test('rows of a manifest name objects, here and in a bucket; masks too', async (
     ['pictures/b', expect.any(String)],
   ]);
   expect(masks[0][1]).toBe(masks[1][1]);
-  s3.put('archive/in/list.csv', 'path\na.png\ndeep er/c.npy\n../in/none.png\n');
+  s3.put('archive/in/list.csv', 'path\na.png\ndeep er/c.npy\n../in/none.png\n../../../results/x.png\n');
   const said = await bench.rgi(`batch restore s3://archive/in/list.csv ${FLAGS} --out @listed`);
   expect(said.code).toBe(4);
   expect(said.err).toContain('error: s3://archive/in/none.png does not exist.');
+  expect(said.err).toContain(
+    "error: s3://archive/in/list.csv, row 5: 's3://archive/../../results/x.png' has a part '.' or '..'; write the key itself.",
+  );
   expect(manifest('listed').images.map(({ name }: { name: string }) => name)).toEqual([
     'in/a',
     'in/deep er/c',
     'in/none',
+    'row-5',
   ]);
 }, 60_000);
 
@@ -98,6 +102,54 @@ test('what could not be put there has failed; --resume puts there what is missin
   ]);
   const own = filesIn('again').filter((name) => name !== 'journal.jsonl');
   expect(uploaded('results/')).toEqual(own.map((name) => `results/run/${name}`));
+}, 60_000);
+
+test('one object is the mask of all pictures, here and in a bucket', async () => {
+  const flags = '-g @g.onnx --steps 4 --starts 2 --threads 1';
+  for (const line of [
+    `restore @pictures/a.png ${flags} --mask s3://archive/mask.png --out @masked`,
+    `batch restore s3://archive/in/a.png ${FLAGS} --mask s3://archive/mask.png --out @listmasked`,
+    `restore @pictures/a.png ${flags} --mask @mask.png --out @localmask`,
+  ])
+    expect(await bench.rgi(line)).toMatchObject({ code: 0 });
+  const file = (out: string) => readFileSync(bench.file(`${out}/a.restored.png`));
+  expect(file('masked').equals(file('localmask'))).toBe(true);
+  expect(file('listmasked').equals(file('localmask'))).toBe(true);
+  for (const command of ['restore', 'batch restore'])
+    expect(
+      await bench.rgi(`${command} @pictures ${FLAGS.replace('--batch 1', '')} --mask s3://archive/masks/ --out @none`),
+    ).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(
+        'error: --mask s3://archive/masks/ names no picture; give one object for all pictures, or name the mask of each in a manifest.',
+      ),
+    });
+}, 60_000);
+
+test('a picture whose files are refused when it is resumed has failed, and the others go on', async () => {
+  const line = `batch restore s3://archive/in/ ${FLAGS} --out @refused --upload s3://results/refused/ --json`;
+  expect((await bench.rgi(line)).code).toBe(0);
+  s3.objects.delete('results/refused/a.mask.png');
+  s3.fail = (request) => (request.startsWith('PUT results/refused/a.') ? 403 : undefined);
+  const resumed = await bench.rgi(`${line} --resume`);
+  expect([resumed.code, JSON.parse(resumed.out)]).toEqual([
+    4,
+    expect.objectContaining({ done: 2, kept: 2, failed: 1 }),
+  ]);
+}, 60_000);
+
+test('a manifest that cannot be put there fails the run, of which nothing is lost', async () => {
+  s3.fail = (request) => (request === 'PUT results/last/manifest.json' ? 403 : undefined);
+  const line = `batch restore s3://archive/in/ ${FLAGS} --out @last --upload s3://results/last/`;
+  const said = await bench.rgi(line);
+  expect(said.code).toBe(2);
+  expect(said.err).toContain('warning: s3://results/last/manifest.json cannot be written (403 AccessDenied)');
+  expect(said.err).toContain(
+    'error: s3://results/last/manifest.json could not be written, although the run is complete; run the same command with --resume.',
+  );
+  s3.fail = () => undefined;
+  expect((await bench.rgi(`${line} --resume`)).code).toBe(0);
+  expect(s3.objects.has('results/last/manifest.json')).toBe(true);
 }, 60_000);
 
 test('a bucket that does not let itself be read ends the run with a sentence', async () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { RgiError } from '../../src/errors.ts';
 import { openBucket, parseBucketAddress } from '../../src/files/node/bucket.ts';
 import { startBucket, type TestBucket } from '../support/s3.ts';
 
@@ -19,6 +20,7 @@ beforeEach(() => {
   s3.objects.clear();
   s3.requests.length = 0;
   s3.fail = () => undefined;
+  s3.broken = () => undefined;
 });
 afterAll(async () => {
   await s3.close();
@@ -65,6 +67,54 @@ describe('what fails', () => {
     expect(times).toBe(3);
   });
 
+  test('also where the answer ends in the middle', async () => {
+    s3.put('pictures/a', 'bytes');
+    for (const use of [
+      () => bucket().text('s3://pictures/a'),
+      async () => {
+        for await (const found of bucket().list('s3://pictures/')) return found;
+      },
+      async () => {
+        await bucket().download('s3://pictures/a', at('d'));
+        return readFileSync(at('d'), 'utf8');
+      },
+    ]) {
+      let times = 0;
+      s3.broken = () => (times++ === 0 ? 'cut' : undefined);
+      expect(await use()).toMatch(/^(bytes|s3:\/\/pictures\/a)$/);
+      expect(times).toBe(2);
+    }
+    s3.broken = () => 'cut';
+    await expect(bucket().text('s3://pictures/a')).rejects.toThrow(
+      /^s3:\/\/pictures\/a cannot be read: the bucket does not answer \(.*\)\.$/,
+    );
+  }, 15_000);
+
+  test('but not where an answer is only slow: what counts is how long nothing arrives', async () => {
+    s3.put('pictures/a', '123456789');
+    s3.broken = () => 'slow';
+    await openBucket(s3.env, 300).download('s3://pictures/a', at('d'));
+    expect(readFileSync(at('d'), 'utf8')).toBe('123456789');
+    expect(s3.requests).toHaveLength(1);
+    s3.broken = () => 'stalled';
+    await expect(openBucket(s3.env, 100).download('s3://pictures/a', at('d'))).rejects.toThrow(
+      's3://pictures/a cannot be read: the bucket does not answer (nothing arrived for 0.1 s).',
+    );
+    expect(s3.requests).toHaveLength(6);
+  }, 15_000);
+
+  test('nor where the object is too large, or its copy cannot be written here', async () => {
+    s3.put('pictures/a', Buffer.alloc(3 * 2 ** 20));
+    await expect(bucket().download('s3://pictures/a', at('d'), 2 ** 20)).rejects.toMatchObject({
+      message: 's3://pictures/a has 3 MiB; files of at most 1 MiB are read here.',
+      details: { reason: 'too-large' },
+    });
+    await expect(bucket().download('s3://pictures/a', at('none/d'))).rejects.toThrow(
+      `s3://pictures/a cannot be copied to ${at('none/d')} (ENOENT`,
+    );
+    expect(s3.requests).toHaveLength(2);
+  });
+
   test.each([
     [
       403,
@@ -104,5 +154,36 @@ describe('what fails', () => {
     expect(() => parseBucketAddress('s3://A/b')).toThrow(
       "'s3://A/b' is no address of a bucket; write s3://bucket/key.",
     );
+    for (const address of ['s3://pictures/../other/x', 's3://pictures/a/./b', 's3://pictures/..'])
+      await expect(download(address)).rejects.toMatchObject({
+        code: 'usage',
+        message: `'${address}' has a part '.' or '..'; write the key itself.`,
+      });
+    expect(parseBucketAddress('s3://pictures/.a/..b/c..')).toEqual({ bucket: 'pictures', key: '.a/..b/c..' });
   }, 15_000);
+  test('for a variable that cannot be used, before a request is sent and without its value', () => {
+    const said = (env: Record<string, string>) => {
+      try {
+        openBucket({ ...s3.env, ...env });
+      } catch (error) {
+        return [(error as RgiError).code, (error as RgiError).message];
+      }
+    };
+    const noServer = (name: string) => [
+      'usage',
+      `${name} is no address of a server; write http://host:port or https://host, without a user and a password.`,
+    ];
+    for (const url of ['http://user:secret@minio:9000', 'localhost', 'minio:9000', 'http://minio/?a=b'])
+      expect(said({ AWS_ENDPOINT_URL_S3: url })).toEqual(noServer('AWS_ENDPOINT_URL_S3'));
+    expect(said({ AWS_ENDPOINT_URL_S3: '', AWS_ENDPOINT_URL: 'localhost' })).toEqual(noServer('AWS_ENDPOINT_URL'));
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'])
+      expect(said({ [name]: 'secret\n' })).toEqual([
+        'usage',
+        `${name} has a space, a line break or another unusable character; set it again.`,
+      ]);
+    expect(said({ AWS_REGION: 'eu/1' })).toEqual([
+      'usage',
+      'AWS_REGION is no name of a region; write one such as eu-central-1.',
+    ]);
+  });
 });

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { sha256OfContent } from '../../src/files/node/hash.ts';
 import type { Outputs } from '../../src/jobs/job.ts';
@@ -67,6 +67,22 @@ describe('--overwrite', () => {
       await run.derive('manifest.json', '{}');
     });
     await during({ overwrite: true }, async () => expect(names()).toEqual(['.rgi.lock', 'mine.png']));
+  });
+
+  test('removes nothing where the results could not be uploaded', async () => {
+    await during({}, (run) => write(run, 'a', { 'a.png': 'x' }));
+    const before = names();
+    await expect(open({ overwrite: true, upload: 'results/' })).rejects.toMatchObject({
+      code: 'usage',
+      message: "'results/' is no address of a bucket; write s3://bucket/key.",
+    });
+    vi.stubEnv('AWS_ACCESS_KEY_ID', '');
+    await expect(open({ overwrite: true, upload: 's3://results/' })).rejects.toMatchObject({
+      code: 'usage',
+      message: 'A bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; set these variables.',
+    });
+    vi.unstubAllEnvs();
+    expect(names()).toEqual(before);
   });
 
   test("does not remove another command's results: the remedy is said", async () => {

@@ -94,6 +94,17 @@ test('a picture outside of the folder and a file that is none are left out, and 
   );
 });
 
+test('pictures of a bucket are left out, and counted by themselves', async () => {
+  const uses = ['s3://archive/a.png', 's3://archive/b.png', 's3://archive/a.png'].map((file) => ({
+    file,
+    sha256: '0',
+  }));
+  expect(await embed(folder, uses, 1e6)).toEqual({
+    embedded: new Map(),
+    notes: ['2 pictures are left out, since they lie in a bucket.'],
+  });
+});
+
 test('a symbolic link to a picture outside of the folder is not followed', async () => {
   const place = path.join(folder, 'pictures', 'truth', '1.png');
   const bytes = readFileSync(place);

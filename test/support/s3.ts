@@ -23,6 +23,8 @@ export interface TestBucket {
   readonly requests: string[];
   /** Given a request, the status that it fails with; undefined: it does not. */
   fail: (request: string) => number | undefined;
+  /** Given a request, what becomes of its answer: cut off in the middle, stalled there, or sent byte by byte; undefined: nothing. */
+  broken: (request: string) => 'cut' | 'stalled' | 'slow' | undefined;
   readonly env: Readonly<Record<string, string>>;
   put(key: string, content: string | Uint8Array): void;
   close(): Promise<void>;
@@ -42,6 +44,7 @@ export async function startBucket(pageSize = 3): Promise<TestBucket> {
     objects,
     requests,
     fail: () => undefined,
+    broken: () => undefined,
     env: {
       AWS_ACCESS_KEY_ID: ACCESS_KEY,
       AWS_SECRET_ACCESS_KEY: SECRET,
@@ -69,6 +72,8 @@ export async function startBucket(pageSize = 3): Promise<TestBucket> {
     const [name] = key.split('/');
     if (name === 'no-such-bucket') return void refuse(404, 'NoSuchBucket');
     const query = new URLSearchParams(rawQuery);
+    const broken = bucket.broken(line);
+    if (broken !== undefined) breakOff(response, broken);
     if (query.get('list-type') === '2') return void response.end(page(objects, name, query, pageSize));
     const stored = objects.get(key);
     if (method === 'PUT') {
@@ -79,9 +84,30 @@ export async function startBucket(pageSize = 3): Promise<TestBucket> {
       objects.delete(key);
       response.writeHead(204).end();
     } else if (!stored) refuse(404, 'NoSuchKey');
-    else response.writeHead(200, stored.meta).end(method === 'HEAD' ? undefined : stored.bytes);
+    else
+      response
+        .writeHead(200, { ...stored.meta, 'content-length': stored.bytes.length })
+        .end(method === 'HEAD' ? undefined : stored.bytes);
   }
   return bucket;
+}
+
+const BYTE_MS = 50;
+
+/** The body that comes next is not sent as it should be. */
+function breakOff(response: ServerResponse, how: 'cut' | 'stalled' | 'slow'): void {
+  const end = response.end.bind(response);
+  response.end = (content: unknown) => {
+    const bytes = Buffer.from(content as string);
+    if (!response.headersSent) response.setHeader('content-length', bytes.length);
+    if (how !== 'slow') response.write(bytes.subarray(0, bytes.length / 2), () => how === 'cut' && response.destroy());
+    else
+      [...bytes].forEach((_, i) => {
+        setTimeout(() => response.write(bytes.subarray(i, i + 1)), i * BYTE_MS);
+      });
+    if (how === 'slow') setTimeout(end, bytes.length * BYTE_MS);
+    return response;
+  };
 }
 
 function page(objects: ReadonlyMap<string, Stored>, bucket: string, query: URLSearchParams, size: number): string {

@@ -3,7 +3,8 @@
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
 import { sha256OfContent } from '../../files/node/hash.ts';
-import { MAX_FILE_BYTES, readRegular, readTextIfThere } from '../../files/node/regular.ts';
+import { MAX_FILE_BYTES } from '../../files/node/limits.ts';
+import { readRegular, readTextIfThere } from '../../files/node/regular.ts';
 import { colourMap } from '../../images/colour.ts';
 import { type Image, maskToImage } from '../../images/image.ts';
 import { encodePng, writeFileAtomic } from '../../images/node/write.ts';

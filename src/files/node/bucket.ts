@@ -3,13 +3,12 @@
  * Addresses are `s3://bucket/key`. Credentials, region and endpoint are those of the standard AWS_* variables; no message holds them.
  */
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { open, readFile } from 'node:fs/promises';
 import { setTimeout as later } from 'node:timers/promises';
 import { AwsClient } from 'aws4fetch';
 import { type FileReason, fileError, messageOf, RgiError } from '../../errors.ts';
+import { bucketSettings } from './bucket-settings.ts';
+import { MAX_FILE_BYTES, tooLarge } from './limits.ts';
 
 /** A bucket, and a key or the beginning of keys in it. */
 export interface BucketAddress {
@@ -20,8 +19,8 @@ export interface BucketAddress {
 export interface Bucket {
   /** Addresses of the objects whose address begins so, in the order of their keys; page by page. */
   list(prefix: string): AsyncGenerator<string>;
-  /** Copies an object into a file. */
-  download(address: string, to: string): Promise<void>;
+  /** Copies an object of at most `limit` bytes (default: `MAX_FILE_BYTES`) into a file; where this fails, a part of it may be there. */
+  download(address: string, to: string, limit?: number): Promise<void>;
   /** The text of an object; undefined where there is none. */
   text(address: string): Promise<string | undefined>;
   /** The SHA-256 that an object was written with here: '' of one that was not; undefined where there is none. */
@@ -40,11 +39,14 @@ export function isBucketAddress(name: string): boolean {
   return name.startsWith('s3://');
 }
 
-/** Throws `usage` where it is none. */
+/** Throws `usage` where it is none, or its key has parts `.` or `..`. */
 export function parseBucketAddress(address: string): BucketAddress {
   const [, bucket, key = ''] = ADDRESS.exec(address) ?? [];
   if (bucket === undefined)
     throw new RgiError('usage', `'${address}' is no address of a bucket; write s3://bucket/key.`, { file: address });
+  // In a URL, they would lead to another object, or into another bucket.
+  if (key.split('/').some((part) => part === '.' || part === '..'))
+    throw new RgiError('usage', `'${address}' has a part '.' or '..'; write the key itself.`, { file: address });
   return { bucket, key };
 }
 
@@ -52,37 +54,44 @@ export function parseBucketAddress(address: string): BucketAddress {
 const ATTEMPTS = 5;
 const PAUSE_MS = 200;
 
-/** How long an answer may take, its body included. */
-const ANSWER_MS = 300_000;
+/** How long it may take until an answer, or the next piece of it, arrives. */
+const IDLE_MS = 300_000;
 
 const HASH = 'x-amz-meta-sha256';
 
-/** With the environment's credentials. Throws `usage` where it has none. */
-export function openBucket(env: NodeJS.ProcessEnv = process.env): Bucket {
-  const {
-    AWS_ACCESS_KEY_ID: accessKeyId,
-    AWS_SECRET_ACCESS_KEY: secretAccessKey,
-    AWS_SESSION_TOKEN: sessionToken,
-  } = env;
-  if (!accessKeyId || !secretAccessKey)
-    throw new RgiError('usage', 'A bucket needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; set these variables.');
-  const region = env.AWS_REGION || env.AWS_DEFAULT_REGION || 'us-east-1';
-  const client = new AwsClient({ accessKeyId, secretAccessKey, sessionToken, service: 's3', region });
-  const endpoint = env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL;
+/** With the environment's credentials. Throws `usage` where it has none, or where a variable cannot be used. */
+export function openBucket(env: NodeJS.ProcessEnv = process.env, idleMs = IDLE_MS): Bucket {
+  const { endpoint, region, ...credentials } = bucketSettings(env);
+  const client = new AwsClient({ ...credentials, service: 's3', region });
   const urlOf = ({ bucket, key }: BucketAddress) =>
     endpoint
       ? new URL(`${endpoint.replace(/\/+$/, '')}/${bucket}/${encoded(key)}`)
       : new URL(`https://${bucket}.s3.${region}.amazonaws.com/${encoded(key)}`);
 
-  /** The answer, which may be 404 where `absent` says so. */
-  const ask = async (address: string, url: URL, init: Asked = {}, absent = false): Promise<Response> => {
+  /** What `read` makes of the answer, which may be 404 where `absent` says so. It is read here, since its body may be cut off. */
+  const ask = async <T>(
+    address: string,
+    url: URL,
+    read: (answer: Response, renew: () => void) => Promise<T>,
+    init: Asked = {},
+    absent = false,
+  ): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
-      const answer = await fetched(client, url, init).catch((error: unknown) => error as Error);
-      const isFailed = answer instanceof Error;
-      if (!isFailed && (answer.ok || (absent && answer.status === 404))) return answer;
-      const mayHelp = isFailed || answer.status >= 500 || answer.status === 429 || answer.status === 408;
-      if (!mayHelp || attempt >= ATTEMPTS) throw await refused(address, init.method, answer);
-      if (!isFailed) await answer.body?.cancel();
+      const request = await signed(client, address, url, init);
+      const failure = await watched(idleMs, async (signal, renew): Promise<Failure | { readonly value: T }> => {
+        try {
+          const answer = await fetch(request, { signal, redirect: 'manual' });
+          renew();
+          if (answer.ok || (absent && answer.status === 404)) return { value: await read(answer, renew) };
+          return { status: answer.status, code: errorCode(await answer.text().catch(() => '')) };
+        } catch (error) {
+          if (error instanceof RgiError) throw error;
+          return error as Error;
+        }
+      });
+      if ('value' in failure) return failure.value;
+      const mayHelp = failure instanceof Error || failure.status >= 500 || [408, 429].includes(failure.status);
+      if (!mayHelp || attempt >= ATTEMPTS) throw refused(address, init.method, failure);
       await later(PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2));
     }
   };
@@ -90,7 +99,7 @@ export function openBucket(env: NodeJS.ProcessEnv = process.env): Bucket {
   const put = async (address: string, content: Uint8Array | string) => {
     const sha256 = createHash('sha256').update(content).digest('hex');
     const headers = { 'x-amz-content-sha256': sha256, [HASH]: sha256 };
-    await (await ask(address, at(address), { method: 'PUT', body: content, headers })).arrayBuffer();
+    await ask(address, at(address), drained, { method: 'PUT', body: content, headers });
   };
 
   return {
@@ -106,40 +115,73 @@ export function openBucket(env: NodeJS.ProcessEnv = process.env): Bucket {
           ...(token ? { 'continuation-token': token } : {}),
         };
         for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
-        const page = pageOf(await (await ask(prefix, url)).text());
+        const page = pageOf(prefix, await ask(prefix, url, (answer) => answer.text()));
         for (const found of page.keys) yield `s3://${bucket}/${found}`;
         token = page.next;
       } while (token !== undefined);
     },
-    async download(address, to) {
-      for (let attempt = 1; ; attempt++) {
-        const { body } = await ask(address, at(address));
-        try {
-          await pipeline(
-            body ? Readable.fromWeb(body as import('node:stream/web').ReadableStream) : Readable.from([]),
-            createWriteStream(to),
-          );
-          return;
-        } catch (error) {
-          // Cut in the middle.
-          if (attempt >= ATTEMPTS) throw await refused(address, 'GET', error as Error);
-        }
-      }
-    },
+    download: async (address, to, limit = MAX_FILE_BYTES) =>
+      ask(address, at(address), (answer, renew) => save(address, answer, to, limit, renew)),
     async text(address) {
-      const answer = await ask(address, at(address), {}, true);
-      return answer.ok ? answer.text() : void (await answer.body?.cancel());
+      const read = async (answer: Response) => (answer.ok ? await answer.text() : await drained(answer));
+      return (await ask(address, at(address), read, {}, true)) ?? undefined;
     },
     async hashOf(address) {
-      const answer = await ask(address, at(address), { method: 'HEAD' }, true);
-      return answer.ok ? (answer.headers.get(HASH) ?? '') : undefined;
+      const read = async ({ ok, headers }: Response) => (ok ? (headers.get(HASH) ?? '') : undefined);
+      return ask(address, at(address), read, { method: 'HEAD' }, true);
     },
     put,
     upload: async (address, from) => put(address, await readFile(from)),
     async remove(address) {
-      await (await ask(address, at(address), { method: 'DELETE' }, true)).arrayBuffer();
+      await ask(address, at(address), drained, { method: 'DELETE' }, true);
     },
   };
+}
+
+async function drained(answer: Response): Promise<undefined> {
+  await answer.arrayBuffer();
+}
+
+/** Aborts the signal where `renew` is not called for so long. */
+async function watched<T>(ms: number, work: (signal: AbortSignal, renew: () => void) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new Error(`nothing arrived for ${ms / 1000} s`)), ms);
+  try {
+    return await work(controller.signal, () => void timer.refresh());
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Writes the body of an answer into a file. Throws `input` where it is larger than `limit`, or the file cannot be written. */
+async function save(
+  address: string,
+  { headers, body }: Response,
+  to: string,
+  limit: number,
+  renew: () => void,
+): Promise<void> {
+  let size = Number(headers.get('content-length') ?? 0);
+  if (size > limit) throw tooLarge(address, size, limit);
+  const here = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw fileError(to, 'unreadable', `${address} cannot be copied to ${to} (${messageOf(error)}).`, error);
+    }
+  };
+  const file = await here(open(to, 'w'));
+  try {
+    size = 0;
+    for await (const chunk of body ?? []) {
+      renew();
+      size += chunk.length;
+      if (size > limit) throw tooLarge(address, size, limit);
+      await here(file.writeFile(chunk));
+    }
+  } finally {
+    await here(file.close());
+  }
 }
 
 interface Asked {
@@ -149,10 +191,19 @@ interface Asked {
 }
 
 /** Signed anew each time: a signature has its time. */
-async function fetched(client: AwsClient, url: URL, { method = 'GET', body, headers }: Asked): Promise<Response> {
+async function signed(
+  client: AwsClient,
+  address: string,
+  url: URL,
+  { method = 'GET', body, headers }: Asked,
+): Promise<Request> {
   const content = typeof body === 'string' ? body : body && new Uint8Array(body);
-  const signed = await client.sign(url, { method, body: content, headers });
-  return fetch(signed, { signal: AbortSignal.timeout(ANSWER_MS), redirect: 'manual' });
+  try {
+    return await client.sign(url, { method, body: content, headers });
+  } catch {
+    // Its message may quote the credentials.
+    throw fileError(address, 'unreadable', `${address}: no request can be signed; check the AWS_* variables.`);
+  }
 }
 
 /** As signatures have it (RFC 3986). */
@@ -168,19 +219,25 @@ const REFUSALS: Readonly<Record<number, readonly [FileReason, string]>> = {
   403: ['denied', 'it is not allowed; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and their rights'],
 };
 
-async function refused(address: string, method: Asked['method'] = 'GET', answer: Response | Error): Promise<RgiError> {
+/** What was answered, or why nothing was. */
+type Failure = { readonly status: number; readonly code: string | undefined } | Error;
+
+function errorCode(xml: string): string | undefined {
+  return /<Code>(\w{1,60})<\/Code>/.exec(xml)?.[1];
+}
+
+function refused(address: string, method: Asked['method'] = 'GET', failure: Failure): RgiError {
   const verb = method === 'PUT' ? 'written' : method === 'DELETE' ? 'removed' : 'read';
-  if (answer instanceof Error) {
-    const why = messageOf(answer.cause instanceof Error ? answer.cause : answer) || 'no answer';
+  if (failure instanceof Error) {
+    const why = messageOf(failure.cause instanceof Error ? failure.cause : failure) || 'no answer';
     return fileError(
       address,
       'unreadable',
       `${address} cannot be ${verb}: the bucket does not answer (${why}).`,
-      answer,
+      failure,
     );
   }
-  const { status } = answer;
-  const code = /<Code>(\w{1,60})<\/Code>/.exec(await answer.text().catch(() => ''))?.[1];
+  const { status, code } = failure;
   const said = code === undefined ? String(status) : `${status} ${code}`;
   if (status === 404) {
     const what =
@@ -194,9 +251,15 @@ async function refused(address: string, method: Asked['method'] = 'GET', answer:
 }
 
 /** A page of ListObjectsV2. */
-function pageOf(xml: string): { readonly keys: readonly string[]; readonly next?: string } {
+function pageOf(prefix: string, xml: string): { readonly keys: readonly string[]; readonly next?: string } {
   const isEncoded = /<EncodingType>url<\/EncodingType>/.test(xml);
-  const keyOf = (text: string) => (isEncoded ? decodeURIComponent(text.replaceAll('+', ' ')) : unescaped(text));
+  const keyOf = (text: string) => {
+    try {
+      return isEncoded ? decodeURIComponent(text.replaceAll('+', ' ')) : unescaped(text);
+    } catch (error) {
+      throw fileError(prefix, 'damaged', `${prefix} cannot be listed: the bucket names a key that is no text.`, error);
+    }
+  };
   const keys = [...xml.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, text]) => keyOf(text));
   const next = /<NextContinuationToken>([^<]+)<\/NextContinuationToken>/.exec(xml)?.[1];
   return { keys, ...(next === undefined ? {} : { next: unescaped(next) }) };

@@ -6,33 +6,63 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { isBucketAddress, openBucket } from './bucket.ts';
 
-/** A picture is hashed, its size is read, and it is decoded: it stays at least until the others of its batch are there. */
+/** Copies beyond so many are removed, those first that were not asked for the longest: each object is read several times in a row. */
 const MAX_COPIES = 256;
 
-let folder: string | undefined;
-// A Map keeps the order of insertion: the first is the oldest.
-const copies = new Map<string, Promise<string>>();
+/** A copy is there at least so long after it was asked for: who asked opens it then. */
+const MIN_HELD_MS = 10_000;
 
-/** A file on this machine with the bytes of `name`: the file itself, or a copy of the object. It may go when many others are read. */
-export function localFile(name: string): Promise<string> {
-  if (!isBucketAddress(name)) return Promise.resolve(name);
-  const known = copies.get(name);
-  if (known) return known;
-  const made = copied(name);
-  copies.set(name, made);
-  made.catch(() => copies.delete(name));
-  for (const [oldest, copy] of [...copies].slice(0, Math.max(0, copies.size - MAX_COPIES))) {
-    copies.delete(oldest);
-    void copy.then((file) => rm(file, { force: true })).catch(() => undefined);
-  }
-  return made;
+interface Copy {
+  readonly file: Promise<string>;
+  /** When it was last handed out (`performance.now`); Infinity while someone waits for it. */
+  handedOut: number;
 }
 
-async function copied(address: string): Promise<string> {
+let folder: string | undefined;
+// A Map keeps the order of insertion: what is asked for is inserted anew, so that the first was not asked for the longest.
+const copies = new Map<string, Copy>();
+
+/**
+ * A file on this machine with the bytes of `name`: the file itself, or a copy of the object, which is to be opened at once. Throws `input`
+ * where the object has more than `limit` bytes.
+ */
+export async function localFile(name: string, limit?: number): Promise<string> {
+  if (!isBucketAddress(name)) return name;
+  const copy = copies.get(name) ?? { file: copied(name, limit), handedOut: 0 };
+  copy.handedOut = Number.POSITIVE_INFINITY;
+  copies.delete(name);
+  copies.set(name, copy);
+  removeOld();
+  try {
+    return await copy.file;
+  } catch (error) {
+    if (copies.get(name) === copy) copies.delete(name);
+    throw error;
+  } finally {
+    copy.handedOut = performance.now();
+  }
+}
+
+function removeOld(): void {
+  const latest = performance.now() - MIN_HELD_MS;
+  for (const [name, { file, handedOut }] of copies) {
+    if (copies.size <= MAX_COPIES) return;
+    if (handedOut > latest) continue;
+    copies.delete(name);
+    void file.then((one) => rm(one, { force: true })).catch(() => undefined);
+  }
+}
+
+async function copied(address: string, limit: number | undefined): Promise<string> {
   folder ??= scratch();
   const to = path.join(folder, randomUUID());
-  await openBucket().download(address, to);
-  return to;
+  try {
+    await openBucket().download(address, to, limit);
+    return to;
+  } catch (error) {
+    await rm(to, { force: true });
+    throw error;
+  }
 }
 
 function scratch(): string {

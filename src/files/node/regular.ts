@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { type FileReason, fileError, messageOf, RgiError } from '../../errors.ts';
 import { localFile } from './copies.ts';
+import { tooLarge } from './limits.ts';
 
 /** Pictures, arrays and masks: the largest picture that is decoded (100 million pixels) in 16 bits and colour has 0.6 GiB. */
 export const MAX_INPUT_BYTES = 2 ** 30;
@@ -13,16 +14,16 @@ export const MAX_INPUT_BYTES = 2 ** 30;
 /** Lists, tables and manifests. */
 export const MAX_TEXT_BYTES = 2 ** 28;
 
-/** What one read into memory can hold: models, checkpoints. Protobuf's own limit of a message, too. */
-export const MAX_FILE_BYTES = 2 ** 31 - 1;
-
 // Without it, opening a pipe that nobody writes to would wait forever. Windows has no such flag, and no such files.
 const FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
-/** Opens a regular file, or an object of a bucket, for reading; the caller closes it. Throws an `input` error that names the file. */
-export async function openRegular(path: string): Promise<FileHandle> {
+/**
+ * Opens a regular file, or an object of a bucket of at most `limit` bytes, for reading; the caller closes it. Throws an `input` error that
+ * names the file.
+ */
+export async function openRegular(path: string, limit?: number): Promise<FileHandle> {
   let handle: FileHandle;
-  const file = await localFile(path);
+  const file = await localFile(path, limit);
   try {
     handle = await open(file, FLAGS);
   } catch (error) {
@@ -56,7 +57,7 @@ export function openRegularSync(path: string): number {
 
 /** All bytes of a regular file; more than `limit` are refused before anything is allocated. Throws an `input` error. */
 export async function readRegular(path: string, limit = MAX_INPUT_BYTES): Promise<Uint8Array> {
-  const handle = await openRegular(path);
+  const handle = await openRegular(path, limit);
   try {
     const { size } = await handle.stat();
     if (size > limit) throw tooLarge(path, size, limit);
@@ -108,11 +109,6 @@ function checkKind(path: string, stats: { isFile(): boolean; isDirectory(): bool
 
 function notRegular(path: string): RgiError {
   return fileError(path, 'not-regular', `${path} is not a regular file (a device, a pipe or a socket); give a file.`);
-}
-
-function tooLarge(path: string, size: number, limit: number): RgiError {
-  const mib = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
-  return fileError(path, 'too-large', `${path} has ${mib(size)}; files of at most ${mib(limit)} are read here.`);
 }
 
 const REASONS: Readonly<Record<string, readonly [FileReason, string]>> = {

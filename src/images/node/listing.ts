@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import picomatch from 'picomatch';
-import { fileError, RgiError } from '../../errors.ts';
+import { fileError, messageOf, RgiError } from '../../errors.ts';
 import { isBucketAddress, openBucket, parseBucketAddress } from '../../files/node/bucket.ts';
 import { isFolder } from '../../files/node/regular.ts';
 import { isPictureName } from './formats.ts';
@@ -81,7 +81,10 @@ async function* inBucket(named: string, out: string): AsyncGenerator<ListedPictu
   else yield* belowPrefix(named);
 }
 
-/** Named as files of a folder are: keys that differ in their extension only follow each other. */
+/**
+ * Named as files of a folder are. Only neighbours are compared, since no list is held: of `scan.jpg`, `scan.orig.png` and `scan.png`, two
+ * have the name `scan`, and the results of the second are those of `scan-2`.
+ */
 async function* belowPrefix(prefix: string): AsyncGenerator<ListedPicture> {
   const { key } = parseBucketAddress(prefix);
   const start = key === '' ? prefix.replace(/\/*$/, '/') : prefix;
@@ -124,16 +127,32 @@ async function* fromManifest(manifest: string, out: string): AsyncGenerator<List
         : isBucketAddress(manifest)
           ? inside(manifest, given)
           : path.resolve(folder, given);
-    const given = Object.fromEntries(
+    const given: Record<string, string> = Object.fromEntries(
       Object.entries(masks).flatMap(([kind, value]) => (value === undefined ? [] : [[kind, placed(value)]])),
     );
-    const picture = { path: placed(file), name: name ?? nameIn(folder, placed(file)), ...given };
     const where = `${manifest}, row ${one.number}`;
+    const wrong = [placed(file), ...Object.values(given)].map(addressError).find((message) => message !== undefined);
+    if (wrong !== undefined) {
+      const error = fileError(manifest, 'values', `${where}: ${wrong}`);
+      yield { path: manifest, name: `row-${one.number}`, error };
+      continue;
+    }
+    const picture = { path: placed(file), name: name ?? nameIn(folder, placed(file)), ...given };
     if (!isSafeName(picture.name))
       yield { ...picture, name: `row-${one.number}`, error: unsafe(manifest, where, picture.name) };
     else if (isBelow(picture.path, out))
       yield { ...picture, error: fileError(file, 'values', `${where}: ${file} lies in --out, among the results.`) };
     else yield picture;
+  }
+}
+
+/** Why the address of an object cannot be used. */
+function addressError(file: string): string | undefined {
+  try {
+    if (isBucketAddress(file)) parseBucketAddress(file);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
   }
 }
 

@@ -14,7 +14,7 @@ import { type EntryHead, JOURNAL, type JournalFile, openJournal } from './journa
 import { acquireLock } from './lock.ts';
 import { confirmOutputs, outputSet, removeUnrecorded } from './outputs.ts';
 import { VERSION } from './program.ts';
-import { uploading } from './upload.ts';
+import { uploading, uploadTarget } from './upload.ts';
 
 export interface RunFolderOptions<R> {
   readonly kind: string;
@@ -55,9 +55,11 @@ const LOCK = '.rgi.lock';
 
 /**
  * Throws `usage` where another process is at work in the folder, or where it holds what this run would mix with: results of other settings,
- * or (without `resume`) of another version.
+ * or (without `resume`) of another version; also where `upload` is no address of a bucket, or the bucket cannot be opened.
  */
 export async function openRunFolder<R>(folder: string, options: RunFolderOptions<R>): Promise<RunFolder<R>> {
+  // Before anything is removed or made: an address may be wrong.
+  const target = options.upload === undefined ? undefined : uploadTarget(options.upload);
   const made = await make(folder);
   const release = await acquireLock(path.join(folder, LOCK), `The folder ${folder}`);
   let journal: JournalFile<R> | undefined;
@@ -78,7 +80,7 @@ export async function openRunFolder<R>(folder: string, options: RunFolderOptions
       journal = await openJournal(folder, options.kind, options.record);
     } else await checkMixing(folder, opened, options);
     const local = runFolder(folder, journal, close);
-    return options.upload === undefined ? local : uploading<R, RunFolder<R>>(local, options.upload);
+    return target === undefined ? local : uploading<R, RunFolder<R>>(local, target);
   } catch (error) {
     await close();
     throw error;

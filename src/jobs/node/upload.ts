@@ -1,6 +1,7 @@
 /** A run's folder whose files are put into a bucket, too: those of an item as soon as it is recorded. */
 import path from 'node:path';
-import { openBucket, parseBucketAddress } from '../../files/node/bucket.ts';
+import { fileError, RgiError } from '../../errors.ts';
+import { type Bucket, openBucket, parseBucketAddress } from '../../files/node/bucket.ts';
 import type { FileContent } from '../../images/node/write.ts';
 import type { Outputs, Storage } from '../job.ts';
 
@@ -9,14 +10,26 @@ interface Uploaded<R> extends Storage<R> {
   derive(file: string, content: FileContent): Promise<void>;
 }
 
+/** Where the files of a run go. */
+export interface UploadTarget {
+  readonly bucket: Bucket;
+  /** The beginning of their addresses; ends in '/'. */
+  readonly place: string;
+}
+
+/** Of an address s3://bucket/prefix. Throws `usage` where it is none, or the bucket cannot be opened. */
+export function uploadTarget(to: string): UploadTarget {
+  parseBucketAddress(to);
+  return { bucket: openBucket(), place: to.replace(/\/*$/, '/') };
+}
+
 /**
- * Every output of `inner` goes to `to` (s3://bucket/prefix) under its name. An item whose files could not be put there has failed; an
+ * Every output of `inner` goes to the target under its name. An item whose files could not be put there has failed; an
  * item of an earlier run is confirmed only when they are there.
  */
-export function uploading<R, F extends Uploaded<R>>(inner: F, to: string): F {
-  parseBucketAddress(to);
-  const bucket = openBucket();
-  const place = to.replace(/\/*$/, '/');
+export function uploading<R, F extends Uploaded<R>>(inner: F, { bucket, place }: UploadTarget): F {
+  // Derived files of which the bucket has no copy, or an old one.
+  const unsent = new Set<string>();
   const uploadAll = async (outputs: Outputs) => {
     for (const [file, sha256] of Object.entries(outputs))
       if ((await bucket.hashOf(place + file)) !== sha256)
@@ -40,12 +53,29 @@ export function uploading<R, F extends Uploaded<R>>(inner: F, to: string): F {
     },
     async confirms(entry) {
       if (!(await inner.confirms(entry))) return false;
-      await uploadAll(entry.outputs);
-      return true;
+      try {
+        await uploadAll(entry.outputs);
+        return true;
+      } catch (error) {
+        // The item is done again: it fails by itself where the bucket still refuses its files.
+        if (error instanceof RgiError && error.code === 'input') return false;
+        throw error;
+      }
     },
     async derive(file, content) {
       await inner.derive(file, content);
+      unsent.add(file);
       await bucket.upload(place + file, path.join(inner.folder, file));
+      unsent.delete(file);
+    },
+    async settle() {
+      await inner.settle?.();
+      for (const file of unsent)
+        throw fileError(
+          place + file,
+          'unreadable',
+          `${place}${file} could not be written, although the run is complete; run the same command with --resume.`,
+        );
     },
   };
 }

@@ -2,7 +2,8 @@
 import { closeSync, fstatSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { type FileReason, RgiError } from '../../errors.ts';
-import { MAX_FILE_BYTES, openRegular, openRegularSync, readRegular } from '../../files/node/regular.ts';
+import { MAX_FILE_BYTES } from '../../files/node/limits.ts';
+import { openRegular, openRegularSync, readRegular } from '../../files/node/regular.ts';
 import type { ExternalData } from '../../onnx/external-data.ts';
 import type { Model } from '../../onnx/graph.ts';
 import { readModel } from '../../onnx/read.ts';

@@ -1,7 +1,8 @@
 /** What a model consists of on disk: its file, and those that hold its weights; by their content it is the same model. */
 import path from 'node:path';
 import { sha256Of } from '../../files/node/hash.ts';
-import { MAX_FILE_BYTES, readRegular } from '../../files/node/regular.ts';
+import { MAX_FILE_BYTES } from '../../files/node/limits.ts';
+import { readRegular } from '../../files/node/regular.ts';
 import { weightLocations } from '../../onnx/weight-locations.ts';
 
 /** Content hashes of a model, SHA-256 in hexadecimal digits. */

@@ -2,6 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
+import { isBucketAddress } from '../../files/node/bucket.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { compactPicture } from '../../images/node/compact.ts';
 
@@ -25,9 +26,15 @@ export async function embed(folder: string, uses: readonly PictureUse[], limit: 
   const embedded = new Map<string, string>();
   let spent = 0;
   const refused = new Set<string>();
+  const inBuckets = new Set<string>();
   for (const use of uses) {
     const { file } = use;
     if (refused.has(file)) continue;
+    // A record may come from anywhere: no request is sent because of one.
+    if (isBucketAddress(file)) {
+      inBuckets.add(file);
+      continue;
+    }
     const url = embedded.get(file) ?? (await dataUrl(folder, use));
     if (url === undefined || spent + url.length > limit) {
       refused.add(file);
@@ -46,6 +53,7 @@ export async function embed(folder: string, uses: readonly PictureUse[], limit: 
       ...(refused.size > 0
         ? [`${refused.size} pictures are left out, to keep the page small or because their files are not there.`]
         : []),
+      ...(inBuckets.size > 0 ? [`${inBuckets.size} pictures are left out, since they lie in a bucket.`] : []),
     ],
   };
 }

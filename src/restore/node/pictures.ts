@@ -3,6 +3,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
+import { isBucketAddress, parseBucketAddress } from '../../files/node/bucket.ts';
 import { isFolder } from '../../files/node/regular.ts';
 import { type Image, imageAt, type Mask, type Size } from '../../images/image.ts';
 import { isPictureName } from '../../images/node/formats.ts';
@@ -60,6 +61,7 @@ export async function findSources(
   given: GivenMasks,
   options: ExpandOptions = {},
 ): Promise<Source[]> {
+  checkAddresses(given);
   let sources: Source[] = await expandInputs(patterns, options);
   for (const kind of MASK_KINDS) {
     const place = given[kind];
@@ -70,12 +72,28 @@ export async function findSources(
 
 /** The pictures of a list with what is given of them: in the list itself, or by the same rules as of `findSources`. */
 export function listSources({ named, pictures }: PictureList, given: GivenMasks): PictureList<Source> {
+  checkAddresses(given);
   return {
     named,
     async *pictures() {
       for await (const picture of pictures()) yield await withListedMasks(picture, given);
     },
   };
+}
+
+/** Of a bucket, one object for all pictures is taken: its prefixes are no folders. Throws `usage` where it is none. */
+function checkAddresses(given: GivenMasks): void {
+  for (const kind of MASK_KINDS) {
+    const place = given[kind];
+    if (place === undefined || !isBucketAddress(place)) continue;
+    parseBucketAddress(place);
+    if (!isPictureName(place))
+      throw new RgiError(
+        'usage',
+        `--${kind} ${place} names no picture; give one object for all pictures, or name the mask of each in a manifest.`,
+        { file: place },
+      );
+  }
 }
 
 /** In a folder of masks, that of `a/b` is `a/b.png`; a picture without one that it needs cannot be used. */
@@ -107,6 +125,7 @@ async function withMasks(
   kind: (typeof MASK_KINDS)[number],
   place: string,
 ): Promise<Source[]> {
+  if (isBucketAddress(place)) return sources.map((file) => ({ ...file, [kind]: place }));
   const found = await stat(place).catch(() => undefined);
   if (!found) throw new RgiError('input', `The mask ${place} does not exist.`, { file: place });
   if (!found.isDirectory()) return sources.map((file) => ({ ...file, [kind]: place }));

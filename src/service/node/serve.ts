@@ -9,13 +9,13 @@ import type { LogLevel } from '../log-levels.ts';
 import { openAdmission } from './admission.ts';
 import { createApp } from './app.ts';
 import { openCatalogue } from './catalogue.ts';
-import { type Job, openDesk } from './desk.ts';
+import { type Desk, type Job, openDesk } from './desk.ts';
 import type { JobQueue } from './job-queue.ts';
 import { type Log, openLog } from './log.ts';
 import { openMetrics } from './metrics.ts';
-import { openProcesses } from './processes.ts';
+import { openProcesses, type ProcessPool } from './processes.ts';
 import { openGate, type Token } from './tokens.ts';
-import { openTracing } from './tracing.ts';
+import { openTracing, type Tracing } from './tracing.ts';
 
 /** What `serve` is given. */
 export interface ServeOptions {
@@ -54,14 +54,39 @@ const MAX_CONNECTIONS = 1024;
 /** How long answers that are under way may take once all work is done. */
 const LAST_ANSWERS_MS = 2000;
 
-/** Opens the service. Throws `usage` where the folder or the port cannot be used. */
+/** What is closed when the service ends, or when it cannot be opened. */
+interface Parts {
+  pool?: ProcessPool;
+  desk?: Desk;
+  tracing?: Tracing;
+}
+
+/** Opens the service. Throws `usage` where the folder or the port cannot be used; the queue is closed then, too. */
 export async function serve(options: ServeOptions): Promise<RunningService> {
+  const parts: Parts = {};
+  const stop = async () => {
+    await parts.pool?.close();
+    await options.queue?.close();
+    await parts.desk?.close();
+    await parts.tracing?.close();
+  };
+  try {
+    return await opened(options, parts, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function opened(options: ServeOptions, parts: Parts, stop: () => Promise<void>): Promise<RunningService> {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const catalogue = await openCatalogue(options.models);
   const log = openLog(options.onLog ?? (() => {}), options.onLog ? (options.logLevel ?? 'info') : 'silent');
   const tracing = await openTracing('rgi-serve');
+  parts.tracing = tracing;
   const threads = options.threads ?? Math.max(1, Math.floor(availableParallelism() / limits.processes));
   const pool = openProcesses(limits, threads, (message) => log.warn(message));
+  parts.pool = pool;
   const admission = openAdmission(limits);
   const metrics = openMetrics(pool, admission, options.queue);
   const desk = await openDesk(
@@ -78,6 +103,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     },
     options.queue,
   );
+  parts.desk = desk;
   const gate = openGate(options.tokens);
   const app = createApp({
     catalogue,
@@ -91,16 +117,7 @@ export async function serve(options: ServeOptions): Promise<RunningService> {
     log,
     tracing,
   });
-  const stop = async () => {
-    await pool.close();
-    await options.queue?.close();
-    await desk.close();
-    await tracing?.close();
-  };
-  const server = await listening(app.fetch, options, limits).catch(async (error) => {
-    await stop();
-    throw error;
-  });
+  const server = await listening(app.fetch, options, limits);
   const url = urlOf(server.address() as AddressInfo);
   log.info({ url, models: options.models, limits, tokens: options.tokens?.length ?? 0 }, 'serving');
   return {
