@@ -142,6 +142,12 @@ export function openBucket(env: NodeJS.ProcessEnv = process.env): Bucket {
   };
 }
 
+/** Why an object or a file could not be used; undefined of any other error. */
+export function reasonOf(error: unknown): FileReason | undefined {
+  const details = error instanceof RgiError ? error.details : undefined;
+  return details?.kind === 'file' ? details.reason : undefined;
+}
+
 interface Asked {
   readonly method?: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
   readonly body?: Uint8Array | string;
