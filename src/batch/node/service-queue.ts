@@ -8,7 +8,7 @@ import { setTimeout as later } from 'node:timers/promises';
 import { z } from 'zod';
 import { INSPECTION_RULES } from '../../detect/inspector.ts';
 import { detectRecordSchema } from '../../detect/node/record.ts';
-import { RgiError } from '../../errors.ts';
+import { messageOf, RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { isThere } from '../../files/node/regular.ts';
 import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
@@ -92,12 +92,21 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
         started = performance.now();
         hooks.onStart?.();
       };
-      const answer = await sender.answer(queued, { ...hooks, onStart, name: job.id, again: false });
-      if ('error' in answer) throw new RgiError('input', answer.error);
+      const answer = await sender
+        .answer(queued, { ...hooks, onStart, name: job.id, again: false })
+        .catch((error: unknown) => {
+          if (hooks.signal?.aborted) throw error;
+          throw internal(messageOf(error), error);
+        });
+      if ('error' in answer) throw answer.isOfPicture ? new RgiError('input', answer.error) : internal(answer.error);
       const { record, files, stages } = answer.result;
-      await mkdir(path.join(folder, 'out'), { recursive: true });
-      for (const kind of Object.keys(files))
-        await copyFile(path.join(answer.folder, kind), path.join(folder, 'out', `picture.${kind}`));
+      try {
+        await mkdir(path.join(folder, 'out'), { recursive: true });
+        for (const kind of Object.keys(files))
+          await copyFile(path.join(answer.folder, kind), path.join(folder, 'out', `picture.${kind}`));
+      } finally {
+        await sender.drop(answer);
+      }
       const result = job.kind === 'restore' ? imageRecordSchema.parse(record) : detectRecordSchema.parse(record);
       return { result, stages: { wait: (started - began) / 1000, ...stages } };
     },
@@ -111,6 +120,11 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
       }).catch(() => undefined),
     close: () => sender.close(),
   };
+}
+
+/** For the log of the service: addresses of what it shares with its workers are no client's business. */
+function internal(message: string, cause?: unknown): Error {
+  return new Error(`The workers' part failed: ${message}`, { cause });
 }
 
 function lost(): HttpError {
