@@ -43,8 +43,8 @@ export interface Sender {
   answer(queued: Queued, options: AnswerOptions): Promise<Answer>;
   /** The files of an answer are no longer needed on this machine. */
   drop(answer: Answer): Promise<void>;
-  /** Puts a job into the queue. */
-  send(queued: Queued, files: SentFiles, name: string): Promise<void>;
+  /** Puts a job into the queue whose files are in the shared place. */
+  enqueue(queued: Queued): Promise<void>;
   /** Nobody of that name needs the result any longer. */
   release(queued: Queued, name: string): Promise<void>;
   close(): Promise<void>;
@@ -149,9 +149,8 @@ export async function openSender({
       if ('folder' in answer && path.dirname(answer.folder) === scratch)
         await rm(answer.folder, { recursive: true, force: true });
     },
-    async send(queued, files, name) {
+    async enqueue(queued) {
       const key = keyOfJob(queued);
-      await shared.place(key, files, name);
       const job = await queue.getJob(key);
       if (job && (await job.isFailed())) await job.remove().catch(() => undefined);
       await add(key, queued);
@@ -175,7 +174,7 @@ export async function openSender({
 }
 
 /** Asking again is of no use: what is sent or shared may not be used, or does not exist. */
-function isRefusal(error: unknown): boolean {
+export function isRefusal(error: unknown): boolean {
   const reason = reasonOf(error);
   return reason === 'denied' || reason === 'missing';
 }

@@ -21,7 +21,8 @@ import { HttpError } from '../../service/problem.ts';
 import { QUEUE, type Queued, queuedSchema } from '../queue-data.ts';
 import { openIdentities } from './models.ts';
 import { openShared } from './open-shared.ts';
-import { openSender, type Sender } from './sender.ts';
+import { keyOfJob } from './redis.ts';
+import { isRefusal, openSender, type Sender } from './sender.ts';
 import type { SentFiles } from './shared.ts';
 
 export interface ServiceQueueOptions {
@@ -73,16 +74,29 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
     async add(job, order, traceparent) {
       const { queued, files } = await queuedOf(order, identityOf, traceparent);
       const recorded: RecordedJob = { ...facts(job), queued };
-      return soon(async () => {
+      let asked: Promise<unknown> = Promise.resolve();
+      const ask = (work: () => Promise<unknown>) =>
+        soon(() => {
+          asked = work();
+          return asked;
+        });
+      try {
         // Recorded first: what is recorded is queued again where it is lost.
-        await redis.hset(records, job.id, JSON.stringify(recorded));
-        await sender.send(queued, files, job.id);
+        await ask(() => redis.hset(records, job.id, JSON.stringify(recorded)));
+        // Takes the time that the picture needs.
+        await shared.place(keyOfJob(queued), files, job.id).catch((error: unknown) => {
+          throw isRefusal(error) ? internal(messageOf(error), error) : unwritable(error);
+        });
+        await ask(() => sender.enqueue(queued));
         return recorded;
-      }).catch((error) => {
-        // Taken or not, nobody waits for it.
-        void forget(sender, records, recorded).catch(() => undefined);
+      } catch (error) {
+        // Taken or not, nobody waits for it; what Redis was asked to do may still be done.
+        void asked
+          .catch(() => undefined)
+          .then(() => forget(sender, records, recorded))
+          .catch(() => undefined);
         throw error;
-      });
+      }
     },
     async wait(job, folder, hooks) {
       const began = performance.now();
@@ -125,6 +139,11 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
 /** For the log of the service: addresses of what it shares with its workers are no client's business. */
 function internal(message: string, cause?: unknown): Error {
   return new Error(`The workers' part failed: ${message}`, { cause });
+}
+
+function unwritable(cause: unknown): HttpError {
+  const sentence = 'What the service shares with its workers cannot be written now. Send the request again.';
+  return new HttpError(503, sentence, { retryAfter: RETRY_SECONDS }, { cause });
 }
 
 function lost(): HttpError {
