@@ -6,7 +6,7 @@ import { setTimeout as later } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openServiceQueue } from '../../src/batch/node/service-queue.ts';
-import type { JobQueue } from '../../src/service/node/job-queue.ts';
+import { FORGOTTEN, type JobQueue } from '../../src/service/node/job-queue.ts';
 import type { DetectOrder } from '../../src/service/node/orders.ts';
 import { MODELS } from '../service/support.ts';
 import { needs } from '../support/needs.ts';
@@ -72,4 +72,24 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a se
     expect(await queue.find(IDS[0])).toBeUndefined();
     expect(await queue.waiting()).toBe(0);
   });
+
+  test('a job that the last one to leave took away is brought again; one that another service cancelled is not', async () => {
+    const job = await add(IDS[0]);
+    const leave = new AbortController();
+    // As the removal of another job of this picture does, which began before this one was there.
+    s3.objects.clear();
+    const waiting = queue.wait(job, folder(IDS[0]), { signal: leave.signal });
+    await expect.poll(placed).toEqual([`for/${IDS[0]}`, 'picture']);
+    leave.abort('left');
+    await expect(waiting).rejects.toBe('left');
+    const cancelled = queue.wait(job, folder(IDS[0]), {});
+    // What is waited for elsewhere has no files there.
+    const seen = queue.wait(job, folder('elsewhere'), {});
+    await Promise.all([
+      queue.forget(job),
+      expect(cancelled).rejects.toBe(FORGOTTEN),
+      expect(seen).rejects.toBe(FORGOTTEN),
+    ]);
+    expect([placed(), await queue.waiting()]).toEqual([[], 0]);
+  }, 20_000);
 });

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { DEFAULT_LIMITS } from '../../src/service/limits.ts';
 import { type Desk, openDesk } from '../../src/service/node/desk.ts';
-import type { JobQueue, RecordedJob } from '../../src/service/node/job-queue.ts';
+import { FORGOTTEN, type JobQueue, type RecordedJob } from '../../src/service/node/job-queue.ts';
 import type { RestoreOrder } from '../../src/service/node/orders.ts';
 import type { ProcessPool } from '../../src/service/node/processes.ts';
 
@@ -74,4 +74,14 @@ test('what is computed here is cancelled when its time is over', async () => {
   desk.detach();
   desk.cancelAll();
   expect(await desk.finished(id)).toMatchObject({ state: 'cancelled' });
+});
+
+test('a job that another service cancelled is cancelled here, too', async () => {
+  const forgotten: string[] = [];
+  const queue = { ...queueOf(forgotten, Promise.resolve()), wait: () => Promise.reject(FORGOTTEN) };
+  desk = await openDesk(idle, DEFAULT_LIMITS, () => undefined, queue);
+  const [draft, order] = await orderOf();
+  const { id } = await draft.send(order, SENT, () => undefined);
+  const { state, problem } = await desk.finished(id);
+  expect([state, problem]).toEqual(['cancelled', undefined]);
 });

@@ -29,6 +29,8 @@ export interface AnswerOptions extends JobHooks {
   readonly name: string;
   /** What is sent; without it, it was sent before. */
   readonly files?: SentFiles;
+  /** Does nobody need what is sent any longer? Then it is not put there again. Default: never. */
+  readonly isForgotten?: () => Promise<boolean>;
   /** Is a job that failed before tried again? Default true. */
   readonly again?: boolean;
 }
@@ -90,7 +92,7 @@ export async function openSender({
     queued: Queued,
     to: string,
     mayRetry: boolean,
-    { name, files }: AnswerOptions,
+    { name, files, isForgotten }: AnswerOptions,
   ): Promise<Answer | undefined> => {
     // Before the result is looked for: a job that is gone by now has left one, or is lost.
     const job: Job<Queued> | undefined = await queue.getJob(key);
@@ -101,8 +103,9 @@ export async function openSender({
       if (isPlaced) await shared.place(key, files, name);
       if (await shared.hasResult(key)) return taken;
     }
+    if (isPlaced ? await isForgotten?.() : !(await shared.isWanted(key)))
+      return { error: 'What was sent is gone from the shared folder.' };
     if (isPlaced) await shared.place(key, files, name);
-    else if (!(await shared.isWanted(key))) return { error: 'What was sent is gone from the shared folder.' };
     const isDead = job !== undefined && (await job.isFailed());
     // Only a fault of the picture ends a job before its last attempt.
     if (isDead && !mayRetry)

@@ -15,14 +15,14 @@ import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
 import { jsonOf } from '../../jobs/json.ts';
 import { VERSION } from '../../jobs/node/program.ts';
 import { imageRecordSchema } from '../../restore/node/manifest.ts';
-import type { JobQueue, RecordedJob } from '../../service/node/job-queue.ts';
+import { FORGOTTEN, type JobQueue, type RecordedJob } from '../../service/node/job-queue.ts';
 import type { DetectOrder, RestoreOrder } from '../../service/node/orders.ts';
 import { HttpError } from '../../service/problem.ts';
 import { QUEUE, type Queued, queuedSchema } from '../queue-data.ts';
 import { openIdentities } from './models.ts';
 import { openShared } from './open-shared.ts';
 import { keyOfJob } from './redis.ts';
-import { isRefusal, openSender, type Sender } from './sender.ts';
+import { isRefusal, openSender, type Sender, unlessAborted } from './sender.ts';
 import type { SentFiles } from './shared.ts';
 
 export interface ServiceQueueOptions {
@@ -36,6 +36,9 @@ export interface ServiceQueueOptions {
 /** How long Redis may take to answer a request, and after how long it is worth asking again. */
 const REDIS_MS = 5000;
 const RETRY_SECONDS = 2;
+
+/** How long the record of a job may be there after what was sent is gone. */
+const FORGET_MS = 1000;
 
 const recordSchema = z.object({
   id: z.uuid(),
@@ -106,13 +109,23 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
         started = performance.now();
         hooks.onStart?.();
       };
+      // Another service may have cancelled it. A Redis that lost its records has lost no job.
+      const isForgotten = async () =>
+        !(await redis.hexists(records, job.id)) && !(await shared.isWanted(keyOfJob(queued)));
+      // Those of a job that this service took: they are put there again where the last one to leave took them away.
+      const sent = await filesIn(folder);
       const answer = await sender
-        .answer(queued, { ...hooks, onStart, name: job.id, again: false })
+        .answer(queued, { ...hooks, onStart, name: job.id, again: false, files: sent, isForgotten })
         .catch((error: unknown) => {
           if (hooks.signal?.aborted) throw error;
           throw internal(messageOf(error), error);
         });
-      if ('error' in answer) throw answer.isOfPicture ? new RgiError('input', answer.error) : internal(answer.error);
+      if ('error' in answer) {
+        if (answer.isOfPicture) throw new RgiError('input', answer.error);
+        // Its record goes after what was sent.
+        await unlessAborted(hooks.signal, later(FORGET_MS));
+        throw (await isForgotten()) ? FORGOTTEN : internal(answer.error);
+      }
       const { record, files, stages } = answer.result;
       try {
         await mkdir(path.join(folder, 'out'), { recursive: true });
@@ -166,11 +179,20 @@ function facts({
 async function forget({ redis, release }: Sender, records: string, { id, queued }: RecordedJob): Promise<void> {
   await release(queued as Queued, id);
   await redis.hdel(records, id);
+  // The service that took it may have put it there again meanwhile; from now on it does not.
+  await release(queued as Queued, id);
 }
 
 function parsed(text: string | null): RecordedJob | undefined {
   const record = recordSchema.safeParse(jsonOf(text ?? '')).data;
   return record && { ...record, owner: record.owner };
+}
+
+/** What a request left in the folder of its job; undefined where the job was taken elsewhere. */
+async function filesIn(folder: string): Promise<SentFiles | undefined> {
+  const [picture, mask] = [path.join(folder, 'picture'), path.join(folder, 'mask')];
+  if (!(await isThere(picture))) return undefined;
+  return (await isThere(mask)) ? { picture, mask } : { picture };
 }
 
 async function queuedOf(
@@ -194,16 +216,15 @@ async function queuedOf(
       queued: { ...common, kind: 'detect', rules: INSPECTION_RULES, options: order.options },
       files: { picture },
     };
-  const mask = path.join(folder, 'mask');
-  const hasMask = await isThere(mask);
+  const files = (await filesIn(folder)) ?? { picture };
   return {
     queued: {
       ...common,
       kind: 'restore',
       rules: RESTORE_RULES,
       options: order.options,
-      ...(hasMask ? { mask: await sha256Of(mask) } : {}),
+      ...(files.mask === undefined ? {} : { mask: await sha256Of(files.mask) }),
     },
-    files: hasMask ? { picture, mask } : { picture },
+    files,
   };
 }

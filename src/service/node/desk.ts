@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ServiceLimits } from '../limits.ts';
 import { HttpError, type Problem, problemOf } from '../problem.ts';
-import type { JobQueue, RecordedJob } from './job-queue.ts';
+import { FORGOTTEN, type JobQueue, type RecordedJob } from './job-queue.ts';
 import type { DetectOrder, RestoreOrder, Results, Stages } from './orders.ts';
 import type { Computed, JobHooks, ProcessPool } from './processes.ts';
 
@@ -202,11 +202,12 @@ async function compute(shelf: Shelf, entry: Entry, run: (hooks: JobHooks) => Pro
     shelf.onFinished(entry.job);
   } catch (error) {
     if (error === DETACHED) return entry.job;
-    if (error === CANCELLED) {
+    const isCancelled = error === CANCELLED || error === FORGOTTEN;
+    if (isCancelled) {
       change(entry, { state: 'cancelled' });
       if (entry.recorded) await shelf.queue?.forget(entry.recorded).catch(() => undefined);
     } else change(entry, { state: 'failed', problem: problemOf(error, entry.job.requestId) });
-    shelf.onFinished(entry.job, error === CANCELLED ? undefined : error);
+    shelf.onFinished(entry.job, isCancelled ? undefined : error);
   }
   retire(shelf, entry);
   return entry.job;
