@@ -28,7 +28,7 @@ export interface AnswerOptions extends JobHooks {
   /** Who waits for the result; the same after a restart. */
   readonly name: string;
   /** What is sent; without it, it was sent before. */
-  readonly files?: SentFiles;
+  readonly files?: SentFiles | Promise<SentFiles | undefined>;
   /** Does nobody need what is sent any longer? Then it is not put there again. Default: never. */
   readonly isForgotten?: () => Promise<boolean>;
   /** Is a job that failed before tried again? Default true. */
@@ -92,10 +92,11 @@ export async function openSender({
     queued: Queued,
     to: string,
     mayRetry: boolean,
-    { name, files, isForgotten }: AnswerOptions,
+    { name, files: given, isForgotten }: AnswerOptions,
   ): Promise<Answer | undefined> => {
     // Before the result is looked for: a job that is gone by now has left one, or is lost.
     const job: Job<Queued> | undefined = await queue.getJob(key);
+    const files = await given;
     const isPlaced = files !== undefined;
     const taken = await shared.take(key, to);
     if (taken) {

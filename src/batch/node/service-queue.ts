@@ -112,8 +112,9 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
       // Another service may have cancelled it. A Redis that lost its records has lost no job.
       const isForgotten = async () =>
         !(await redis.hexists(records, job.id)) && !(await shared.isWanted(keyOfJob(queued)));
-      // Those of a job that this service took: they are put there again where the last one to leave took them away.
-      const sent = await filesIn(folder);
+      // Those of a job that this service took: they are put there again where the last one to leave took them away. They are looked for
+      // while reports are heard already: a worker may have begun.
+      const sent = filesIn(folder);
       const answer = await sender
         .answer(queued, { ...hooks, onStart, name: job.id, again: false, files: sent, isForgotten })
         .catch((error: unknown) => {
