@@ -1,5 +1,5 @@
 /** A service whose workers share a bucket with it: a slow one is waited for, and what fails there leaves nothing and names no address. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
@@ -24,7 +24,8 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a se
   const folder = (id: string) => path.join(root, id);
   const add = (id: string) => {
     mkdirSync(folder(id), { recursive: true });
-    copyFileSync(path.join(MODELS, 'fashion-trousers/pictures/00097.png'), path.join(folder(id), 'picture'));
+    // Each has a picture of its own.
+    writeFileSync(path.join(folder(id), 'picture'), id);
     const model = { name: 'trousers', file: path.join(MODELS, 'fashion-trousers/generator.onnx'), stamp: '' };
     const order: DetectOrder = {
       kind: 'detect',
@@ -67,9 +68,9 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a se
 
   test('a picture that may not be put there leaves nothing, and the reason is for the log', async () => {
     s3.fail = (request) => (/^PUT .*picture$/.test(request) ? 403 : undefined);
-    await expect(add(IDS[0])).rejects.toThrow(/^The workers' part failed: s3:\/\/shared\/jobs\/\S+ cannot be written/);
+    await expect(add(IDS[1])).rejects.toThrow(/^The workers' part failed: s3:\/\/shared\/jobs\/\S+ cannot be written/);
     await expect.poll(placed).toEqual([]);
-    expect(await queue.find(IDS[0])).toBeUndefined();
+    await expect.poll(() => queue.find(IDS[1])).toBeUndefined();
     expect(await queue.waiting()).toBe(0);
   });
 
