@@ -7,7 +7,7 @@ import { DEFAULT_LIMITS } from '../../src/service/limits.ts';
 import { type Bench, makeBench } from '../cli/bench.ts';
 import { needs } from '../support/needs.ts';
 import { startBucket, type TestBucket } from '../support/s3.ts';
-import { hasRedis, startRedis } from './redis.ts';
+import { hasRedis, startRedis, type TestRedis } from './redis.ts';
 
 const FLAGS = '-g @g.onnx --steps 4 --starts 2 --threads 1 --batch 1';
 
@@ -161,7 +161,7 @@ test('a bucket that does not let itself be read ends the run with a sentence', a
 }, 30_000);
 
 describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a queue in Redis'), () => {
-  test('workers and senders share a bucket instead of a folder', async () => {
+  const withWorker = async (use: (redis: TestRedis) => Promise<void>) => {
     const redis = await startRedis();
     mkdirSync(bench.file('models'));
     writeFileSync(bench.file('models/g.onnx'), readFileSync(bench.file('g.onnx')));
@@ -174,19 +174,48 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
       lockSeconds: 2,
     });
     try {
-      const queue = `--redis ${redis.url} --shared s3://shared/jobs`;
-      const flags = '-g @g.onnx --steps 4 --starts 2';
-      expect(await bench.rgi(`batch restore s3://archive/in/ ${flags} ${queue} --out @far`)).toMatchObject({ code: 0 });
-      expect(await bench.rgi(`batch restore s3://archive/in/ ${FLAGS} --out @near`)).toMatchObject({ code: 0 });
-      for (const file of filesIn('near').filter((name) => name.endsWith('.png')))
-        expect(readFileSync(path.join(bench.file('far'), file)).equals(readFileSync(bench.file(`near/${file}`)))).toBe(
-          true,
-        );
-      expect(uploaded('shared/')).toEqual([]);
+      await use(redis);
     } finally {
       await worker.close();
       await redis.close();
       rmSync(bench.file('models'), { recursive: true });
     }
-  }, 60_000);
+  };
+
+  test(
+    'workers and senders share a bucket instead of a folder',
+    () =>
+      withWorker(async (redis) => {
+        const queue = `--redis ${redis.url} --shared s3://shared/jobs`;
+        const flags = '-g @g.onnx --steps 4 --starts 2';
+        expect(await bench.rgi(`batch restore s3://archive/in/ ${flags} ${queue} --out @far`)).toMatchObject({
+          code: 0,
+        });
+        expect(await bench.rgi(`batch restore s3://archive/in/ ${FLAGS} --out @near`)).toMatchObject({ code: 0 });
+        for (const file of filesIn('near').filter((name) => name.endsWith('.png')))
+          expect(
+            readFileSync(path.join(bench.file('far'), file)).equals(readFileSync(bench.file(`near/${file}`))),
+          ).toBe(true);
+        expect(uploaded('shared/')).toEqual([]);
+      }),
+    60_000,
+  );
+
+  test(
+    'a worker tries again where the shared bucket fails for a while: before the work, and when results are put there',
+    () =>
+      withWorker(async (redis) => {
+        // Each once; a refusal is not tried again by the request itself.
+        const failing = [/^HEAD shared\/jobs\/\w+\/out\/record\.json$/, /^PUT shared\/jobs\/\w+\/out\/record\.json$/];
+        s3.fail = (request) => {
+          const at = failing.findIndex((one) => one.test(request));
+          return at >= 0 && failing.splice(at, 1).length === 1 ? 403 : undefined;
+        };
+        s3.put('archive/one/a.png', readFileSync(bench.file('pictures/a.png')));
+        const line = `batch restore s3://archive/one/ -g @g.onnx --steps 4 --starts 2 --out @outage`;
+        const said = await bench.rgi(`${line} --redis ${redis.url} --shared s3://shared/jobs`);
+        expect([said.code, said.err, failing]).toEqual([0, expect.not.stringContaining('error'), []]);
+      }),
+    60_000,
+  );
 });

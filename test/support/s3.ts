@@ -21,8 +21,8 @@ export interface TestBucket {
   readonly objects: Map<string, Stored>;
   /** Method and path of each request that was answered. */
   readonly requests: string[];
-  /** Given a request, the status that it fails with; undefined: it does not. */
-  fail: (request: string) => number | undefined;
+  /** Given a request, the status that it fails with, now or later; undefined: it does not. */
+  fail: (request: string) => number | undefined | Promise<undefined>;
   /** Given a request, what becomes of its answer: cut off in the middle, stalled there, or sent byte by byte; undefined: nothing. */
   broken: (request: string) => 'cut' | 'stalled' | 'slow' | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -36,7 +36,7 @@ export async function startBucket(pageSize = 3): Promise<TestBucket> {
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    answer(request, Buffer.concat(chunks), response);
+    await answer(request, Buffer.concat(chunks), response);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -58,7 +58,7 @@ export async function startBucket(pageSize = 3): Promise<TestBucket> {
     },
   };
 
-  function answer(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
+  async function answer(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> {
     const { method = '', headers } = request;
     const [rawPath, rawQuery = ''] = (request.url ?? '').split('?');
     const key = decodeURIComponent(rawPath.slice(1));
@@ -66,7 +66,7 @@ export async function startBucket(pageSize = 3): Promise<TestBucket> {
       response.writeHead(status).end(method === 'HEAD' ? undefined : `<Error><Code>${code}</Code></Error>`);
     const line = `${method} ${key}`;
     requests.push(line);
-    const failure = bucket.fail(line);
+    const failure = await bucket.fail(line);
     if (failure !== undefined) return void refuse(failure, failure === 403 ? 'AccessDenied' : 'SlowDown');
     if (!isSigned(method, rawPath, rawQuery, headers, body)) return void refuse(403, 'SignatureDoesNotMatch');
     const [name] = key.split('/');

@@ -169,19 +169,28 @@ async function queueJob<R extends AnyRecord>(
     },
     async *run(batch, report) {
       let done = 0;
+      let isWhole = true;
       const answers = batch.map((sent) =>
         answerTo(sent).finally(() => report(++done / batch.length, path.basename(sent.source.path))),
       );
       // What is awaited later is no unhandled rejection until then.
       for (const answer of answers) answer.catch(() => undefined);
       try {
-        for (const answer of answers) yield await answer;
+        for (const answered of answers) {
+          const answer = await answered;
+          try {
+            yield answer;
+          } finally {
+            await sender.drop(answer);
+          }
+        }
       } catch (error) {
         // What was sent stays in the queue; the next run takes the results.
+        isWhole = false;
         if (!signal?.aborted) throw error;
       } finally {
         // Of those that were not taken, the results are found by the next run.
-        for (const { queued } of signal?.aborted ? [] : batch)
+        for (const { queued } of signal?.aborted || !isWhole ? [] : batch)
           await sender
             .release(queued, sender.name)
             .catch((error) => onEvent?.({ kind: 'warning', message: messageOf(error) }));

@@ -8,20 +8,21 @@ import { setTimeout as later } from 'node:timers/promises';
 import { z } from 'zod';
 import { INSPECTION_RULES } from '../../detect/inspector.ts';
 import { detectRecordSchema } from '../../detect/node/record.ts';
-import { RgiError } from '../../errors.ts';
+import { messageOf, RgiError } from '../../errors.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { isThere } from '../../files/node/regular.ts';
 import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
 import { jsonOf } from '../../jobs/json.ts';
 import { VERSION } from '../../jobs/node/program.ts';
 import { imageRecordSchema } from '../../restore/node/manifest.ts';
-import type { JobQueue, RecordedJob } from '../../service/node/job-queue.ts';
+import { FORGOTTEN, type JobQueue, type RecordedJob } from '../../service/node/job-queue.ts';
 import type { DetectOrder, RestoreOrder } from '../../service/node/orders.ts';
 import { HttpError } from '../../service/problem.ts';
 import { QUEUE, type Queued, queuedSchema } from '../queue-data.ts';
 import { openIdentities } from './models.ts';
 import { openShared } from './open-shared.ts';
-import { openSender, type Sender } from './sender.ts';
+import { keyOfJob } from './redis.ts';
+import { isRefusal, openSender, type Sender, unlessAborted } from './sender.ts';
 import type { SentFiles } from './shared.ts';
 
 export interface ServiceQueueOptions {
@@ -35,6 +36,9 @@ export interface ServiceQueueOptions {
 /** How long Redis may take to answer a request, and after how long it is worth asking again. */
 const REDIS_MS = 5000;
 const RETRY_SECONDS = 2;
+
+/** How long the record of a job may be there after what was sent is gone. */
+const FORGET_MS = 1000;
 
 const recordSchema = z.object({
   id: z.uuid(),
@@ -73,16 +77,29 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
     async add(job, order, traceparent) {
       const { queued, files } = await queuedOf(order, identityOf, traceparent);
       const recorded: RecordedJob = { ...facts(job), queued };
-      return soon(async () => {
+      let asked: Promise<unknown> = Promise.resolve();
+      const ask = (work: () => Promise<unknown>) =>
+        soon(() => {
+          asked = work();
+          return asked;
+        });
+      try {
         // Recorded first: what is recorded is queued again where it is lost.
-        await redis.hset(records, job.id, JSON.stringify(recorded));
-        await sender.send(queued, files, job.id);
+        await ask(() => redis.hset(records, job.id, JSON.stringify(recorded)));
+        // Takes the time that the picture needs.
+        await shared.place(keyOfJob(queued), files, job.id).catch((error: unknown) => {
+          throw isRefusal(error) ? internal(messageOf(error), error) : unwritable(error);
+        });
+        await ask(() => sender.enqueue(queued));
         return recorded;
-      }).catch((error) => {
-        // Taken or not, nobody waits for it.
-        void forget(sender, records, recorded).catch(() => undefined);
+      } catch (error) {
+        // Taken or not, nobody waits for it; what Redis was asked to do may still be done.
+        void asked
+          .catch(() => undefined)
+          .then(() => forget(sender, records, recorded))
+          .catch(() => undefined);
         throw error;
-      });
+      }
     },
     async wait(job, folder, hooks) {
       const began = performance.now();
@@ -92,12 +109,32 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
         started = performance.now();
         hooks.onStart?.();
       };
-      const answer = await sender.answer(queued, { ...hooks, onStart, name: job.id, again: false });
-      if ('error' in answer) throw new RgiError('input', answer.error);
+      // Another service may have cancelled it. A Redis that lost its records has lost no job.
+      const isForgotten = async () =>
+        !(await redis.hexists(records, job.id)) && !(await shared.isWanted(keyOfJob(queued)));
+      // Those of a job that this service took: they are put there again where the last one to leave took them away. They are looked for
+      // while reports are heard already: a worker may have begun.
+      const sent = filesIn(folder);
+      const answer = await sender
+        .answer(queued, { ...hooks, onStart, name: job.id, again: false, files: sent, isForgotten })
+        .catch((error: unknown) => {
+          if (hooks.signal?.aborted) throw error;
+          throw internal(messageOf(error), error);
+        });
+      if ('error' in answer) {
+        if (answer.isOfPicture) throw new RgiError('input', answer.error);
+        // Its record goes after what was sent.
+        await unlessAborted(hooks.signal, later(FORGET_MS));
+        throw (await isForgotten()) ? FORGOTTEN : internal(answer.error);
+      }
       const { record, files, stages } = answer.result;
-      await mkdir(path.join(folder, 'out'), { recursive: true });
-      for (const kind of Object.keys(files))
-        await copyFile(path.join(answer.folder, kind), path.join(folder, 'out', `picture.${kind}`));
+      try {
+        await mkdir(path.join(folder, 'out'), { recursive: true });
+        for (const kind of Object.keys(files))
+          await copyFile(path.join(answer.folder, kind), path.join(folder, 'out', `picture.${kind}`));
+      } finally {
+        await sender.drop(answer);
+      }
       const result = job.kind === 'restore' ? imageRecordSchema.parse(record) : detectRecordSchema.parse(record);
       return { result, stages: { wait: (started - began) / 1000, ...stages } };
     },
@@ -111,6 +148,16 @@ export async function openServiceQueue(options: ServiceQueueOptions): Promise<Jo
       }).catch(() => undefined),
     close: () => sender.close(),
   };
+}
+
+/** For the log of the service: addresses of what it shares with its workers are no client's business. */
+function internal(message: string, cause?: unknown): Error {
+  return new Error(`The workers' part failed: ${message}`, { cause });
+}
+
+function unwritable(cause: unknown): HttpError {
+  const sentence = 'What the service shares with its workers cannot be written now. Send the request again.';
+  return new HttpError(503, sentence, { retryAfter: RETRY_SECONDS }, { cause });
 }
 
 function lost(): HttpError {
@@ -133,11 +180,20 @@ function facts({
 async function forget({ redis, release }: Sender, records: string, { id, queued }: RecordedJob): Promise<void> {
   await release(queued as Queued, id);
   await redis.hdel(records, id);
+  // The service that took it may have put it there again meanwhile; from now on it does not.
+  await release(queued as Queued, id);
 }
 
 function parsed(text: string | null): RecordedJob | undefined {
   const record = recordSchema.safeParse(jsonOf(text ?? '')).data;
   return record && { ...record, owner: record.owner };
+}
+
+/** What a request left in the folder of its job; undefined where the job was taken elsewhere. */
+async function filesIn(folder: string): Promise<SentFiles | undefined> {
+  const [picture, mask] = [path.join(folder, 'picture'), path.join(folder, 'mask')];
+  if (!(await isThere(picture))) return undefined;
+  return (await isThere(mask)) ? { picture, mask } : { picture };
 }
 
 async function queuedOf(
@@ -161,16 +217,15 @@ async function queuedOf(
       queued: { ...common, kind: 'detect', rules: INSPECTION_RULES, options: order.options },
       files: { picture },
     };
-  const mask = path.join(folder, 'mask');
-  const hasMask = await isThere(mask);
+  const files = (await filesIn(folder)) ?? { picture };
   return {
     queued: {
       ...common,
       kind: 'restore',
       rules: RESTORE_RULES,
       options: order.options,
-      ...(hasMask ? { mask: await sha256Of(mask) } : {}),
+      ...(files.mask === undefined ? {} : { mask: await sha256Of(files.mask) }),
     },
-    files: hasMask ? { picture, mask } : { picture },
+    files,
   };
 }

@@ -1,10 +1,11 @@
 /**
  * A prefix of a bucket that senders and workers share: each job has `KEY/picture`, `KEY/for/SENDER` of those who wait, and `KEY/out/...`, of
- * which the record is written last. A bucket has no lock: who comes while the last one leaves brings the job again.
+ * which the record is written last. A bucket has no lock: who comes while the last one leaves brings the job again, and files of results are
+ * named by their content, so that those of two workers do not mix.
  */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { type Bucket, openBucket, parseBucketAddress } from '../../files/node/bucket.ts';
+import { type Bucket, openBucket, parseBucketAddress, reasonOf } from '../../files/node/bucket.ts';
 import { localFile } from '../../files/node/copies.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { MASK, PICTURE, RECORD, RESULT } from '../queue-data.ts';
@@ -34,8 +35,8 @@ export function openSharedBucket(address: string): Shared {
     hasResult: async (key) => (await bucket.hashOf(of(key, RESULT, RECORD))) !== undefined,
     async deliver(key, folder, result) {
       if (!(await isWanted(key)) || (await bucket.hashOf(of(key, RESULT, RECORD))) !== undefined) return;
-      for (const kind of Object.keys(result.files))
-        await bucket.upload(of(key, RESULT, kind), path.join(folder, `picture.${kind}`));
+      for (const [kind, sha256] of Object.entries(result.files))
+        await bucket.upload(of(key, RESULT, `${kind}-${sha256}`), path.join(folder, `picture.${kind}`));
       await bucket.put(of(key, RESULT, RECORD), JSON.stringify(result));
     },
     async take(key, to) {
@@ -46,9 +47,11 @@ export function openSharedBucket(address: string): Shared {
       await mkdir(to, { recursive: true });
       for (const [kind, sha256] of Object.entries(answer.result.files)) {
         const file = path.join(to, kind);
-        // Where it is being removed at this moment, there is no result.
-        if (!(await succeeds(bucket.download(of(key, RESULT, kind), file))) || (await sha256Of(file)) !== sha256)
-          return undefined;
+        const isThere = await found(bucket.download(of(key, RESULT, `${kind}-${sha256}`), file));
+        if (isThere && (await sha256Of(file)) === sha256) continue;
+        // It is being removed at this moment, or it is damaged: then it is made again.
+        await bucket.remove(of(key, RESULT, RECORD));
+        return undefined;
       }
       return answer;
     },
@@ -70,9 +73,13 @@ async function any(items: AsyncGenerator<unknown>): Promise<boolean> {
   return false;
 }
 
-function succeeds(work: Promise<unknown>): Promise<boolean> {
-  return work.then(
-    () => true,
-    () => false,
-  );
+/** False where there is no such object. */
+async function found(download: Promise<void>): Promise<boolean> {
+  try {
+    await download;
+    return true;
+  } catch (error) {
+    if (reasonOf(error) === 'missing') return false;
+    throw error;
+  }
 }

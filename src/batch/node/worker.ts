@@ -172,7 +172,7 @@ async function work(
   onProgress: (share: number, what: string) => void,
 ): Promise<Stages> {
   const key = keyOfJob(job);
-  if (await shared.hasResult(key)) return {};
+  if (await atShared(shared.hasResult(key))) return {};
   const model = await find(job.model.identity, job.model.name);
   const folder = await mkdtemp(path.join(scratch, 'job-'));
   try {
@@ -185,7 +185,8 @@ async function work(
         : { kind: job.kind, model, folder, options: job.options, maxPixels };
     const { result, stages } = await whileWanted(shared, key, (signal) => pool.run(order, { signal, onProgress }));
     const made = path.join(folder, 'out');
-    await shared.deliver(key, made, { record: result, files: await hashesOf(made, result), stages });
+    const files = await hashesOf(made, result);
+    await atShared(shared.deliver(key, made, { record: result, files, stages }));
     return stages;
   } catch (error) {
     if (error !== UNWANTED) throw error;
@@ -218,6 +219,15 @@ function reporter(job: Job<Queued>): (share: number, what: string) => void {
     next = now + REPORT_MS;
     job.updateProgress({ share, what }).catch(() => undefined);
   };
+}
+
+/** What fails there is no fault of the picture: the job is tried again. */
+async function atShared<T>(done: Promise<T>): Promise<T> {
+  try {
+    return await done;
+  } catch (error) {
+    throw new Error(`The shared folder cannot be used now (${messageOf(error)}).`, { cause: error });
+  }
 }
 
 async function fetched(

@@ -184,6 +184,12 @@ async function save(
   }
 }
 
+/** Why an object or a file could not be used; undefined of any other error. */
+export function reasonOf(error: unknown): FileReason | undefined {
+  const details = error instanceof RgiError ? error.details : undefined;
+  return details?.kind === 'file' ? details.reason : undefined;
+}
+
 interface Asked {
   readonly method?: 'GET' | 'HEAD' | 'PUT' | 'DELETE';
   readonly body?: Uint8Array | string;

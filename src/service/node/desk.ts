@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ServiceLimits } from '../limits.ts';
 import { HttpError, type Problem, problemOf } from '../problem.ts';
-import type { JobQueue, RecordedJob } from './job-queue.ts';
+import { FORGOTTEN, type JobQueue, type RecordedJob } from './job-queue.ts';
 import type { DetectOrder, RestoreOrder, Results, Stages } from './orders.ts';
 import type { Computed, JobHooks, ProcessPool } from './processes.ts';
 
@@ -60,9 +60,9 @@ export interface Desk {
   finished(id: string): Promise<Job>;
   /** The bytes of a file of the results; throws 404 where there is none. */
   file(job: Job, name: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Waits no longer for what workers elsewhere compute: it stays recorded. */
+  /** Waits no longer, from now on, for what workers elsewhere compute: it stays recorded. */
   detach(): void;
-  /** Cancels what is not finished. */
+  /** Cancels what is computed here and not finished. */
   cancelAll(): void;
   /** Removes all folders. */
   close(): Promise<void>;
@@ -95,6 +95,8 @@ interface Shelf {
   readonly onFinished: OnFinished;
   readonly queue: JobQueue | undefined;
   readonly entries: Map<string, Entry>;
+  /** Does this service wait no longer for what workers elsewhere compute? */
+  isDetached: boolean;
 }
 
 /** What is recorded in the queue is waited for again. */
@@ -106,7 +108,7 @@ export async function openDesk(
 ): Promise<Desk> {
   const root = await mkdtemp(path.join(tmpdir(), 'rgi-serve-'));
   const entries = new Map<string, Entry>();
-  const shelf: Shelf = { root, pool, limits, onFinished, queue, entries };
+  const shelf: Shelf = { root, pool, limits, onFinished, queue, entries, isDetached: false };
   for (const job of (await queue?.recorded()) ?? []) await adopt(shelf, job);
   return {
     draft: () => draft(shelf),
@@ -124,10 +126,11 @@ export async function openDesk(
     finished: (id) => entries.get(id)!.done,
     file: (job, name) => readResult(shelf, job, name),
     detach() {
+      shelf.isDetached = true;
       for (const { recorded, controller } of entries.values()) if (recorded) controller.abort(DETACHED);
     },
     cancelAll() {
-      for (const { controller } of entries.values()) controller.abort(CANCELLED);
+      for (const { recorded, controller } of entries.values()) if (!recorded) controller.abort(CANCELLED);
     },
     close: () => rm(root, { recursive: true, force: true }),
   };
@@ -168,6 +171,7 @@ function enter(shelf: Shelf, folder: string, job: Job, recorded?: RecordedJob): 
   const controller = new AbortController();
   const entry: Entry = { job, folder, controller, recorded, listeners: new Set(), done: Promise.resolve(job) };
   shelf.entries.set(job.id, entry);
+  if (recorded && shelf.isDetached) controller.abort(DETACHED);
   return entry;
 }
 
@@ -198,11 +202,12 @@ async function compute(shelf: Shelf, entry: Entry, run: (hooks: JobHooks) => Pro
     shelf.onFinished(entry.job);
   } catch (error) {
     if (error === DETACHED) return entry.job;
-    if (error === CANCELLED) {
+    const isCancelled = error === CANCELLED || error === FORGOTTEN;
+    if (isCancelled) {
       change(entry, { state: 'cancelled' });
       if (entry.recorded) await shelf.queue?.forget(entry.recorded).catch(() => undefined);
     } else change(entry, { state: 'failed', problem: problemOf(error, entry.job.requestId) });
-    shelf.onFinished(entry.job, error === CANCELLED ? undefined : error);
+    shelf.onFinished(entry.job, isCancelled ? undefined : error);
   }
   retire(shelf, entry);
   return entry.job;

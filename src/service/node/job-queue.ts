@@ -16,6 +16,9 @@ export interface RecordedJob {
   readonly queued: unknown;
 }
 
+/** Why a job is waited for no longer: another service cancelled it. */
+export const FORGOTTEN = Symbol('forgotten');
+
 export interface JobQueue {
   /** Throws 503 where the queue cannot be reached now. */
   check(): void;
@@ -26,7 +29,7 @@ export interface JobQueue {
     /** Of the trace of its request (W3C Trace Context). */
     traceparent?: string,
   ): Promise<RecordedJob>;
-  /** Waits for a worker to do it; the files of the results are put into `folder`/out. Rejects with the signal's reason. */
+  /** Waits for a worker to do it; the files of the results are put into `folder`/out. Rejects with the signal's reason, or `FORGOTTEN`. */
   wait(job: RecordedJob, folder: string, hooks: JobHooks): Promise<Computed<'restore' | 'detect'>>;
   /** A job that was recorded by this or another service. */
   find(id: string): Promise<RecordedJob | undefined>;
