@@ -15,6 +15,7 @@ import {
   overflow,
   PHONE,
   restoreExample,
+  restoreOffline,
   type StudioUnderTest,
   tintedShare,
 } from './browser.ts';
@@ -97,7 +98,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       await page.waitForTimeout(200);
       expect(await step.textContent()).toBe(before);
       await page.getByRole('button', { name: 'Resume' }).click();
-      await page.waitForFunction(`document.querySelector('.meter-head span').textContent !== '${before}'`);
+      await step.filter({ hasNotText: before ?? '' }).waitFor();
       await page.getByRole('button', { name: 'Stop' }).click();
       await page.getByRole('button', { name: 'Restore', exact: true }).waitFor();
     });
@@ -283,14 +284,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
   });
 
   test('once loaded, it works without the server', async () => {
-    await studio.visit(async (page) => {
-      await page.evaluate('navigator.serviceWorker.ready.then(() => undefined)');
-      await page.reload();
-      await restoreExample(page);
-      await page.context().setOffline(true);
-      await page.reload();
-      await restoreExample(page);
-    });
+    await studio.visit(restoreOffline);
   });
 
   test('samples, what lies between two, a walk, and the nearest picture to one of one’s own', async () => {
