@@ -8,13 +8,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { sha256OfContent } from '../src/files/node/hash.ts';
 import { type Random, randomFrom } from '../src/random.ts';
-import { startRedis, type TestRedis } from '../test/batch/redis.ts';
+import { freePort, startRedis, type TestRedis } from '../test/batch/redis.ts';
 import { argument } from './trials.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
@@ -186,12 +185,4 @@ async function computing({ pid }: ChildProcess): Promise<number[]> {
 
 function run(words: readonly string[]): ChildProcess {
   return spawn(process.execPath, [...process.execArgv, PROGRAM, ...words], { stdio: 'ignore' });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address ? address.port : 0;
 }

@@ -1,4 +1,5 @@
 /** `rgi doctor`: what is installed, which devices there are, and whether a generator can be inverted at all. */
+import { median } from '../arrays/sort.ts';
 import { clip, imageAt } from '../images/image.ts';
 import { buildMethod } from '../inversion/methods/index.ts';
 import { FAST } from '../inversion/methods/rgi.ts';
@@ -126,9 +127,4 @@ async function invertOwnSamples(
     secondsPerStep: median(gaps) / 1000,
     seconds: (performance.now() - started) / 1000,
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }

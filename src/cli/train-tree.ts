@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { FALSE_ALARMS } from '../detect/calibrate.ts';
-import { calibrationFacts } from '../detect/calibration-facts.ts';
+import { calibrationFacts, oddAbove } from '../detect/calibration-facts.ts';
 import { readPolicy } from '../detect/node/policy-files.ts';
 import { DEFAULT_POLICY } from '../detect/stored-policy.ts';
 import { messageOf, RgiError } from '../errors.ts';
@@ -98,9 +98,9 @@ async function pageAbout(
   for (const { name, model } of products) {
     const { metadata } = await openModel(model);
     const policy = await readPolicy(model, { metadata });
-    const { drawnDefects, oddest } = calibrationFacts(policy);
+    const { drawnDefects } = calibrationFacts(policy);
     const { image } = policy.thresholds;
-    const odd = oddest.filter(({ score }) => score > image).map((picture) => picture.name);
+    const odd = oddAbove(policy).map((picture) => picture.name);
     const training = path.join(`${name}.training`, 'index.html');
     const link = existsSync(path.join(path.dirname(model), training))
       ? html`<a href="${encodeURI(training)}">${name}</a>`

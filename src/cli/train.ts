@@ -1,6 +1,5 @@
 /** `rgi train`: a generator from a folder of good pictures. Flags in, a run, progress and files out. */
 import { RgiError } from '../errors.ts';
-import { coarserLayers } from '../features/network.ts';
 import { AUGMENT } from '../gan/augment.ts';
 import { fitFolder } from '../gan/node/linear-run.ts';
 import type { RunOptions, RunResult } from '../gan/node/options.ts';
@@ -11,6 +10,7 @@ import type { TrainingSettings } from '../gan/settings.ts';
 import { openFeatureFile } from '../models/node/feature-network.ts';
 import { createRuntime } from '../runtime/node/index.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { comparedLayers } from './detect/feature-flags.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { type Io, printJson, say } from './io.ts';
 import { duration } from './progress.ts';
@@ -149,7 +149,7 @@ async function leaveOutOf(flags: TrainFlags, runtime: Runtime): Promise<LeaveOut
   if (flags.without !== undefined) return { by: 'list', file: flags.without };
   if (!flags.contaminated) return undefined;
   const opened = (await openFeatureFile(runtime, flags))!;
-  return { by: 'screening', network: flags.featureLayers ? opened.network : coarserLayers(opened.network) };
+  return { by: 'screening', network: comparedLayers(opened.network, flags) };
 }
 
 function leftOutSentence({ leftOut = 0, pictures, held }: DataFacts, suspects: string | undefined): string {

@@ -163,13 +163,13 @@ async function calibrateWith(
     signal: hooks.signal,
     onProgress: (share: number) => hooks.onProgress?.(PIXEL_SHARE + (1 - PIXEL_SHARE) * share, 'feature maps'),
   };
-  const numbered = job.names ?? setup.unseen.map((_, i) => `${i + 1}`);
+  const names = job.names ?? setup.unseen.map((_, i) => `${i + 1}`);
   const second =
     source &&
     (used.length < MIN_FOR_PIXELS
-      ? await featuresAlone({ source, setup, names: numbered }, runtime, featureHooks)
+      ? await featuresAlone({ source, setup, names }, runtime, featureHooks)
       : await joinSpaces({ source, setup, best, residuals, pixels, used }, runtime, featureHooks));
-  const { name = DEFAULT_POLICY, form, scale = 1, falseAlarms = FALSE_ALARMS, names, facts } = job;
+  const { name = DEFAULT_POLICY, form, scale = 1, falseAlarms = FALSE_ALARMS, facts } = job;
   const policy = measuredPolicy(
     { best, residuals, used, setup, pixels, second },
     { name, form, scale, stride, falseAlarms, seed: setup.seed, names, facts },

@@ -26,6 +26,14 @@ export function calibrationFacts({ calibration }: Pick<PolicySettings, 'calibrat
   return { drawnDefects: data?.drawnDefects, goodScores: data?.goodScores ?? [], oddest: data?.oddest ?? [] };
 }
 
+/** The good pictures that a policy itself calls defective, highest first: perhaps they are. */
+export function oddAbove({
+  calibration,
+  thresholds,
+}: Pick<PolicySettings, 'calibration' | 'thresholds'>): readonly OddPicture[] {
+  return calibrationFacts({ calibration }).oddest.filter(({ score }) => score > thresholds.image);
+}
+
 /** Rates at which limits are shown. */
 const RATES = [0.01, 0.02, 0.05, 0.1, 0.2];
 

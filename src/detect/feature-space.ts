@@ -4,7 +4,7 @@
  * components, finds defects better than an inversion that fits them (docs/dropped.md).
  */
 import { featureChannels, openExtractor, type PictureSize } from '../features/extraction.ts';
-import { type FeatureGaussian, gaussianOf, withLevels } from '../features/gaussian.ts';
+import { type FeatureGaussian, gaussianOf, POOLED, withLevels } from '../features/gaussian.ts';
 import { type Moments, noMoments, togetherOf, withMaps } from '../features/moments.ts';
 import type { FeatureNetwork } from '../features/network.ts';
 import { scoringGraph } from '../features/scoring.ts';
@@ -18,9 +18,6 @@ const TOGETHER = 16;
 
 /** Sigma of feature maps, pixels of a picture of size 128: half the distance between two positions of the grid. */
 const SMOOTHING = 2;
-
-/** Weight of the pooled covariance in each position's own. */
-const POOLED = 0.1;
 
 /** Levels: the power whose mean is taken; pictures that the common level counts for in each; sigma in positions of the grid. */
 const LEVEL_POWER = 4;

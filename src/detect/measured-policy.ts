@@ -27,8 +27,8 @@ export interface MeasuredPictures {
 /** What a policy states beside what was measured. */
 export interface PolicyFacts extends Pick<Policy, 'name' | 'form' | 'scale' | 'stride' | 'falseAlarms'> {
   readonly seed: number;
-  /** Names of the unseen pictures; default: their numbers. */
-  readonly names?: readonly string[];
+  /** Names of the unseen pictures. */
+  readonly names: readonly string[];
   /** Plain JSON that goes into the policy. */
   readonly facts?: Readonly<Record<string, unknown>>;
 }
@@ -56,7 +56,7 @@ export function measuredPolicy(
   const judged = second?.judged ?? {
     pictures: used.map((i) => setup.unseen[i]),
     folds: residuals.folds,
-    names: used.map((i) => names?.[i] ?? `${i + 1}`),
+    names: used.map((i) => names[i]),
   };
   const others = second?.judged ? [] : setup.seen;
   const fitted = fitAppearance(judged.pictures, others, judged.folds, { mapScores, rate: falseAlarms.image });

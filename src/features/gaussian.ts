@@ -32,6 +32,9 @@ export interface GaussianOptions {
   readonly pooled?: number;
 }
 
+/** Weight of the pooled covariance where pictures are compared with good ones. */
+export const POOLED = 0.1;
+
 /** Default of `ridge`. */
 const RIDGE = 0.05;
 

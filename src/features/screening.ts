@@ -4,11 +4,12 @@
  * defect finds it normal. So a picture that stands out is masked where it does, and what is left is learnt again: the exact mask of RGI,
  * position by position, used in learning.
  */
+import { median } from '../arrays/sort.ts';
 import { type Image, shapeOf, stackImages } from '../images/image.ts';
 import { float32 } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { featureChannels, openExtractor } from './extraction.ts';
-import { type FeatureGaussian, gaussianOf } from './gaussian.ts';
+import { type FeatureGaussian, gaussianOf, POOLED } from './gaussian.ts';
 import { channelsOf, type Moments, noMoments, pairsOf, togetherOf, withMaps } from './moments.ts';
 import type { FeatureNetwork } from './network.ts';
 
@@ -48,9 +49,6 @@ const PARTS = 4;
 
 /** Positions whose mean distance is a picture's score. */
 const SCORED = 4;
-
-/** Weight of the pooled covariance in each position's own. */
-const POOLED = 0.1;
 
 /** Pictures whose features are extracted together. */
 const TOGETHER = 16;
@@ -158,8 +156,8 @@ export function distancesOf({ groups, grid, mean, whitening }: FeatureGaussian, 
 
 /** Distances in units of the usual one at each position, half of it that of all positions: the median does not see the defects. */
 function inUsualUnits(distances: readonly Float32Array[]): Float32Array[] {
-  const usual = distances[0].map((_, p) => medianOf(distances.map((map) => map[p])));
-  const common = medianOf(usual);
+  const usual = distances[0].map((_, p) => median(distances.map((map) => map[p])));
+  const common = median(usual);
   return distances.map((map) => map.map((v, p) => v / Math.max(0.5 * usual[p] + 0.5 * common, 1e-9)));
 }
 
@@ -184,16 +182,10 @@ function judged(scores: readonly number[], limit: number): Screening {
   let first = 0;
   for (let i = 1; i + half < sorted.length; i++)
     if (sorted[i + half] - sorted[i] < sorted[first + half] - sorted[first]) first = i;
-  const middle = medianOf(sorted.slice(first, first + half + 1));
+  const middle = median(sorted.slice(first, first + half + 1));
   const below = logs.flatMap((v) => (v < middle ? [middle - v] : []));
   // 1.4826: the deviation of a normal law in units of its median absolute deviation.
-  const deviation = below.length > 0 ? 1.4826 * medianOf(below) : 0;
+  const deviation = below.length > 0 ? 1.4826 * median(below) : 0;
   const above = middle + limit * deviation;
   return { scores, limit: Math.exp(above), suspects: logs.map((v) => deviation > 0 && v > above) };
-}
-
-function medianOf(values: ArrayLike<number>): number {
-  const sorted = Float64Array.from(values).sort();
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }

@@ -5,6 +5,7 @@
  */
 
 import { rows } from '../arrays/rows.ts';
+import { median } from '../arrays/sort.ts';
 import { corrupt } from '../images/corruptions.ts';
 import { clip, type Image, imageAt, imagesOf, type Mask, stackImages } from '../images/image.ts';
 import { reuse } from '../inversion/compile/reuse.ts';
@@ -47,7 +48,7 @@ export async function measureCoverage(
 ): Promise<Coverage> {
   const opened = await openGenerator(generator, runtime);
   const starts = encoder && (await run(runtime, encoder, 'image', images, 'z'));
-  const encoded = starts && medianOf(fidelities(images, await run(runtime, generator, 'z', starts, opened.output)));
+  const encoded = starts && median(fidelities(images, await run(runtime, generator, 'z', starts, opened.output)));
   const made = await inversion(opened, images, runtime, options, undefined, starts);
   return { ...judged(images, made), ...(encoded === undefined ? {} : { encoded }) };
 }
@@ -65,7 +66,7 @@ export async function measureBlock(
 
 function judged(images: Image, made: Tensor): Omit<Coverage, 'encoded'> {
   const reached = fidelities(images, made);
-  return { psnr: reached, median: medianOf(reached), images: made };
+  return { psnr: reached, median: median(reached), images: made };
 }
 
 /** Pixels inverted side by side: 32 pictures of 64 x 64. */
@@ -119,10 +120,4 @@ export async function run(
 export function fidelities(images: Image, made: Tensor): number[] {
   const clipped = clip(made as Image);
   return imagesOf(images).map((image, i) => limited(psnr(image, imageAt(clipped, i))));
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }

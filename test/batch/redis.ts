@@ -6,8 +6,19 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
+import type { Queued } from '../../src/batch/queue-data.ts';
 
 export const hasRedis: boolean = spawnSync('redis-server', ['--version']).status === 0;
+
+/** A job as a sender places it. */
+export const QUEUED: Queued = {
+  kind: 'restore',
+  program: '0',
+  rules: 1,
+  model: { name: 'g', identity: '0'.repeat(64) },
+  options: { method: 'rgi' },
+  picture: '0'.repeat(64),
+};
 
 export interface TestRedis {
   readonly url: string;
@@ -57,7 +68,8 @@ export async function startRedis(): Promise<TestRedis> {
   };
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -4,19 +4,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSender, type Sender } from '../../src/batch/node/sender.ts';
 import type { Shared } from '../../src/batch/node/shared.ts';
-import type { Queued } from '../../src/batch/queue-data.ts';
 import { fileError } from '../../src/errors.ts';
 import { needs } from '../support/needs.ts';
-import { hasRedis, startRedis, type TestRedis } from './redis.ts';
+import { hasRedis, QUEUED, startRedis, type TestRedis } from './redis.ts';
 
-const JOB: Queued = {
-  kind: 'restore',
-  program: '0',
-  rules: 1,
-  model: { name: 'g', identity: '0'.repeat(64) },
-  options: { method: 'rgi' },
-  picture: '0'.repeat(64),
-};
 const OPTIONS = { name: 'one', files: { picture: 'a.png' } };
 const RESULT = { record: { status: 'done' as const }, files: {}, stages: {} };
 
@@ -54,7 +45,7 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a se
 
   test('looks again where the shared place fails for a while; its copy goes when the answer was used', async () => {
     failures = [fileError('s3://shared/a', 'unreadable', 'The bucket fails.'), new Error('fetch failed')];
-    const answer = await sender.answer(JOB, OPTIONS);
+    const answer = await sender.answer(QUEUED, OPTIONS);
     expect(answer).toEqual({ folder, result: RESULT });
     expect(existsSync(folder)).toBe(true);
     await sender.drop(answer);
@@ -63,7 +54,7 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a se
 
   test('rejects at once where the shared place refuses, and leaves no copy', async () => {
     failures = [fileError('s3://shared/a', 'denied', 'It is not allowed.')];
-    await expect(sender.answer(JOB, OPTIONS)).rejects.toThrow('It is not allowed.');
+    await expect(sender.answer(QUEUED, OPTIONS)).rejects.toThrow('It is not allowed.');
     expect(existsSync(folder)).toBe(false);
   });
 });

@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS } from '../../src/service/limits.ts';
 import { type Bench, makeBench } from '../cli/bench.ts';
 import { handmadePolicy } from '../cli/policy.ts';
 import { needs } from '../support/needs.ts';
-import { hasRedis, startRedis, type TestRedis } from './redis.ts';
+import { hasRedis, QUEUED, startRedis, type TestRedis } from './redis.ts';
 
 const FLAGS = '-g @g.onnx --steps 4 --starts 2';
 
@@ -151,14 +151,7 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
   test('believes nothing that comes out of the queue', async () => {
     const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
     const line = openQueue(connection);
-    const job: Queued = {
-      kind: 'restore',
-      program: '0',
-      rules: 1,
-      model: { name: 'g', identity: '0'.repeat(64) },
-      options: { method: 'rgi' },
-      picture: '0'.repeat(64),
-    };
+    const job = QUEUED;
     const refused = [
       { ...job, picture: '../../etc/passwd' },
       { ...job, folder: '/' },

@@ -70,6 +70,16 @@ export async function findings(page: Page): Promise<string[]> {
   return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html}`));
 }
 
+/** Without the server, after it was loaded and a model was opened, the page restores as before. */
+export async function restoreOffline(page: Page): Promise<void> {
+  await page.evaluate('navigator.serviceWorker.ready.then(() => undefined)');
+  await page.reload();
+  await restoreExample(page);
+  await page.context().setOffline(true);
+  await page.reload();
+  await restoreExample(page);
+}
+
 /** Does the page stick out of the window on the right? */
 export async function overflow(page: Page): Promise<number> {
   return page.evaluate<number>('document.documentElement.scrollWidth - innerWidth');

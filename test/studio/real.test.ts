@@ -10,7 +10,14 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromium } from '../../scripts/chromium.ts';
 import { needs } from '../support/needs.ts';
-import { openExample, openStudio, restoreExample, type StudioUnderTest, tintedShare } from './browser.ts';
+import {
+  openExample,
+  openStudio,
+  restoreExample,
+  restoreOffline,
+  type StudioUnderTest,
+  tintedShare,
+} from './browser.ts';
 
 const FACES = path.resolve(import.meta.dirname, '../../models/cartoon-faces/pictures');
 
@@ -186,14 +193,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
   });
 
   test('once a model was opened, it restores without the server', async () => {
-    await studio.visit(async (page) => {
-      await page.evaluate('navigator.serviceWorker.ready.then(() => undefined)');
-      await page.reload();
-      await restoreExample(page);
-      await page.context().setOffline(true);
-      await page.reload();
-      await restoreExample(page);
-    });
+    await studio.visit(restoreOffline);
   });
 
   test('a worker that is killed in the middle is said, and the next search is made by another', async () => {

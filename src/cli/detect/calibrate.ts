@@ -3,14 +3,13 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import { type Calibration, calibrate, FALSE_ALARMS } from '../../detect/calibrate.ts';
-import { calibrationFacts } from '../../detect/calibration-facts.ts';
+import { calibrationFacts, oddAbove } from '../../detect/calibration-facts.ts';
 import type { FeatureSource } from '../../detect/join-spaces.ts';
 import { type GoodPictures, loadGoodPictures } from '../../detect/node/good-pictures.ts';
 import { lockModel, lostPolicies, writePolicy } from '../../detect/node/policy-files.ts';
 import { checkPolicyName, isProjection, settingsOf } from '../../detect/policy.ts';
 import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import { RgiError } from '../../errors.ts';
-import { coarserLayers } from '../../features/network.ts';
 import { shapeOf, stackImages } from '../../images/image.ts';
 import type { EncoderFlags } from '../../models/node/encoder.ts';
 import { featureNotes, openFeatureFile } from '../../models/node/feature-network.ts';
@@ -24,7 +23,7 @@ import { addText } from '../help.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
 import { progressLine } from '../progress.ts';
-import { addFeatureInputOptions, type FeatureInputFlags } from './feature-flags.ts';
+import { addFeatureInputOptions, comparedLayers, type FeatureInputFlags } from './feature-flags.ts';
 
 export interface CalibrateFlags extends EncoderFlags, RuntimeFlags, FeatureInputFlags {
   readonly features?: string | boolean;
@@ -207,7 +206,7 @@ async function featureSource(
   }
   const opened = await openFeatureFile(runtime, flags);
   if (!opened) return undefined;
-  const network = flags.featureLayers ? opened.network : coarserLayers(opened.network);
+  const network = comparedLayers(opened.network, flags);
   const { file, sha256 } = opened;
   const notes = await featureNotes(network, stackImages(unseen.slice(0, RANGE_PICTURES)), runtime);
   const learnt = { learnt: many, learntNames: manyNames, learntGroups: manyGroups };
@@ -246,8 +245,8 @@ function isAlone({ policy }: Pick<Calibration, 'policy'>): boolean {
   return policy.features !== undefined && policy.features.units.pixels === 0;
 }
 
-function spacesOf({ features }: Calibration['policy']): string {
-  return features!.units.pixels > 0 ? 'residuals and of features of' : 'features of';
+function spacesOf(policy: Calibration['policy']): string {
+  return isAlone({ policy }) ? 'features of' : 'residuals and of features of';
 }
 
 /** How the limit of regions was set, in a few words. */
@@ -259,7 +258,7 @@ function markedAt({ image, pixel }: Calibration['policy']['falseAlarms']): strin
 
 /** The good pictures that the policy itself calls defective: perhaps they are. */
 function oddLines({ thresholds, calibration }: Calibration['policy']): string[] {
-  const odd = calibrationFacts({ calibration }).oddest.filter(({ score }) => score > thresholds.image);
+  const odd = oddAbove({ calibration, thresholds });
   if (odd.length === 0) return [];
   const names = odd.map(({ name, score }) => `${name} (${score.toFixed(2)})`).join(', ');
   return [`Good pictures above that limit: ${names}. If they are defective, take them out and calibrate again.`];

@@ -1,6 +1,6 @@
 /** Options about a feature network, shared by the commands that take one. */
 import { type Command, Option } from 'commander';
-import { FEATURE_RANGES, type FeatureRange } from '../../features/network.ts';
+import { coarserLayers, FEATURE_RANGES, type FeatureNetwork, type FeatureRange } from '../../features/network.ts';
 import { choice, list } from '../arguments.ts';
 
 /** What is said of a network's input and layers, where its file does not. */
@@ -24,4 +24,9 @@ export function addFeatureInputOptions(command: Command): Command {
         'layers whose maps are used (default: as its file says, else chosen)',
       ).argParser(list),
     );
+}
+
+/** The network as pictures are compared by it: the layers that are named, else the coarser ones. */
+export function comparedLayers(network: FeatureNetwork, { featureLayers }: FeatureInputFlags): FeatureNetwork {
+  return featureLayers ? network : coarserLayers(network);
 }

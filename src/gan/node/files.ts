@@ -236,6 +236,7 @@ function pairs(unseen: Image, made: Tensor): Image {
   return contactSheet(rows, { gap: 2, scale: unseen.dims[3] <= 64 ? 2 : 1 });
 }
 
-function dataUrl(png: Uint8Array): string {
+/** For a page. */
+export function dataUrl(png: Uint8Array): string {
   return `data:image/png;base64,${Buffer.from(png).toString('base64')}`;
 }

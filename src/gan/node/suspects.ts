@@ -12,11 +12,11 @@ import { featureChannels } from '../../features/extraction.ts';
 import type { FeatureNetwork } from '../../features/network.ts';
 import { SCREENING_GRID, type ScreeningHooks, screenPictures } from '../../features/screening.ts';
 import { readRegular } from '../../files/node/regular.ts';
-import type { Image } from '../../images/image.ts';
 import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
 import { csvText } from '../../jobs/document.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { ShownSuspect } from '../page.ts';
+import { dataUrl } from './files.ts';
 
 /** What decides which pictures are left out. */
 export type LeaveOut =
@@ -63,7 +63,12 @@ export async function suspectsOf(
   const isShown = order.slice(0, Math.min(MAX_SHOWN, suspects.filter(Boolean).length + BEYOND));
   const shown: ShownSuspect[] = [];
   for (const i of isShown)
-    shown.push({ name: pictures[i].name, score: scores[i], isOut: suspects[i], source: await dataUrlOf(each[i]) });
+    shown.push({
+      name: pictures[i].name,
+      score: scores[i],
+      isOut: suspects[i],
+      source: dataUrl(await encodePng(each[i])),
+    });
   return { isOut: suspects, screened: { csv, shown } };
 }
 
@@ -84,10 +89,6 @@ function checkSize(pictures: number, channels: number): void {
 /** Pictures on the page: the suspect ones and some that are nearly so. */
 const MAX_SHOWN = 60;
 const BEYOND = 8;
-
-async function dataUrlOf(image: Image): Promise<string> {
-  return `data:image/png;base64,${Buffer.from(await encodePng(image)).toString('base64')}`;
-}
 
 /**
  * Which pictures a list names: CSV with a column `name`, and `defective` (yes or no) where it lists others, too. Throws `RgiError('input')` where
