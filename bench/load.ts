@@ -3,7 +3,9 @@
  * many, each sending again as soon as it has an answer; then its recovery. The service is a process of its own on the loopback; each request
  * restores a shipped picture with few steps. Prints latencies of what was answered with 200, answers by status, and memory.
  *
- *   npm run bench -- load [--seconds 20] [--queue 8] [--steps 2]
+ *   npm run bench -- load [--seconds 20] [--queue 8] [--steps 2] [--port 0]
+ *
+ * With a port of its own, a Prometheus can be told where to find the metrics.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -36,7 +38,7 @@ export async function load(args: readonly string[]): Promise<void> {
   const duration = Number(argument(args, 'seconds', '20'));
   const queue = Number(argument(args, 'queue', '8'));
   const steps = argument(args, 'steps', '2');
-  const [service, url] = await started(queue);
+  const [service, url] = await started(queue, argument(args, 'port', '0'));
   try {
     const target = `${url}/v1/models/fashion-trousers/restore?steps=${steps}`;
     const one = () => fetch(target, { method: 'POST', body: PICTURE, headers: { 'content-type': 'image/png' } });
@@ -79,9 +81,9 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** The service, and its address as it says it. */
-function started(queue: number): Promise<[ChildProcess, string]> {
+function started(queue: number, port: string): Promise<[ChildProcess, string]> {
   const main = path.join(ROOT, 'src/cli/main.ts');
-  const words = ['--import', 'tsx', main, 'serve', '--models', path.join(ROOT, 'models'), '--port', '0'];
+  const words = ['--import', 'tsx', main, 'serve', '--models', path.join(ROOT, 'models'), '--port', port];
   const service = spawn(process.execPath, [...words, '--queue', String(queue), '--log-level', 'error'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -1,8 +1,9 @@
 /**
  * The queue under violence: senders, workers and Redis (with its append-only file) are killed (SIGKILL) at random moments until it happened
- * so often; every run has to end with the pictures of an undisturbed one, byte for byte. Then the throughput of one and of two workers.
+ * so often; every run has to end with the pictures of an undisturbed one, byte for byte. Then the throughput of one and of two workers, of
+ * `rgi batch` without a queue, and of `rgi restore` called once a picture; one thread each.
  *
- *   npm run bench -- queue [--kills 50] [--pictures 24] [--speed-pictures 60] [--seed 1]
+ *   npm run bench -- queue [--kills 50] [--pictures 24] [--speed-pictures 60] [--loop-pictures 10] [--seed 1]
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,6 +28,7 @@ export async function queue(args: readonly string[]): Promise<void> {
   const wanted = Number(argument(args, 'kills', '50'));
   const pictures = Number(argument(args, 'pictures', '24'));
   const many = Number(argument(args, 'speed-pictures', '60'));
+  const looped = Number(argument(args, 'loop-pictures', '10'));
   const random = randomFrom(Number(argument(args, 'seed', '1')));
   const root = await mkdtemp(path.join(os.tmpdir(), 'rgi-queue-'));
   const at = (name: string) => path.join(root, name);
@@ -43,25 +45,11 @@ export async function queue(args: readonly string[]): Promise<void> {
       return at(`${count}.csv`);
     };
     const list = await listOf(pictures);
+    const options = ['-g', at('models/g.onnx'), '--method', 'invert', '--steps', '60', '-q'];
     const send = (out: string, file = list) =>
       run([
-        'batch',
-        'restore',
-        file,
-        '-g',
-        at('models/g.onnx'),
-        '--method',
-        'invert',
-        '--steps',
-        '60',
-        '--out',
-        at(out),
-        '--redis',
-        redis.url,
-        '--shared',
-        at('shared'),
-        '--resume',
-        '-q',
+        ...['batch', 'restore', file, ...options, '--out', at(out)],
+        ...['--redis', redis.url, '--shared', at('shared'), '--resume'],
       ]);
     await ended(send('whole'));
     const whole = await filesIn(at('whole'));
@@ -108,16 +96,28 @@ export async function queue(args: readonly string[]): Promise<void> {
       `kills: ${JSON.stringify(kills)}; files lost: ${lost}, different: ${different}; pictures recorded twice: ${twice}; left in the shared folder: ${(await readdir(at('shared'))).length}`,
     );
     const long = await listOf(many);
+    const timed = async (what: string, count: number, work: () => Promise<void>) => {
+      const began = performance.now();
+      await work();
+      const seconds = (performance.now() - began) / 1000;
+      console.log(
+        `${what}, one thread each: ${count} pictures in ${seconds.toFixed(1)} s (${(count / seconds).toFixed(2)} pictures/s)`,
+      );
+    };
     for (const count of [2, 1]) {
       while (workers.length > count) workers.pop()?.kill('SIGTERM');
       await ended(send(`warm-${count}`));
-      const began = performance.now();
-      await ended(send(`speed-${count}`, long));
-      const seconds = (performance.now() - began) / 1000;
-      console.log(
-        `${count} workers of one thread: ${many} pictures in ${seconds.toFixed(1)} s (${(many / seconds).toFixed(2)} pictures/s)`,
-      );
+      await timed(`workers: ${count}`, many, () => ended(send(`speed-${count}`, long)));
     }
+    for (const one of workers.splice(0)) one.kill('SIGTERM');
+    const alone = [...options, '--threads', '1'];
+    await timed('rgi batch', many, () =>
+      ended(run(['batch', 'restore', long, ...alone, '--batch', '1', '--out', at('alone')])),
+    );
+    await timed('rgi restore in a loop', looped, async () => {
+      for (let i = 0; i < looped; i++)
+        await ended(run(['restore', at(`pictures/${i}.png`), ...alone, '--out', at(`loop-${i}`)]));
+    });
     if (lost + different + twice > 0) process.exitCode = 1;
   } finally {
     for (const one of workers) one.kill('SIGKILL');

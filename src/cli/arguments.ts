@@ -1,5 +1,6 @@
 /** Parsers of option values: words of a list, numbers in a range, lists. A wrong one says what is right. */
 import { InvalidArgumentError, Option } from 'commander';
+import { isBucketAddress } from '../files/node/bucket.ts';
 
 /** One of `values`; a near miss is suggested. */
 export function oneOf<T extends string>(values: readonly T[]): (text: string) => T {
@@ -41,6 +42,12 @@ export function numberIn(rule: NumberRule): (text: string) => number {
     ];
     throw new InvalidArgumentError(`It is a ${rule.integer ? 'whole ' : ''}number${bounds.join('')}.`);
   };
+}
+
+/** A file or a folder of results; it cannot lie in a bucket. */
+export function onThisMachine(text: string): string {
+  if (!isBucketAddress(text)) return text;
+  throw new InvalidArgumentError("It is a place on this machine; 'rgi batch --upload' puts results into a bucket.");
 }
 
 export const count = numberIn({ integer: true, from: 1 });

@@ -1,6 +1,8 @@
 /** `rgi merge`: the results of several runs of the same settings as one. */
+
 import type { Command } from 'commander';
 import { mergeRuns } from '../batch/node/merge.ts';
+import { onThisMachine } from './arguments.ts';
 import { batchReporter } from './batch/reporter.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
@@ -28,7 +30,7 @@ as is a part that is not finished.`;
 export function addMergeOptions(command: Command): Command {
   command
     .argument('<folders...>', "the --out of each 'rgi batch', 'rgi restore' or 'rgi detect'")
-    .requiredOption('-o, --out <folder>', 'folder of the merged results')
+    .requiredOption('-o, --out <folder>', 'folder of the merged results', onThisMachine)
     .option('--resume', 'continue an interrupted merge')
     .option('--overwrite', 'remove what an earlier merge wrote to --out, and start again')
     .option('--json', 'print one JSON document with the numbers of the merge')

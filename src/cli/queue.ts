@@ -10,6 +10,7 @@ export type QueueAction = (typeof ACTIONS)[number];
 
 export interface QueueFlags {
   readonly redis: string;
+  readonly shared?: string;
   readonly json?: boolean;
 }
 
@@ -21,13 +22,15 @@ Examples:
   rgi queue discard KEY --redis redis://127.0.0.1:6379
 
 A picture that cannot be used fails at once, other failures after five attempts.
-retry and discard are about the jobs of the keys, or about all that failed.`;
+retry and discard are about the jobs of the keys, or about all that failed. The result of one that is sent again
+is taken by 'rgi batch --resume'.`;
 
 export function addQueueOptions(command: Command): Command {
   command
     .addArgument(new Argument('<what>', 'what to do').choices(ACTIONS).argParser(oneOf(ACTIONS)))
     .argument('[keys...]', 'the jobs that are meant, of those that failed (default: all)')
     .requiredOption('--redis <url>', 'address of Redis or Valkey: redis://HOST:PORT')
+    .option('--shared <place>', 'folder or s3:// prefix of senders and workers: discard removes what was sent from it')
     .option('--json', 'print JSON: one document, or one line for each job');
   return addText(command, EXAMPLES);
 }
@@ -35,11 +38,11 @@ export function addQueueOptions(command: Command): Command {
 export async function queueCommand(
   what: QueueAction,
   keys: readonly string[],
-  { redis, json }: QueueFlags,
+  { redis, shared, json }: QueueFlags,
   io: Io,
 ): Promise<ExitCode> {
   const { openQueueView } = await import('../batch/node/queue-view.ts');
-  const view = await openQueueView(redis);
+  const view = await openQueueView(redis, shared);
   try {
     if (what === 'status') {
       const counts = await view.counts();

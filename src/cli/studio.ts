@@ -1,6 +1,6 @@
 /** `rgi studio`: the page that restores, inspects and explores in a browser; served, or written as a static site. */
 import type { Command } from 'commander';
-import { numberIn } from './arguments.ts';
+import { numberIn, onThisMachine } from './arguments.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
 import { type Io, say } from './io.ts';
@@ -25,7 +25,7 @@ const port = numberIn({ integer: true, from: 0, to: 65535 });
 export function addStudioOptions(command: Command): Command {
   command
     .option('--port <number>', 'port to listen on; 0 for any', port, 8090)
-    .option('-o, --out <folder>', 'write the static site into a folder instead of serving it');
+    .option('-o, --out <folder>', 'write the static site into a folder instead of serving it', onThisMachine);
   return addText(command, EXAMPLES);
 }
 

@@ -17,7 +17,7 @@ import { PATH, planOf } from '../theory/plan.ts';
 import { type Cell, EXPERIMENTS, type Experiment, type Theory } from '../theory/record.ts';
 import { prepareSetting } from '../theory/setting.ts';
 import { spreadOf } from '../theory/summary.ts';
-import { count, list, numberIn, oneOf } from './arguments.ts';
+import { count, list, numberIn, oneOf, onThisMachine } from './arguments.ts';
 import { commandLine } from './evaluate/common.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
@@ -67,7 +67,7 @@ export function addTheoryOptions(command: Command): Command {
   const seed = numberIn({ integer: true, from: 0, to: 2 ** 31 });
   command
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
-    .requiredOption('-o, --out <folder>', 'folder of the page and the numbers')
+    .requiredOption('-o, --out <folder>', 'folder of the page and the numbers', onThisMachine)
     .option('--count <count>', 'latents z* of the theorems; other experiments take a share', count, 20)
     .option(
       '--experiments <names>',

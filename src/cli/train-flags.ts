@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type Architecture, AUGMENT_BELOW } from '../gan/settings.ts';
 import type { Reconstruction } from '../gan/steps/generator-step.ts';
-import { choice, count, numberIn, oneOf } from './arguments.ts';
+import { choice, count, numberIn, oneOf, onThisMachine } from './arguments.ts';
 import { addFeatureInputOptions, type FeatureInputFlags } from './detect/feature-flags.ts';
 import { addText } from './help.ts';
 import type { RuntimeFlags } from './model-flags.ts';
@@ -45,7 +45,11 @@ export function addTrainOptions(command: Command): Command {
   const seed = numberIn({ integer: true, from: 0, to: 2 ** 31 });
   command
     .argument('<folder>', "good pictures, subfolders too; of a data set in MVTec's layout train/good")
-    .requiredOption('-o, --out <file>', 'the generator (ONNX); other files are named after it; with --by a folder')
+    .requiredOption(
+      '-o, --out <file>',
+      'the generator (ONNX); other files are named after it; with --by a folder',
+      onThisMachine,
+    )
     .addOption(choice('--by <level>', 'for each folder in <folder> a model and a policy', ['folder'] as const))
     .addOption(
       choice('--architecture <name>', 'linear: principal components, in seconds (default: see below)', [

@@ -33,6 +33,7 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a se
     deliver: async () => undefined,
     release: async () => undefined,
     releaseAll: async () => undefined,
+    discard: async () => undefined,
   };
   beforeAll(async () => {
     redis = await startRedis();

@@ -68,7 +68,7 @@ test('those who come while others leave find a whole job, or bring it again', as
 test('what a killed run left goes with the next one of its name, and a removal that was cut short is finished', async () => {
   await shared.place(KEY, files(), 'one');
   mkdirSync(path.join(folder, `.${'c'.repeat(64)}.one.0-1`));
-  await shared.releaseAll('one');
+  await shared.releaseAll('one', new Set());
   expect(readdirSync(folder)).toEqual([]);
   mkdirSync(path.join(folder, KEY));
   writeFileSync(path.join(folder, KEY, 'picture'), 'half');

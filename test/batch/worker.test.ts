@@ -1,5 +1,15 @@
 /** The queue: pictures sent to workers over a real Redis come back as a run; what is lost is done again, what failed can be looked at. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -142,10 +152,40 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
       code: 2,
       err: `error: No job of the key ${'0'.repeat(64)} has failed; 'rgi queue failed' lists those that have.\n`,
     });
-    expect((await queue(`queue retry ${letter.key}`)).out).toBe('1 job sent again\n');
-    while (JSON.parse((await queue('queue status --json')).out).failed === 0) await later(50);
     expect((await queue('queue discard')).out).toBe('1 job discarded\n');
     expect((await queue('queue failed')).out).toBe('');
+    // It is no use any more: nothing of it stays.
+    expect(readdirSync(bench.file('shared'))).toEqual([]);
+  }, 60_000);
+
+  test('what failed though its picture is sound is sent again with what was sent, and a resumed run takes the result', async () => {
+    // A model that the worker lacks for a while, under either name.
+    const own = ['faces.onnx', 'line3.onnx'].map((name) => path.join(bench.file('models'), name));
+    for (const file of own) renameSync(file, `${file}.away`);
+    writeFileSync(bench.file('one.csv'), 'path\na.png\n');
+    const line = `restore @one.csv ${FLAGS} --seed 41 --out @letter`;
+    const said = await send(line);
+    expect([said.code, said.err]).toEqual([2, expect.stringContaining('has no model of the content')]);
+    const kept = readdirSync(bench.file('shared'));
+    expect(kept).toHaveLength(1);
+    for (const file of own) renameSync(`${file}.away`, file);
+    expect((await queue('queue retry')).out).toBe('1 job sent again\n');
+    while (!existsSync(bench.file(`shared/${kept[0]}/out`))) await later(50);
+    expect(await send(`${line} --resume --json`)).toMatchObject({ code: 0 });
+    expect(readdirSync(bench.file('shared'))).toEqual([]);
+  }, 60_000);
+
+  test('discarding removes what was sent where the shared place is named', async () => {
+    const connection = new Redis(redis.url, { maxRetriesPerRequest: null });
+    const line = openQueue(connection);
+    const key = '0'.repeat(64);
+    await line.add('restore', { ...QUEUED }, { jobId: key, attempts: 1 });
+    mkdirSync(bench.file(`shared/${key}/for`), { recursive: true });
+    while (JSON.parse((await queue('queue status --json')).out).failed === 0) await later(50);
+    expect((await queue('queue discard --shared @shared')).out).toBe('1 job discarded\n');
+    expect(readdirSync(bench.file('shared'))).toEqual([]);
+    await line.close();
+    connection.disconnect();
   }, 60_000);
 
   test('believes nothing that comes out of the queue', async () => {
@@ -183,6 +223,31 @@ describe.skipIf(!hasRedis)(needs(hasRedis, 'no redis-server is installed', 'a qu
     await line.obliterate({ force: true });
     await line.close();
     connection.disconnect();
+  }, 60_000);
+
+  test('waits where the shared place does not answer, and counts that as no attempt', async () => {
+    copyFileSync(bench.file('pictures/a.png'), bench.file('away.png'));
+    await worker.close();
+    const running = send(`restore @away.png ${FLAGS} --seed 31 --out @away --json`);
+    let key: string | undefined;
+    while (!key) {
+      await later(20);
+      key = readdirSync(bench.file('shared')).find((name) => existsSync(bench.file(`shared/${name}/picture`)));
+    }
+    // A folder in the place of the picture: the copy fails, and not because there is nothing.
+    const picture = bench.file(`shared/${key}/picture`);
+    renameSync(picture, `${picture}.kept`);
+    mkdirSync(picture);
+    events.length = 0;
+    worker = await open();
+    while (
+      !events.some(({ kind, message }) => kind === 'warning' && message?.endsWith(`${key} is tried again in 2 s.`))
+    )
+      await later(20);
+    rmdirSync(picture);
+    renameSync(`${picture}.kept`, picture);
+    expect(JSON.parse((await running).out)).toMatchObject({ done: 1, failed: 0 });
+    expect(events.filter(({ kind }) => kind === 'failed')).toEqual([]);
   }, 60_000);
 
   test('goes on where a worker leaves and another joins, and where Redis is killed', async () => {

@@ -459,6 +459,12 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: 'error: --out notes.txt is a file; name a folder.',
   },
   {
+    title: 'The results into a bucket',
+    line: 'batch restore @. --generator @g.onnx --out s3://results/scans',
+    code: 2,
+    says: "error: Option '-o, --out <folder>' argument 's3://results/scans' is invalid. It is a place on this machine; 'rgi batch --upload' puts results into a bucket. See 'rgi batch restore --help'.",
+  },
+  {
     title: 'The results below a file',
     line: 'restore @a.png --generator @g.onnx --out @notes.txt/o',
     code: 2,

@@ -65,6 +65,9 @@ test('a job that is recorded while the service ends, or that another service rec
   expect(await desk.finished(id)).toMatchObject({ id, state: 'queued' });
   expect(await desk.finished('other')).toMatchObject({ state: 'queued' });
   expect([left, forgotten]).toEqual([true, []]);
+  // Whoever cancels it while the service ends takes it from the workers.
+  await desk.cancel(id, undefined);
+  expect(forgotten).toEqual([id]);
 });
 
 test('what is computed here is cancelled when its time is over', async () => {

@@ -13,6 +13,9 @@ import { type RunningStudio, serveStudio } from '../../src/studio/node/serve.ts'
 export const WIDE = { width: 1280, height: 860 };
 export const PHONE = { width: 390, height: 844 };
 
+/** How long a state of the page is waited for: other tests may need the cores. Below the time of a test, so that what was missing is named. */
+export const PATIENCE_MS = 100_000;
+
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export interface StudioUnderTest {
@@ -39,6 +42,7 @@ export async function openStudio(engine?: string): Promise<StudioUnderTest> {
     site,
     async visit(act, { view = 'restore', ...options } = {}) {
       const context = await browser.newContext({ viewport: WIDE, reducedMotion: 'reduce', ...options });
+      context.setDefaultTimeout(PATIENCE_MS);
       try {
         const page = await context.newPage();
         const said: string[] = [];
@@ -95,7 +99,7 @@ export async function openExample(page: Page): Promise<void> {
 export async function restoreExample(page: Page): Promise<void> {
   await openExample(page);
   await page.getByRole('button', { name: 'Restore', exact: true }).click();
-  await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 100_000 });
+  await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
 }
 
 /** Pixels of the tint over the picture that are drawn, as a share. */

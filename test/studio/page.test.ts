@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Page } from 'playwright-core';
+import type { BrowserContextOptions, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromium } from '../../scripts/chromium.ts';
@@ -302,57 +302,55 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
     );
   });
 
-  describe.each(['light', 'dark'] as const)('%s', (colorScheme) => {
-    test.each([
-      ['wide', {}],
-      ['phone', { viewport: PHONE, hasTouch: true }],
-    ])('%s: axe finds nothing, and nothing sticks out', async (_, viewport) => {
-      const options = { ...viewport, colorScheme };
-      const found: string[] = [];
-      const look = async (page: Page, state: string) => {
-        found.push(...(await findings(page)).map((finding) => `${state}: ${finding}`));
-        const over = await overflow(page);
-        if (over > 0) found.push(`${state}: sticks out by ${over} pixels`);
-      };
-      await studio.visit(async (page) => {
-        await page.getByRole('button', { name: 'Damaged example 1' }).waitFor();
-        await look(page, 'start');
-        await openExample(page);
-        await look(page, 'ready');
-        await page.getByRole('button', { name: 'Restore', exact: true }).click();
-        await page.getByRole('button', { name: 'Pause' }).click();
-        await look(page, 'paused');
-        await page.getByRole('button', { name: 'Resume' }).click();
-        await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
-        for (const each of ['Before / after', 'Found', 'Difference', 'Certainty', 'Steps', 'Methods']) {
-          await page.getByRole('radio', { name: each }).check({ force: true });
-          await look(page, each);
-        }
-        for (const summary of ['Settings', 'Nothing leaves this tab']) {
-          await page.locator('summary', { hasText: summary }).click();
-          await look(page, summary);
-        }
-      }, options);
-      await studio.visit(
-        async (page) => {
-          await page.locator('.card').first().waitFor();
-          await look(page, 'inspect');
-          await inspected(page);
-          await look(page, 'gallery');
-          await page.locator('.tile-picture').first().click();
-          await look(page, 'detail');
-        },
-        { ...options, view: 'inspect' },
-      );
-      await studio.visit(
-        async (page) => {
-          await page.getByRole('img', { name: 'The picture between the two chosen samples' }).waitFor();
-          await look(page, 'explore');
-        },
-        { ...options, view: 'explore' },
-      );
-      expect(found).toEqual([]);
-    });
+  const views: [string, BrowserContextOptions][] = [
+    ['wide and light', { colorScheme: 'light' }],
+    ['on a phone and dark', { viewport: PHONE, hasTouch: true, colorScheme: 'dark' }],
+  ];
+  test.each(views)('%s, axe finds nothing, and nothing sticks out', async (_, options) => {
+    const found: string[] = [];
+    const look = async (page: Page, state: string) => {
+      found.push(...(await findings(page)).map((finding) => `${state}: ${finding}`));
+      const over = await overflow(page);
+      if (over > 0) found.push(`${state}: sticks out by ${over} pixels`);
+    };
+    await studio.visit(async (page) => {
+      await page.getByRole('button', { name: 'Damaged example 1' }).waitFor();
+      await look(page, 'start');
+      await openExample(page);
+      await look(page, 'ready');
+      await page.getByRole('button', { name: 'Restore', exact: true }).click();
+      await page.getByRole('button', { name: 'Pause' }).click();
+      await look(page, 'paused');
+      await page.getByRole('button', { name: 'Resume' }).click();
+      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
+      for (const each of ['Before / after', 'Found', 'Difference', 'Certainty', 'Steps', 'Methods']) {
+        await page.getByRole('radio', { name: each }).check({ force: true });
+        await look(page, each);
+      }
+      for (const summary of ['Settings', 'Nothing leaves this tab']) {
+        await page.locator('summary', { hasText: summary }).click();
+        await look(page, summary);
+      }
+    }, options);
+    await studio.visit(
+      async (page) => {
+        await page.locator('.card').first().waitFor();
+        await look(page, 'inspect');
+        await inspected(page);
+        await look(page, 'gallery');
+        await page.locator('.tile-picture').first().click();
+        await look(page, 'detail');
+      },
+      { ...options, view: 'inspect' },
+    );
+    await studio.visit(
+      async (page) => {
+        await page.getByRole('img', { name: 'The picture between the two chosen samples' }).waitFor();
+        await look(page, 'explore');
+      },
+      { ...options, view: 'explore' },
+    );
+    expect(found).toEqual([]);
   });
 
   test('the first load is small', () => {

@@ -97,13 +97,13 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       const again = page.getByRole('button', { name: 'Restore again with this' });
       await page.getByLabel('Choose pictures').setInputFiles(path.join(folder, 'face.png'));
       await page.getByRole('button', { name: 'Restore', exact: true }).click();
-      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 60_000 });
+      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
       await page.getByRole('slider', { name: 'What counts as damage' }).fill('40');
       const box = (await page.getByRole('application').boundingBox())!;
       await page.mouse.click(box.x + 0.06 * box.width, box.y + 0.06 * box.height);
       await again.click();
       await again.waitFor({ state: 'detached' });
-      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 60_000 });
+      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
       const picture = await saved(page);
       const downloads: Download[] = [];
       page.on('download', (download) => downloads.push(download));
@@ -135,7 +135,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
         await page.getByRole('button', { name: 'Learn' }).click();
         await page.getByText('is ready.').waitFor({ timeout: 240_000 });
         await page.getByLabel('Choose a folder', { exact: true }).setInputFiles(mixed);
-        await page.getByText(/^\d+ defective, .*\d+ good\.$/).waitFor({ timeout: 60_000 });
+        await page.getByText(/^\d+ defective, .*\d+ good\.$/).waitFor();
         const [list] = await Promise.all([
           page.waitForEvent('download'),
           page.getByRole('button', { name: 'List (CSV)' }).click(),
@@ -166,7 +166,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       await page.getByLabel('Choose pictures').setInputFiles(file);
       await page.getByRole('button', { name: 'Restore', exact: true }).click();
       const save = page.getByRole('button', { name: 'Save the picture (JPEG)' });
-      await save.waitFor({ timeout: 100_000 });
+      await save.waitFor();
       const [download] = await Promise.all([page.waitForEvent('download'), save.click()]);
       const restored = await sharp(await download.path())
         .extract({ left: 4300, top: 1700, width: 600, height: 400 })
@@ -224,9 +224,9 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
   test('samples are drawn, and the nearest picture to a given one is found', async () => {
     await studio.visit(
       async (page) => {
-        await page.getByRole('button', { name: 'Sample 12' }).waitFor({ timeout: 60_000 });
+        await page.getByRole('button', { name: 'Sample 12' }).waitFor();
         await page.getByLabel('Choose a picture').setInputFiles(path.join(FACES, 'test-0037.png'));
-        await page.getByRole('img', { name: "The model's nearest" }).waitFor({ timeout: 60_000 });
+        await page.getByRole('img', { name: "The model's nearest" }).waitFor();
       },
       { view: 'explore' },
     );

@@ -2,6 +2,7 @@
 import type { Job } from 'bullmq';
 import { RgiError } from '../../errors.ts';
 import type { Queued } from '../queue-data.ts';
+import { openShared } from './open-shared.ts';
 import { connect, openQueue } from './redis.ts';
 
 /** Jobs by state. */
@@ -30,10 +31,15 @@ export interface QueueView {
 
 const PAGE = 100;
 
-/** Throws `input` where no Redis answers. */
-export async function openQueueView(url: string, name?: string): Promise<QueueView> {
+/**
+ * @param shared The folder or bucket of senders and workers, from which what was sent with discarded jobs is removed; absent: it stays.
+ *
+ * Throws `input` where no Redis answers, and `usage` where there is no such folder.
+ */
+export async function openQueueView(url: string, shared?: string): Promise<QueueView> {
+  const place = shared === undefined ? undefined : await openShared(shared, 'workers');
   const redis = await connect(url);
-  const queue = openQueue(redis, name);
+  const queue = openQueue(redis);
 
   async function* dead(): AsyncGenerator<Job<Queued>> {
     for (let from = 0; ; from += PAGE) {
@@ -79,7 +85,12 @@ export async function openQueueView(url: string, name?: string): Promise<QueueVi
         };
     },
     retry: (keys) => each(keys, (job) => job.retry('failed', { resetAttemptsMade: true })),
-    discard: (keys) => each(keys, (job) => job.remove()),
+    discard: (keys) =>
+      each(keys, async (job) => {
+        await job.remove();
+        // Whoever reaches Redis can name a job as he likes.
+        if (/^[0-9a-f]{64}$/.test(String(job.id))) await place?.discard(String(job.id));
+      }),
     async close() {
       await queue.close();
       redis.disconnect();

@@ -14,6 +14,10 @@ const CONNECT_MS = 5000;
 const ATTEMPTS = 5;
 const BACK_OFF_MS = 1000;
 
+/** How long jobs that failed are kept, and how many: of a service whose clients send bad pictures there is no end. */
+const LETTER_SECONDS = 30 * 24 * 3600;
+const MAX_LETTERS = 10_000;
+
 /** A connection that outlives restarts of Redis: commands wait until it is back. Throws `input` where none answers at the start. */
 export async function connect(url: string): Promise<Redis> {
   if (!/^rediss?:\/\//.test(url))
@@ -61,9 +65,9 @@ export function openQueue(redis: Redis, name: string = QUEUE): Queue<Queued> {
     defaultJobOptions: {
       attempts: ATTEMPTS,
       backoff: { type: 'exponential', delay: BACK_OFF_MS },
-      // What is done is in the shared folder; what failed stays, to be looked at and sent again.
+      // What is done is in the shared folder; what failed stays for a while, to be looked at and sent again.
       removeOnComplete: true,
-      removeOnFail: false,
+      removeOnFail: { age: LETTER_SECONDS, count: MAX_LETTERS },
     },
   });
   // The connection tries again by itself; unheard, the error would be printed.

@@ -22,6 +22,7 @@ import type { Queued } from '../queue-data.ts';
 import { type AnyRecord, DETECT, type KindOfRun, RESTORE } from './kinds.ts';
 import { modelIdentity } from './models.ts';
 import { openShared } from './open-shared.ts';
+import { keyOfJob } from './redis.ts';
 import { type Answer, openSender, type Sender } from './sender.ts';
 
 export interface SendOptions {
@@ -76,7 +77,8 @@ async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions)
   try {
     const folder = await openRunFolder(out, { ...of, key, resume, overwrite, upload: options.upload });
     try {
-      const job = await queueJob(of, options, model, key, folder, { ...sender, name });
+      const letters = new Set<string>();
+      const job = await queueJob(of, options, model, key, folder, { ...sender, name, letters });
       const head = {
         format: 1,
         ...(await headOf(options)),
@@ -94,7 +96,7 @@ async function send<R extends AnyRecord>(of: KindOfRun<R>, options: SendOptions)
         save: (complete) => of.derive(folder, { ...head, complete }),
       });
       // A run that was killed may have had results that it did not remove.
-      if (!outcome.interrupted) await shared.releaseAll(name);
+      if (!outcome.interrupted) await shared.releaseAll(name, letters);
       return outcome;
     } finally {
       await folder.close();
@@ -116,13 +118,20 @@ interface Sent {
   readonly source: Source;
 }
 
+interface QueueSender extends Sender {
+  /** Who waits for the results. */
+  readonly name: string;
+  /** Keys of jobs that failed otherwise than by their picture: what they need stays, so that they can be sent again. */
+  readonly letters: Set<string>;
+}
+
 async function queueJob<R extends AnyRecord>(
   of: KindOfRun<R>,
   { list, work, mask, inFlight, signal, onEvent }: SendOptions,
   model: Queued['model'],
   runKey: string,
   folder: RunFolder<R>,
-  sender: Sender & { readonly name: string },
+  sender: QueueSender,
 ): Promise<Job<PictureItem<Source>, Sent, Answer, R>> {
   const supply = await supplyOf<Source>(
     listSources(list, { mask }),
@@ -142,7 +151,9 @@ async function queueJob<R extends AnyRecord>(
       name: sender.name,
       signal,
     });
-    return 'error' in answer ? { error: `${source.path}: ${answer.error}` } : answer;
+    if (!('error' in answer)) return answer;
+    if (!answer.isOfPicture) sender.letters.add(keyOfJob(queued));
+    return { error: `${source.path}: ${answer.error}` };
   };
   return {
     kind: of.kind,
@@ -191,9 +202,10 @@ async function queueJob<R extends AnyRecord>(
       } finally {
         // Of those that were not taken, the results are found by the next run.
         for (const { queued } of signal?.aborted || !isWhole ? [] : batch)
-          await sender
-            .release(queued, sender.name)
-            .catch((error) => onEvent?.({ kind: 'warning', message: messageOf(error) }));
+          if (!sender.letters.has(keyOfJob(queued)))
+            await sender
+              .release(queued, sender.name)
+              .catch((error) => onEvent?.({ kind: 'warning', message: messageOf(error) }));
       }
     },
     async write(outputs, planned, _, answer) {

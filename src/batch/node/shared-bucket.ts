@@ -19,9 +19,12 @@ export function openSharedBucket(address: string): Shared {
   const of = (key: string, ...names: string[]) => root + [key, ...names].join('/');
   const waiting = (key: string, sender = '') => of(key, 'for', sender);
   const isWanted = (key: string) => any(bucket.list(waiting(key)));
+  const removeWhole = async (key: string) => {
+    for await (const object of bucket.list(of(key, ''))) await bucket.remove(object);
+  };
   const release = async (key: string, sender: string) => {
     await bucket.remove(waiting(key, sender));
-    if (!(await isWanted(key))) for await (const object of bucket.list(of(key, ''))) await bucket.remove(object);
+    if (!(await isWanted(key))) await removeWhole(key);
   };
   return {
     isWanted,
@@ -55,10 +58,11 @@ export function openSharedBucket(address: string): Shared {
       }
       return answer;
     },
-    async releaseAll(sender) {
+    discard: removeWhole,
+    async releaseAll(sender, but) {
       for await (const object of bucket.list(root)) {
         const [key, folder, name] = object.slice(root.length).split('/');
-        if (folder === 'for' && name === sender) await release(key, sender);
+        if (folder === 'for' && name === sender && !but.has(key)) await release(key, sender);
       }
     },
   };

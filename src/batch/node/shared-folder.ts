@@ -8,7 +8,7 @@ import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { messageOf, RgiError } from '../../errors.ts';
 import { localFile } from '../../files/node/copies.ts';
-import { isFolder, isThere } from '../../files/node/regular.ts';
+import { isFolder, isThere, unreadable } from '../../files/node/regular.ts';
 import { linkTemporary } from '../../images/node/write.ts';
 import { jsonOf } from '../../jobs/json.ts';
 import { type Delivered, MASK, PICTURE, RECORD, RESULT, resultSchema } from '../queue-data.ts';
@@ -34,16 +34,24 @@ export async function openSharedFolder(shared: string, others: string): Promise<
   };
   return {
     place: (key, files, sender) => place(of(key), files, sender),
-    fetch: (key, name, to) => copyFile(path.join(of(key), name), to),
+    async fetch(key, name, to) {
+      const file = path.join(of(key), name);
+      await copyFile(file, to).catch((error) => {
+        throw unreadable(file, error);
+      });
+    },
     hasResult: (key) => isThere(path.join(of(key), RESULT)),
     isWanted: (key) => isThere(path.join(of(key), WAITING)),
     deliver: (key, folder, result) => deliver(of(key), folder, result),
     take: (key) => resultIn(path.join(of(key), RESULT)),
     release,
-    async releaseAll(sender) {
+    discard: (key) => removeWhole(of(key)),
+    async releaseAll(sender, but) {
       // What a killed run of the sender had begun to put there.
       for (const key of await readdir(shared))
-        if (key.startsWith('.') && key.split('.')[2] === sender) await rm(of(key), { recursive: true, force: true });
+        if (but.has(key)) continue;
+        else if (key.startsWith('.') && key.split('.')[2] === sender)
+          await rm(of(key), { recursive: true, force: true });
         else if (await isThere(path.join(of(key), WAITING, sender))) await release(key, sender);
     },
   };

@@ -27,6 +27,8 @@ export interface Shared {
   take(key: string, to: string): Promise<Taken | { readonly error: string } | undefined>;
   /** The sender waits no longer. Where nobody else does, the job's folder is removed. */
   release(key: string, sender: string): Promise<void>;
-  /** As `release`, of all jobs that the sender waited for. */
-  releaseAll(sender: string): Promise<void>;
+  /** As `release`, of all jobs that the sender waited for but those of the keys `but`. */
+  releaseAll(sender: string, but: ReadonlySet<string>): Promise<void>;
+  /** Removes the job's folder, whoever waits. */
+  discard(key: string): Promise<void>;
 }

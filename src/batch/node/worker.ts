@@ -6,9 +6,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
-import { type Job, UnrecoverableError, Worker } from 'bullmq';
+import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
 import { INSPECTION_RULES } from '../../detect/inspector.ts';
 import { messageOf, RgiError } from '../../errors.ts';
+import { reasonOf } from '../../files/node/bucket.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { RESTORE_RULES } from '../../inversion/solve/restore.ts';
 import { VERSION } from '../../jobs/node/program.ts';
@@ -57,6 +58,10 @@ export interface RunningWorker {
 
 /** How often a job may lose its worker, before it counts as one that kills workers. */
 const MAX_LOST = 10;
+
+/** A job that finds the shared place out of reach comes back after this time: for ten minutes, as long as its sender waits. */
+const AWAY_MS = 2000;
+const MAX_AWAY = 300;
 
 /** Why a job is not computed to its end. */
 const UNWANTED = Symbol('unwanted');
@@ -120,6 +125,11 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
       trace(job, stages);
       finished('done');
     } catch (error) {
+      if (error instanceof SharedAway && job.attemptsStarted - job.attemptsMade <= MAX_AWAY) {
+        onEvent({ kind: 'warning', message: `${messageOf(error)} ${job.id} is tried again in ${AWAY_MS / 1000} s.` });
+        await job.moveToDelayed(Date.now() + AWAY_MS, job.token);
+        throw new DelayedError();
+      }
       trace(job, {}, messageOf(error));
       finished('failed', messageOf(error));
       throw isOfPicture(error) ? new UnrecoverableError(messageOf(error)) : error;
@@ -221,12 +231,17 @@ function reporter(job: Job<Queued>): (share: number, what: string) => void {
   };
 }
 
-/** What fails there is no fault of the picture: the job is tried again. */
+/** The shared place does not answer: no fault of the picture, nor of this worker. */
+class SharedAway extends Error {}
+
+/** Errors of the shared place, as `SharedAway` where it may answer later. */
 async function atShared<T>(done: Promise<T>): Promise<T> {
   try {
     return await done;
   } catch (error) {
-    throw new Error(`The shared folder cannot be used now (${messageOf(error)}).`, { cause: error });
+    const sentence = `The shared folder cannot be used now (${messageOf(error)}).`;
+    const options = { cause: error };
+    throw reasonOf(error) === 'denied' ? new Error(sentence, options) : new SharedAway(sentence, options);
   }
 }
 
@@ -238,11 +253,16 @@ async function fetched(
   sha256: string,
 ): Promise<void> {
   const to = path.join(folder, name);
-  try {
-    await shared.fetch(key, name, to);
-  } catch (error) {
-    throw new Error(`The shared folder lacks a file of the job (${messageOf(error)}); is it the sender's?`);
-  }
+  const isThere = await atShared(
+    shared.fetch(key, name, to).then(
+      () => true,
+      (error) => {
+        if (reasonOf(error) === 'missing') return false;
+        throw error;
+      },
+    ),
+  );
+  if (!isThere) throw new Error(`The shared folder lacks the ${name} of the job; is it the sender's?`);
   if ((await sha256Of(to)) !== sha256) throw new Error(`${name} in the shared folder is not the one that was sent.`);
 }
 

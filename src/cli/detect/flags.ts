@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { DEFAULT_POLICY } from '../../detect/stored-policy.ts';
 import type { EncoderFlags } from '../../models/node/encoder.ts';
-import { count } from '../arguments.ts';
+import { count, onThisMachine } from '../arguments.ts';
 import { addText } from '../help.ts';
 import { type InputFlags, RECURSIVE } from '../inputs.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
@@ -56,7 +56,7 @@ export function addDetectOptions(command: Command): Command {
 export function addDetectSettings(command: Command, addPictureOptions: () => void): Command {
   command
     .requiredOption('-g, --generator <file>', 'a calibrated generator of good pictures (ONNX)')
-    .requiredOption('-o, --out <folder>', 'folder of the results')
+    .requiredOption('-o, --out <folder>', 'folder of the results', onThisMachine)
     .option('--policy <name>', "the policy to use, by the name given to 'rgi calibrate'", DEFAULT_POLICY)
     .option('--features <file>', 'the feature network that the policy was made with (default: found by its name)')
     .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)");

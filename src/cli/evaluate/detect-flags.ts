@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { DETECTION_LAYOUTS, type DetectionLayout } from '../../evaluate/node/detection-layouts.ts';
 import { AUTOENCODER } from '../../gan/autoencoder.ts';
-import { choice, count, numberIn } from '../arguments.ts';
+import { choice, count, numberIn, onThisMachine } from '../arguments.ts';
 import { addFeatureInputOptions, type FeatureInputFlags } from '../detect/feature-flags.ts';
 import { addText } from '../help.ts';
 import { addEvaluateOptions, type EvaluateFlags } from './common.ts';
@@ -62,7 +62,7 @@ in it or beside it), or plain (good/, defect/, masks/; or train/, test/, masks/)
 export function addDetectOptions(command: Command): Command {
   command
     .argument('<data>', 'a data set of good and defective pictures (see below)')
-    .requiredOption('-o, --out <folder>', 'folder of the results')
+    .requiredOption('-o, --out <folder>', 'folder of the results', onThisMachine)
     .option('-g, --generator <file>', 'a generator of good pictures (ONNX)')
     .option('--detector <file>', "a detector file of 'rgi export': the method 'detector'");
   addEvaluateOptions(command, {

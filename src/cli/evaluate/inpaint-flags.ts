@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { CASE_GROUPS, CASE_NAMES } from '../../evaluate/cases.ts';
 import { LAYOUTS, type Layout } from '../../evaluate/node/layouts.ts';
 import { FILLS } from '../../images/corruptions.ts';
-import { choice, count, list } from '../arguments.ts';
+import { choice, count, list, onThisMachine } from '../arguments.ts';
 import { addText } from '../help.ts';
 import { addEvaluateOptions, type EvaluateFlags } from './common.ts';
 
@@ -57,7 +57,7 @@ export function addInpaintOptions(command: Command): Command {
   command
     .argument('<data>', 'a folder of clean pictures, or a data set (see below)')
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
-    .requiredOption('-o, --out <folder>', 'folder of the results');
+    .requiredOption('-o, --out <folder>', 'folder of the results', onThisMachine);
   addEvaluateOptions(command, {
     methods: INPAINT_METHODS,
     fit: 'cover',

@@ -7,7 +7,7 @@ import type { Fit } from '../../images/resize.ts';
 import { PRESETS } from '../../inversion/methods/presets.ts';
 import { METHOD_NAMES } from '../../inversion/spec/method.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
-import { bytes, choice, count, numberIn } from '../arguments.ts';
+import { bytes, choice, count, numberIn, onThisMachine } from '../arguments.ts';
 import { addText } from '../help.ts';
 import { type InputFlags, RECURSIVE } from '../inputs.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
@@ -133,7 +133,7 @@ export function addRestoreSettings(command: Command, addPictureOptions: () => vo
   command
     .optionsGroup('Common options:')
     .requiredOption('-g, --generator <file>', 'the generator (ONNX)')
-    .requiredOption('-o, --out <folder>', 'folder of the results')
+    .requiredOption('-o, --out <folder>', 'folder of the results', onThisMachine)
     .addOption(choice('-m, --method <name>', 'method (default: rgi; with --preset best: rrgi)', METHOD_NAMES))
     .addOption(choice('--preset <name>', 'settings (default: fast for rgi, best for rrgi, else paper)', PRESETS))
     .option('--mask <path>', 'given masks, white = corrupted: one file for all pictures, or a folder')

@@ -116,6 +116,8 @@ export async function openDesk(
     async cancel(id, owner) {
       const entry = await entryOf(shelf, id, owner);
       entry.controller.abort(CANCELLED);
+      // This service waits for it no longer: whoever does finds it forgotten.
+      if (shelf.isDetached && entry.recorded && !isFinished(entry.job)) await queue?.forget(entry.recorded);
       return entry.job;
     },
     follow(id, onChange) {
