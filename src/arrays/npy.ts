@@ -161,9 +161,9 @@ function mebibytes(size: number): string {
   return `${Math.ceil(size / 2 ** 20)} MiB`;
 }
 
-/** The arrays as an `.npz` archive; weights hardly shrink, and are written much faster without `compress`. */
-export function writeNpz(arrays: ReadonlyMap<string, Tensor>, compress = true): Uint8Array {
+/** The arrays as an `.npz` archive, stored as they are: measured values shrink by some 6%, which takes 25 times as long. */
+export function writeNpz(arrays: ReadonlyMap<string, Tensor>): Uint8Array {
   const entries = Object.fromEntries([...arrays].map(([name, tensor]) => [`${name}.npy`, writeNpy(tensor)]));
   // The same arrays give the same bytes, whatever the clock says: archives are known by their hashes.
-  return zipSync(entries, { level: compress ? 6 : 0, mtime: new Date(1980, 0, 1) });
+  return zipSync(entries, { level: 0, mtime: new Date(1980, 0, 1) });
 }

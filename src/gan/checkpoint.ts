@@ -18,7 +18,7 @@ export function writeCheckpoint({ state, record }: Checkpoint): Uint8Array {
   const run: Tensor = { type: 'uint8', dims: [0], data: new TextEncoder().encode(text) };
   // Slashes would be folders in the archive: tools that unpack it are spared them.
   const named = new Map([...tensors].map(([name, tensor]) => [name.replaceAll('/', '|'), tensor]));
-  return writeNpz(new Map([['run', { ...run, dims: [run.data.length] }], ...named]), false);
+  return writeNpz(new Map([['run', { ...run, dims: [run.data.length] }], ...named]));
 }
 
 /** Throws `input` where the bytes are no checkpoint of ours. */

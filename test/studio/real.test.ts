@@ -126,7 +126,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
   test('good parts are learned from in the tab, and the marked ones among others are found', {
     timeout: 300_000,
   }, async () => {
-    const good = await parts('good', 24, false);
+    const good = await parts('good', 16, false);
     const mixed = await parts('mixed', 9, true);
     await studio.visit(
       async (page) => {

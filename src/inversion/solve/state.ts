@@ -153,7 +153,7 @@ export function writeState(state: SolverState): Uint8Array {
   });
   if (state.visibility) arrays.set(VISIBILITY, state.visibility);
   for (const [name, tensor] of state.tensors) arrays.set(TENSOR + name, tensor);
-  return writeNpz(arrays, false);
+  return writeNpz(arrays);
 }
 
 /** Reads what `writeState` wrote. Throws `input` for anything else. */
