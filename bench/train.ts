@@ -160,7 +160,7 @@ async function inPyTorch(
         key.replaceAll('/', '|'),
         tensor,
       ]);
-      await writeFile(path.join(folder, `${name}.npz`), writeNpz(new Map(arrays), false));
+      await writeFile(path.join(folder, `${name}.npz`), writeNpz(new Map(arrays)));
     }
     const { samples, reconstructions, latent, weights, betas, rate, penalty } = settings;
     const told = { samples, reconstructions, latent, weights, betas, rate, penalty: penalty * COUNTED_EVERY };

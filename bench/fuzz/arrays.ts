@@ -129,6 +129,5 @@ function jsonArchive(key: string, value: unknown, tensor: string): Uint8Array {
       [key, { type: 'uint8', dims: [text.length], data: text }],
       [tensor, float32(new Float32Array(4), [1, 4])],
     ]),
-    false,
   );
 }

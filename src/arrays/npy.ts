@@ -161,7 +161,7 @@ function mebibytes(size: number): string {
   return `${Math.ceil(size / 2 ** 20)} MiB`;
 }
 
-/** The arrays as an `.npz` archive, stored as they are: measured values shrink by some 6%, which takes 25 times as long. */
+/** The arrays as an `.npz` archive, stored as they are: a policy's arrays shrink by 6%, which takes 25 times as long. */
 export function writeNpz(arrays: ReadonlyMap<string, Tensor>): Uint8Array {
   const entries = Object.fromEntries([...arrays].map(([name, tensor]) => [`${name}.npy`, writeNpy(tensor)]));
   // The same arrays give the same bytes, whatever the clock says: archives are known by their hashes.

@@ -4,6 +4,11 @@ import { detectOptionsSchema, restoreOptionsSchema } from '../service/options.ts
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** Is it the key of a job? Whoever reaches Redis can name one as he likes. */
+export function isKey(name: string): boolean {
+  return sha256.safeParse(name).success;
+}
+
 const common = {
   /** Version of the program, and of the rules that make results of settings: a worker of another one leaves the job to others. */
   program: z.string().max(100),

@@ -47,7 +47,9 @@ export function numberIn(rule: NumberRule): (text: string) => number {
 /** A file or a folder of results; it cannot lie in a bucket. */
 export function onThisMachine(text: string): string {
   if (!isBucketAddress(text)) return text;
-  throw new InvalidArgumentError("It is a place on this machine; 'rgi batch --upload' puts results into a bucket.");
+  throw new InvalidArgumentError(
+    'Name a place on this machine. Only results of rgi batch go into a bucket, by --upload.',
+  );
 }
 
 export const count = numberIn({ integer: true, from: 1 });

@@ -1,5 +1,4 @@
 /** `rgi merge`: the results of several runs of the same settings as one. */
-
 import type { Command } from 'commander';
 import { mergeRuns } from '../batch/node/merge.ts';
 import { onThisMachine } from './arguments.ts';

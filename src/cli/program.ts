@@ -1,7 +1,7 @@
 /** The program: its commands, and `run`, which turns arguments into an exit code and never throws. */
 import { Command, CommanderError } from 'commander';
 import { VERSION } from '../jobs/node/program.ts';
-import { count, numberIn, repeated } from './arguments.ts';
+import { count, numberIn, onThisMachine, repeated } from './arguments.ts';
 import { batchDetect, batchRestore } from './batch/command.ts';
 import {
   addBatchDetectOptions,
@@ -134,7 +134,7 @@ function build(io: Io, complaints: string[], done: Done): Command {
 
   add('report', 'make one self-contained page of the results of a run')
     .argument('<folder>', "the --out of 'rgi evaluate', 'rgi detect' or 'rgi restore'")
-    .option('-o, --out <file>', 'the page (default: report.html in the folder)')
+    .option('-o, --out <file>', 'the page (default: report.html in the folder)', onThisMachine)
     .option('--title <text>', 'title of the page')
     .option('--limit <megabytes>', 'largest total size of the pictures in it', numberIn({ from: 0 }), 24)
     .option('--json', 'print the file and its size as one JSON document')

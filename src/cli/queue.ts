@@ -1,5 +1,6 @@
 /** `rgi queue`: what waits in the queue, what failed and why; to send that again, or to forget it. */
 import { Argument, type Command } from 'commander';
+import { RgiError } from '../errors.ts';
 import { oneOf } from './arguments.ts';
 import { EXIT, type ExitCode } from './failures.ts';
 import { addText } from './help.ts';
@@ -22,8 +23,8 @@ Examples:
   rgi queue discard KEY --redis redis://127.0.0.1:6379
 
 A picture that cannot be used fails at once, other failures after five attempts.
-retry and discard are about the jobs of the keys, or about all that failed. The result of one that is sent again
-is taken by 'rgi batch --resume'.`;
+retry and discard are about the jobs of the keys, or about all that failed.
+The result of one that is sent again is taken by 'rgi batch --resume'.`;
 
 export function addQueueOptions(command: Command): Command {
   command
@@ -41,6 +42,8 @@ export async function queueCommand(
   { redis, shared, json }: QueueFlags,
   io: Io,
 ): Promise<ExitCode> {
+  if (shared !== undefined && what !== 'discard')
+    throw new RgiError('usage', `--shared goes with discard; leave it out of '${what}'.`);
   const { openQueueView } = await import('../batch/node/queue-view.ts');
   const view = await openQueueView(redis, shared);
   try {

@@ -1,4 +1,4 @@
-import { zipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, test } from 'vitest';
 import { openNpz, readNpy, readNpz, writeNpy, writeNpz } from '../../src/arrays/npy.ts';
 import { float32, type Tensor, tensorOf, zeros } from '../../src/onnx/tensor.ts';
@@ -88,16 +88,14 @@ describe('.npz', () => {
   const array = float32([1, 2, 3], [3]);
 
   test('stored and deflated arrays come back', () => {
-    for (const compress of [true, false]) {
-      const read = readNpz(
-        writeNpz(
-          new Map<string, Tensor>([
-            ['a', array],
-            ['b', tensorOf('uint8', [7], [1])],
-          ]),
-          compress,
-        ),
-      );
+    const stored = writeNpz(
+      new Map<string, Tensor>([
+        ['a', array],
+        ['b', tensorOf('uint8', [7], [1])],
+      ]),
+    );
+    for (const archive of [stored, zipSync(unzipSync(stored))]) {
+      const read = readNpz(archive);
       expect([...read.keys()]).toEqual(['a', 'b']);
       expect(read.get('a')).toEqual(array);
     }

@@ -462,7 +462,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'The results into a bucket',
     line: 'batch restore @. --generator @g.onnx --out s3://results/scans',
     code: 2,
-    says: "error: Option '-o, --out <folder>' argument 's3://results/scans' is invalid. It is a place on this machine; 'rgi batch --upload' puts results into a bucket. See 'rgi batch restore --help'.",
+    says: "error: Option '-o, --out <folder>' argument 's3://results/scans' is invalid. Name a place on this machine. Only results of rgi batch go into a bucket, by --upload. See 'rgi batch restore --help'.",
   },
   {
     title: 'The results below a file',

@@ -170,15 +170,12 @@ describe.skipIf(!chromium)(
       ['without a word', 'self.close()'],
       ['of an error', 'setTimeout(() => { throw new Error("out of memory"); })'],
     ])('a worker that dies %s fails its work as lost; the next call opens the models again', async (_, kill) => {
-      // Its threads are workers too, and wait. One that has died may still be listed before it.
-      const entry = page
-        .workers()
-        .filter((worker) => worker.url().includes('entry'))
-        .at(-1)!;
       await run(`window.began = false;
         window.lost = settled(engine.restore({ model: model.id, picture, method: 'rgi', seed: 1, fit: 'contain' }, () => { window.began = true; }).result);
         while (!window.began) await new Promise((resolve) => setTimeout(resolve, 20));`);
-      await entry.evaluate(kill).catch(() => {});
+      // Its threads are workers too, and wait. One that has died may still be listed.
+      const entries = page.workers().filter((worker) => worker.url().includes('entry'));
+      await Promise.all(entries.map((entry) => entry.evaluate(kill).catch(() => {})));
       const { failure } = await run<{ failure: EngineFailure }>('return lost;');
       expect(failure.code).toBe('lost');
       expect(await run<number>('return (await engine.draw(model.id, 3, 1)).length;')).toBe(3);

@@ -1,7 +1,7 @@
 /** The queue as its operator sees it: how much waits, what failed and why, and what is to become of that. */
 import type { Job } from 'bullmq';
 import { RgiError } from '../../errors.ts';
-import type { Queued } from '../queue-data.ts';
+import { isKey, type Queued } from '../queue-data.ts';
 import { openShared } from './open-shared.ts';
 import { connect, openQueue } from './redis.ts';
 
@@ -84,13 +84,23 @@ export async function openQueueView(url: string, shared?: string): Promise<Queue
           ...(finishedOn === undefined ? {} : { failedAt: new Date(finishedOn).toISOString() }),
         };
     },
-    retry: (keys) => each(keys, (job) => job.retry('failed', { resetAttemptsMade: true })),
-    discard: (keys) =>
-      each(keys, async (job) => {
+    retry: (keys) => each(keys, (job) => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true })),
+    async discard(keys) {
+      const known: string[] = [];
+      for (const key of keys) {
+        // What was sent with jobs that Redis has forgotten is known by the names of its folders.
+        if (place && isKey(key) && !(await queue.getJob(key))) await place.discard(key);
+        else known.push(key);
+      }
+      if (keys.length > 0 && known.length === 0) return keys.length;
+      const removed = await each(known, async (job) => {
+        // It may have been sent again meanwhile.
+        if (!(await job.isFailed())) return;
+        if (isKey(String(job.id))) await place?.discard(String(job.id));
         await job.remove();
-        // Whoever reaches Redis can name a job as he likes.
-        if (/^[0-9a-f]{64}$/.test(String(job.id))) await place?.discard(String(job.id));
-      }),
+      });
+      return removed + keys.length - known.length;
+    },
     async close() {
       await queue.close();
       redis.disconnect();

@@ -152,7 +152,7 @@ async function queueJob<R extends AnyRecord>(
       signal,
     });
     if (!('error' in answer)) return answer;
-    if (!answer.isOfPicture) sender.letters.add(keyOfJob(queued));
+    if (answer.isOfPicture === false) sender.letters.add(keyOfJob(queued));
     return { error: `${source.path}: ${answer.error}` };
   };
   return {

@@ -21,7 +21,7 @@ export interface SenderOptions {
   readonly priority?: number;
 }
 
-/** A result, with the folder of its files; or why there is none, and whether the picture is the reason. */
+/** A result, with the folder of its files; or why there is none, and, of a job that failed, whether the picture is the reason. */
 export type Answer = Taken | { readonly error: string; readonly isOfPicture?: boolean };
 
 export interface AnswerOptions extends JobHooks {
@@ -55,8 +55,8 @@ export interface Sender {
 /** How often a job is looked at whose end was not reported: Redis may have lost it. */
 const LOOK_MS = 2000;
 
-/** How long looks at a job may fail in a row: outages of the shared place are waited for. */
-const MAX_OUTAGE_MS = 600_000;
+/** How long what is asked of the shared place may fail in a row: outages are waited for. */
+export const MAX_OUTAGE_MS = 600_000;
 
 /** How long the end of a connection may take: Redis may be gone. */
 const CLOSE_MS = 2000;

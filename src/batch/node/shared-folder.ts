@@ -3,12 +3,12 @@
  * file in its folder `for`: the last one to leave removes that folder, which nobody can join from then on, and with it the job's.
  */
 import { randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
-import { messageOf, RgiError } from '../../errors.ts';
+import { fileError, messageOf, RgiError } from '../../errors.ts';
 import { localFile } from '../../files/node/copies.ts';
-import { isFolder, isThere, unreadable } from '../../files/node/regular.ts';
+import { isFolder, isThere } from '../../files/node/regular.ts';
 import { linkTemporary } from '../../images/node/write.ts';
 import { jsonOf } from '../../jobs/json.ts';
 import { type Delivered, MASK, PICTURE, RECORD, RESULT, resultSchema } from '../queue-data.ts';
@@ -36,25 +36,39 @@ export async function openSharedFolder(shared: string, others: string): Promise<
     place: (key, files, sender) => place(of(key), files, sender),
     async fetch(key, name, to) {
       const file = path.join(of(key), name);
-      await copyFile(file, to).catch((error) => {
-        throw unreadable(file, error);
-      });
+      if (!(await isIn(shared, file))) throw fileError(file, 'missing', `${file} does not exist.`);
+      await copyFile(file, to);
     },
-    hasResult: (key) => isThere(path.join(of(key), RESULT)),
-    isWanted: (key) => isThere(path.join(of(key), WAITING)),
-    deliver: (key, folder, result) => deliver(of(key), folder, result),
+    hasResult: (key) => isIn(shared, path.join(of(key), RESULT)),
+    isWanted: (key) => isIn(shared, path.join(of(key), WAITING)),
+    async deliver(key, folder, result) {
+      // Without its folder, nobody wants the result any more.
+      if (await isIn(shared, of(key))) await deliver(of(key), folder, result);
+    },
     take: (key) => resultIn(path.join(of(key), RESULT)),
     release,
     discard: (key) => removeWhole(of(key)),
     async releaseAll(sender, but) {
       // What a killed run of the sender had begun to put there.
       for (const key of await readdir(shared))
-        if (but.has(key)) continue;
-        else if (key.startsWith('.') && key.split('.')[2] === sender)
-          await rm(of(key), { recursive: true, force: true });
-        else if (await isThere(path.join(of(key), WAITING, sender))) await release(key, sender);
+        if (key.startsWith('.') && key.split('.')[2] === sender) await rm(of(key), { recursive: true, force: true });
+        else if (!but.has(key) && (await isThere(path.join(of(key), WAITING, sender)))) await release(key, sender);
     },
   };
+}
+
+/** Is there anything of that name? Throws where the folder that is shared cannot be asked: it may be back later. */
+async function isIn(shared: string, file: string): Promise<boolean> {
+  try {
+    await stat(file);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+    // Of a folder that is not mounted, nothing is there.
+    await stat(shared);
+    return false;
+  }
 }
 
 async function place(own: string, files: SentFiles, sender: string): Promise<void> {
@@ -106,9 +120,8 @@ function succeeds(work: Promise<unknown>): Promise<boolean> {
 
 async function deliver(own: string, folder: string, result: Delivered): Promise<void> {
   const staged = path.join(own, `.${RESULT}.${randomUUID()}`);
-  // Without its folder, nobody wants the result any more.
-  if (!(await succeeds(mkdir(staged)))) return;
   try {
+    await mkdir(staged);
     for (const kind of Object.keys(result.files))
       await copyFile(path.join(folder, `picture.${kind}`), path.join(staged, kind));
     await writeFile(path.join(staged, RECORD), JSON.stringify(result));

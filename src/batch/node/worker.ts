@@ -6,7 +6,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
-import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import { type Job, UnrecoverableError, Worker } from 'bullmq';
 import { INSPECTION_RULES } from '../../detect/inspector.ts';
 import { messageOf, RgiError } from '../../errors.ts';
 import { reasonOf } from '../../files/node/bucket.ts';
@@ -22,6 +22,7 @@ import type { AnyRecord } from './kinds.ts';
 import { modelFinder } from './models.ts';
 import { openShared } from './open-shared.ts';
 import { connect, keyOfJob } from './redis.ts';
+import { isRefusal, MAX_OUTAGE_MS } from './sender.ts';
 import type { Shared } from './shared.ts';
 
 export interface WorkerOptions {
@@ -59,9 +60,8 @@ export interface RunningWorker {
 /** How often a job may lose its worker, before it counts as one that kills workers. */
 const MAX_LOST = 10;
 
-/** A job that finds the shared place out of reach comes back after this time: for ten minutes, as long as its sender waits. */
+/** How long it takes until a shared place that fails is asked again. */
 const AWAY_MS = 2000;
-const MAX_AWAY = 300;
 
 /** Why a job is not computed to its end. */
 const UNWANTED = Symbol('unwanted');
@@ -92,6 +92,8 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
     stalledInterval: 500 * lockSeconds,
     maxStalledCount: MAX_LOST,
   });
+  const closing = new AbortController();
+  const atShared = patience(closing.signal, (message) => onEvent({ kind: 'warning', message }));
   worker.on('error', (error) => onEvent({ kind: 'warning', message: messageOf(error) }));
 
   const inHand = new Set<Promise<void>>();
@@ -121,15 +123,10 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
         message,
       });
     try {
-      const stages = await work(checked(job), { shared, scratch, limits, pool, find }, reporter(job));
+      const stages = await work(checked(job), { shared, atShared, scratch, limits, pool, find }, reporter(job));
       trace(job, stages);
       finished('done');
     } catch (error) {
-      if (error instanceof SharedAway && job.attemptsStarted - job.attemptsMade <= MAX_AWAY) {
-        onEvent({ kind: 'warning', message: `${messageOf(error)} ${job.id} is tried again in ${AWAY_MS / 1000} s.` });
-        await job.moveToDelayed(Date.now() + AWAY_MS, job.token);
-        throw new DelayedError();
-      }
       trace(job, {}, messageOf(error));
       finished('failed', messageOf(error));
       throw isOfPicture(error) ? new UnrecoverableError(messageOf(error)) : error;
@@ -138,6 +135,7 @@ export async function openWorker(options: WorkerOptions): Promise<RunningWorker>
 
   return {
     async close() {
+      closing.abort();
       const closed = worker.close();
       await Promise.allSettled(inHand);
       // A connection that has just come back may keep BullMQ waiting; what was in hand is reported long before.
@@ -168,26 +166,27 @@ function checked({ data, id }: Job<Queued>): Queued {
   );
 }
 
+/** Does what is to be done at the shared place, which may fail for a while. */
+type Patience = <T>(ask: () => Promise<T>) => Promise<T>;
+
 interface Place {
   readonly shared: Shared;
+  readonly atShared: Patience;
   readonly scratch: string;
   readonly limits: ServiceLimits;
   readonly pool: ProcessPool;
   find(identity: string, name: string): ReturnType<Awaited<ReturnType<typeof modelFinder>>>;
 }
 
-async function work(
-  job: Queued,
-  { shared, scratch, limits, pool, find }: Place,
-  onProgress: (share: number, what: string) => void,
-): Promise<Stages> {
+async function work(job: Queued, place: Place, onProgress: (share: number, what: string) => void): Promise<Stages> {
+  const { shared, atShared, scratch, limits, pool, find } = place;
   const key = keyOfJob(job);
-  if (await atShared(shared.hasResult(key))) return {};
+  if (await atShared(() => shared.hasResult(key))) return {};
   const model = await find(job.model.identity, job.model.name);
   const folder = await mkdtemp(path.join(scratch, 'job-'));
   try {
-    await fetched(shared, key, 'picture', folder, job.picture);
-    if (job.mask !== undefined) await fetched(shared, key, 'mask', folder, job.mask);
+    await fetched(place, key, 'picture', path.join(folder, 'picture'), job.picture);
+    if (job.mask !== undefined) await fetched(place, key, 'mask', path.join(folder, 'mask'), job.mask);
     const { maxPixels, maxSteps } = limits;
     const order: Order =
       job.kind === 'restore'
@@ -196,7 +195,7 @@ async function work(
     const { result, stages } = await whileWanted(shared, key, (signal) => pool.run(order, { signal, onProgress }));
     const made = path.join(folder, 'out');
     const files = await hashesOf(made, result);
-    await atShared(shared.deliver(key, made, { record: result, files, stages }));
+    await atShared(() => shared.deliver(key, made, { record: result, files, stages }));
     return stages;
   } catch (error) {
     if (error !== UNWANTED) throw error;
@@ -231,29 +230,26 @@ function reporter(job: Job<Queued>): (share: number, what: string) => void {
   };
 }
 
-/** The shared place does not answer: no fault of the picture, nor of this worker. */
-class SharedAway extends Error {}
-
-/** Errors of the shared place, as `SharedAway` where it may answer later. */
-async function atShared<T>(done: Promise<T>): Promise<T> {
-  try {
-    return await done;
-  } catch (error) {
-    const sentence = `The shared folder cannot be used now (${messageOf(error)}).`;
-    const options = { cause: error };
-    throw reasonOf(error) === 'denied' ? new Error(sentence, options) : new SharedAway(sentence, options);
-  }
+/** Asks a shared place that fails again, as long as senders do; a refusal is none of that. What fails then is no fault of the picture. */
+function patience(signal: AbortSignal, warn: (message: string) => void): Patience {
+  return async (ask) => {
+    const began = performance.now();
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        const sentence = `The shared folder cannot be used now (${messageOf(error)}).`;
+        if (isRefusal(error) || signal.aborted || performance.now() - began > MAX_OUTAGE_MS)
+          throw new Error(sentence, { cause: error });
+        warn(`${sentence} It is asked again in ${AWAY_MS / 1000} s.`);
+        await later(AWAY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
 }
 
-async function fetched(
-  shared: Shared,
-  key: string,
-  name: 'picture' | 'mask',
-  folder: string,
-  sha256: string,
-): Promise<void> {
-  const to = path.join(folder, name);
-  const isThere = await atShared(
+async function fetched({ shared, atShared }: Place, key: string, name: 'picture' | 'mask', to: string, sha256: string) {
+  const isThere = await atShared(() =>
     shared.fetch(key, name, to).then(
       () => true,
       (error) => {

@@ -120,8 +120,7 @@ const REASONS: Readonly<Record<string, readonly [FileReason, string]>> = {
   ELOOP: ['unreadable', 'is a symbolic link that leads to itself.'],
 };
 
-/** An error of the system at `path`, in words. */
-export function unreadable(path: string, error: unknown): RgiError {
+function unreadable(path: string, error: unknown): RgiError {
   const code = String((error as { code?: unknown } | undefined)?.code);
   // A socket, or a device that nothing is behind.
   if (code === 'ENXIO' || code === 'ENODEV') return notRegular(path);
