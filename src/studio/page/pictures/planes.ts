@@ -46,6 +46,24 @@ export function coloured({ width, height, data }: Plane, white: number): Picture
   return { name: '', width, height, rgba };
 }
 
+const LEVEL_OF = new Map(LEVELS.map(([r, g, b], level) => [packed(r, g, b), level]));
+
+function packed(r: number, g: number, b: number): number {
+  return (r << 16) | (g << 8) | b;
+}
+
+/** The levels, 0 to 255, of a plane that was drawn in colours; the inverse of `coloured`. Other colours are 0. */
+export function levelsOf({ width, height, rgba }: Picture): Plane {
+  const data = new Uint8Array(width * height);
+  for (let i = 0; i < data.length; i++) data[i] = LEVEL_OF.get(packed(rgba[4 * i], rgba[4 * i + 1], rgba[4 * i + 2])) ?? 0;
+  return { width, height, data };
+}
+
+/** The plane of a grey picture. */
+export function redOf({ width, height, rgba }: Picture): Plane {
+  return { width, height, data: Uint8Array.from({ length: width * height }, (_, i) => rgba[4 * i]) };
+}
+
 /** A tint for the pixels of a mask: transparent elsewhere, the rim in full colour. */
 export function tinted({ width, height, data }: Plane, [r, g, b]: readonly [number, number, number]): Picture {
   const rgba = new Uint8ClampedArray(4 * data.length);

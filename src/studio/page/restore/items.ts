@@ -85,7 +85,8 @@ export function begun(item: RestoreItem): RestoreItem {
 export function advanced(item: RestoreItem, progress: RestoreProgress): RestoreItem {
   const { frame, step } = progress;
   const frames = frame ? thinned([...item.frames, { step, ...frame }]) : item.frames;
-  return { ...item, progress, frames, losses: [...item.losses, progress.loss] };
+  const losses = progress.loss === undefined ? item.losses : [...item.losses, progress.loss];
+  return { ...item, progress, frames, losses };
 }
 
 /** Where there are too many frames, every second one goes, never the last. */
