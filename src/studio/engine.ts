@@ -195,6 +195,8 @@ export interface Engine {
   draw(model: string, count: number, seed: number): Promise<readonly Float32Array[]>;
   /** The latent nearest to a picture, and its picture. */
   project(model: string, picture: Picture): Promise<{ readonly latent: Float32Array; readonly picture: Picture }>;
+  /** Latents, one after the other, as the file that `rgi restore --from-latents` reads. */
+  latentsFile(model: string, latents: Float32Array): Promise<Uint8Array>;
   /** The detector file of a model with a policy. */
   exportDetector(model: string, policy: string): Promise<NamedBytes>;
   /** Ends the worker, and gives its memory back. A later call starts a new one; open models are opened again. */

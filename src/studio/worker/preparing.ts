@@ -8,6 +8,7 @@ import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
 import { zeros } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { HeldModel } from './models.ts';
+import { nextTask } from './next-task.ts';
 
 /** A search by the default method on a grey picture; of an affine generator there is little to prepare. */
 export async function prepareSearch(model: HeldModel, runtime: Runtime, signal: AbortSignal): Promise<void> {
@@ -39,8 +40,4 @@ function interruptible(runtime: Runtime): Runtime {
       };
     },
   };
-}
-
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

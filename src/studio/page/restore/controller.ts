@@ -39,6 +39,8 @@ export interface Restorer {
   goOn(id: number): void;
   /** The same from the beginning, with the settings as they are now. */
   restart(id: number): void;
+  /** The file of the latents that the result's search went on from; undefined where it began from the beginning. */
+  usedLatents(id: number): Promise<Uint8Array | undefined>;
   /** Searches one picture by other methods too. */
   compare(id: number, methods: readonly MethodName[]): Promise<void>;
   pause(): void;
@@ -86,7 +88,7 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     const used = {
       threshold: before.threshold,
       strokes: before.edits.done,
-      goesOn: request.latents !== undefined && !opened.isLinear,
+      ...(request.latents && !opened.isLinear ? { latents: request.latents } : {}),
     };
     update(id, begun);
     try {
@@ -144,6 +146,11 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     start: () => enqueue(({ phase }) => phase === 'ready' || phase === 'failed'),
     goOn: (id) => again(id, true),
     restart: (id) => again(id, false),
+    async usedLatents(id) {
+      const opened = model();
+      const latents = item(id)?.used.latents;
+      return opened && latents && engine.latentsFile(opened.id, latents);
+    },
     async compare(id, methods) {
       const opened = model();
       const before = item(id);

@@ -8,7 +8,7 @@ import { download, encodePicture, nameWith, stemOf } from '../pictures/write.ts'
 import { texts } from '../texts.ts';
 import type { Restorer } from './controller.ts';
 import { isChanged, type RestoreItem } from './items.ts';
-import { manifestOf, paintedNames } from './manifest.ts';
+import { latentsName, manifestOf, paintedNames } from './manifest.ts';
 import { planesOf } from './strokes.ts';
 
 interface SaveProps {
@@ -37,6 +37,8 @@ export function Save({ item, result, model, source, restorer }: SaveProps) {
       const plane = planes[brush];
       if (plane) download(names[brush], await encodePicture(plane, 'image/png'));
     }
+    const latents = await restorer.usedLatents(item.id);
+    if (latents) download(latentsName(item), latents);
   };
   const savePicture = async () =>
     download(nameWith(name, 'restored', item.type), await encodePicture(result.composite, item.type));
