@@ -252,19 +252,19 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       sent.length = 0;
       await page.getByRole('button', { name: 'Restore', exact: true }).click();
       await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 100_000 });
-      expect(new Set(sent)).toEqual(
-        new Set(['POST /v1/models/fashion-trousers/restore/jobs', 'GET /v1/jobs/']),
-      );
+      expect(new Set(sent)).toEqual(new Set(['POST /v1/models/fashion-trousers/restore/jobs', 'GET /v1/jobs/']));
       const answer = await service.post(
         '/v1/models/fashion-trousers/restore?steps=8&fit=contain&answer=composite.png',
         new Uint8Array(readFileSync(file)),
         { 'content-type': 'image/png', authorization: `Bearer ${token}` },
       );
-      const composite = sharp(new Uint8Array(await answer.arrayBuffer())).toColourspace('srgb').removeAlpha();
+      const composite = sharp(new Uint8Array(await answer.arrayBuffer()))
+        .toColourspace('srgb')
+        .removeAlpha();
       expect(psnr(await saved(page), await composite.raw().toBuffer())).toBe(Number.POSITIVE_INFINITY);
-      await steps.fill('20000');
+      await steps.fill('2000');
       await page.getByRole('button', { name: 'Run again' }).click();
-      await page.getByText(/^Step \d+ of 20,000$/).waitFor();
+      await page.getByText(/^Step [\d,]+ of [\d,]+$/).waitFor();
       await page.getByRole('button', { name: 'Stop' }).click();
       await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
       expect(sent).toContain('DELETE /v1/jobs/');

@@ -86,7 +86,10 @@ async function restoreOn(
   const notes = [
     ...opened.notes,
     ...critic.notes,
-    ...(await searchNotes(generator, method, options, runtime, { encoder: encoder?.file, fromLatents: flags.fromLatents })),
+    ...(await searchNotes(generator, method, options, runtime, {
+      encoder: encoder?.file,
+      fromLatents: flags.fromLatents,
+    })),
   ];
   const shared = reuse();
   await checkPlannedMemory(generator, method, files, flags, io, { runtime, reuse: shared, critic: critic.critic });

@@ -3,11 +3,11 @@
  * graph is cut), the law they are drawn from, and the values of every other input.
  */
 
-import { rows } from '../../arrays/rows.ts';
+import { joinedRows, rows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
 import { splitModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import { float32, float32Data, sizeOf, type Tensor } from '../../onnx/tensor.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
 import { withFrozenDraws } from '../../passes/draws.ts';
 import { retie } from '../../passes/tied.ts';

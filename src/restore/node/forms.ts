@@ -22,8 +22,8 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import { findAlignment } from '../align/align.ts';
 import { restoreTiled, type TiledRestoration } from '../tiled.ts';
 import { putRestoration } from './files.ts';
-import { type Summary, summaryOf } from './manifest.ts';
 import { readLatents } from './latents.ts';
+import { type Summary, summaryOf } from './manifest.ts';
 import { type AtOwnSize, putAtOwnSize } from './own-size.ts';
 import { type Loaded, loadedAt, type ReadingOptions, readSource, type Seen, type Source } from './pictures.ts';
 import { type LoadedTiles, readTiles } from './tiles.ts';
@@ -36,8 +36,7 @@ export interface FormSettings extends Omit<ReadingOptions, 'alignment'> {
   /** Given, or to be found for each picture. */
   readonly alignment: Alignment | 'auto' | undefined;
   /** With what all its searches share. */
-  readonly restore: Required<Pick<RestoreJob, 'reuse'>> &
-    Omit<RestoreJob, PicturesOwn>;
+  readonly restore: Required<Pick<RestoreJob, 'reuse'>> & Omit<RestoreJob, PicturesOwn>;
   /** By tiles, of the picture made smaller by this factor. */
   readonly tiles: number | undefined;
   readonly npy: boolean;
@@ -85,7 +84,8 @@ export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded
     together: !tunesWeights(restore.method),
     async load(source, index) {
       const stored = await read(source);
-      const latents = source.latents && (await readLatents(source.latents, index, restore.generator));
+      const { latents: file } = source;
+      const latents = file === undefined ? undefined : await readLatents(file, index, restore.generator);
       return { loaded: loadedAt(stored, index, latents), doubts: stored.doubts };
     },
     async *run(batch, report) {

@@ -91,7 +91,10 @@ function idOf(files: object): number {
   return id;
 }
 
-async function filesOf(source: Exclude<ModelSource, { kind: 'server' }>, index: ShippedIndex): Promise<readonly NamedBytes[]> {
+async function filesOf(
+  source: Exclude<ModelSource, { kind: 'server' }>,
+  index: ShippedIndex,
+): Promise<readonly NamedBytes[]> {
   if (source.kind === 'files') return source.files;
   return source.kind === 'saved' ? readSaved(source.model.id) : fetchModel(source.model, index);
 }

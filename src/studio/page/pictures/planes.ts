@@ -55,7 +55,8 @@ function packed(r: number, g: number, b: number): number {
 /** The levels, 0 to 255, of a plane that was drawn in colours; the inverse of `coloured`. Other colours are 0. */
 export function levelsOf({ width, height, rgba }: Picture): Plane {
   const data = new Uint8Array(width * height);
-  for (let i = 0; i < data.length; i++) data[i] = LEVEL_OF.get(packed(rgba[4 * i], rgba[4 * i + 1], rgba[4 * i + 2])) ?? 0;
+  for (let i = 0; i < data.length; i++)
+    data[i] = LEVEL_OF.get(packed(rgba[4 * i], rgba[4 * i + 1], rgba[4 * i + 2])) ?? 0;
   return { width, height, data };
 }
 

@@ -24,11 +24,13 @@ export function Settings({ methods, restorer }: SettingsProps) {
             value={settings.method}
             onChange={(event) => change({ method: event.currentTarget.value as MethodName })}
           >
-            {methods.filter((name) => !texts.methods[name].needsMask).map((name) => (
-              <option key={name} value={name}>
-                {texts.methods[name].title}
-              </option>
-            ))}
+            {methods
+              .filter((name) => !texts.methods[name].needsMask)
+              .map((name) => (
+                <option key={name} value={name}>
+                  {texts.methods[name].title}
+                </option>
+              ))}
           </select>
           <span class="hint">{texts.methods[settings.method].about}</span>
         </label>

@@ -94,12 +94,13 @@ function finished(job: JobAnswer): JobAnswer {
 
 /** The data of server-sent events. An `EventSource` could not send a token. */
 async function* eventsOf(body: ReadableStream<Uint8Array>): AsyncGenerator<JobAnswer> {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
   let rest = '';
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    const events = (rest + value).split('\n\n');
+    const events = (rest + decoder.decode(value, { stream: true })).split('\n\n');
     rest = events.pop() ?? '';
     for (const event of events) {
       const data = /^data: (.*)$/m.exec(event)?.[1];

@@ -15,6 +15,7 @@ export function ServerSwitch({ server }: { readonly server: Server }) {
           type="checkbox"
           role="switch"
           checked={isOn}
+          aria-checked={isOn}
           aria-describedby="server-about"
           onChange={(event) => server.switchTo(event.currentTarget.checked)}
         />
@@ -40,7 +41,7 @@ function TokenField({ server }: { readonly server: Server }) {
         server.setToken(token);
       }}
     >
-      <label>
+      <label class="token">
         <span class="label">{texts.server.token}</span>
         <input
           type="password"
