@@ -37,6 +37,7 @@ test.each([
     restorePicture('', models.get(id), { ...request, ...more }, { runtime, gate: createGate(), tell: () => {} });
   const { latents } = await restored({});
   const result = await restored({ thresholdGrey: 30, latents });
+  expect((await restored({ thresholdGrey: 30 })).latents).not.toEqual(result.latents);
   await runtime.dispose();
 
   const item = { ...newItem(1, picture, 'image/png'), used: { threshold: 30, strokes: [], latents } };

@@ -96,13 +96,6 @@ export function asPicture(name: string, { width, height, data }: Plane): Picture
   return { name, width, height, rgba };
 }
 
-/** The pixels whose alpha is above half, of what was drawn. */
-export function opaque({ width, height, rgba }: Picture): Plane {
-  const data = new Uint8Array(width * height);
-  for (let i = 0; i < data.length; i++) data[i] = rgba[4 * i + 3] > 127 ? 255 : 0;
-  return { width, height, data };
-}
-
 /** Pixels that are drawn on screen at most; of larger pictures every k-th pixel is shown. */
 const MAX_SHOWN_PIXELS = 4e6;
 
