@@ -39,7 +39,9 @@ const SCREENS = {
 export async function lighthouse(folder: string, url: string): Promise<void> {
   const from = createRequire(path.join(path.resolve(folder), 'package.json'));
   if (!existsSync(path.join(path.resolve(folder), 'node_modules', 'lighthouse'))) {
-    console.log(`skipped: Lighthouse is not installed in ${folder}; the head of bench/studio.ts says how to install it.`);
+    console.log(
+      `skipped: Lighthouse is not installed in ${folder}; the head of bench/studio.ts says how to install it.`,
+    );
     return;
   }
   const { default: run } = (await import(pathToFileURL(from.resolve('lighthouse')).href)) as Lighthouse;
@@ -53,7 +55,9 @@ export async function lighthouse(folder: string, url: string): Promise<void> {
         const found = await run(`${url}#${view}`, flags, { extends: 'lighthouse:default', settings });
         if (!found) throw new Error(`Lighthouse has no result of ${view}.`);
         const { categories, audits, lighthouseVersion } = found.lhr;
-        const scores = Object.values(categories).map(({ title, score }) => `${title} ${Math.round(100 * (score ?? 0))}`);
+        const scores = Object.values(categories).map(
+          ({ title, score }) => `${title} ${Math.round(100 * (score ?? 0))}`,
+        );
         console.log(`${view}, ${screen}: ${scores.join(', ')} (Lighthouse ${lighthouseVersion})`);
         for (const [id, { title, score }] of Object.entries(audits))
           if (score !== null && score < 1) console.log(`  ${id}: ${title}`);

@@ -84,9 +84,6 @@ async function longestBlock(page: Page): Promise<string> {
   return longest === 0 ? 'under 50 ms' : `${longest.toFixed(0)} ms`;
 }
 
-/** How long a user takes from the choice of a model to the click, about. */
-const PREPARING_MS = 10_000;
-
 function shippedModels(): string[] {
   return readdirSync(MODELS_FOLDER).filter((id) => existsSync(path.join(MODELS_FOLDER, id, 'generator.onnx')));
 }

@@ -34,7 +34,9 @@ export interface Tf {
   conv2d(x: TfTensor, filter: TfTensor, strides: number, pad: 'same'): TfTensor;
   readonly image: { resizeNearestNeighbor(x: TfTensor, size: readonly [number, number]): TfTensor };
   readonly train: {
-    adam(rate: number): { minimize(loss: () => TfTensor, returnCost: boolean, variables: readonly TfTensor[]): unknown };
+    adam(rate: number): {
+      minimize(loss: () => TfTensor, returnCost: boolean, variables: readonly TfTensor[]): unknown;
+    };
   };
   tidy<T>(work: () => T): T;
 }
@@ -53,7 +55,13 @@ const RATE = 0.1;
 const WARM_UP = 3;
 
 /** Steps of Adam on the squared error to `batch` pictures, by both, one after the other. */
-export async function compare(model: Uint8Array, tf: Tf, runtime: Runtime, batch: number, steps: number): Promise<Compared> {
+export async function compare(
+  model: Uint8Array,
+  tf: Tf,
+  runtime: Runtime,
+  batch: number,
+  steps: number,
+): Promise<Compared> {
   const { generator } = await openGeneratorBytes(model, runtime);
   const latents = randomFrom(1).normals(batch * generator.latents[0].dims[0]);
   const z = float32(latents, [batch, generator.latents[0].dims[0]]);
@@ -171,7 +179,12 @@ function trousers(tf: Tf, { initializers }: Graph): (z: TfTensor) => TfTensor {
   const doubled = (x: TfTensor) => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]);
   return (z) => {
     const [batch] = z.shape;
-    const first = tf.reshape(tf.add(tf.matMul(z, dense.weight), dense.bias), [batch, FIRST.side, FIRST.side, FIRST.channels]);
+    const first = tf.reshape(tf.add(tf.matMul(z, dense.weight), dense.bias), [
+      batch,
+      FIRST.side,
+      FIRST.side,
+      FIRST.channels,
+    ]);
     const h4 = layer(normalised(leaky(first)), 0);
     const h32 = layer(doubled(layer(doubled(layer(doubled(h4), 1)), 2)), 3);
     const hidden = leaky(tf.add(tf.matMul(tf.reshape(h4, [batch, size]), skip.first), skip.firstBias));

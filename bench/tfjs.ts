@@ -20,7 +20,9 @@ export async function tfjs(args: readonly string[]): Promise<void> {
   const packages = path.resolve(argument(args, 'tfjs', '.'), 'node_modules', '@tensorflow');
   const wasm = path.join(packages, 'tfjs-backend-wasm', 'dist');
   if (!existsSync(wasm)) {
-    console.log(`skipped: TensorFlow.js is not installed in ${packages}; the head of bench/tfjs.ts says how to install it.`);
+    console.log(
+      `skipped: TensorFlow.js is not installed in ${packages}; the head of bench/tfjs.ts says how to install it.`,
+    );
     return;
   }
   if (!chromium) throw new Error('No Chromium was found; name one with RGI_CHROMIUM.');

@@ -212,7 +212,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
   });
 
   test('of rgi serve: pictures go to the server once that is switched on, and not before', async () => {
-    const token = 'a token of this test';
+    const token = 'a-token-of-this-test';
     const service = await startService(
       {},
       { tokens: [{ name: 'studio', token }], studio: studioPages(true, studio.site) },
@@ -246,9 +246,12 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       await page.getByRole('button', { name: 'Use the token' }).click();
       await page.getByRole('button', { name: 'fashion-trousers' }).click();
       await page.getByLabel('Choose pictures').setInputFiles(file);
-      await page.getByText('Settings').click();
-      const steps = page.getByRole('spinbutton', { name: 'Steps' });
-      await steps.fill('8');
+      const setSteps = async (steps: number) => {
+        await page.getByText('Settings').click();
+        await page.getByRole('spinbutton', { name: 'Steps' }).fill(String(steps));
+        await page.getByText('Settings').click();
+      };
+      await setSteps(8);
       sent.length = 0;
       await page.getByRole('button', { name: 'Restore', exact: true }).click();
       await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 100_000 });
@@ -262,7 +265,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
         .toColourspace('srgb')
         .removeAlpha();
       expect(psnr(await saved(page), await composite.raw().toBuffer())).toBe(Number.POSITIVE_INFINITY);
-      await steps.fill('2000');
+      await setSteps(2000);
       await page.getByRole('button', { name: 'Run again' }).click();
       await page.getByText(/^Step [\d,]+ of [\d,]+$/).waitFor();
       await page.getByRole('button', { name: 'Stop' }).click();

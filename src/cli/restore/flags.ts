@@ -65,7 +65,7 @@ Examples:
   rgi restore photo.jpg -g faces.onnx --keep good.png --hide bad.png -o again
 
   # the same, from where an earlier run with --npy ended
-  rgi restore photo.jpg -g faces.onnx --hide bad.png -o again \
+  rgi restore photo.jpg -g faces.onnx --hide bad.png -o again \\
       --from-latents restored
 
   # compare the features of a discriminator too

@@ -46,7 +46,7 @@ export function ModelPicker({ library, choice, label, inspecting = false, onServ
         <FileInput input={input} label={texts.models.own} accept=".onnx,.npz" onFiles={(files) => void open(files)} />
       </div>
       <Failure sentence={failure || chosen.failure} />
-      {chosen.source && !chosen.model && !chosen.failure && (
+      {chosen.source && (chosen.source.kind === 'server') === onServer && !chosen.model && !chosen.failure && (
         <p class="quiet" role="status">
           {texts.models.opening}
         </p>

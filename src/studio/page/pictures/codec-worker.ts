@@ -3,7 +3,13 @@ import type { Picture } from '../../engine.ts';
 import { buffersOf } from '../../messages.ts';
 import { pixelBytes } from '../../pixels.ts';
 import { planesOf } from '../restore/strokes.ts';
-import { type CodecAnswer, type CodecFailure, type CodecRequest, type CodecResult, MAX_PIXELS } from './codec-messages.ts';
+import {
+  type CodecAnswer,
+  type CodecFailure,
+  type CodecRequest,
+  type CodecResult,
+  MAX_PIXELS,
+} from './codec-messages.ts';
 import { asPicture } from './planes.ts';
 
 /** Of JPEG and WebP: high, since the picture was compressed once already. */

@@ -208,11 +208,7 @@ async function prepareShown({ composite, mask, residual, uncertainty }: RestoreR
   }
 }
 
-async function requestOf(
-  item: RestoreItem,
-  { id }: OpenedModel,
-  settings: RestoreSettings,
-): Promise<RestoreRequest> {
+async function requestOf(item: RestoreItem, { id }: OpenedModel, settings: RestoreSettings): Promise<RestoreRequest> {
   const { picture, threshold, edits } = item;
   const latents = latentsToGoOnFrom(item, settings);
   return {
