@@ -5,20 +5,25 @@
 import { buildMethod } from '../../inversion/methods/index.ts';
 import { restoreImages } from '../../inversion/solve/restore.ts';
 import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
+import { poolSize } from '../../inversion/start/pool-size.ts';
 import { zeros } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { HeldModel } from './models.ts';
 import { nextTask } from './next-task.ts';
 
-/** A search by the default method on a grey picture; of an affine generator there is little to prepare. */
+/** A search by the default method on a grey picture, one step in each stage; of an affine generator there is little to prepare. */
 export async function prepareSearch(model: HeldModel, runtime: Runtime, signal: AbortSignal): Promise<void> {
-  const { channels, height, width, graph } = model.opened.generator;
+  const { generator } = model.opened;
+  const { channels, height, width, graph } = generator;
   const context = { channels, generator: graph, masked: false, critic: false, logistic: false, layers: [] };
   const method = buildMethod({ method: 'rgi' }, context);
-  if (await isSolvedExactly(model.opened.generator, method, runtime)) return;
+  if (await isSolvedExactly(generator, method, runtime)) return;
+  // The whole pool, which may depend on the steps of the search.
+  const start = { ...method.start, pool: await poolSize(generator, method, runtime), maxShare: undefined };
+  const stages = method.stages.map((stage) => ({ ...stage, steps: 1 }));
   const job = {
     generator: model.generatorFor(method),
-    method,
+    method: { ...method, start, stages },
     images: zeros('float32', [1, channels, height, width]),
     reuse: model.reuseFor(method),
   };
