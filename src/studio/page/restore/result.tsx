@@ -17,7 +17,7 @@ import { MethodsView } from './methods.tsx';
 import { FOUND_COLOUR, Overlaid } from './overlaid.tsx';
 import { PlaneView } from './plane-view.tsx';
 import { Save } from './save.tsx';
-import { planesOf } from './strokes.ts';
+import { shownPlanesOf } from './strokes.ts';
 
 interface ResultViewProps {
   readonly item: RestoreItem;
@@ -45,10 +45,7 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
   );
   const found = useMemo(() => maskOf(small, threshold), [small, threshold]);
   const automatic = useMemo(() => automaticThreshold(small), [small]);
-  const strokes = useMemo(
-    () => planesOf(edits.done, picture.width, picture.height, k),
-    [edits.done, picture.width, picture.height, k],
-  );
+  const strokes = shownPlanesOf(edits.done, picture.width, picture.height, k);
   const mask = useMemo(() => corrected(found, strokes.keep, strokes.hide), [found, strokes]);
   const setThreshold = (value: number | undefined) => {
     restorer.change(item.id, { threshold: value });

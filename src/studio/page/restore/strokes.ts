@@ -59,6 +59,17 @@ export function planesOf(strokes: readonly Stroke[], width: number, height: numb
   return { ...(keep ? { keep } : {}), ...(hide ? { hide } : {}) };
 }
 
+const shown = new WeakMap<readonly Stroke[], PaintedPlanes>();
+
+/** As `planesOf`, made once: for what is drawn on screen, where k is that of the picture. */
+export function shownPlanesOf(strokes: readonly Stroke[], width: number, height: number, k: number): PaintedPlanes {
+  // NO_EDITS is of all pictures.
+  if (strokes.length === 0) return {};
+  const known = shown.get(strokes) ?? planesOf(strokes, width, height, k);
+  shown.set(strokes, known);
+  return known;
+}
+
 /** The pixels whose alpha is above half. */
 function opaque(context: OffscreenCanvasRenderingContext2D, width: number, height: number): Plane {
   const data = new Uint8Array(pixelBytes(width * height).buffer);
