@@ -228,6 +228,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
         .toBuffer(),
     );
     const act = async (page: Page) => {
+      page.setDefaultTimeout(120_000);
       const sent: string[] = [];
       page.on('request', (request) => {
         const path = request.url().slice(service.url.length);
