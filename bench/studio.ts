@@ -70,9 +70,13 @@ const WATCH = `window.blocks = [];
 new PerformanceObserver((list) => window.blocks.push(...list.getEntries().map(({ duration }) => duration)))
   .observe({ type: 'longtask', buffered: true });`;
 
+/** The longest that anything here takes. */
+const MAX_WAIT_MS = 600_000;
+
 async function open({ browser, url }: Bench, view: string): Promise<Page> {
   const page = await (await browser.newContext({ viewport: { width: 1280, height: 860 } })).newPage();
   await page.addInitScript(WATCH);
+  page.setDefaultTimeout(MAX_WAIT_MS);
   await page.goto(`${url}#${view}`);
   await page.locator('.card img').first().waitFor();
   return page;
@@ -181,7 +185,7 @@ async function large(bench: Bench, [width, height]: readonly number[]): Promise<
   });
   await timed('restored', async () => {
     await button.click();
-    await page.getByRole('button', { name: 'Save the picture (JPEG)' }).waitFor({ timeout: 300_000 });
+    await page.getByRole('button', { name: 'Save the picture (JPEG)' }).waitFor();
   });
   await page.getByRole('radio', { name: 'Found' }).check({ force: true });
   const box = (await page.getByRole('application').boundingBox())!;
@@ -195,8 +199,8 @@ async function large(bench: Bench, [width, height]: readonly number[]): Promise<
   });
   await timed('restored again with it', async () => {
     await again.click();
-    await again.waitFor({ state: 'detached', timeout: 300_000 });
-    await page.getByRole('button', { name: 'Save the picture (JPEG)' }).waitFor({ timeout: 300_000 });
+    await again.waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Save the picture (JPEG)' }).waitFor();
   });
   await page.context().close();
 }
@@ -220,7 +224,7 @@ async function training(bench: Bench, count: number): Promise<void> {
   await longestBlock(page);
   const began = performance.now();
   await page.getByRole('button', { name: 'Learn' }).click();
-  await page.getByText('is ready.').waitFor({ timeout: 600_000 });
+  await page.getByText('is ready.').waitFor();
   const seconds = (performance.now() - began) / 1000;
   row(
     `${count} good pictures of 128 x 128, learned from with features and calibrated`,

@@ -242,6 +242,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       expect(sent.filter((one) => one !== 'GET /healthz')).toEqual([]);
       await toServer.check();
       await page.getByText(`Pictures go to ${new URL(service.url).host}`).waitFor();
+      await page.getByText(`they are sent to ${new URL(service.url).host}.`).waitFor();
       await page.getByLabel('Token of this server').fill(token);
       expect(await findings(page)).toEqual([]);
       await page.getByRole('button', { name: 'Use the token' }).click();

@@ -73,6 +73,7 @@ export const texts = {
     badge: (host: string) => `Pictures go to ${host}`,
     privacy: (host: string) =>
       `This page came from ${host}, the only address that its content-security policy lets it reach. It sends nothing there unless you switch on 'Compute on this server'.`,
+    dropHint: (host: string) => `or paste them. PNG, JPEG, WebP and others; they are sent to ${host}.`,
     model: 'On the server',
     none: 'This server has no models.',
     noMarks: 'What a server found is corrected by the threshold only. To paint, compute in this tab.',

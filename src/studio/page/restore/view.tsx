@@ -28,7 +28,7 @@ export function RestoreView({ library, choice, restorer }: RestoreViewProps) {
   const state = useStore(restorer.state);
   const { source, model } = useStore(choice.state);
   const { server } = library;
-  const { isOn } = useStore(server.state);
+  const { isOn, host } = useStore(server.state);
   const [isChoosing, setChoosing] = useState(false);
   useFirstChosen(library, choice, isOn);
   const add = useCallback(
@@ -65,7 +65,7 @@ export function RestoreView({ library, choice, restorer }: RestoreViewProps) {
         <ModelPicker library={library} choice={choice} label={texts.restore.step1} onServer={isOn} />
         <h2>{texts.restore.step2}</h2>
         {failures}
-        <AddPictures source={source} restorer={restorer} onFiles={add} />
+        <AddPictures sentTo={isOn ? host : undefined} source={source} restorer={restorer} onFiles={add} />
       </div>
     );
   }
