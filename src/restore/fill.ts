@@ -1,12 +1,9 @@
 /** The restored picture at the picture's own size: the masked region filled by what the generator makes of it, nothing else touched. */
-import { type Image, isDrawable } from '../images/image.ts';
 import { type ColourCube, inColours } from '../images/own-size/colours.ts';
 import { compositeInPlace } from '../images/own-size/composite.ts';
 import { type Frame, framed, type StoredMap, sampleCubic, scaleOf } from '../images/own-size/frame.ts';
 import type { Raster } from '../images/own-size/raster.ts';
-import { sharpened } from '../images/own-size/sharpness.ts';
 import type { ByteMask } from '../images/own-size/windows.ts';
-import type { Restoration } from '../inversion/solve/restore.ts';
 
 /** How the region is filled. */
 export interface FillChoice {
@@ -19,15 +16,10 @@ export interface FillChoice {
 }
 
 /** From this scale on a fill has less detail than its surroundings. */
-const MIN_FINER = 1.25;
+export const MIN_FINER = 1.25;
 
 /** Width of the fade of `feather`, in pixels of the generator. */
 const FEATHER = 4;
-
-/** The restored picture, with as much detail as `image` has where the picture is finer than the generator's. */
-export function fillFor(image: Image, frame: Frame, { restored, mask }: Pick<Restoration, 'restored' | 'mask'>): Image {
-  return isDrawable(image) && scaleOf(frame) >= MIN_FINER ? sharpened(restored, image, mask) : restored;
-}
 
 /** Fills the masked pixels of `picture` in place from G(z), grey or RGB in [-1,1]; returns how many pixels may have changed. */
 export function fillAtOwnSize(

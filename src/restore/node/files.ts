@@ -8,7 +8,7 @@ import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { OutputSet } from '../../jobs/job.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { fillFor } from '../fill.ts';
+import { fillFor } from '../detail.ts';
 import { type AtOwnSize, type OwnSizeChoice, putAtOwnSize } from './own-size.ts';
 import type { Loaded, Source } from './pictures.ts';
 
