@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { build, defaultClientConditions, type Plugin } from 'vite';
 import type { ShippedModel } from '../src/studio/page/models/shipped.ts';
 import { STUDIO_POLICY } from '../src/studio/policy.ts';
+import { SERVER_FILE, type ServerFacts } from '../src/studio/server.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const page = path.join(root, 'src', 'studio', 'page');
@@ -54,6 +55,7 @@ export async function buildSite({ out, engine }: SiteOptions): Promise<void> {
     },
   });
   await writeModels(path.join(out, 'models'));
+  writeFileSync(path.join(out, SERVER_FILE), JSON.stringify({} satisfies ServerFacts));
   writeFileList(out);
 }
 

@@ -11,3 +11,15 @@ export function rows(tensor: Tensor, indices: readonly number[]): Tensor<'float3
   });
   return float32(picked, [indices.length, ...tensor.dims.slice(1)]);
 }
+
+/** The first `count` rows of tensors of one shape but for their first axis, one after the other. */
+export function joinedRows(parts: readonly Tensor[], count: number): Tensor<'float32'> {
+  const dims = parts[0].dims.slice(1);
+  const data = new Float32Array(count * sizeOf(dims));
+  let offset = 0;
+  for (const part of parts) {
+    data.set(float32Data(part).subarray(0, data.length - offset), offset);
+    offset += part.data.length;
+  }
+  return float32(data, [count, ...dims]);
+}

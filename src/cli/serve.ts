@@ -36,9 +36,10 @@ Examples:
 The file of --tokens is a list:
   [{ "name": "line3", "token": "...", "jobs": 4, "perMinute": 60 }]
 
-Documentation is at /, OpenAPI at /openapi.json, health at /healthz and /readyz,
-metrics at /metrics, the Open Inference Protocol at /v2. The log is JSON on
-stderr. SIGTERM: new jobs are refused (503); those that were taken are finished.`;
+Documentation is at /, the studio at /studio/, OpenAPI at /openapi.json, health
+at /healthz and /readyz, metrics at /metrics, the Open Inference Protocol at
+/v2. The log is JSON on stderr. SIGTERM: new jobs are refused (503); those that
+were taken are finished.`;
 
 /** At most a day: timers hold no more than 24 days. */
 const seconds = numberIn({ above: 0, to: 86_400 });
@@ -78,14 +79,16 @@ export function addServeOptions(command: Command): Command {
 /** Serves until it is interrupted. */
 export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode> {
   // The other commands do not wait for the libraries of a server.
-  const [{ serve }, { openCatalogue }, { readTokens }] = await Promise.all([
+  const [{ serve }, { openCatalogue }, { readTokens }, { studioPages }] = await Promise.all([
     import('../service/node/serve.ts'),
     import('../service/node/catalogue.ts'),
     import('../service/node/tokens.ts'),
+    import('../studio/node/pages.ts'),
   ]);
   const { models, host, port, threads, logLevel, maxBody, maxPixels, ...limits } = flags;
   const tokens = flags.tokens === undefined ? undefined : await readTokens(flags.tokens);
   const queue = await queueOf(flags);
+  const studio = studioPages(tokens !== undefined);
   const service = await serve({
     queue,
     models,
@@ -94,12 +97,14 @@ export async function serveCommand(flags: ServeFlags, io: Io): Promise<ExitCode>
     threads,
     tokens,
     logLevel,
+    studio,
     limits: { ...limitsOf(limits), maxBytes: Math.floor(maxBody * 2 ** 20), maxPixels: Math.floor(maxPixels * 1e6) },
     // Whole lines of JSON: their strings are escaped already.
     onLog: (line) => say(io, line.trimEnd()),
   });
   try {
     say(io, `Serving ${models} on ${service.url}`);
+    if (studio) say(io, `The studio is at ${service.url}/studio/`);
     if ((await (await openCatalogue(models)).list()).length === 0)
       say(
         io,

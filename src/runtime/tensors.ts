@@ -20,12 +20,15 @@ export function declared(values: readonly Ort.InferenceSession.ValueMetadata[]):
   return new Map(values.map((value) => [value.name, value]));
 }
 
+/** onnxruntime-web reads a size that is open, -1, as a number without a sign. */
+const OPEN = 2 ** 32 - 1;
+
 /** Of the tensors among `values`: their types, and their sizes where those are known. */
 export function declaredTypes(values: Declared): Map<string, DeclaredType> {
   const types = new Map<string, DeclaredType>();
   for (const [name, value] of values) {
     if (!value.isTensor) continue;
-    const dims = value.shape.map((size) => (typeof size === 'number' && size >= 0 ? size : undefined));
+    const dims = value.shape.map((size) => (typeof size === 'number' && size >= 0 && size < OPEN ? size : undefined));
     types.set(name, { type: value.type as ElementType, dims });
   }
   return types;

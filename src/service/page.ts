@@ -39,6 +39,8 @@ export interface ApiFacts {
   readonly models: readonly string[];
   readonly limits: ServiceLimits;
   readonly hasTokens: boolean;
+  /** Are the studio's pages served, too? */
+  readonly hasStudio: boolean;
 }
 
 const STYLE = `
@@ -57,7 +59,7 @@ export function apiPage(document: ApiDocument, facts: ApiFacts): Promise<string>
     head: pageHead(
       'HTTP service',
       html`<p>${description}</p>`,
-      html`<p>For programs: <a href="/openapi.json">openapi.json</a>.</p>`,
+      html`<p>For programs: <a href="/openapi.json">openapi.json</a>.${facts.hasStudio && html` To look and to try: <a href="/studio/">the studio</a>.`}</p>`,
     ),
     sections: [
       { id: 'start', title: 'Start', content: startOf(facts) },

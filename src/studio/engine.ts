@@ -49,6 +49,8 @@ export interface OpenedModel {
   readonly policies: readonly string[];
   /** What was assumed, one sentence each. */
   readonly notes: readonly string[];
+  /** Present where a server computes: it takes no painted masks, does not pause, and has these methods only. */
+  readonly served?: { readonly methods: readonly MethodName[] };
 }
 
 export interface EngineFailure {
@@ -79,10 +81,13 @@ export interface RestoreRequest {
 export interface RestoreProgress {
   readonly step: number;
   readonly steps: number;
-  readonly loss: number;
+  /** Absent where a server computes, as the two below. */
+  readonly loss?: number;
   /** Mean of the mask, 0 to 1. */
-  readonly masked: number;
+  readonly masked?: number;
   readonly secondsLeft?: number;
+  /** What is being done, in words, where it is no step of the search. */
+  readonly what?: string;
   /** At most a few a second. */
   readonly frame?: { readonly restored: Picture; readonly mask: Plane; readonly residual: Plane };
 }
@@ -98,8 +103,8 @@ export interface RestoreResult {
   readonly uncertainty: Plane;
   /** G(z) at the model's size. */
   readonly restored: Picture;
-  /** z, the generator's latents one after the other. */
-  readonly latents: Float32Array;
+  /** z, the generator's latents one after the other; absent where a server computed it. */
+  readonly latents?: Float32Array;
   /** Result code of the search, with its sentence. */
   readonly code: string;
   readonly sentence: string;
@@ -190,6 +195,8 @@ export interface Engine {
   draw(model: string, count: number, seed: number): Promise<readonly Float32Array[]>;
   /** The latent nearest to a picture, and its picture. */
   project(model: string, picture: Picture): Promise<{ readonly latent: Float32Array; readonly picture: Picture }>;
+  /** Latents, one after the other, as the file that `rgi restore --from-latents` reads. */
+  latentsFile(model: string, latents: Float32Array): Promise<Uint8Array>;
   /** The detector file of a model with a policy. */
   exportDetector(model: string, policy: string): Promise<NamedBytes>;
   /** Ends the worker, and gives its memory back. A later call starts a new one; open models are opened again. */

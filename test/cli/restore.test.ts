@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import path from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readNpy, readNpz, writeNpy } from '../../src/arrays/npy.ts';
+import { readNpy, readNpz, writeNpy, writeNpz } from '../../src/arrays/npy.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import type { Graph } from '../../src/onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../../src/onnx/tensor.ts';
@@ -119,6 +119,42 @@ describe('what is written', () => {
     const again = await made('image', new Map([['mapped', w]]), withoutDeadCode({ ...fromW, nodes }));
     expectClose(again, float32(picture.data, [1, 3, 8, 8]), 1e-2, 'the picture of w');
     await runtime.dispose();
+    // A search that begins there stays there, whatever coordinates it is made in.
+    const from = `--latent w --from-latents @${path.basename(out)}`;
+    const next = results();
+    await bench.rgi(
+      `restore @styled.npy -g @styled.onnx -o ${next.word} --npy --range -1..1 --preset paper --steps 1 --latent-rate 0.000001 ${from}`,
+    );
+    const near = readNpz(readFileSync(next.file('styled.latents.npz'))).get('w')!;
+    expectClose(near, w, 1e-4, 'w after a tiny step');
+  });
+
+  test('--from-latents begins where earlier searches ended', async () => {
+    const first = results();
+    const line = (to: { readonly word: string }, more: string) =>
+      `restore @pictures/b.npy @pictures/c.npy -g @g.onnx -o ${to.word} --npy ${more}`;
+    await bench.rgi(line(first, FAST));
+    const { images: cold } = manifestIn(out);
+    const next = results();
+    const { code } = await bench.rgi(line(next, `${FAST} --from-latents ${first.word}`));
+    expect(code).toBe(0);
+    const warm = manifestIn(out);
+    expect(warm.options).toMatchObject({ fromLatents: true });
+    for (const [i, { steps }] of warm.images.entries()) expect(steps).toBeLessThan(cold[i].steps);
+    for (const name of ['b', 'c']) {
+      const [a, b] = [first, next].map((run) => readNpy(readFileSync(run.file(`${name}.restored.npy`))));
+      expectClose(b, a, 1e-2, `the picture of ${name}`);
+    }
+  });
+
+  test('latents of another generator are refused', async () => {
+    writeFileSync(bench.file('six.npz'), writeNpz(new Map([['z', float32(new Float32Array(6), [1, 6])]])));
+    expect(await bench.rgi(`restore @a.png -g @g.onnx -o ${results().word} --from-latents @six.npz`)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(
+        "six.npz has [1,6] as 'z', where this generator has latents of [1,4]: it is of another generator or another --latent.",
+      ),
+    });
   });
 
   test('with --npy the arrays too, from which the picture can be computed again', async () => {

@@ -339,6 +339,18 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: 'error: The mask nomask.png does not exist.',
   },
   {
+    title: 'Latents that do not exist',
+    line: 'restore @a.png --generator @g.onnx --out @o --from-latents @nolatents.npz',
+    code: 2,
+    says: 'error: The file of latents nolatents.npz does not exist.',
+  },
+  {
+    title: 'A folder without latents of a picture',
+    line: 'restore @a.png --generator @g.onnx --out @o --from-latents @masks',
+    code: 2,
+    says: 'error: The folder masks has no latents for a.png: they would be in a.latents.npz, which a run with --npy writes.',
+  },
+  {
     title: 'No mask for a method that needs one',
     line: 'restore @a.png --generator @g.onnx --out @o --method dgp',
     code: 2,

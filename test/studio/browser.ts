@@ -22,10 +22,13 @@ export interface StudioUnderTest {
   readonly url: string;
   /** The built site. */
   readonly site: string;
-  /** Opens the page, hands it to `act`, and expects no request to anywhere else, no error, no broken rule of the policy. */
+  /**
+   * Opens the page, hands it to `act`, and expects no request to anywhere else, no error, no broken rule of the policy. `service`: the address of
+   * a service whose pages it is one of, to which it may send.
+   */
   visit(
     act: (page: Page) => Promise<void>,
-    options?: BrowserContextOptions & { readonly view?: string },
+    options?: BrowserContextOptions & { readonly view?: string; readonly service?: string },
   ): Promise<void>;
   close(): Promise<void>;
 }
@@ -40,7 +43,7 @@ export async function openStudio(engine?: string): Promise<StudioUnderTest> {
   return {
     url: studio.url,
     site,
-    async visit(act, { view = 'restore', ...options } = {}) {
+    async visit(act, { view = 'restore', service, ...options } = {}) {
       const context = await browser.newContext({ viewport: WIDE, reducedMotion: 'reduce', ...options });
       context.setDefaultTimeout(PATIENCE_MS);
       try {
@@ -49,10 +52,10 @@ export async function openStudio(engine?: string): Promise<StudioUnderTest> {
         page.on('console', (message) => said.push(message.text()));
         page.on('pageerror', (error) => said.push(error.message));
         page.on('request', (request) => {
-          const isOwn = request.url().startsWith(studio.url) || /^(blob|data):/.test(request.url());
-          if (!isOwn || request.method() !== 'GET') said.push(`${request.method()} ${request.url()}`);
+          const isOwn = request.url().startsWith(service ?? studio.url) || /^(blob|data):/.test(request.url());
+          if (!isOwn || (!service && request.method() !== 'GET')) said.push(`${request.method()} ${request.url()}`);
         });
-        await page.goto(`${studio.url}#${view}`);
+        await page.goto(`${service ? `${service}/studio/` : studio.url}#${view}`);
         await act(page);
         expect(said).toEqual([]);
       } finally {

@@ -44,6 +44,7 @@ export function createEngine(): Engine {
     draw: async (_, wanted, seed) =>
       Array.from({ length: wanted }, (_, i) => new Float32Array(8).fill(Math.sin(seed + i))),
     project: async (_, picture) => ({ latent: new Float32Array(8), picture }),
+    latentsFile: async () => new Uint8Array(8),
     exportDetector: async () => ({ name: 'detector.onnx', bytes: new Uint8Array(8) }),
     dispose: () => {},
   };

@@ -10,7 +10,15 @@ import {
   type InspectItem,
   verdictOf,
 } from '../../src/studio/page/inspect/items.ts';
-import { above, corrected, displayFactor, shareOf, thinnedPlane } from '../../src/studio/page/pictures/planes.ts';
+import {
+  above,
+  coloured,
+  corrected,
+  displayFactor,
+  levelsOf,
+  shareOf,
+  thinnedPlane,
+} from '../../src/studio/page/pictures/planes.ts';
 import { advanced, begun, isChanged, newItem } from '../../src/studio/page/restore/items.ts';
 import { commandOf } from '../../src/studio/page/restore/manifest.ts';
 import { NO_EDITS, painted, redone, undone } from '../../src/studio/page/restore/strokes.ts';
@@ -35,6 +43,11 @@ describe('masks', () => {
     expect(shareOf(made)).toBe(0.5);
   });
 
+  test('the colours of a residual say its level', () => {
+    const levels = Uint8Array.from({ length: 256 }, (_, level) => level);
+    expect(levelsOf(coloured({ width: 16, height: 16, data: levels }, 255)).data).toEqual(levels);
+  });
+
   test('of large pictures every k-th pixel is shown', () => {
     expect(displayFactor({ width: 1000, height: 1000 })).toBe(1);
     expect(displayFactor({ width: 8000, height: 6000 })).toBe(4);
@@ -56,7 +69,7 @@ describe('corrections', () => {
     const item = newItem(1, picture, 'image/jpeg');
     expect(isChanged({ ...item, threshold: 20 })).toBe(false);
     const result = {} as NonNullable<(typeof item)['result']>;
-    const done = { ...item, result, used: { strokes: item.edits.done, goesOn: false } };
+    const done = { ...item, result, used: { strokes: item.edits.done } };
     expect(isChanged(done)).toBe(false);
     expect(isChanged({ ...done, threshold: 20 })).toBe(true);
     expect(isChanged({ ...done, edits: painted(item.edits, stroke('hide')) })).toBe(true);
@@ -65,9 +78,10 @@ describe('corrections', () => {
   test('are in the command that repeats a result', () => {
     const item = {
       ...newItem(1, picture, 'image/jpeg'),
-      used: { threshold: 24, strokes: [stroke('keep'), stroke('hide')], goesOn: false },
+      used: { threshold: 24, strokes: [stroke('keep'), stroke('hide')] },
     };
-    expect(commandOf(item, { method: 'rrgi', seed: 3, fit: 'cover', steps: 50 }, undefined).join(' ')).toBe(
+    const settings = { method: 'rrgi', seed: 3, fit: 'cover', steps: 50 };
+    expect(commandOf(item, settings, { channels: 3 }, undefined).join(' ')).toBe(
       'restore photo.jpg --generator generator.onnx --method rrgi --seed 3 --fit cover --steps 50 --threshold 24 --keep photo.keep.png --hide photo.hide.png --out restored',
     );
   });

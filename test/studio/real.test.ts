@@ -9,8 +9,11 @@ import type { Download, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromium } from '../../scripts/chromium.ts';
+import { studioPages } from '../../src/studio/node/pages.ts';
+import { MODELS, startService } from '../service/support.ts';
 import { needs } from '../support/needs.ts';
 import {
+  findings,
   openExample,
   openStudio,
   restoreExample,
@@ -206,6 +209,77 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       await page.getByRole('button', { name: 'Restore', exact: true }).click();
       await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
     });
+  });
+
+  test('of rgi serve: pictures go to the server once that is switched on, and not before', async () => {
+    const token = 'a-token-of-this-test';
+    const service = await startService(
+      {},
+      { tokens: [{ name: 'studio', token }], studio: studioPages(true, studio.site) },
+    );
+    const trousers = sharp(path.join(MODELS, 'fashion-trousers/pictures/00097.png'));
+    const black = { create: { width: 6, height: 5, channels: 3 as const, background: 'black' } };
+    const file = path.join(folder, 'trousers.png');
+    writeFileSync(
+      file,
+      await trousers
+        .composite([{ input: black, left: 12, top: 8 }])
+        .png()
+        .toBuffer(),
+    );
+    const act = async (page: Page) => {
+      page.setDefaultTimeout(120_000);
+      const sent: string[] = [];
+      page.on('request', (request) => {
+        const path = request.url().slice(service.url.length);
+        if (!path.startsWith('/studio/')) sent.push(`${request.method()} ${path.replace(/[?].*|[0-9a-f-]{36}.*/, '')}`);
+      });
+      const toServer = page.getByRole('switch', { name: 'Compute on this server' });
+      await page.getByText('Nothing leaves this tab').waitFor();
+      await toServer.waitFor();
+      // The first model of the package is open in the tab.
+      await page.getByRole('button', { name: 'Damaged example 1' }).waitFor();
+      expect(sent.filter((one) => one !== 'GET /healthz')).toEqual([]);
+      await toServer.check();
+      await page.getByText(`Pictures go to ${new URL(service.url).host}`).waitFor();
+      await page.getByText(`they are sent to ${new URL(service.url).host}.`).waitFor();
+      await page.getByLabel('Token of this server').fill(token);
+      expect(await findings(page)).toEqual([]);
+      await page.getByRole('button', { name: 'Use the token' }).click();
+      await page.getByRole('button', { name: 'fashion-trousers' }).click();
+      await page.getByLabel('Choose pictures').setInputFiles(file);
+      const setSteps = async (steps: number) => {
+        await page.getByText('Settings').click();
+        await page.getByRole('spinbutton', { name: 'Steps' }).fill(String(steps));
+        await page.getByText('Settings').click();
+      };
+      await setSteps(8);
+      sent.length = 0;
+      await page.getByRole('button', { name: 'Restore', exact: true }).click();
+      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 100_000 });
+      expect(new Set(sent)).toEqual(new Set(['POST /v1/models/fashion-trousers/restore/jobs', 'GET /v1/jobs/']));
+      const answer = await service.post(
+        '/v1/models/fashion-trousers/restore?steps=8&fit=contain&answer=composite.png',
+        new Uint8Array(readFileSync(file)),
+        { 'content-type': 'image/png', authorization: `Bearer ${token}` },
+      );
+      const composite = sharp(new Uint8Array(await answer.arrayBuffer()))
+        .toColourspace('srgb')
+        .removeAlpha();
+      expect(psnr(await saved(page), await composite.raw().toBuffer())).toBe(Number.POSITIVE_INFINITY);
+      await setSteps(2000);
+      await page.getByRole('button', { name: 'Run again' }).click();
+      await page.getByText(/^Step [\d,]+ of [\d,]+$/).waitFor();
+      await page.getByRole('button', { name: 'Stop' }).click();
+      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
+      expect(sent).toContain('DELETE /v1/jobs/');
+    };
+    try {
+      await studio.visit(act, { service: service.url });
+      expect((await service.get('/v1/models')).status).toBe(401);
+    } finally {
+      await service.close();
+    }
   });
 
   test('a file that is no model is refused in the words of the core', async () => {

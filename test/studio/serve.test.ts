@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { studioPages } from '../../src/studio/node/pages.ts';
 import { type RunningStudio, serveStudio } from '../../src/studio/node/serve.ts';
 import { writeSite } from '../../src/studio/node/site.ts';
 
@@ -60,6 +61,16 @@ test('nothing is taken, and nothing outside of its two folders is given', async 
   for (const file of ['../package.json', 'models/..%2f..%2fpackage.json', 'models/%2e%2e/package.json']) {
     expect((await fetch(studio.url + file)).status, file).toBe(404);
   }
+});
+
+test("the page learns of the service that it is a part of, which 'rgi studio' is not", async () => {
+  const facts = async (answer: Response | Promise<Response> | undefined) => (await answer)?.json();
+  expect(await facts(fetch(`${studio.url}server.json`))).toEqual({});
+  const pages = studioPages(true, site);
+  expect(await facts(pages?.(new Request('http://localhost/server.json')))).toEqual({
+    service: { root: '../', hasTokens: true, methods: ['rgi', 'rrgi', 'invert'] },
+  });
+  expect(studioPages(true, path.join(folder, 'nothing'))).toBeUndefined();
 });
 
 test('it listens on loopback only', () => {

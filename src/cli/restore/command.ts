@@ -36,7 +36,7 @@ import { flagOf, methodOptionsOf } from './method-flags.ts';
 export async function restore(patterns: readonly string[], flags: RestoreFlags, io: Io): Promise<ExitCode> {
   const options = methodOptionsOf(flags);
   // What can be wrong without a network is said before one is opened.
-  await findSources(patterns, flags, inputOptions(flags, io));
+  await findSources(patterns, { ...flags, latents: flags.fromLatents }, inputOptions(flags, io));
   await checkFolder(flags.out);
   const reporter = reporterOf(flags, io);
   const result = await restoreNamed(patterns, options, flags, io, reporter);
@@ -86,7 +86,10 @@ async function restoreOn(
   const notes = [
     ...opened.notes,
     ...critic.notes,
-    ...(await searchNotes(generator, method, options, runtime, encoder?.file)),
+    ...(await searchNotes(generator, method, options, runtime, {
+      encoder: encoder?.file,
+      fromLatents: flags.fromLatents,
+    })),
   ];
   const shared = reuse();
   await checkPlannedMemory(generator, method, files, flags, io, { runtime, reuse: shared, critic: critic.critic });
@@ -100,6 +103,7 @@ async function restoreOn(
       masks: flags.mask,
       keep: flags.keep,
       hide: flags.hide,
+      latents: flags.fromLatents,
       region: flags.region,
       alignment: flags.align,
       tiles: flags.tiles === true ? 1 : flags.tiles,
@@ -138,6 +142,7 @@ async function restoreOn(
           npy: flags.npy ?? false,
           saveGenerator: flags.saveGenerator ?? false,
           masked: flags.mask !== undefined,
+          ...(flags.fromLatents === undefined ? {} : { fromLatents: true }),
           // Sums of another order: the numbers of another batch differ in their last bits.
           batch: flags.batch,
         },
@@ -195,13 +200,18 @@ async function searchNotes(
   method: Method,
   options: MethodOptions,
   runtime: Runtime,
-  encoder: string | undefined,
+  { encoder, fromLatents }: { readonly encoder: string | undefined; readonly fromLatents?: string },
 ): Promise<string[]> {
   if (!(await isSolvedExactly(generator, method, runtime)))
-    return encoder ? [`The encoder ${path.basename(encoder)} provides one of the starts.`] : [];
+    return encoder && fromLatents === undefined
+      ? [`The encoder ${path.basename(encoder)} provides one of the starts.`]
+      : [];
   // The steps of a method that tunes weights are also those of its tuning.
   const ofSearches = tunesWeights(method) ? SEARCH_OPTIONS.filter((key) => key !== 'steps') : SEARCH_OPTIONS;
-  const given = ofSearches.filter((key) => options[key] !== undefined).map(flagOf);
+  const given = [
+    ...ofSearches.filter((key) => options[key] !== undefined).map(flagOf),
+    ...(fromLatents === undefined ? [] : ['--from-latents']),
+  ];
   if (given.length === 0) return [];
   const verb = given.length === 1 ? 'has' : 'have';
   return [

@@ -16,6 +16,8 @@ import { addMethodOptions, type MethodFlags } from './method-flags.ts';
 export interface RestoreFlags extends GeneratorFlags, MethodFlags, RuntimeFlags, InputFlags {
   /** Of `rgi batch` only. */
   readonly upload?: string;
+  /** Of `rgi restore` only. */
+  readonly fromLatents?: string;
   readonly out: string;
   readonly mask?: string;
   readonly keep?: string;
@@ -61,6 +63,10 @@ Examples:
 
   # correct a mask that was found: white in good.png stays, in bad.png goes
   rgi restore photo.jpg -g faces.onnx --keep good.png --hide bad.png -o again
+
+  # the same, from where an earlier run with --npy ended
+  rgi restore photo.jpg -g faces.onnx --hide bad.png -o again \\
+      --from-latents restored
 
   # compare the features of a discriminator too
   rgi restore photo.png -g faces.onnx --discriminator d.onnx \\
@@ -120,7 +126,14 @@ function numbersOf(text: string): number[] {
 
 export function addRestoreOptions(command: Command): Command {
   command.argument('<images...>', 'pictures, folders, patterns, or .npy arrays [C,H,W] or [N,C,H,W] in [-1,1]');
-  addRestoreSettings(command, () => command.option(...RECURSIVE));
+  addRestoreSettings(command, () =>
+    command
+      .option(...RECURSIVE)
+      .option(
+        '--from-latents <path>',
+        'begin at latents of an earlier run: NAME.latents.npz (--npy), or a folder of them',
+      ),
+  );
   command.option('--json', 'print the manifest on stdout');
   return addText(command, EXAMPLES);
 }

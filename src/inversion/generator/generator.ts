@@ -3,11 +3,11 @@
  * graph is cut), the law they are drawn from, and the values of every other input.
  */
 
-import { rows } from '../../arrays/rows.ts';
+import { joinedRows, rows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
 import { splitModel } from '../../onnx/encode.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import { float32, float32Data, sizeOf, type Tensor } from '../../onnx/tensor.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
 import { withoutDeadCode } from '../../passes/dead-code.ts';
 import { withFrozenDraws } from '../../passes/draws.ts';
 import { retie } from '../../passes/tied.ts';
@@ -55,6 +55,8 @@ export interface Generator {
   draw(count: number, random: Random): Promise<Map<string, Tensor>>;
   /** The latents as the network has them, where they are searched in other coordinates; see `style-space.ts`. */
   exported?(latents: ReadonlyMap<string, Tensor>): Map<string, Tensor>;
+  /** The inverse of `exported`. */
+  imported?(latents: ReadonlyMap<string, Tensor>): Map<string, Tensor>;
 }
 
 /** Options of `openGenerator` besides the graph; every field has a default. */
@@ -196,7 +198,7 @@ async function drawMapped(
     await session?.dispose();
   }
   const joinedOf = (name: string) =>
-    joined(
+    joinedRows(
       parts.map((part) => part.get(name)!),
       count,
     );
@@ -216,18 +218,6 @@ const zeroRandom: Random = {
   sample: () => new Uint32Array(),
   normals: (count) => new Float32Array(count),
 };
-
-/** The first `count` rows of `parts`, one after the other. */
-function joined(parts: readonly Tensor[], count: number): Tensor {
-  const dims = parts[0].dims.slice(1);
-  const data = new Float32Array(count * sizeOf(dims));
-  let offset = 0;
-  for (const part of parts) {
-    data.set(float32Data(part).subarray(0, data.length - offset), offset);
-    offset += part.data.length;
-  }
-  return float32(data, [count, ...dims]);
-}
 
 async function runOnce(
   runtime: Runtime,

@@ -7,7 +7,7 @@
  * the mean w, by which StyleGAN inversions keep w plausible. In W+ the prior is the mean of this distance over the layers.
  */
 import { choleskyFactor, solveLower } from '../../arrays/cholesky.ts';
-import { rows } from '../../arrays/rows.ts';
+import { joinedRows, rows } from '../../arrays/rows.ts';
 import { nameError, RgiError } from '../../errors.ts';
 import { cutPoints } from '../../inspect/cuts.ts';
 import { findMapping, type Mapping, MIN_READERS } from '../../inspect/mapping.ts';
@@ -78,6 +78,10 @@ export async function inStyleSpace(generator: Generator, space: StyleSpace, runt
       return new Map([[space, layers === 0 ? float32(drawn, [count, ...dims]) : repeated(drawn, count, dims)]]);
     },
     exported: (latents) => new Map([[space, fromCoordinates(latents.get(space)!, law, found.size)]]),
+    imported: (latents) => {
+      const w = latents.get(space)!;
+      return new Map([[space, float32(coordinatesOf(w, law, found.size), w.dims)]]);
+    },
   };
 }
 
@@ -173,10 +177,11 @@ function lawOf(sample: Tensor<'float32'>, size: number): StyleLaw {
 }
 
 /** v of w: [count, size] for [count, size], or for [count, layers, size] row by row. */
-function coordinatesOf(w: Tensor<'float32'>, { mean, factor }: StyleLaw, size: number): Float32Array<ArrayBuffer> {
-  const found = new Float32Array(w.data.length);
+function coordinatesOf(w: Tensor, { mean, factor }: StyleLaw, size: number): Float32Array<ArrayBuffer> {
+  const given = float32Data(w);
+  const found = new Float32Array(given.length);
   for (let from = 0; from < found.length; from += size) {
-    const centred = Float64Array.from({ length: size }, (_, i) => w.data[from + i] - mean[i]);
+    const centred = Float64Array.from({ length: size }, (_, i) => given[from + i] - mean[i]);
     found.set(solveLower(factor, size, centred), from);
   }
   return found;
@@ -204,17 +209,6 @@ function repeated(data: Float32Array, count: number, [layers, size]: readonly nu
     all.set(data.subarray(from, from + size), row * size);
   }
   return float32(all, [count, layers, size]);
-}
-
-function joinedRows(parts: readonly Tensor[], count: number): Tensor<'float32'> {
-  const size = parts[0].dims[1];
-  const all = new Float32Array(parts.reduce((sum, { data }) => sum + data.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(float32Data(part), at);
-    at += part.data.length;
-  }
-  return float32(all.slice(0, count * size), [count, size]);
 }
 
 /**

@@ -3,15 +3,13 @@ import { writeNpy, writeNpz } from '../../arrays/npy.ts';
 import { isDrawable } from '../../images/image.ts';
 import { EXTENSIONS } from '../../images/node/stored.ts';
 import { encodePng } from '../../images/node/write.ts';
-import { scaleOf } from '../../images/own-size/frame.ts';
-import { sharpened } from '../../images/own-size/sharpness.ts';
 import { withWeightChanges } from '../../inversion/generator/weight-changes.ts';
 import type { Restoration } from '../../inversion/solve/restore.ts';
 import type { OutputSet } from '../../jobs/job.ts';
 import { encodeModel } from '../../onnx/encode.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { MIN_FINER } from '../fill.ts';
-import { type AtOwnSize, type Found, type OwnSizeChoice, putAtOwnSize } from './own-size.ts';
+import { fillFor } from '../detail.ts';
+import { type AtOwnSize, type OwnSizeChoice, putAtOwnSize } from './own-size.ts';
 import type { Loaded, Source } from './pictures.ts';
 
 /** What may follow a picture's name in a file that looks like a picture. */
@@ -35,12 +33,6 @@ export interface FileChoice extends OwnSizeChoice {
   readonly generator?: Model;
 }
 
-/** With as much detail as the picture has, where the picture is finer than the generator's. */
-function foundIn({ image, view }: Loaded, result: Restoration): Found {
-  if (!isDrawable(image) || scaleOf(view.frame) < MIN_FINER) return result;
-  return { ...result, restored: sharpened(result.restored, image, result.mask) };
-}
-
 /** Puts them into `outputs`. Pictures of other than 1 or 3 channels are written as arrays only. */
 export async function putRestoration(
   outputs: OutputSet,
@@ -54,7 +46,8 @@ export async function putRestoration(
   const drawable = isDrawable(picture);
   const put = (kind: string, content: Uint8Array) => outputs.put(`${name}.${kind}`, content);
   if (drawable) await put('restored.png', await encodePng(result.restored));
-  const made = await putAtOwnSize(put, source, loaded, foundIn(loaded, result), ownSize);
+  const fill = fillFor(picture, loaded.view.frame, result);
+  const made = await putAtOwnSize(put, source, loaded, { ...result, restored: fill }, ownSize);
   if (generator) {
     const tuned = withWeightChanges(generator.graph, result.weightChanges);
     await put('generator.onnx', encodeModel(tuned, generator.metadata));

@@ -1,4 +1,5 @@
 /** The two forms in which pictures are restored, whole or by tiles: how they are read, searched, and what is written of them. */
+import { joinedRows } from '../../arrays/rows.ts';
 import { RgiError } from '../../errors.ts';
 import { coverage, imageAt, type Mask, stackImages } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
@@ -16,23 +17,26 @@ import { tunesWeights } from '../../inversion/spec/method.ts';
 import type { OutputSet, ReportShare } from '../../jobs/job.ts';
 import { lastOnly } from '../../jobs/node/program.ts';
 import type { Model } from '../../onnx/graph.ts';
-import { zeros } from '../../onnx/tensor.ts';
+import { type Tensor, zeros } from '../../onnx/tensor.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { findAlignment } from '../align/align.ts';
 import { restoreTiled, type TiledRestoration } from '../tiled.ts';
 import { putRestoration } from './files.ts';
+import { readLatents } from './latents.ts';
 import { type Summary, summaryOf } from './manifest.ts';
 import { type AtOwnSize, putAtOwnSize } from './own-size.ts';
 import { type Loaded, loadedAt, type ReadingOptions, readSource, type Seen, type Source } from './pictures.ts';
 import { type LoadedTiles, readTiles } from './tiles.ts';
+
+/** Fields of a job that are of its pictures. */
+type PicturesOwn = 'images' | 'masks' | 'outside' | 'keep' | 'hide' | 'latents';
 
 /** What decides how pictures are restored. */
 export interface FormSettings extends Omit<ReadingOptions, 'alignment'> {
   /** Given, or to be found for each picture. */
   readonly alignment: Alignment | 'auto' | undefined;
   /** With what all its searches share. */
-  readonly restore: Required<Pick<RestoreJob, 'reuse'>> &
-    Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>;
+  readonly restore: Required<Pick<RestoreJob, 'reuse'>> & Omit<RestoreJob, PicturesOwn>;
   /** By tiles, of the picture made smaller by this factor. */
   readonly tiles: number | undefined;
   readonly npy: boolean;
@@ -80,7 +84,9 @@ export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded
     together: !tunesWeights(restore.method),
     async load(source, index) {
       const stored = await read(source);
-      return { loaded: loadedAt(stored, index), doubts: stored.doubts };
+      const { latents: file } = source;
+      const latents = file === undefined ? undefined : await readLatents(file, index, restore.generator);
+      return { loaded: loadedAt(stored, index, latents), doubts: stored.doubts };
     },
     async *run(batch, report) {
       let i = 0;
@@ -145,7 +151,7 @@ function maskedShareOf({ mask }: TiledRestoration, { picture: { outside } }: Loa
 }
 
 async function* restoreBatch(
-  job: Omit<RestoreJob, 'images' | 'masks' | 'outside' | 'keep' | 'hide'>,
+  job: Omit<RestoreJob, PicturesOwn>,
   batch: readonly Named<Loaded>[],
   runtime: Runtime,
   report: ReportShare,
@@ -162,6 +168,7 @@ async function* restoreBatch(
     outside: stackedMasks(all, 'outside'),
     keep: stackedMasks(all, 'keep'),
     hide: stackedMasks(all, 'hide'),
+    latents: stackedLatents(all),
   };
   // The engine has made the batch; it is not to be divided again.
   const own = { ...job, batch: batch.length, images, masks, ...known };
@@ -171,6 +178,18 @@ async function* restoreBatch(
       report(made / (steps * batch.length), `${what}: step ${Math.ceil(made / batch.length)} of ${steps}`);
     },
   });
+}
+
+/** The latents at which the searches of a batch begin; undefined where they are chosen. */
+function stackedLatents(batch: readonly Loaded[]): ReadonlyMap<string, Tensor> | undefined {
+  const given = batch.flatMap(({ latents }) => latents ?? []);
+  if (given.length < batch.length) return undefined;
+  const joined = (name: string) =>
+    joinedRows(
+      given.map((one) => one.get(name)!),
+      batch.length,
+    );
+  return new Map([...given[0].keys()].map((name) => [name, joined(name)]));
 }
 
 /** The masks of a batch; undefined where no picture has one. */

@@ -12,6 +12,8 @@ import type { ListedPicture, PictureList } from '../../images/node/listing.ts';
 import { type Picture, readMask, readPicture } from '../../images/node/read.ts';
 import { type Alignment, unseenShare, type View, type ViewOptions } from '../../images/own-size/view.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
+import type { Tensor } from '../../onnx/tensor.ts';
+import { latentsFor } from './latents.ts';
 
 /** What may be known of pictures beforehand: a file for all of them, or a folder of files named after them. */
 export interface GivenMasks {
@@ -23,8 +25,14 @@ export interface GivenMasks {
   readonly hide?: string;
 }
 
+/** Files that go with pictures. */
+export interface Given extends GivenMasks {
+  /** Latents of earlier results, at which the searches begin: a file, or a folder of files named after the pictures. */
+  readonly latents?: string;
+}
+
 /** A picture file, and the files of what is known of it. */
-export interface Source extends InputFile, GivenMasks {
+export interface Source extends InputFile, Given {
   /** Why it cannot be used, where that is known already. */
   readonly error?: RgiError;
 }
@@ -49,6 +57,8 @@ export interface Loaded extends Seen {
   readonly mask?: Mask;
   readonly keep?: Mask;
   readonly hide?: Mask;
+  /** At which the search begins, [1, ...dims] each. */
+  readonly latents?: ReadonlyMap<string, Tensor>;
   /** 1 where there is no picture: margins that `contain` left, transparent pixels, [1,1,H,W]. */
   readonly outside?: Mask;
 }
@@ -58,7 +68,7 @@ export const MASK_KINDS = ['mask', 'keep', 'hide'] as const;
 /** Every picture needs a mask where masks are given; what is known to be good or corrupted may be of some pictures only. */
 export async function findSources(
   patterns: readonly string[],
-  given: GivenMasks,
+  given: Given,
   options: ExpandOptions = {},
 ): Promise<Source[]> {
   checkAddresses(given);
@@ -67,7 +77,9 @@ export async function findSources(
     const place = given[kind];
     if (place !== undefined) sources = await withMasks(sources, kind, place);
   }
-  return sources;
+  const { latents: place } = given;
+  if (place === undefined) return sources;
+  return Promise.all(sources.map(async (source) => ({ ...source, latents: await latentsFor(source, place) })));
 }
 
 /** The pictures of a list with what is given of them: in the list itself, or by the same rules as of `findSources`. */
@@ -231,7 +243,11 @@ function alignmentText({ x, y, scale, degrees }: Alignment): string {
 }
 
 /** The i-th picture of a source. */
-export function loadedAt({ picture, mask, keep, hide, notes }: ReadSource, i: number): Loaded {
+export function loadedAt(
+  { picture, mask, keep, hide, notes }: ReadSource,
+  i: number,
+  latents?: Loaded['latents'],
+): Loaded {
   return {
     view: picture.view,
     size: { height: picture.source.height, width: picture.source.width },
@@ -240,17 +256,18 @@ export function loadedAt({ picture, mask, keep, hide, notes }: ReadSource, i: nu
     ...(mask ? { mask: imageAt(mask, i) } : {}),
     ...(keep ? { keep: imageAt(keep, i) } : {}),
     ...(hide ? { hide: imageAt(hide, i) } : {}),
+    ...(latents ? { latents } : {}),
     ...(picture.outside ? { outside: picture.outside } : {}),
     notes,
   };
 }
 
-/** What of a picture's masks goes into its content. */
-export async function masksContent(
-  { mask, keep, hide }: Source,
+/** What of the files that go with a picture goes into its content. */
+export async function givenContent(
+  { mask, keep, hide, latents }: Source,
   hashOf: (file: string) => Promise<string>,
 ): Promise<string> {
   const marked = async (mark: string, file: string | undefined) =>
     file === undefined ? '' : mark + (await hashOf(file));
-  return `${await marked('+', mask)}${await marked('+keep=', keep)}${await marked('+hide=', hide)}`;
+  return `${await marked('+', mask)}${await marked('+keep=', keep)}${await marked('+hide=', hide)}${await marked('+latents=', latents)}`;
 }

@@ -37,7 +37,7 @@ import {
   type RunDescription,
   recordOf,
 } from './manifest.ts';
-import { findSources, listSources, masksContent, type ReadingOptions, type Seen, type Source } from './pictures.ts';
+import { findSources, givenContent, listSources, type ReadingOptions, type Seen, type Source } from './pictures.ts';
 
 /** What `restoreFiles` is asked. */
 export interface RestoreFilesOptions {
@@ -59,6 +59,11 @@ export interface RestoreFilesOptions {
   readonly keep?: string;
   /** What is known to be corrupted (1, white): masked, and left out of the search. As `keep`. */
   readonly hide?: string;
+  /**
+   * Latents of earlier results of the pictures, at which the searches begin in place of the method's own starts: an `.npz` as `npy` writes it, or
+   * a folder of `NAME.latents.npz`; not of a list, nor with tiles. Solutions of affine generators are exact, and have no start.
+   */
+  readonly latents?: string;
   /** Pictures of another size than the generator's; default: `contain`, the whole picture with margins of which nothing is known. */
   readonly fit?: ReadingOptions['fit'];
   /** Only this part of each picture is restored, in its own pixels; default: the whole picture. */
@@ -140,9 +145,11 @@ export interface RestoreFilesResult extends Outcome {
  * ```
  */
 export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtime): Promise<RestoreFilesResult> {
-  const { masks: mask, keep, hide } = options;
+  const { masks: mask, keep, hide, latents } = options;
   const { files, recursive } = options;
-  const given = { mask, keep, hide };
+  const given = { mask, keep, hide, latents };
+  if ('named' in files && latents !== undefined)
+    throw new RgiError('usage', 'Searches of a list begin at the starts of their method: leave the latents out.');
   const sources = 'named' in files ? listSources(files, given) : await findSources(files, given, { recursive });
   const settings = await resolved(options);
   const key = keyOf(settings.description);
@@ -183,8 +190,8 @@ export async function restoreFiles(options: RestoreFilesOptions, runtime: Runtim
 }
 
 /** The files that are read of a source. */
-function filesOf({ path: file, mask, keep, hide }: Source): string[] {
-  return [file, mask, keep, hide].flatMap((one) => one ?? []);
+function filesOf({ path: file, mask, keep, hide, latents }: Source): string[] {
+  return [file, mask, keep, hide, latents].flatMap((one) => one ?? []);
 }
 
 /** Options with their defaults, and how they are described. */
@@ -218,6 +225,8 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
     alignment,
     tiles,
     batch,
+    // Runs without have no such setting, so that those of earlier versions can be resumed.
+    ...(options.latents === undefined ? {} : { fromLatents: true }),
   };
   const description: RunDescription = {
     options: { ...decisive, saveGenerator: options.tunedModel !== undefined },
@@ -246,11 +255,15 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
 }
 
 /** What cannot be had of tiles is refused. */
-function checkTiles({ tiles, alignment, npy, tunedModel, generator }: RestoreFilesOptions, method: Method): void {
+function checkTiles(
+  { tiles, alignment, latents, npy, tunedModel, generator }: RestoreFilesOptions,
+  method: Method,
+): void {
   if (tiles === undefined) return;
   const fail = (what: string) => new RgiError('usage', `Tiles ${what}.`);
   if (!(tiles >= 1)) throw fail(`are taken of the picture made smaller by a factor of at least 1, not ${tiles}`);
   if (alignment) throw fail('have the places that the picture gives them: leave the alignment out');
+  if (latents !== undefined) throw fail('have latents of their own: leave those of earlier results out');
   if (npy || tunedModel) throw fail('are merged: float arrays and tuned generators are written of whole pictures only');
   if (!isDrawable({ dims: [1, generator.channels] }))
     throw fail(`are of grey or colour pictures; the generator has ${generator.channels} channels`);
@@ -298,7 +311,7 @@ function restoreJob<L extends Seen>(
     kind: 'restore',
     key,
     rules: RESTORE_RULES,
-    items: () => pictureItems(supply, (source) => masksContent(source, maskHash)),
+    items: () => pictureItems(supply, (source) => givenContent(source, maskHash)),
     batch: form.batch,
     even: true,
     together: form.together,

@@ -16,8 +16,8 @@ import { addProtocolRoutes } from './routes/protocol.ts';
 /** Request ids of a caller are taken where they are harmless. */
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
-/** What is answered without a token: health, and the documentation. */
-const OPEN = /^\/($|openapi\.json$|healthz$|readyz$|v2\/health\/)/;
+/** What is answered without a token: health, the documentation, and the studio's pages. */
+const OPEN = /^\/($|openapi\.json$|healthz$|readyz$|v2\/health\/|studio(\/|$))/;
 
 export function createApp(service: Service): App {
   const app: App = new OpenAPIHono<Env>({
@@ -53,7 +53,14 @@ export function createApp(service: Service): App {
   addJobRoutes(app, service);
   addProtocolRoutes(app, service);
   addDocuments(app, service);
+  if (service.studio) addStudio(app, service.studio);
   return app;
+}
+
+function addStudio(app: App, studio: NonNullable<Service['studio']>): void {
+  // Its addresses are relative to its folder.
+  app.get('/studio', (c) => c.redirect('studio/'));
+  app.mount('/studio/', studio);
 }
 
 /** Every request has an id, a line in the log, and counts. */

@@ -24,6 +24,8 @@ export interface Service {
   readonly log: Log;
   /** Where a collector of traces is named. */
   readonly tracing?: Tracing;
+  /** The pages of the studio, by addresses without /studio. */
+  readonly studio?: (request: Request) => Response | Promise<Response>;
 }
 
 export interface Env {

@@ -9,6 +9,7 @@ import type { LogLevel } from '../log-levels.ts';
 import { openAdmission } from './admission.ts';
 import { createApp } from './app.ts';
 import { openCatalogue } from './catalogue.ts';
+import type { Service } from './context.ts';
 import { type Desk, type Job, openDesk } from './desk.ts';
 import type { JobQueue } from './job-queue.ts';
 import { type Log, openLog } from './log.ts';
@@ -32,6 +33,8 @@ export interface ServeOptions {
   readonly tokens?: readonly Token[];
   /** Workers elsewhere compute the jobs; closed with the service. Default: jobs are computed here, as what is answered at once is. */
   readonly queue?: JobQueue;
+  /** Answers what is asked for below /studio/; needs no token. */
+  readonly studio?: Service['studio'];
   /** Takes the lines of the log; default: there is none. */
   readonly onLog?: (line: string) => void;
   /** Default 'info'. */
@@ -116,6 +119,7 @@ async function opened(options: ServeOptions, parts: Parts, stop: () => Promise<v
     metrics,
     log,
     tracing,
+    studio: options.studio,
   });
   const server = await listening(app.fetch, options, limits);
   const url = urlOf(server.address() as AddressInfo);

@@ -106,6 +106,7 @@ export function engineOf(options: EngineOptions): Engine {
     sample: (model, latents) => onModel('sample', model, [latents]),
     draw: (model, count, seed) => onModel('draw', model, [count, seed]),
     project: (model, picture) => onModel('project', model, [picture]),
+    latentsFile: (model, latents) => onModel('latentsFile', model, [latents]),
     exportDetector: (model, policy) => onModel('exportDetector', model, [policy]),
     dispose() {
       connection.end();

@@ -1,4 +1,7 @@
-/** `rgi studio` as a server: the built site and the shipped models, to this machine alone. It takes nothing, and stores nothing. */
+/**
+ * The built site and the shipped models over HTTP: `rgi studio`, to this machine alone, and a part of `rgi serve`. It takes nothing, and stores
+ * nothing.
+ */
 import { existsSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,6 +12,7 @@ import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
 import { messageOf, RgiError } from '../../errors.ts';
 import { STUDIO_HEADERS } from '../policy.ts';
+import { SERVER_FILE, type ServerFacts } from '../server.ts';
 
 /** What `serveStudio` is given. */
 export interface StudioOptions {
@@ -57,18 +61,24 @@ export async function serveStudio({
   };
 }
 
+export function isBuilt(site: string): boolean {
+  return existsSync(path.join(site, 'index.html'));
+}
+
 /** Throws `usage` where there is no built site in a folder. */
 export function assertBuilt(site: string): void {
-  if (existsSync(path.join(site, 'index.html'))) return;
+  if (isBuilt(site)) return;
   throw new RgiError('usage', `The studio is not built (no index.html in ${site}); run 'npm run build' first.`);
 }
 
-function studioApp(site: string, models: string): Hono {
+/** What answers the requests; `facts` is what the page learns of the service that it belongs to. */
+export function studioApp(site: string, models: string, facts: ServerFacts = {}): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
     await next();
     for (const [name, value] of Object.entries(STUDIO_HEADERS)) context.header(name, value);
   });
+  app.get(`/${SERVER_FILE}`, (context) => context.json(facts));
   app.on(['GET', 'HEAD'], '*', serveStatic({ root: site }));
   // The index of models and its thumbnails are of the site; the models themselves lie beside it.
   app.on(

@@ -10,6 +10,8 @@ import { createLibrary } from './models/library.ts';
 import { Privacy } from './parts/privacy.tsx';
 import { createRestorer } from './restore/controller.ts';
 import { RestoreView } from './restore/view.tsx';
+import { withServer } from './server/engine.ts';
+import { createServer } from './server/state.ts';
 import { useStore } from './store.ts';
 import { texts } from './texts.ts';
 
@@ -17,15 +19,16 @@ const VIEWS = ['restore', 'inspect', 'explore'] as const;
 type View = (typeof VIEWS)[number];
 
 function createStudio() {
-  const engine = createEngine();
-  const library = createLibrary(engine);
+  const server = createServer();
+  const engine = withServer(createEngine(), server);
+  const library = createLibrary(engine, server);
   const restoring = createChoice(library, () => restorer.modelChanged());
   const restorer = createRestorer(engine, () => restoring.state.get().model);
   const inspecting = createChoice(library, () => inspector.modelChanged());
   const inspector = createInspector(engine, library, inspecting);
   const exploring = createChoice(library, () => void explorer.draw(1));
   const explorer = createExplorer(engine, () => exploring.state.get().model);
-  return { engine, library, restoring, restorer, inspecting, inspector, exploring, explorer };
+  return { engine, server, library, restoring, restorer, inspecting, inspector, exploring, explorer };
 }
 
 export function App() {
@@ -59,7 +62,7 @@ export function App() {
             </a>
           ))}
         </nav>
-        <Privacy engine={studio.engine} />
+        <Privacy engine={studio.engine} server={studio.server} />
       </header>
       <main id="content" tabIndex={-1}>
         {view === 'restore' && (

@@ -64,6 +64,26 @@ export const texts = {
     starting: 'The engine is starting.',
     notStarted: 'The engine could not be started in this browser.',
   },
+  server: {
+    title: 'Compute on this server',
+    off: (host: string) =>
+      `Off: everything is computed in this tab, and no picture is sent. When it is on, your pictures are sent to ${host}.`,
+    on: (host: string) =>
+      `On: the pictures that you restore are sent to ${host}, which computes with its own models and keeps the results for a while. Inspect and Explore still compute in this tab.`,
+    badge: (host: string) => `Pictures go to ${host}`,
+    privacy: (host: string) =>
+      `This page came from ${host}, the only address that its content-security policy lets it reach. It sends nothing there unless you switch on 'Compute on this server'.`,
+    dropHint: (host: string) => `or paste them. PNG, JPEG, WebP and others; they are sent to ${host}.`,
+    model: 'On the server',
+    none: 'This server has no models.',
+    noMarks: 'What a server found is corrected by the threshold only. To paint, compute in this tab.',
+    queued: 'Waiting for the server…',
+    cancelled: 'The server ended the computation. Try again.',
+    silent: (host: string) => `${host} does not answer. Try again, or compute in this tab.`,
+    failed: (status: number) => `The server refused this without a reason (status ${status}).`,
+    token: 'Token of this server',
+    useToken: 'Use the token',
+  },
   failures: {
     unknown: 'Something failed that has no words. Reload the page and try again.',
     lost: (message: string) => `${message} What was computed there is lost; try again.`,

@@ -16,6 +16,7 @@ import { type Asked, buffersOf, type CallName, type Told } from '../messages.ts'
 import { drawLatents, projectPicture, samplePictures } from './exploring.ts';
 import { createGate, type Gate } from './gate.ts';
 import { inspectPicture } from './inspecting.ts';
+import { latentsFile } from './latents.ts';
 import { createModels, type Models } from './models.ts';
 import { prepareSearch } from './preparing.ts';
 import { restorePicture } from './restoring.ts';
@@ -132,6 +133,8 @@ function callsOn(runtime: Awaited<ReturnType<typeof webRuntime>>): Calls {
     sample: ([model, latents]) => samplePictures(models.get(model as string), latents as Float32Array[]),
     draw: ([model, count, seed]) => drawLatents(models.get(model as string), count as number, seed as number),
     project: ([model, picture]) => projectPicture(models.get(model as string), picture as Picture, runtime),
+    latentsFile: async ([model, latents]) =>
+      latentsFile(models.get(model as string).opened.generator, latents as Float32Array),
     exportDetector: async ([model, policy]) => {
       const { opened, encoder, features } = models.get(model as string);
       // Throws where the model has no such policy.

@@ -1,5 +1,6 @@
 /** A piece of work that can be held up between two steps, and be stopped. */
 import type { EngineFailure } from '../engine.ts';
+import { nextTask } from './next-task.ts';
 
 export const STOPPED: EngineFailure = { code: 'stopped', message: 'Stopped.' };
 
@@ -20,8 +21,7 @@ export function createGate(): Gate {
   return {
     signal: controller.signal,
     async pass() {
-      // Messages of the page are seen between two turns of the event loop only.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await nextTask();
       await open;
       if (controller.signal.aborted) throw STOPPED;
     },

@@ -1,4 +1,5 @@
 /** Latents as the page has them: those of one picture, one after the other in one array. */
+import { writeNpz } from '../../arrays/npy.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../../onnx/tensor.ts';
 
@@ -33,4 +34,10 @@ export function unflattened(rows: readonly Float32Array[], latents: Latents): Ma
     at += size;
   }
   return feeds;
+}
+
+/** The latents of one picture as `rgi restore --npy` writes them. */
+export function latentsFile({ latents, exported }: Generator, row: Float32Array): Uint8Array {
+  const found = unflattened([row], latents);
+  return writeNpz(exported?.(found) ?? found);
 }

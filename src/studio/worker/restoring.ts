@@ -9,6 +9,7 @@ import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
 import { goingOn, type Method, type MethodName, usesScore } from '../../inversion/spec/method.ts';
 import { RESULT_SENTENCES } from '../../inversion/spec/result.ts';
 import { float32, float32Data } from '../../onnx/tensor.ts';
+import { fillFor } from '../../restore/detail.ts';
 import { fillAtOwnSize } from '../../restore/fill.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { Plane, RestoreProgress, RestoreRequest, RestoreResult } from '../engine.ts';
@@ -176,7 +177,7 @@ function softPlane(dims: readonly number[], data: Float32Array, index: number) {
 function resultOf(
   found: Restoration,
   { picture, keep, hide }: RestoreRequest,
-  { view }: SeenPicture,
+  { view, image }: SeenPicture,
 ): Omit<RestoreResult, 'id' | 'settings' | 'latents'> {
   const { frame } = view;
   const size = { width: picture.width, height: picture.height };
@@ -189,7 +190,8 @@ function resultOf(
   });
   const raster = rasterOf(picture);
   const isRestored = found.code !== 'not-restored';
-  if (isRestored) fillAtOwnSize(raster, mask, found.restored, frame, { blend: 'poisson', grow: GROW, isGiven: false });
+  const fill = fillFor(image, frame, found);
+  if (isRestored) fillAtOwnSize(raster, mask, fill, frame, { blend: 'poisson', grow: GROW, isGiven: false });
   const plane = (data: Uint8Array): Plane => ({ ...size, data });
   return {
     composite: pictureOfRaster(picture.name, raster),

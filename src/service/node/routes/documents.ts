@@ -3,7 +3,7 @@ import { VERSION } from '../../../jobs/node/program.ts';
 import { type ApiDocument, apiPage } from '../../page.ts';
 import type { App, Service } from '../context.ts';
 
-export function addDocuments(app: App, { gate, limits, catalogue }: Service): void {
+export function addDocuments(app: App, { gate, limits, catalogue, studio }: Service): void {
   if (gate.hasTokens)
     app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   const document = () =>
@@ -24,6 +24,7 @@ export function addDocuments(app: App, { gate, limits, catalogue }: Service): vo
       models,
       limits,
       hasTokens: gate.hasTokens,
+      hasStudio: studio !== undefined,
     });
     return c.body(page, 200, { 'content-type': 'text/html; charset=utf-8' });
   });

@@ -1,8 +1,9 @@
 /** Explore: what a model can and cannot make. */
-import { useEffect, useMemo } from 'preact/hooks';
+import { useMemo } from 'preact/hooks';
 import type { OpenedModel } from '../../engine.ts';
 import type { Choice } from '../models/choice.ts';
 import type { Library } from '../models/library.ts';
+import { useFirstChosen } from '../models/offered.ts';
 import { ModelPicker } from '../models/picker.tsx';
 import { DropZone } from '../parts/drop-zone.tsx';
 import { Failure } from '../parts/failure.tsx';
@@ -23,11 +24,8 @@ interface ExploreViewProps {
 const REACH = 3;
 
 export function ExploreView({ library, choice, explorer }: ExploreViewProps) {
-  const { source, model } = useStore(choice.state);
-  const { index } = useStore(library.state);
-  useEffect(() => {
-    if (!source && index.models.length > 0) void choice.choose({ kind: 'shipped', model: index.models[0] });
-  }, [source, index, choice]);
+  const { model } = useStore(choice.state);
+  useFirstChosen(library, choice, false);
   return (
     <div class="view">
       <header class="intro">

@@ -1,6 +1,7 @@
 /** Which models there are, and which one is open: shipped, saved in this browser, or dropped as files. */
 import type { Engine, NamedBytes, OpenedModel } from '../../engine.ts';
 import { sentenceOf } from '../failures.ts';
+import type { Server } from '../server/state.ts';
 import { createStore, type Store } from '../store.ts';
 import { eraseSaved, listSaved, readSaved, type SavedModel, saveModel } from './saved.ts';
 import { fetchIndex, fetchModel, type ShippedIndex, type ShippedModel } from './shipped.ts';
@@ -9,6 +10,7 @@ import { fetchIndex, fetchModel, type ShippedIndex, type ShippedModel } from './
 export type ModelSource =
   | { readonly kind: 'shipped'; readonly model: ShippedModel }
   | { readonly kind: 'saved'; readonly model: SavedModel }
+  | { readonly kind: 'server'; readonly model: { readonly id: string; readonly name: string } }
   | { readonly kind: 'files'; readonly name: string; readonly files: readonly NamedBytes[] };
 
 export interface LibraryState {
@@ -22,6 +24,7 @@ export interface LibraryState {
 export interface Library {
   readonly state: Store<LibraryState>;
   readonly engine: Engine;
+  readonly server: Server;
   /** Opens a model once: a second call for the same one returns the first. */
   open(source: ModelSource): Promise<OpenedModel>;
   /** A model that the engine has open already, as one just trained has. */
@@ -30,7 +33,7 @@ export interface Library {
   erase(id: string): Promise<void>;
 }
 
-export function createLibrary(engine: Engine): Library {
+export function createLibrary(engine: Engine, server: Server): Library {
   const state = createStore<LibraryState>({ index: { models: [], features: [] }, saved: [], failure: '' });
   const opened = new Map<string, Promise<OpenedModel>>();
   const refresh = async () => state.patch({ saved: await listSaved() });
@@ -42,11 +45,15 @@ export function createLibrary(engine: Engine): Library {
   return {
     state,
     engine,
+    server,
     open(source) {
       const key = keyOf(source);
       const before = opened.get(key);
       if (before) return before;
-      const opening = filesOf(source, state.get().index).then((files) => engine.open(files));
+      const opening =
+        source.kind === 'server'
+          ? server.open(source.model.name)
+          : filesOf(source, state.get().index).then((files) => engine.open(files));
       opened.set(key, opening);
       // A failed one may be tried again.
       opening.catch(() => opened.delete(key));
@@ -72,7 +79,7 @@ export function keyOf(source: ModelSource): string {
 
 export function titleOf(source: ModelSource): string {
   if (source.kind === 'files') return source.name;
-  return source.kind === 'saved' ? source.model.name : source.model.title;
+  return source.kind === 'shipped' ? source.model.title : source.model.name;
 }
 
 const ids = new WeakMap<object, number>();
@@ -84,7 +91,10 @@ function idOf(files: object): number {
   return id;
 }
 
-async function filesOf(source: ModelSource, index: ShippedIndex): Promise<readonly NamedBytes[]> {
+async function filesOf(
+  source: Exclude<ModelSource, { kind: 'server' }>,
+  index: ShippedIndex,
+): Promise<readonly NamedBytes[]> {
   if (source.kind === 'files') return source.files;
   return source.kind === 'saved' ? readSaved(source.model.id) : fetchModel(source.model, index);
 }

@@ -5,7 +5,8 @@ import { FileInput } from '../parts/file-input.tsx';
 import { useStore } from '../store.ts';
 import { texts } from '../texts.ts';
 import type { Choice } from './choice.ts';
-import { keyOf, type Library, type ModelSource, sourceOfFiles } from './library.ts';
+import { keyOf, type Library, type ModelSource, sourceOfFiles, titleOf } from './library.ts';
+import { useOffered } from './offered.ts';
 
 interface PickerProps {
   readonly library: Library;
@@ -14,16 +15,16 @@ interface PickerProps {
   readonly label: string;
   /** Only models with a policy. */
   readonly inspecting?: boolean;
+  /** Those of the server instead, where it computes. */
+  readonly onServer?: boolean;
 }
 
-export function ModelPicker({ library, choice, label, inspecting = false }: PickerProps) {
-  const { index, saved, failure } = useStore(library.state);
+export function ModelPicker({ library, choice, label, inspecting = false, onServer = false }: PickerProps) {
+  const { failure } = useStore(library.state);
+  const offered = useOffered(library, onServer);
   const chosen = useStore(choice.state);
   const input = useRef<HTMLInputElement>(null);
-  const shown: ModelSource[] = [
-    ...index.models.map((model) => ({ kind: 'shipped' as const, model })),
-    ...saved.map((model) => ({ kind: 'saved' as const, model })),
-  ].filter(({ model }) => model.inspects || !inspecting);
+  const shown = offered.filter(({ model }) => !inspecting || ('inspects' in model && model.inspects));
   const own = chosen.source?.kind === 'files' ? chosen.source : undefined;
   const open = async (files: readonly File[]) => choice.choose(await sourceOfFiles(files));
   return (
@@ -33,17 +34,19 @@ export function ModelPicker({ library, choice, label, inspecting = false }: Pick
           <Card key={keyOf(source)} source={source} choice={choice} library={library} />
         ))}
         {own && <Card source={own} choice={choice} library={library} />}
-        <button type="button" class="card own" onClick={() => input.current?.click()}>
-          <span class="card-plus" aria-hidden="true">
-            +
-          </span>
-          <span class="card-title">{texts.models.own}</span>
-          <span class="card-about">{texts.models.ownHint}</span>
-        </button>
+        {!onServer && (
+          <button type="button" class="card own" onClick={() => input.current?.click()}>
+            <span class="card-plus" aria-hidden="true">
+              +
+            </span>
+            <span class="card-title">{texts.models.own}</span>
+            <span class="card-about">{texts.models.ownHint}</span>
+          </button>
+        )}
         <FileInput input={input} label={texts.models.own} accept=".onnx,.npz" onFiles={(files) => void open(files)} />
       </div>
       <Failure sentence={failure || chosen.failure} />
-      {chosen.source && !chosen.model && !chosen.failure && (
+      {chosen.source && (chosen.source.kind === 'server') === onServer && !chosen.model && !chosen.failure && (
         <p class="quiet" role="status">
           {texts.models.opening}
         </p>
@@ -103,10 +106,7 @@ function CardFace({ source }: { readonly source: ModelSource }) {
       </>
     );
   }
-  const [title, about] =
-    source.kind === 'saved'
-      ? [source.model.name, texts.models.savedHere(source.model.bytes)]
-      : [source.name, texts.models.fromFile];
+  const [title, about] = wordsOf(source);
   return (
     <>
       <span class="card-plus" aria-hidden="true">
@@ -116,4 +116,9 @@ function CardFace({ source }: { readonly source: ModelSource }) {
       <span class="card-about">{about}</span>
     </>
   );
+}
+
+function wordsOf(source: Exclude<ModelSource, { kind: 'shipped' }>): [title: string, about: string] {
+  if (source.kind === 'saved') return [source.model.name, texts.models.savedHere(source.model.bytes)];
+  return [titleOf(source), source.kind === 'server' ? texts.server.model : texts.models.fromFile];
 }

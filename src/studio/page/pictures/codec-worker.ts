@@ -1,7 +1,15 @@
-/** Decodes and encodes pictures beside the page's thread: a large one takes seconds. One at a time, for memory. */
+/** Decodes, encodes and paints pictures beside the page's thread: a large one takes seconds. One at a time, for memory. */
 import type { Picture } from '../../engine.ts';
+import { buffersOf } from '../../messages.ts';
 import { pixelBytes } from '../../pixels.ts';
-import { type CodecAnswer, type CodecFailure, type CodecRequest, MAX_PIXELS } from './codec-messages.ts';
+import { planesOf } from '../restore/strokes.ts';
+import {
+  type CodecAnswer,
+  type CodecFailure,
+  type CodecRequest,
+  type CodecResult,
+  MAX_PIXELS,
+} from './codec-messages.ts';
 import { asPicture } from './planes.ts';
 
 /** Of JPEG and WebP: high, since the picture was compressed once already. */
@@ -19,14 +27,19 @@ let last: Promise<unknown> = Promise.resolve();
 scope.onmessage = ({ data: { id, ...request } }) => {
   last = last.then(async () => {
     try {
-      const result = await (request.kind === 'decode' ? decoded(request) : encoded(request));
-      const own = result instanceof Blob || !(result.rgba.buffer instanceof ArrayBuffer) ? [] : [result.rgba.buffer];
-      scope.postMessage({ id, result }, own);
+      const result = await answered(request);
+      scope.postMessage({ id, result }, result instanceof Blob ? [] : buffersOf(result));
     } catch (error) {
       scope.postMessage({ id, failure: isFailure(error) ? error : { kind: 'damaged' } });
     }
   });
 };
+
+async function answered(request: CodecRequest): Promise<CodecResult> {
+  if (request.kind === 'decode') return decoded(request);
+  if (request.kind === 'encode') return encoded(request);
+  return planesOf(request.strokes, request.width, request.height);
+}
 
 function isFailure(error: unknown): error is CodecFailure {
   return typeof error === 'object' && error !== null && 'kind' in error;

@@ -1,9 +1,8 @@
-/** The page's side of the worker that decodes and encodes pictures. */
-import type { Picture } from '../../engine.ts';
-import type { CodecAnswer, CodecFailure, CodecRequest } from './codec-messages.ts';
+/** The page's side of the worker that decodes, encodes and paints pictures. */
+import type { CodecAnswer, CodecFailure, CodecRequest, CodecResult } from './codec-messages.ts';
 
 interface Waiting {
-  readonly resolve: (result: Picture | Blob) => void;
+  readonly resolve: (result: CodecResult) => void;
   readonly reject: (failure: CodecFailure) => void;
 }
 
@@ -11,11 +10,11 @@ let worker: Worker | undefined;
 const waiting = new Map<number, Waiting>();
 let next = 1;
 
-/** A picture where it decodes, a file where it encodes; rejects with a `CodecFailure`. */
-export function codec(request: CodecRequest): Promise<Picture | Blob> {
+/** A picture where it decodes, a file where it encodes, planes where it paints; rejects with a `CodecFailure`. */
+export function codec(request: CodecRequest): Promise<CodecResult> {
   worker ??= started();
   const id = next++;
-  const result = new Promise<Picture | Blob>((resolve, reject) => waiting.set(id, { resolve, reject }));
+  const result = new Promise<CodecResult>((resolve, reject) => waiting.set(id, { resolve, reject }));
   worker.postMessage({ id, ...request });
   return result;
 }

@@ -13,18 +13,24 @@ export function above(plane: Plane, threshold: number): Plane {
 export function corrected(mask: Plane, keep: Plane | undefined, hide: Plane | undefined): Plane {
   if (!keep && !hide) return mask;
   const data = mask.data.slice();
-  for (let i = 0; i < data.length; i++) {
-    if (keep?.data[i]) data[i] = 0;
-    else if (hide?.data[i]) data[i] = 255;
-  }
+  fillWhere(data, hide, 255);
+  fillWhere(data, keep, 0);
   return { ...mask, data };
+}
+
+function fillWhere(data: Uint8Array, where: Plane | undefined, value: number): void {
+  if (!where) return;
+  const on = where.data;
+  for (let i = 0; i < data.length; i++) if (on[i]) data[i] = value;
 }
 
 /** Share of the pixels that are in a mask, 0 to 1. */
 export function shareOf(mask: Plane): number {
+  const { data } = mask;
   let count = 0;
-  for (const value of mask.data) if (value > 127) count++;
-  return count / Math.max(1, mask.data.length);
+  // An iterator over millions of bytes is felt.
+  for (let i = 0; i < data.length; i++) if (data[i] > 127) count++;
+  return count / Math.max(1, data.length);
 }
 
 /** RGB in 0..255 of the 256 levels of the colour scale that `rgi restore` draws residuals with. */
@@ -46,22 +52,40 @@ export function coloured({ width, height, data }: Plane, white: number): Picture
   return { name: '', width, height, rgba };
 }
 
+const LEVEL_OF = new Map(LEVELS.map(([r, g, b], level) => [packed(r, g, b), level]));
+
+function packed(r: number, g: number, b: number): number {
+  return (r << 16) | (g << 8) | b;
+}
+
+/** The levels, 0 to 255, of a plane that was drawn in colours; the inverse of `coloured`. Other colours are 0. */
+export function levelsOf({ width, height, rgba }: Picture): Plane {
+  const data = new Uint8Array(width * height);
+  for (let i = 0; i < data.length; i++)
+    data[i] = LEVEL_OF.get(packed(rgba[4 * i], rgba[4 * i + 1], rgba[4 * i + 2])) ?? 0;
+  return { width, height, data };
+}
+
+/** The plane of a grey picture. */
+export function redOf({ width, height, rgba }: Picture): Plane {
+  return { width, height, data: Uint8Array.from({ length: width * height }, (_, i) => rgba[4 * i]) };
+}
+
 /** A tint for the pixels of a mask: transparent elsewhere, the rim in full colour. */
 export function tinted({ width, height, data }: Plane, [r, g, b]: readonly [number, number, number]): Picture {
   const rgba = new Uint8ClampedArray(4 * data.length);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const i = y * width + x;
+  // A pixel is one number of 32 bits.
+  const pixels = new Uint32Array(rgba.buffer);
+  const [rim, inside] = new Uint32Array(Uint8Array.of(r, g, b, 255, r, g, b, 120).buffer);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
       if (data[i] < 128) continue;
       const isRim =
         (x > 0 && data[i - 1] < 128) ||
         (x < width - 1 && data[i + 1] < 128) ||
         (y > 0 && data[i - width] < 128) ||
         (y < height - 1 && data[i + width] < 128);
-      rgba[4 * i] = r;
-      rgba[4 * i + 1] = g;
-      rgba[4 * i + 2] = b;
-      rgba[4 * i + 3] = isRim ? 255 : 120;
+      pixels[i] = isRim ? rim : inside;
     }
   }
   return { name: '', width, height, rgba };
@@ -75,13 +99,6 @@ export function asPicture(name: string, { width, height, data }: Plane): Picture
     rgba[4 * i + 3] = 255;
   }
   return { name, width, height, rgba };
-}
-
-/** The pixels whose alpha is above half, of what was drawn. */
-export function opaque({ width, height, rgba }: Picture): Plane {
-  const data = new Uint8Array(width * height);
-  for (let i = 0; i < data.length; i++) data[i] = rgba[4 * i + 3] > 127 ? 255 : 0;
-  return { width, height, data };
 }
 
 /** Pixels that are drawn on screen at most; of larger pictures every k-th pixel is shown. */

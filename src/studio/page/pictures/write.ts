@@ -1,6 +1,7 @@
 /** Pictures to files, and files to the user's downloads. */
 import type { Picture, Plane } from '../../engine.ts';
 import { PageFailure } from '../failures.ts';
+import type { PaintedPlanes, Stroke } from '../restore/strokes.ts';
 import { texts } from '../texts.ts';
 import { codec } from './codec.ts';
 import type { PictureType } from './read.ts';
@@ -16,6 +17,17 @@ export async function encodePicture(of: Picture | Plane, type: PictureType): Pro
   return (await codec({ kind: 'encode', of, type }).catch(() => {
     throw new PageFailure(texts.failures.noCanvas);
   })) as Blob;
+}
+
+/** What strokes paint of a picture at its own size. */
+export async function paintedPlanes(
+  strokes: readonly Stroke[],
+  { width, height }: Pick<Picture, 'width' | 'height'>,
+): Promise<PaintedPlanes> {
+  if (strokes.length === 0) return {};
+  return (await codec({ kind: 'paint', strokes, width, height }).catch(() => {
+    throw new PageFailure(texts.failures.noCanvas);
+  })) as PaintedPlanes;
 }
 
 /** The same pixels as the canvas takes them. */

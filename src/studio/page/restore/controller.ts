@@ -4,10 +4,10 @@ import type { Engine, OpenedModel, RestoreRequest, RestoreResult, Work } from '.
 import { sentenceOf, wasStopped } from '../failures.ts';
 import { shownPicture, shownPlane } from '../pictures/planes.ts';
 import { type OpenedPicture, readPicture } from '../pictures/read.ts';
+import { paintedPlanes } from '../pictures/write.ts';
 import { createStore, type Store } from '../store.ts';
 import { texts } from '../texts.ts';
 import { advanced, begun, maskOf, newItem, type RestoreItem, reset } from './items.ts';
-import { planesOf } from './strokes.ts';
 
 export interface RestoreSettings {
   readonly method: MethodName;
@@ -39,6 +39,8 @@ export interface Restorer {
   goOn(id: number): void;
   /** The same from the beginning, with the settings as they are now. */
   restart(id: number): void;
+  /** The file of the latents that the result's search went on from; undefined where it began from the beginning. */
+  usedLatents(id: number): Promise<Uint8Array | undefined>;
   /** Searches one picture by other methods too. */
   compare(id: number, methods: readonly MethodName[]): Promise<void>;
   pause(): void;
@@ -82,14 +84,14 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
   const restoreOne = async (id: number, opened: OpenedModel) => {
     const before = item(id);
     if (!before) return;
-    const request = requestOf(before, opened, state.get().settings);
-    const used = {
-      threshold: before.threshold,
-      strokes: before.edits.done,
-      goesOn: request.latents !== undefined && !opened.isLinear,
-    };
     update(id, begun);
     try {
+      const request = await requestOf(before, opened, state.get().settings);
+      const used = {
+        threshold: before.threshold,
+        strokes: before.edits.done,
+        ...(request.latents && !opened.isLinear ? { latents: request.latents } : {}),
+      };
       const result = await search(request, id);
       if (result) await prepareShown(result);
       update(id, (each) => ({
@@ -144,6 +146,11 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     start: () => enqueue(({ phase }) => phase === 'ready' || phase === 'failed'),
     goOn: (id) => again(id, true),
     restart: (id) => again(id, false),
+    async usedLatents(id) {
+      const opened = model();
+      const latents = item(id)?.used.latents;
+      return opened && latents && engine.latentsFile(opened.id, latents);
+    },
     async compare(id, methods) {
       const opened = model();
       const before = item(id);
@@ -151,8 +158,8 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
       isBusy = true;
       update(id, (each) => ({ ...each, rivals: [] }));
       for (const method of methods) {
-        const request = rivalOf(before, opened, { ...state.get().settings, method });
         try {
+          const request = await rivalOf(before, opened, { ...state.get().settings, method });
           update(id, (each) => ({ ...begun(each), phase: 'running' }));
           const result = await search(request, id);
           if (!result) break;
@@ -201,7 +208,7 @@ async function prepareShown({ composite, mask, residual, uncertainty }: RestoreR
   }
 }
 
-function requestOf(item: RestoreItem, { id }: OpenedModel, settings: RestoreSettings): RestoreRequest {
+async function requestOf(item: RestoreItem, { id }: OpenedModel, settings: RestoreSettings): Promise<RestoreRequest> {
   const { picture, threshold, edits } = item;
   const latents = latentsToGoOnFrom(item, settings);
   return {
@@ -210,7 +217,7 @@ function requestOf(item: RestoreItem, { id }: OpenedModel, settings: RestoreSett
     picture,
     ...settings,
     ...(threshold === undefined ? {} : { thresholdGrey: threshold }),
-    ...planesOf(edits.done, picture.width, picture.height),
+    ...(await paintedPlanes(edits.done, picture)),
   };
 }
 
@@ -221,9 +228,9 @@ function latentsToGoOnFrom({ result, goesOn }: RestoreItem, { method, fit }: Res
 }
 
 /** A method that fills a given mask gets the one that was found; the others search by themselves. */
-function rivalOf(item: RestoreItem, model: OpenedModel, settings: RestoreSettings): RestoreRequest {
+async function rivalOf(item: RestoreItem, model: OpenedModel, settings: RestoreSettings): Promise<RestoreRequest> {
   const { result } = item;
-  const request = requestOf({ ...item, result: undefined }, model, settings);
+  const request = await requestOf({ ...item, result: undefined }, model, settings);
   if (!result || !texts.methods[settings.method].needsMask) return request;
   return { ...request, hide: maskOf(result, item.threshold) };
 }

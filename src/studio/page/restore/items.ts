@@ -19,8 +19,8 @@ export interface Corrections {
   /** In grey levels; absent: the model of corruption decides. */
   readonly threshold?: number;
   readonly strokes: readonly Stroke[];
-  /** Did the search go on from the result before? */
-  readonly goesOn: boolean;
+  /** Those of the result that the search went on from; absent: it began from the beginning, or has no start. */
+  readonly latents?: Float32Array;
 }
 
 /** One of the methods side by side. */
@@ -65,7 +65,7 @@ export function newItem(id: number, picture: Picture, type: PictureType): Restor
     frames: [],
     edits: NO_EDITS,
     goesOn: false,
-    used: { strokes: [], goesOn: false },
+    used: { strokes: [] },
     rivals: [],
   };
   return { id, picture, type, phase: 'ready', ...fresh };
@@ -85,7 +85,8 @@ export function begun(item: RestoreItem): RestoreItem {
 export function advanced(item: RestoreItem, progress: RestoreProgress): RestoreItem {
   const { frame, step } = progress;
   const frames = frame ? thinned([...item.frames, { step, ...frame }]) : item.frames;
-  return { ...item, progress, frames, losses: [...item.losses, progress.loss] };
+  const losses = progress.loss === undefined ? item.losses : [...item.losses, progress.loss];
+  return { ...item, progress, frames, losses };
 }
 
 /** Where there are too many frames, every second one goes, never the last. */

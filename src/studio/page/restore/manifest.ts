@@ -4,6 +4,11 @@ import type { ModelSource } from '../models/library.ts';
 import { stemOf } from '../pictures/write.ts';
 import type { RestoreItem } from './items.ts';
 
+/** Name of the file of the latents that the search went on from; '' where it began from the beginning. */
+export function latentsName({ picture, used }: RestoreItem): string {
+  return used.latents ? `${stemOf(picture.name)}.latents.npz` : '';
+}
+
 /** Names of the painted masks beside the picture; '' where none was painted. */
 export interface PaintedNames {
   readonly keep: string;
@@ -21,6 +26,7 @@ export function paintedNames({ picture, used }: RestoreItem): PaintedNames {
 export function commandOf(
   item: RestoreItem,
   settings: Readonly<Record<string, unknown>>,
+  { channels }: Pick<OpenedModel, 'channels'>,
   source: ModelSource | undefined,
 ): string[] {
   const { keep, hide } = paintedNames(item);
@@ -38,6 +44,9 @@ export function commandOf(
     ...option('--threshold', item.used.threshold),
     ...option('--keep', keep),
     ...option('--hide', hide),
+    ...option('--from-latents', latentsName(item)),
+    // The studio takes colour pictures for grey models as they are.
+    ...option('--grey', channels === 1 ? 'luma' : ''),
     '--out',
     'restored',
   ];
@@ -55,12 +64,12 @@ export function manifestOf(
   return {
     format: 1,
     program: 'rgi studio',
-    command: ['rgi', ...commandOf(item, settings, source)],
+    command: ['rgi', ...commandOf(item, settings, model, source)],
     settings,
     thresholdGrey: used.threshold ?? null,
     painted: paintedNames(item),
-    /** The command searches from the beginning: its result is of the same quality, not of the same bits. */
-    wentOnFromEarlierResult: used.goesOn,
+    /** Of the result that the search went on from; the file is saved beside the manifest. */
+    latents: latentsName(item),
     model: { name: model.name, image: [model.channels, model.height, model.width], latents: model.latents },
     picture: { name: picture.name, size: [picture.width, picture.height] },
     result: {

@@ -1,6 +1,6 @@
 /** The same picture by several methods, side by side. */
 import { useMemo, useState } from 'preact/hooks';
-import { METHOD_NAMES, type MethodName } from '../../../inversion/spec/method.ts';
+import type { MethodName } from '../../../inversion/spec/method.ts';
 import type { RestoreResult } from '../../engine.ts';
 import { PictureCanvas } from '../pictures/canvas.tsx';
 import { displayFactor, thinnedPicture } from '../pictures/planes.ts';
@@ -9,12 +9,14 @@ import type { Restorer } from './controller.ts';
 import type { RestoreItem } from './items.ts';
 
 interface MethodsViewProps {
+  /** Those that there are for the model. */
+  readonly methods: readonly MethodName[];
   readonly item: RestoreItem;
   readonly result: RestoreResult;
   readonly restorer: Restorer;
 }
 
-export function MethodsView({ item, result, restorer }: MethodsViewProps) {
+export function MethodsView({ methods, item, result, restorer }: MethodsViewProps) {
   const [wanted, setWanted] = useState<readonly MethodName[]>(['rrgi', 'invert']);
   const toggle = (name: MethodName) =>
     setWanted(wanted.includes(name) ? wanted.filter((each) => each !== name) : [...wanted, name]);
@@ -22,7 +24,7 @@ export function MethodsView({ item, result, restorer }: MethodsViewProps) {
     <div class="methods">
       <fieldset class="checks">
         <legend>{texts.result.methodsTitle}</legend>
-        {METHOD_NAMES.map((name) => (
+        {methods.map((name) => (
           <label key={name} class="check" title={texts.methods[name].about}>
             <input type="checkbox" checked={wanted.includes(name)} onChange={() => toggle(name)} />
             <span>{texts.methods[name].title}</span>
@@ -34,7 +36,7 @@ export function MethodsView({ item, result, restorer }: MethodsViewProps) {
           onClick={() =>
             void restorer.compare(
               item.id,
-              METHOD_NAMES.filter((name) => wanted.includes(name)),
+              methods.filter((name) => wanted.includes(name)),
             )
           }
         >

@@ -1,11 +1,12 @@
 /** A restored picture: looked at in several ways, corrected, saved. */
 import { useMemo, useState } from 'preact/hooks';
-import type { OpenedModel, RestoreResult } from '../../engine.ts';
+import { METHOD_NAMES } from '../../../inversion/spec/method.ts';
+import type { OpenedModel, Picture, Plane, RestoreResult } from '../../engine.ts';
 import type { ModelSource } from '../models/library.ts';
 import { Failure } from '../parts/failure.tsx';
 import { Segments } from '../parts/segments.tsx';
 import { Slider } from '../parts/slider.tsx';
-import { corrected, displayFactor, shareOf, shownPicture, shownPlane } from '../pictures/planes.ts';
+import { corrected, displayFactor, shareOf, shownPicture, shownPlane, tinted } from '../pictures/planes.ts';
 import { texts } from '../texts.ts';
 import { Compare } from './compare.tsx';
 import type { Restorer } from './controller.ts';
@@ -13,9 +14,10 @@ import { History } from './history.tsx';
 import { isChanged, type Look, maskOf, type RestoreItem } from './items.ts';
 import { BrushControls, type BrushSettings, MaskEditor } from './mask-editor.tsx';
 import { MethodsView } from './methods.tsx';
+import { FOUND_COLOUR, Overlaid } from './overlaid.tsx';
 import { PlaneView } from './plane-view.tsx';
 import { Save } from './save.tsx';
-import { planesOf } from './strokes.ts';
+import { shownPlanesOf } from './strokes.ts';
 
 interface ResultViewProps {
   readonly item: RestoreItem;
@@ -43,10 +45,7 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
   );
   const found = useMemo(() => maskOf(small, threshold), [small, threshold]);
   const automatic = useMemo(() => automaticThreshold(small), [small]);
-  const strokes = useMemo(
-    () => planesOf(edits.done, picture.width, picture.height, k),
-    [edits.done, picture.width, picture.height, k],
-  );
+  const strokes = shownPlanesOf(edits.done, picture.width, picture.height, k);
   const mask = useMemo(() => corrected(found, strokes.keep, strokes.hide), [found, strokes]);
   const setThreshold = (value: number | undefined) => {
     restorer.change(item.id, { threshold: value });
@@ -64,7 +63,8 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
           onChange={setLook}
         />
         {look === 'compare' && <Compare before={picture} after={result.composite} small={[shown, after]} />}
-        {look === 'found' && (
+        {look === 'found' && model.served && <FoundView picture={shown} mask={mask} />}
+        {look === 'found' && !model.served && (
           <MaskEditor
             picture={shown}
             k={k}
@@ -78,7 +78,14 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
         {look === 'difference' && <PlaneView plane={small.residual} kind="difference" />}
         {look === 'uncertainty' && <PlaneView plane={small.uncertainty} kind="uncertainty" />}
         {look === 'history' && <History item={item} picture={shown} result={result} />}
-        {look === 'methods' && <MethodsView item={item} result={result} restorer={restorer} />}
+        {look === 'methods' && (
+          <MethodsView
+            methods={model.served?.methods ?? METHOD_NAMES}
+            item={item}
+            result={result}
+            restorer={restorer}
+          />
+        )}
       </div>
       <aside class="aside" aria-label={texts.restore.asideLabel}>
         <h2 class="aside-title">{item.picture.name}</h2>
@@ -100,15 +107,19 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
             {texts.result.backToAutomatic}
           </button>
         )}
-        <BrushControls
-          brush={brush}
-          item={item}
-          restorer={restorer}
-          onChange={(next) => {
-            setBrush(next);
-            setLook('found');
-          }}
-        />
+        {model.served ? (
+          <p class="hint">{texts.server.noMarks}</p>
+        ) : (
+          <BrushControls
+            brush={brush}
+            item={item}
+            restorer={restorer}
+            onChange={(next) => {
+              setBrush(next);
+              setLook('found');
+            }}
+          />
+        )}
         {isChanged(item) && (
           <button type="button" class="primary large" onClick={() => restorer.goOn(item.id)}>
             {texts.result.again}
@@ -117,6 +128,16 @@ export function ResultView({ item, result, model, source, restorer }: ResultView
         <Save item={item} result={result} model={model} source={source} restorer={restorer} />
       </aside>
     </div>
+  );
+}
+
+/** What a server found, which is not corrected by hand. */
+function FoundView({ picture, mask }: { readonly picture: Picture; readonly mask: Plane }) {
+  const tint = useMemo(() => tinted(mask, FOUND_COLOUR), [mask]);
+  return (
+    <figure class="editor">
+      <Overlaid picture={picture} tint={tint} label={texts.result.foundLabel} class="hero-picture" />
+    </figure>
   );
 }
 

@@ -11,10 +11,12 @@ import type { RestoreItem } from './items.ts';
 
 interface RunningViewProps {
   readonly item: RestoreItem;
+  /** A server's search cannot. */
+  readonly canPause: boolean;
   readonly restorer: Restorer;
 }
 
-export function RunningView({ item, restorer }: RunningViewProps) {
+export function RunningView({ item, canPause, restorer }: RunningViewProps) {
   const { isPaused } = useStore(restorer.state);
   const { picture, progress, frames, losses } = item;
   const shown = shownPicture(picture);
@@ -31,17 +33,20 @@ export function RunningView({ item, restorer }: RunningViewProps) {
       <aside class="aside" aria-label={texts.restore.asideLabel}>
         <h2 class="aside-title">{isPaused ? texts.restore.paused : texts.restore.running}</h2>
         <Meter
-          label={progress ? texts.restore.step(progress.step, progress.steps) : texts.restore.preparing}
+          label={
+            progress?.what ?? (progress ? texts.restore.step(progress.step, progress.steps) : texts.restore.preparing)
+          }
           share={progress ? progress.step / Math.max(1, progress.steps) : 0}
           secondsLeft={isPaused ? undefined : progress?.secondsLeft}
         />
-        {progress && <p class="quiet">{texts.restore.foundSoFar(progress.masked)}</p>}
+        {progress?.masked !== undefined && <p class="quiet">{texts.restore.foundSoFar(progress.masked)}</p>}
         <div class="row">
-          {isPaused ? (
+          {isPaused && (
             <button type="button" class="primary" onClick={() => restorer.resume()}>
               {texts.restore.resume}
             </button>
-          ) : (
+          )}
+          {!isPaused && canPause && (
             <button type="button" onClick={() => restorer.pause()}>
               {texts.restore.pause}
             </button>

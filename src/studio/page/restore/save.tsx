@@ -4,12 +4,11 @@ import type { OpenedModel, RestoreResult } from '../../engine.ts';
 import { sentenceOf } from '../failures.ts';
 import type { ModelSource } from '../models/library.ts';
 import { Failure } from '../parts/failure.tsx';
-import { download, encodePicture, nameWith, stemOf } from '../pictures/write.ts';
+import { download, encodePicture, nameWith, paintedPlanes, stemOf } from '../pictures/write.ts';
 import { texts } from '../texts.ts';
 import type { Restorer } from './controller.ts';
 import { isChanged, type RestoreItem } from './items.ts';
-import { manifestOf, paintedNames } from './manifest.ts';
-import { planesOf } from './strokes.ts';
+import { latentsName, manifestOf, paintedNames } from './manifest.ts';
 
 interface SaveProps {
   readonly item: RestoreItem;
@@ -21,7 +20,7 @@ interface SaveProps {
 
 export function Save({ item, result, model, source, restorer }: SaveProps) {
   const [failure, setFailure] = useState('');
-  const { name, width, height } = item.picture;
+  const { name } = item.picture;
   const trying = (act: () => Promise<void>) => () =>
     void act().then(
       () => setFailure(''),
@@ -31,12 +30,14 @@ export function Save({ item, result, model, source, restorer }: SaveProps) {
     download(nameWith(name, 'mask', 'image/png'), await encodePicture(result.mask, 'image/png'));
   const saveManifest = async () => {
     download(`${stemOf(name)}.manifest.json`, JSON.stringify(manifestOf(item, result, model, source), null, 2));
-    const planes = planesOf(item.used.strokes, width, height);
+    const planes = await paintedPlanes(item.used.strokes, item.picture);
     const names = paintedNames(item);
     for (const brush of ['keep', 'hide'] as const) {
       const plane = planes[brush];
       if (plane) download(names[brush], await encodePicture(plane, 'image/png'));
     }
+    const latents = await restorer.usedLatents(item.id);
+    if (latents) download(latentsName(item), latents);
   };
   const savePicture = async () =>
     download(nameWith(name, 'restored', item.type), await encodePicture(result.composite, item.type));

@@ -1,10 +1,16 @@
 /** Settings of the search, folded away: the defaults are right for most pictures. */
-import { METHOD_NAMES, type MethodName } from '../../../inversion/spec/method.ts';
+import type { MethodName } from '../../../inversion/spec/method.ts';
 import { useStore } from '../store.ts';
 import { texts } from '../texts.ts';
 import type { Restorer, RestoreSettings } from './controller.ts';
 
-export function Settings({ restorer }: { readonly restorer: Restorer }) {
+interface SettingsProps {
+  /** Those that there are for the model. */
+  readonly methods: readonly MethodName[];
+  readonly restorer: Restorer;
+}
+
+export function Settings({ methods, restorer }: SettingsProps) {
   const { settings } = useStore(restorer.state);
   const change = (fields: Partial<RestoreSettings>) =>
     restorer.state.patch({ settings: { ...restorer.state.get().settings, ...fields } });
@@ -18,11 +24,13 @@ export function Settings({ restorer }: { readonly restorer: Restorer }) {
             value={settings.method}
             onChange={(event) => change({ method: event.currentTarget.value as MethodName })}
           >
-            {METHOD_NAMES.filter((name) => !texts.methods[name].needsMask).map((name) => (
-              <option key={name} value={name}>
-                {texts.methods[name].title}
-              </option>
-            ))}
+            {methods
+              .filter((name) => !texts.methods[name].needsMask)
+              .map((name) => (
+                <option key={name} value={name}>
+                  {texts.methods[name].title}
+                </option>
+              ))}
           </select>
           <span class="hint">{texts.methods[settings.method].about}</span>
         </label>

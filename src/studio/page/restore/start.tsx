@@ -14,12 +14,14 @@ import type { Restorer } from './controller.ts';
 const EXAMPLES = 4;
 
 interface AddPicturesProps {
+  /** Where pictures are sent to; undefined where they stay in the tab. */
+  readonly sentTo: string | undefined;
   readonly source: ModelSource | undefined;
   readonly restorer: Restorer;
   readonly onFiles: (files: readonly File[]) => void;
 }
 
-export function AddPictures({ source, restorer, onFiles }: AddPicturesProps) {
+export function AddPictures({ sentTo, source, restorer, onFiles }: AddPicturesProps) {
   const [isFilming, setFilming] = useState(false);
   return (
     <>
@@ -34,7 +36,7 @@ export function AddPictures({ source, restorer, onFiles }: AddPicturesProps) {
       ) : (
         <DropZone
           title={texts.restore.drop}
-          hint={texts.restore.dropHint}
+          hint={sentTo === undefined ? texts.restore.dropHint : texts.server.dropHint(sentTo)}
           choose={texts.restore.choose}
           takesPaste
           onFiles={onFiles}

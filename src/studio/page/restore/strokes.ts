@@ -1,7 +1,6 @@
 /** What the user painted on a mask: strokes of a brush that can be undone and redone, and the planes that they make. */
 import type { Plane } from '../../engine.ts';
-import { opaque } from '../pictures/planes.ts';
-import { pixelsOf } from '../pictures/read.ts';
+import { pixelBytes } from '../../pixels.ts';
 
 /** 'keep' paints what is known to be good, 'hide' what is known to be damaged. */
 export type Brush = 'keep' | 'hide';
@@ -35,13 +34,17 @@ export function redone(edits: Edits): Edits {
   return next ? { done: [...edits.done, next], undone: rest } : edits;
 }
 
-/** The painted pixels, of a picture of which every k-th pixel is drawn; undefined where a brush was not used. */
-export function planesOf(
-  strokes: readonly Stroke[],
-  width: number,
-  height: number,
-  k = 1,
-): { readonly keep?: Plane; readonly hide?: Plane } {
+/** The painted pixels, 255; a plane is absent where its brush was not used. */
+export interface PaintedPlanes {
+  readonly keep?: Plane;
+  readonly hide?: Plane;
+}
+
+/** Rows whose colours are looked at together: all of a large picture at once would fill the memory. */
+const BAND = 256;
+
+/** What strokes paint of a picture of which every k-th pixel is drawn. At a large picture's own size it takes a while: see `paintedPlanes`. */
+export function planesOf(strokes: readonly Stroke[], width: number, height: number, k = 1): PaintedPlanes {
   const plane = (brush: Brush) => {
     if (!strokes.some((stroke) => stroke.brush === brush)) return undefined;
     const canvas = new OffscreenCanvas(Math.ceil(width / k), Math.ceil(height / k));
@@ -50,10 +53,32 @@ export function planesOf(
     context.scale(1 / k, 1 / k);
     // A later stroke of the other brush takes pixels away.
     for (const stroke of strokes) draw(context, stroke, stroke.brush === brush ? 'source-over' : 'destination-out');
-    return opaque(pixelsOf('', canvas, canvas.width, canvas.height));
+    return opaque(context, canvas.width, canvas.height);
   };
   const [keep, hide] = [plane('keep'), plane('hide')];
   return { ...(keep ? { keep } : {}), ...(hide ? { hide } : {}) };
+}
+
+const shown = new WeakMap<readonly Stroke[], PaintedPlanes>();
+
+/** As `planesOf`, made once: for what is drawn on screen, where k is that of the picture. */
+export function shownPlanesOf(strokes: readonly Stroke[], width: number, height: number, k: number): PaintedPlanes {
+  // NO_EDITS is of all pictures.
+  if (strokes.length === 0) return {};
+  const known = shown.get(strokes) ?? planesOf(strokes, width, height, k);
+  shown.set(strokes, known);
+  return known;
+}
+
+/** The pixels whose alpha is above half. */
+function opaque(context: OffscreenCanvasRenderingContext2D, width: number, height: number): Plane {
+  const data = new Uint8Array(pixelBytes(width * height).buffer);
+  for (let top = 0; top < height; top += BAND) {
+    const rows = Math.min(BAND, height - top);
+    const { data: rgba } = context.getImageData(0, top, width, rows);
+    for (let i = 0; i < width * rows; i++) data[top * width + i] = rgba[4 * i + 3] > 127 ? 255 : 0;
+  }
+  return { width, height, data };
 }
 
 function draw(

@@ -1,10 +1,13 @@
 /** Restore: a model, pictures, one button, and what it found. */
-import { useCallback, useEffect, useState } from 'preact/hooks';
+import { useCallback, useState } from 'preact/hooks';
+import { METHOD_NAMES } from '../../../inversion/spec/method.ts';
 import type { Choice } from '../models/choice.ts';
 import { type Library, sourceOfFiles, titleOf } from '../models/library.ts';
+import { useFirstChosen } from '../models/offered.ts';
 import { ModelPicker } from '../models/picker.tsx';
 import { Failure } from '../parts/failure.tsx';
 import { isModelName } from '../pictures/read.ts';
+import { ServerSwitch } from '../server/switch.tsx';
 import { useStore } from '../store.ts';
 import { texts } from '../texts.ts';
 import type { Restorer } from './controller.ts';
@@ -24,20 +27,21 @@ interface RestoreViewProps {
 export function RestoreView({ library, choice, restorer }: RestoreViewProps) {
   const state = useStore(restorer.state);
   const { source, model } = useStore(choice.state);
-  const { index } = useStore(library.state);
+  const { server } = library;
+  const { isOn, host } = useStore(server.state);
   const [isChoosing, setChoosing] = useState(false);
-  // The first model is chosen, so that one click restores an example.
-  useEffect(() => {
-    if (!source && index.models.length > 0) void choice.choose({ kind: 'shipped', model: index.models[0] });
-  }, [source, index, choice]);
+  useFirstChosen(library, choice, isOn);
   const add = useCallback(
     async (files: readonly File[]) => {
       const models = files.filter(({ name }) => isModelName(name));
-      if (models.length > 0) await choice.choose(await sourceOfFiles(models));
+      if (models.length > 0) {
+        server.switchTo(false);
+        await choice.choose(await sourceOfFiles(models));
+      }
       const pictures = files.filter(({ name }) => !isModelName(name));
       if (pictures.length > 0) await restorer.add(pictures);
     },
-    [choice, restorer],
+    [choice, restorer, server],
   );
   const item = state.items.find(({ id }) => id === state.selected);
   const failures = state.failures.map((sentence) => (
@@ -57,10 +61,11 @@ export function RestoreView({ library, choice, restorer }: RestoreViewProps) {
           <p>{texts.restore.intro}</p>
         </header>
         <h2>{texts.restore.step1}</h2>
-        <ModelPicker library={library} choice={choice} label={texts.restore.step1} />
+        <ServerSwitch server={server} />
+        <ModelPicker library={library} choice={choice} label={texts.restore.step1} onServer={isOn} />
         <h2>{texts.restore.step2}</h2>
         {failures}
-        <AddPictures source={source} restorer={restorer} onFiles={add} />
+        <AddPictures sentTo={isOn ? host : undefined} source={source} restorer={restorer} onFiles={add} />
       </div>
     );
   }
@@ -74,13 +79,14 @@ export function RestoreView({ library, choice, restorer }: RestoreViewProps) {
             {texts.restore.changeModel}
           </button>
         </p>
-        <Settings restorer={restorer} />
+        <Settings methods={model?.served?.methods ?? METHOD_NAMES} restorer={restorer} />
       </div>
-      {isChoosing && <ModelPicker library={library} choice={choice} label={texts.restore.step1} />}
+      {isChoosing && <ServerSwitch server={server} />}
+      {isChoosing && <ModelPicker library={library} choice={choice} label={texts.restore.step1} onServer={isOn} />}
       {!isChoosing && <ChoiceFailure choice={choice} />}
       {failures}
       {item.phase === 'running' && model ? (
-        <RunningView key={item.id} item={item} restorer={restorer} />
+        <RunningView key={item.id} item={item} canPause={!model.served} restorer={restorer} />
       ) : item.result && model ? (
         <ResultView key={item.id} item={item} result={item.result} model={model} source={source} restorer={restorer} />
       ) : (
