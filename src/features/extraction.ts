@@ -3,6 +3,7 @@
  * is averaged over 3 x 3 positions and brought to the grid; the maps are joined along their channels (PaDiM, Defard et al. 2021,
  * with the local mean of PatchCore, Roth et al. 2022).
  */
+import { emitRepeatedResize } from '../images/filter-matrices.ts';
 import { type Image, imageAt, type Size, shapeOf, stackImages } from '../images/image.ts';
 import { GraphBuilder, type Value } from '../onnx/builder.ts';
 import { encodeModel } from '../onnx/encode.ts';
@@ -111,7 +112,7 @@ function appendNetwork(
   const coloured = inChannels(b, image, channels, inputChannels);
   const ranged = inRange(
     b,
-    resized(b, coloured, { height, width }, { height: size, width: size }),
+    toSize(b, coloured, { height, width }, { height: size, width: size }),
     inputChannels,
     range,
   );
@@ -124,17 +125,20 @@ function inChannels(b: GraphBuilder, image: Value, from: number, to: number): Va
   return to === 3 ? b.Concat([image, image, image], 1) : b.ReduceMean(image, [1]);
 }
 
-/** Linear interpolation on half-pixel centres; where it makes the map smaller, over the whole footprint. */
-function resized(b: GraphBuilder, x: Value, from: Size, to: Size, antialias = true): Value {
+/**
+ * Pictures at the network's size: by linear interpolation, and where that makes them smaller over a pixel's whole footprint, in products with
+ * matrices. `Resize` against aliasing would be an operator of opset 18, which a detector file must not have.
+ */
+function toSize(b: GraphBuilder, x: Value, from: Size, to: Size): Value {
+  const isSmaller = to.height < from.height || to.width < from.width;
+  return isSmaller ? emitRepeatedResize(b, x, from, to) : interpolated(b, x, from, to);
+}
+
+/** Linear interpolation on half-pixel centres. */
+function interpolated(b: GraphBuilder, x: Value, from: Size, to: Size): Value {
   if (from.height === to.height && from.width === to.width) return x;
   const scales = b.floats([1, 1, to.height / from.height, to.width / from.width]);
-  const isSmaller = to.height < from.height || to.width < from.width;
-  const attributes = {
-    mode: 'linear',
-    coordinate_transformation_mode: 'half_pixel',
-    ...(isSmaller && antialias ? { antialias: 1 } : {}),
-  };
-  return b.node('Resize', [x, '', scales], attributes)[0];
+  return b.node('Resize', [x, '', scales], { mode: 'linear', coordinate_transformation_mode: 'half_pixel' })[0];
 }
 
 /** Mean and deviation of ImageNet's pictures in 0..1 (torchvision). */
@@ -162,5 +166,5 @@ function asMap(b: GraphBuilder, x: Value, { form, channels, height, width }: Fea
 function onGrid(b: GraphBuilder, map: Value, { height, width }: FeatureLayer, grid: number): Value {
   const padded = b.node('Pad', [map, b.ints([0, 0, 1, 1, 0, 0, 1, 1])], { mode: 'edge' })[0];
   const mean = b.node('AveragePool', [padded], { kernel_shape: [3, 3], strides: [1, 1] })[0];
-  return resized(b, mean, { height, width }, { height: grid, width: grid }, false);
+  return interpolated(b, mean, { height, width }, { height: grid, width: grid });
 }

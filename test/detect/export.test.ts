@@ -5,7 +5,7 @@ import { ModelProtoSchema } from 'onnx-buf';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findDefects, imageScore } from '../../src/detect/defects.ts';
-import { checkDetector, toBytes } from '../../src/detect/export/check.ts';
+import { checkDetector, comparedPictures, toBytes } from '../../src/detect/export/check.ts';
 import { type DetectorExport, exportDetector } from '../../src/detect/export/detector-file.ts';
 import { describeDetector } from '../../src/detect/export/facts.ts';
 import { emitMask } from '../../src/detect/export/verdict.ts';
@@ -58,12 +58,16 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, v, i) => Math.max(most, Math.abs(v - b[i])), 0);
 }
 
-describe.each(['pixels', 'pixels and features'])('a policy of %s that searches from an encoder', (spaces) => {
+describe.each([
+  ['pixels', undefined],
+  ['pixels and features', SIDE],
+  ['pixels and features of a network that is given smaller pictures', SIDE / 2],
+])('a policy of %s that searches from an encoder', (_, side) => {
   let options: DetectorExport;
   let bytes: Uint8Array;
 
   beforeAll(async () => {
-    const features = spaces === 'pixels' ? undefined : await tinyFeatures(runtime, SIDE);
+    const features = side === undefined ? undefined : await tinyFeatures(runtime, side);
     const generator = await searchGenerator(runtime);
     options = { generator, encoder: encoderGraph(), features, policy: searchPolicy(features) };
     bytes = await exportDetector(options, runtime);
@@ -245,6 +249,52 @@ describe('what is checked before a file is written', () => {
     await expect(checkDetector(bytes, other, runtime)).rejects.toThrow(
       /^The maps of the exported detector and of 'rgi detect' differ by [\d.]+, more than 0.0001\.$/,
     );
+  });
+
+  test('a verdict may differ where the score is its limit, and nowhere else', async () => {
+    const options = { generator: await affineGenerator(runtime), policy: closedPolicy() };
+    const inspector = await openInspector({ ...options, batch: 1 }, runtime);
+    const scores = (await inspector.inspect(comparedPictures(options.generator, 0))).map(({ score }) => score);
+    await inspector.dispose();
+    const checked = async (apart: number) => {
+      const withLimit = (image: number) => ({
+        ...options,
+        policy: { ...options.policy, thresholds: { ...options.policy.thresholds, image } },
+      });
+      const bytes = await exportDetector(withLimit(scores[1] - apart), runtime);
+      return checkDetector(bytes, withLimit(scores[1] + apart), runtime);
+    };
+    expect(await checked(5e-5)).toBeLessThan(1e-4);
+    // Every picture that is compared has a score between these.
+    await expect(checked(100)).rejects.toThrow(
+      "The exported detector and 'rgi detect' disagree about a picture of grey.",
+    );
+  });
+
+  test('a pixel that rounding moves across the mask of one picture does not refuse a detector', async () => {
+    const generator = await affineGenerator(runtime);
+    const [, noise] = comparedPictures(generator, 0);
+    const { offset } = affineNumbers();
+    const centred = Float64Array.from(noise.data, (v, i) => v - offset[i]);
+    const { matrix } = affineNumbers();
+    const u = solved(centred, 4 / 127.5);
+    const residuals = [...centred].map(
+      (v, p) => 127.5 * Math.abs(v - u.reduce((s, x, k) => s + x * matrix[p * 3 + k], 0)),
+    );
+    const threshold = residuals.sort((a, b) => b - a)[8];
+    const withMask = (thresholdGrey: number) => ({
+      generator,
+      policy: { ...closedPolicy(1), inversion: { thresholdGrey, noiseGrey: 4, rounds: 1 } },
+    });
+    const bytes = await exportDetector(withMask(threshold + 1e-3), runtime);
+    const options = withMask(threshold - 1e-3);
+    const session = await InferenceSession.create(bytes);
+    const inspector = await openInspector({ ...options, batch: 1 }, runtime);
+    const [{ map }] = await inspector.inspect([noise]);
+    expect(largestDifference((await alone(session, asTensor(noise))).map, map.data)).toBeGreaterThan(1e-4);
+    expect(await checkDetector(bytes, options, runtime)).toBeLessThan(1e-4);
+    await session.release();
+    await inspector.dispose();
   });
 });
 

@@ -2,12 +2,12 @@
 import { appendExtraction } from '../../features/extraction.ts';
 import { appendDistances } from '../../features/gaussian.ts';
 import type { FeatureNetwork } from '../../features/network.ts';
+import { emitBlur, emitResize } from '../../images/filter-matrices.ts';
 import type { Size } from '../../images/image.ts';
 import type { GraphBuilder, Value } from '../../onnx/builder.ts';
 import { float32 } from '../../onnx/tensor.ts';
 import type { LocalContrast } from '../local-contrast.ts';
 import type { Policy, Statistics } from '../policy.ts';
-import { emitBlur, emitResize } from './matrices.ts';
 
 /** Of pictures and their restorations [N,C,H,W] the map [N,1,H,W]. `network`: the policy's, where it compares features. */
 export function emitMap(
