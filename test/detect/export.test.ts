@@ -8,6 +8,7 @@ import { findDefects, imageScore } from '../../src/detect/defects.ts';
 import { checkDetector, comparedPictures, toBytes } from '../../src/detect/export/check.ts';
 import { type DetectorExport, exportDetector } from '../../src/detect/export/detector-file.ts';
 import { describeDetector } from '../../src/detect/export/facts.ts';
+import { emitRepeatedResize } from '../../src/detect/export/matrices.ts';
 import { emitMask } from '../../src/detect/export/verdict.ts';
 import { openInspector } from '../../src/detect/inspector.ts';
 import type { Policy } from '../../src/detect/policy.ts';
@@ -18,7 +19,7 @@ import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { lowered, PORTABLE } from '../../src/onnx/lower.ts';
 import { readModel } from '../../src/onnx/read.ts';
-import { float32, tensorOf } from '../../src/onnx/tensor.ts';
+import { float32, float32Data, tensorOf } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
@@ -238,6 +239,27 @@ test.each([1, 2, 4, 9])('the mask is that of findDefects with regions of %i pixe
     }
   }
   await session.dispose();
+});
+
+test.each([
+  [40, 24, 16, 16],
+  [24, 12, 16, 16],
+])('pictures of %i x %i are brought to %i x %i as Resize does it against aliasing', async (...sizes) => {
+  const [height, width, toHeight, toWidth] = sizes;
+  const b = new GraphBuilder();
+  b.reserve('large');
+  const small = emitRepeatedResize(b, 'large', { height, width }, { height: toHeight, width: toWidth });
+  const scales = b.floats([1, 1, toHeight / height, toWidth / width]);
+  b.node('Resize', ['large', '', scales], { mode: 'linear', antialias: 1 }, ['expected']);
+  b.node('Identity', [small], {}, ['made']);
+  const info = (name: string, h: number, w: number) => ({ name, type: 'float32' as const, dims: [2, 3, h, w] });
+  const outputs = ['expected', 'made'].map((name) => info(name, toHeight, toWidth));
+  const session = await runtime.session(encodeModel(b.graph('resize', [info('large', height, width)], outputs)));
+  const large = float32(randomFrom(5).normals(2 * 3 * height * width), [2, 3, height, width]);
+  const found = await session.run(new Map([['large', large]]));
+  await session.dispose();
+  const [expected, made] = ['expected', 'made'].map((name) => float32Data(found.get(name)!));
+  expect(largestDifference(made, expected)).toBeLessThan(1e-5);
 });
 
 describe('what is checked before a file is written', () => {

@@ -143,32 +143,6 @@ describe('extracted features', () => {
     }
   });
 
-  test('of pictures larger than the network takes are those of pictures that Resize made smaller against aliasing', async () => {
-    const network = await openFeatureNetwork(modelOf(tinyNetwork(), { range: '-1..1', size: SIDE }), runtime);
-    const [height, width] = [40, 24];
-    const large = float32(randomFrom(5).normals(2 * 3 * height * width), [2, 3, height, width]);
-    const b = new GraphBuilder();
-    b.reserve('large');
-    const scales = b.floats([1, 1, SIDE / height, SIDE / width]);
-    b.node('Resize', ['large', '', scales], { mode: 'linear', antialias: 1 }, ['small']);
-    const info = (name: string, h: number, w: number) => ({ name, type: 'float32' as const, dims: [2, 3, h, w] });
-    const graph = b.graph('resize', [info('large', height, width)], [info('small', SIDE, SIDE)]);
-    const session = await runtime.session(encodeModel(graph));
-    const small = (await session.run(new Map([['large', large]]))).get('small') as Image;
-    await session.dispose();
-    const of = async (images: Image, size: { height: number; width: number }) => {
-      const extractor = await openExtractor(network, { channels: 3, ...size }, runtime, 4);
-      const { data } = await extractor.extract(images);
-      await extractor.dispose();
-      return data;
-    };
-    const expected = await of(small, { height: SIDE, width: SIDE });
-    const found = await of(large, { height, width });
-    expected.forEach((v, i) => {
-      expect(found[i]).toBeCloseTo(v, 5);
-    });
-  });
-
   test('of grey pictures are those of the same pictures in three equal channels', async () => {
     const network = await openFeatureNetwork(modelOf(tinyNetwork(), { range: '-1..1', size: SIDE }), runtime);
     const grey = pictures(2, 2, 1);

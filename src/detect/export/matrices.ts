@@ -2,10 +2,10 @@
  * Smoothing and resizing in a graph, as products with matrices from both sides. The matrices are what `gaussianBlur` and `resize` make of
  * unit vectors, so that the graph has their kernels, their borders and their normalisation without a second definition.
  */
-import type { GraphBuilder, Value } from '../onnx/builder.ts';
-import { float32, type Tensor } from '../onnx/tensor.ts';
-import type { Image, Size } from './image.ts';
-import { crop, gaussianBlur, padTo, resize } from './resize.ts';
+import type { Image, Size } from '../../images/image.ts';
+import { crop, gaussianBlur, padTo, resize } from '../../images/resize.ts';
+import type { GraphBuilder, Value } from '../../onnx/builder.ts';
+import { float32, type Tensor } from '../../onnx/tensor.ts';
 
 /** `gaussianBlur` of maps [N,C,H,W]. */
 export function emitBlur(b: GraphBuilder, x: Value, { height, width }: Size, sigma: number): Value {
@@ -23,7 +23,8 @@ export function emitResize(b: GraphBuilder, x: Value, from: Size, to: Size): Val
 }
 
 /**
- * ONNX's `Resize`, linear and against aliasing, of maps [N,C,H,W]: `resize`, bilinear, of maps whose border values are repeated around them.
+ * ONNX's `Resize`, linear and against aliasing, of maps [N,C,H,W], which opset 17 does not have: `resize`, bilinear, of maps whose border
+ * values are repeated around them.
  */
 export function emitRepeatedResize(b: GraphBuilder, x: Value, from: Size, to: Size): Value {
   const resized = (length: number, target: number) => {
