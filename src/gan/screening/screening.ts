@@ -37,6 +37,10 @@ export interface Screening {
   /** Above this score pictures are suspect. */
   readonly limit: number;
   readonly suspects: readonly boolean[];
+  /** The scores in feature maps alone. */
+  readonly byFeatures: readonly number[];
+  /** The same in pixels; absent where these were not compared. */
+  readonly byPixels?: readonly number[];
 }
 
 const DEFAULTS = { grid: SCREENING_GRID, rounds: 4, pixelGrid: 64, pixelRounds: 2, limit: 4 } as const;
@@ -58,7 +62,7 @@ export async function screenPictures(
   const part = both ? 0.5 : 1;
   const onShare = (share: number) => onProgress?.(part * share);
   const byFeatures = ranked(await featureScores(images, network, runtime, { ...job, grid, rounds, onShare }));
-  if (!both) return judged(byFeatures, limit);
+  if (!both) return { ...judged(byFeatures, limit), byFeatures };
   const inPixels = {
     ...job,
     grid: pixelGrid,
@@ -66,12 +70,10 @@ export async function screenPictures(
     onShare: (share: number) => onProgress?.(part * (1 + share)),
   };
   const byPixels = ranked(await pixelScores(images, runtime, inPixels));
-  return judged(
-    byFeatures.map((rank, i) => Math.max(rank, byPixels[i])),
-    limit,
-  );
+  const larger = byFeatures.map((rank, i) => Math.max(rank, byPixels[i]));
+  return { ...judged(larger, limit), byFeatures, byPixels };
 }
 
-function judged(scores: readonly number[], limit: number): Screening {
+function judged(scores: readonly number[], limit: number): Pick<Screening, 'scores' | 'limit' | 'suspects'> {
   return { scores, limit, suspects: scores.map((v) => v > limit) };
 }
