@@ -9,10 +9,11 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync }
 import path from 'node:path';
 import { parse } from 'csv-parse/sync';
 import { run } from '../src/cli/program.ts';
+import { auroc } from '../src/metrics/ranking.ts';
 import { randomFrom } from '../src/random.ts';
 import { argument } from './trials.ts';
 
-interface Mixed {
+export interface Mixed {
   /** Files of good pictures, of defective ones among them, and of defective ones that are evaluated. */
   readonly good: readonly string[];
   readonly bad: readonly string[];
@@ -46,8 +47,8 @@ function files(folder: string): string[] {
     .sort();
 }
 
-/** As many of both as the share allows; half of the defective pictures are never mixed in. */
-function mixedOf(set: string, share: number, seed: number): Mixed {
+/** As many of both as the share allows, and `limit` good ones at most; half of the defective pictures are never mixed in. */
+export function mixedOf(set: string, share: number, seed: number, limit = Number.POSITIVE_INFINITY): Mixed {
   const random = randomFrom(seed);
   const shuffled = (all: readonly string[]) => [...random.sample(all.length, all.length)].map((i) => all[i]);
   const defective = shuffled(
@@ -55,25 +56,29 @@ function mixedOf(set: string, share: number, seed: number): Mixed {
       .filter((kind) => kind !== 'good')
       .flatMap((kind) => files(path.join(set, 'test', kind))),
   );
-  const good = shuffled(files(path.join(set, 'train', 'good')));
+  const good = shuffled(files(path.join(set, 'train', 'good'))).slice(0, limit);
   const half = defective.length >> 1;
   const most = share > 0 ? Math.min(good.length, Math.round((half * (1 - share)) / share)) : good.length;
   const count = Math.round((most * share) / (1 - share));
   return { good: good.slice(0, most), bad: defective.slice(0, count), judged: defective.slice(half) };
 }
 
+/** A folder of links to pictures, as training finds them; names tell groups (films, boards), as where nobody has looked through. */
+export function linkedFolder(folder: string, { good, bad }: Pick<Mixed, 'good' | 'bad'>, learnt: readonly string[]) {
+  const taken = new Set(good.map((file) => path.basename(file)));
+  const nameOf = (file: string) => {
+    const { name, ext } = path.parse(file);
+    return bad.includes(file) && taken.has(`${name}${ext}`) ? `${name}b${ext}` : `${name}${ext}`;
+  };
+  mkdirSync(folder, { recursive: true });
+  for (const file of learnt) symlinkSync(file, path.join(folder, nameOf(file)));
+  return nameOf;
+}
+
 async function figuresOf(set: string, root: string, mixed: Mixed, kind: string, size: string): Promise<string> {
   rmSync(root, { recursive: true, force: true });
   const train = path.join(root, 'set', 'train', 'good');
-  mkdirSync(train, { recursive: true });
-  // Names tell groups (films, boards), as in a folder that nobody has looked through.
-  const taken = new Set(mixed.good.map((file) => path.basename(file)));
-  const nameOf = (file: string) => {
-    const { name, ext } = path.parse(file);
-    return mixed.bad.includes(file) && taken.has(`${name}${ext}`) ? `${name}b${ext}` : `${name}${ext}`;
-  };
-  const learnt = kind === 'clean' ? mixed.good : [...mixed.good, ...mixed.bad];
-  for (const file of learnt) symlinkSync(file, path.join(train, nameOf(file)));
+  const nameOf = linkedFolder(train, mixed, kind === 'clean' ? mixed.good : [...mixed.good, ...mixed.bad]);
   for (const file of [...mixed.judged, ...files(path.join(set, 'test', 'good'))]) {
     const to = path.join(root, 'set', path.relative(set, file));
     mkdirSync(path.dirname(to), { recursive: true });
@@ -107,9 +112,12 @@ function screenedFigures(root: string, { bad }: Mixed, nameOf: (file: string) =>
   const names = new Set(bad.map(nameOf));
   const [b, g] = [rows.filter(({ name }) => names.has(name)), rows.filter(({ name }) => !names.has(name))];
   const out = (some: typeof rows) => some.filter(({ defective }) => defective === 'yes').length;
-  const pairs = b.flatMap((x) => g.map((y) => (Number(x.score) > Number(y.score) ? 1 : 0)) as number[]);
-  const auroc = pairs.reduce((sum, v) => sum + v, 0) / pairs.length;
-  return `; screening: AUROC ${auroc.toFixed(3)}, left out ${out(b)} of ${b.length} defective and ${out(g)} of ${g.length} good`;
+  const scores = rows.map(({ score }) => Number(score));
+  const area = auroc(
+    rows.map(({ name }) => (names.has(name) ? 1 : 0)),
+    scores,
+  );
+  return `; screening: AUROC ${area.toFixed(3)}, left out ${out(b)} of ${b.length} defective and ${out(g)} of ${g.length} good`;
 }
 
 async function rgi(...argv: string[]): Promise<string> {

@@ -6,9 +6,10 @@
  * by more than features do.
  */
 import { quantile } from '../arrays/sort.ts';
+import { RgiError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import { imageScore } from './defects.ts';
-import type { PolicySettings } from './policy.ts';
+import type { Policy, PolicySettings } from './policy.ts';
 
 export type JoinUnits = NonNullable<PolicySettings['features']>['units'];
 
@@ -25,6 +26,21 @@ const LIMIT = 0.95;
 export function joinedMap(pixels: Image, features: Image, units: JoinUnits): Image {
   const [p, f] = [units.pixels, units.features].map((unit) => (unit > 0 ? 1 / unit : 0));
   return { ...pixels, data: pixels.data.map((v, i) => p * v + f * features.data[i]) };
+}
+
+/**
+ * A policy whose map is that of one of its spaces, for comparison: as it stands otherwise, but for the picture as a whole. Its thresholds are
+ * those of both, and say little of one. Throws `usage` where it compares pixels alone.
+ */
+export function inOneSpace(policy: Policy, space: 'pixels' | 'features'): Policy {
+  const { features, appearance: _, ...rest } = policy;
+  const unit = features?.units[space];
+  if (!features || !unit)
+    throw new RgiError(
+      'usage',
+      `The policy '${policy.name}' has no map of ${space} beside another: leave spaces= out.`,
+    );
+  return { ...rest, features: { ...features, units: { pixels: 0, features: 0, [space]: unit } } };
 }
 
 /**

@@ -74,16 +74,23 @@ export function extractionGraph(network: FeatureNetwork, picture: PictureSize, g
   return b.graph('features', [imageInput(picture)], [output]);
 }
 
-/** Appends the extraction to a graph under way; returns the features [N,D,grid,grid] of `image`. */
+/** How pictures [N,C,H,W] are made smaller. */
+export type Resizing = (b: GraphBuilder, x: Value, from: Size, to: Size) => Value;
+
+/**
+ * Appends the extraction to a graph under way; returns the features [N,D,grid,grid] of `image`. `reduced` makes pictures smaller where the
+ * network takes smaller ones: by default with ONNX's operator.
+ */
 export function appendExtraction(
   b: GraphBuilder,
   network: FeatureNetwork,
   picture: PictureSize,
   grid: number,
   image: Value,
+  reduced: Resizing = onnxResize,
 ): Value {
   const names = network.layers.map(({ name }) => name);
-  const layers = appendNetwork(b, network, picture, image, names);
+  const layers = appendNetwork(b, network, picture, image, names, reduced);
   const maps = network.layers.map((layer) => onGrid(b, asMap(b, layers.get(layer.name)!, layer), layer, grid));
   return b.Concat(maps, 1);
 }
@@ -106,12 +113,15 @@ function appendNetwork(
   { channels, height, width }: PictureSize,
   image: Value,
   wanted: readonly string[],
+  reduced: Resizing = onnxResize,
 ): Map<string, Value> {
   const { size, inputChannels, inputLayout, range, graph, input } = network;
   const coloured = inChannels(b, image, channels, inputChannels);
+  const isSmaller = size < height || size < width;
+  const resize = isSmaller ? reduced : resized;
   const ranged = inRange(
     b,
-    resized(b, coloured, { height, width }, { height: size, width: size }),
+    resize(b, coloured, { height, width }, { height: size, width: size }),
     inputChannels,
     range,
   );
@@ -124,17 +134,17 @@ function inChannels(b: GraphBuilder, image: Value, from: number, to: number): Va
   return to === 3 ? b.Concat([image, image, image], 1) : b.ReduceMean(image, [1]);
 }
 
-/** Linear interpolation on half-pixel centres; where it makes the map smaller, over the whole footprint. */
-function resized(b: GraphBuilder, x: Value, from: Size, to: Size, antialias = true): Value {
+/** Linear interpolation on half-pixel centres. */
+function resized(b: GraphBuilder, x: Value, from: Size, to: Size, attributes: Record<string, number> = {}): Value {
   if (from.height === to.height && from.width === to.width) return x;
   const scales = b.floats([1, 1, to.height / from.height, to.width / from.width]);
-  const isSmaller = to.height < from.height || to.width < from.width;
-  const attributes = {
-    mode: 'linear',
-    coordinate_transformation_mode: 'half_pixel',
-    ...(isSmaller && antialias ? { antialias: 1 } : {}),
-  };
-  return b.node('Resize', [x, '', scales], attributes)[0];
+  const mode = { mode: 'linear', coordinate_transformation_mode: 'half_pixel' };
+  return b.node('Resize', [x, '', scales], { ...mode, ...attributes })[0];
+}
+
+/** Over the whole footprint of a pixel. */
+function onnxResize(b: GraphBuilder, x: Value, from: Size, to: Size): Value {
+  return resized(b, x, from, to, { antialias: 1 });
 }
 
 /** Mean and deviation of ImageNet's pictures in 0..1 (torchvision). */
@@ -162,5 +172,5 @@ function asMap(b: GraphBuilder, x: Value, { form, channels, height, width }: Fea
 function onGrid(b: GraphBuilder, map: Value, { height, width }: FeatureLayer, grid: number): Value {
   const padded = b.node('Pad', [map, b.ints([0, 0, 1, 1, 0, 0, 1, 1])], { mode: 'edge' })[0];
   const mean = b.node('AveragePool', [padded], { kernel_shape: [3, 3], strides: [1, 1] })[0];
-  return resized(b, mean, { height, width }, { height: grid, width: grid }, false);
+  return resized(b, mean, { height, width }, { height: grid, width: grid });
 }

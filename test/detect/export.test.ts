@@ -5,9 +5,10 @@ import { ModelProtoSchema } from 'onnx-buf';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findDefects, imageScore } from '../../src/detect/defects.ts';
-import { checkDetector, toBytes } from '../../src/detect/export/check.ts';
+import { checkDetector, comparedPictures, toBytes } from '../../src/detect/export/check.ts';
 import { type DetectorExport, exportDetector } from '../../src/detect/export/detector-file.ts';
 import { describeDetector } from '../../src/detect/export/facts.ts';
+import { emitRepeatedResize } from '../../src/detect/export/matrices.ts';
 import { emitMask } from '../../src/detect/export/verdict.ts';
 import { openInspector } from '../../src/detect/inspector.ts';
 import type { Policy } from '../../src/detect/policy.ts';
@@ -18,7 +19,7 @@ import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { encodeModel } from '../../src/onnx/encode.ts';
 import { lowered, PORTABLE } from '../../src/onnx/lower.ts';
 import { readModel } from '../../src/onnx/read.ts';
-import { float32, tensorOf } from '../../src/onnx/tensor.ts';
+import { float32, float32Data, tensorOf } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
@@ -58,12 +59,16 @@ function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, v, i) => Math.max(most, Math.abs(v - b[i])), 0);
 }
 
-describe.each(['pixels', 'pixels and features'])('a policy of %s that searches from an encoder', (spaces) => {
+describe.each([
+  ['pixels', undefined],
+  ['pixels and features', SIDE],
+  ['pixels and features of a network that is given smaller pictures', SIDE / 2],
+])('a policy of %s that searches from an encoder', (_, side) => {
   let options: DetectorExport;
   let bytes: Uint8Array;
 
   beforeAll(async () => {
-    const features = spaces === 'pixels' ? undefined : await tinyFeatures(runtime, SIDE);
+    const features = side === undefined ? undefined : await tinyFeatures(runtime, side);
     const generator = await searchGenerator(runtime);
     options = { generator, encoder: encoderGraph(), features, policy: searchPolicy(features) };
     bytes = await exportDetector(options, runtime);
@@ -236,6 +241,27 @@ test.each([1, 2, 4, 9])('the mask is that of findDefects with regions of %i pixe
   await session.dispose();
 });
 
+test.each([
+  [40, 24, 16, 16],
+  [24, 12, 16, 16],
+])('pictures of %i x %i are brought to %i x %i as Resize does it against aliasing', async (...sizes) => {
+  const [height, width, toHeight, toWidth] = sizes;
+  const b = new GraphBuilder();
+  b.reserve('large');
+  const small = emitRepeatedResize(b, 'large', { height, width }, { height: toHeight, width: toWidth });
+  const scales = b.floats([1, 1, toHeight / height, toWidth / width]);
+  b.node('Resize', ['large', '', scales], { mode: 'linear', antialias: 1 }, ['expected']);
+  b.node('Identity', [small], {}, ['made']);
+  const info = (name: string, h: number, w: number) => ({ name, type: 'float32' as const, dims: [2, 3, h, w] });
+  const outputs = ['expected', 'made'].map((name) => info(name, toHeight, toWidth));
+  const session = await runtime.session(encodeModel(b.graph('resize', [info('large', height, width)], outputs)));
+  const large = float32(randomFrom(5).normals(2 * 3 * height * width), [2, 3, height, width]);
+  const found = await session.run(new Map([['large', large]]));
+  await session.dispose();
+  const [expected, made] = ['expected', 'made'].map((name) => float32Data(found.get(name)!));
+  expect(largestDifference(made, expected)).toBeLessThan(1e-5);
+});
+
 describe('what is checked before a file is written', () => {
   test('a detector agrees with its inspection', async () => {
     const options = { generator: await searchGenerator(runtime), encoder: encoderGraph(), policy: searchPolicy() };
@@ -245,6 +271,52 @@ describe('what is checked before a file is written', () => {
     await expect(checkDetector(bytes, other, runtime)).rejects.toThrow(
       /^The maps of the exported detector and of 'rgi detect' differ by [\d.]+, more than 0.0001\.$/,
     );
+  });
+
+  test('a verdict may differ where the score is its limit, and nowhere else', async () => {
+    const options = { generator: await affineGenerator(runtime), policy: closedPolicy() };
+    const inspector = await openInspector({ ...options, batch: 1 }, runtime);
+    const scores = (await inspector.inspect(comparedPictures(options.generator, 0))).map(({ score }) => score);
+    await inspector.dispose();
+    const checked = async (apart: number) => {
+      const withLimit = (image: number) => ({
+        ...options,
+        policy: { ...options.policy, thresholds: { ...options.policy.thresholds, image } },
+      });
+      const bytes = await exportDetector(withLimit(scores[1] - apart), runtime);
+      return checkDetector(bytes, withLimit(scores[1] + apart), runtime);
+    };
+    expect(await checked(5e-5)).toBeLessThan(1e-4);
+    // Every picture that is compared has a score between these.
+    await expect(checked(100)).rejects.toThrow(
+      "The exported detector and 'rgi detect' disagree about a picture of grey.",
+    );
+  });
+
+  test('a pixel that rounding moves across the mask of one picture does not refuse a detector', async () => {
+    const generator = await affineGenerator(runtime);
+    const [, noise] = comparedPictures(generator, 0);
+    const { offset } = affineNumbers();
+    const centred = Float64Array.from(noise.data, (v, i) => v - offset[i]);
+    const { matrix } = affineNumbers();
+    const u = solved(centred, 4 / 127.5);
+    const residuals = [...centred].map(
+      (v, p) => 127.5 * Math.abs(v - u.reduce((s, x, k) => s + x * matrix[p * 3 + k], 0)),
+    );
+    const threshold = residuals.sort((a, b) => b - a)[8];
+    const withMask = (thresholdGrey: number) => ({
+      generator,
+      policy: { ...closedPolicy(1), inversion: { thresholdGrey, noiseGrey: 4, rounds: 1 } },
+    });
+    const bytes = await exportDetector(withMask(threshold + 1e-3), runtime);
+    const options = withMask(threshold - 1e-3);
+    const session = await InferenceSession.create(bytes);
+    const inspector = await openInspector({ ...options, batch: 1 }, runtime);
+    const [{ map }] = await inspector.inspect([noise]);
+    expect(largestDifference((await alone(session, asTensor(noise))).map, map.data)).toBeGreaterThan(1e-4);
+    expect(await checkDetector(bytes, options, runtime)).toBeLessThan(1e-4);
+    await session.release();
+    await inspector.dispose();
   });
 });
 

@@ -7,7 +7,7 @@ import { type Calibration, calibrate } from '../../src/detect/calibrate.ts';
 import { calibrationFacts } from '../../src/detect/calibration-facts.ts';
 import { featureMap, openFeatureScorer } from '../../src/detect/feature-space.ts';
 import { openInspector } from '../../src/detect/inspector.ts';
-import { joinedMap, joinUnits } from '../../src/detect/joining.ts';
+import { inOneSpace, joinedMap, joinUnits } from '../../src/detect/joining.ts';
 import { readPolicy, writePolicy } from '../../src/detect/node/policy-files.ts';
 import { statisticsArrays, statisticsFrom } from '../../src/detect/policy.ts';
 import type { FeatureNetwork } from '../../src/features/network.ts';
@@ -85,6 +85,25 @@ describe('a policy of pixels and features', () => {
     });
     const all = joined.flatMap(({ data }) => [...data]);
     expect(all.reduce((sum, v) => sum + v, 0) / all.length).toBeCloseTo(1, 0);
+  });
+
+  test('is restricted to one of its spaces for comparison: the maps of both, each alone, add up to its own', async () => {
+    const { policy } = calibration;
+    const [shown] = await goodPictures(runtime, 1, 2);
+    const mapOf = async (used: typeof policy) => {
+      const inspector = await openInspector({ generator, features: network, policy: used }, runtime);
+      const [{ map }] = await inspector.inspect([shown]);
+      await inspector.dispose();
+      return map.data;
+    };
+    const [pixels, features] = [await mapOf(inOneSpace(policy, 'pixels')), await mapOf(inOneSpace(policy, 'features'))];
+    (await mapOf(policy)).forEach((v, p) => {
+      expect(pixels[p] + features[p]).toBeCloseTo(v, 4);
+    });
+    const { features: _, ...alone } = policy;
+    expect(() => inOneSpace(alone, 'pixels')).toThrow(
+      "The policy 'default' has no map of pixels beside another: leave spaces= out.",
+    );
   });
 
   test('is one of both, although pixels alone find the drawn defects better: these mislead', async () => {

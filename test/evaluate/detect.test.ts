@@ -5,6 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from '../../src/cli/program.ts';
 import { smoothed } from '../../src/evaluate/detect/detector.ts';
+import { parseDetectors } from '../../src/evaluate/detect/methods.ts';
 import { fanoganDetector } from '../../src/evaluate/detect/networks.ts';
 import { gaussianDetector, pcaDetector } from '../../src/evaluate/detect/plain.ts';
 import {
@@ -87,6 +88,18 @@ const batch = (images: readonly { data: Float32Array }[]) =>
     ),
     [images.length, 1, SIDE, SIDE],
   );
+
+test('a policy is evaluated by name, and in one of its spaces', () => {
+  const parsed = parseDetectors(['policy', 'policy:strict', 'policy:spaces=pixels', 'policy:strict:spaces=features']);
+  expect(parsed).toEqual([
+    { name: 'policy', kind: 'policy' },
+    { name: 'policy:strict', kind: 'policy', policy: 'strict' },
+    { name: 'policy:spaces=pixels', kind: 'policy', space: 'pixels' },
+    { name: 'policy:strict:spaces=features', kind: 'policy', policy: 'strict', space: 'features' },
+  ]);
+  for (const name of ['policy:spaces=both', 'policy:a:b', 'policy:spaces=pixels:strict'])
+    expect(() => parseDetectors([name])).toThrow('write policy, policy:NAME, or policy:spaces=pixels.');
+});
 
 describe('plain detectors', () => {
   test('the Gaussian counts deviations, and does not believe in none', async () => {

@@ -38,7 +38,8 @@ Methods of a generator, whose residual is the map; written as for
   f-anogan     the encoder's answer, scored by its residual and the features of
                the discriminator (f-anogan:kappa=0.5); no search
 Methods of a calibrated generator, with its thresholds, as in 'rgi detect':
-  policy       or policy:NAME
+  policy       or policy:NAME; policy:spaces=pixels and policy:spaces=features are
+               its maps of one space alone, under its thresholds of both
 Of a file that 'rgi export' made (--detector), as it is run without rgi:
   detector
 

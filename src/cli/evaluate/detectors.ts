@@ -1,6 +1,7 @@
 /** The detectors an evaluation names, on the networks that go with them. */
 
 import { inversionBatch } from '../../detect/inverter.ts';
+import { inOneSpace } from '../../detect/joining.ts';
 import { readPolicy } from '../../detect/node/policy-files.ts';
 import { settingsOf } from '../../detect/policy.ts';
 import { RgiError } from '../../errors.ts';
@@ -242,14 +243,15 @@ function fanoganCandidate(
 
 /** What `rgi detect` does with the model. */
 async function productCandidate(
-  { name, policy: asked }: NamedDetector & { kind: 'policy' },
+  { name, policy: asked, space }: NamedDetector & { kind: 'policy' },
   runtime: Runtime,
   model: OpenedModel,
   flags: DetectFlags,
 ): Promise<Candidate> {
   const { opened, file, description } = model;
   const { generator } = opened;
-  const policy = await readPolicy(file, opened.model, asked);
+  const stored = await readPolicy(file, opened.model, asked);
+  const policy = space ? inOneSpace(stored, space) : stored;
   const features = await openPolicyFeatures(runtime, policy, file, flags);
   return {
     name,

@@ -7,7 +7,7 @@ import type { GraphBuilder, Value } from '../../onnx/builder.ts';
 import { float32 } from '../../onnx/tensor.ts';
 import type { LocalContrast } from '../local-contrast.ts';
 import type { Policy, Statistics } from '../policy.ts';
-import { emitBlur, emitResize } from './matrices.ts';
+import { emitBlur, emitRepeatedResize, emitResize } from './matrices.ts';
 
 /** Of pictures and their restorations [N,C,H,W] the map [N,1,H,W]. `network`: the policy's, where it compares features. */
 export function emitMap(
@@ -31,7 +31,7 @@ export function emitMap(
   const distances = () => {
     const gaussian = statistics.features!;
     const picture = { ...size, channels: statistics.location.dims[1] };
-    const found = appendExtraction(b, network, picture, gaussian.grid, image);
+    const found = appendExtraction(b, network, picture, gaussian.grid, image, emitRepeatedResize);
     const grid = { height: gaussian.grid, width: gaussian.grid };
     return emitBlur(b, emitResize(b, appendDistances(b, gaussian, found), grid, size), size, smoothing);
   };

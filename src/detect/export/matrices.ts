@@ -3,7 +3,7 @@
  * unit vectors, so that the graph has their kernels, their borders and their normalisation without a second definition.
  */
 import type { Image, Size } from '../../images/image.ts';
-import { gaussianBlur, resize } from '../../images/resize.ts';
+import { crop, gaussianBlur, padTo, resize } from '../../images/resize.ts';
 import type { GraphBuilder, Value } from '../../onnx/builder.ts';
 import { float32, type Tensor } from '../../onnx/tensor.ts';
 
@@ -20,6 +20,30 @@ export function emitResize(b: GraphBuilder, x: Value, from: Size, to: Size): Val
   const resized = (length: number, target: number) =>
     matrixOf(length, (units) => resize(units, { height: 1, width: target }, 'bilinear'));
   return between(b, x, resized(from.height, to.height), resized(from.width, to.width));
+}
+
+/**
+ * ONNX's `Resize`, linear and against aliasing, of maps [N,C,H,W], which opset 17 does not have: `resize`, bilinear, of maps whose border
+ * values are repeated around them.
+ */
+export function emitRepeatedResize(b: GraphBuilder, x: Value, from: Size, to: Size): Value {
+  const resized = (length: number, target: number) => {
+    const divisor = commonDivisor(length, target);
+    // As many pixels as the filter reaches, and a whole number of them before and after.
+    const times = Math.ceil((length / target + 1) / (length / divisor));
+    const [before, after] = [(times * length) / divisor, (times * target) / divisor];
+    const at = (left: number, width: number) => ({ top: 0, left, height: 1, width });
+    return matrixOf(length, (units) => {
+      const padded = padTo(units, { height: 1, width: length + 2 * before }, at(before, length));
+      const whole = resize(padded, { height: 1, width: target + 2 * after }, 'bilinear');
+      return crop(whole, at(after, target));
+    });
+  };
+  return between(b, x, resized(from.height, to.height), resized(from.width, to.width));
+}
+
+function commonDivisor(a: number, b: number): number {
+  return b === 0 ? a : commonDivisor(b, a % b);
 }
 
 /** Row i is what becomes of the i-th unit vector: [length, length of the result]. */

@@ -1,6 +1,6 @@
 /**
  * Detectors by name. Those that need no generator: `gaussian`, `pca:COUNT`, `autoencoder[:ssim][:steps=N][:latent=N]`, and on the
- * features of a pretrained network `padim` and `patchcore[:bank=N]`; of a generator, its encoder and its discriminator: `f-anogan[:kappa=N]`; of a calibrated generator: `policy[:NAME]`, what
+ * features of a pretrained network `padim` and `patchcore[:bank=N]`; of a generator, its encoder and its discriminator: `f-anogan[:kappa=N]`; of a calibrated generator: `policy[:NAME][:spaces=pixels|features]`, what
  * `rgi detect` does; of a detector file: `detector`; of a generator: any recipe (`rgi`, `anogan`, ...).
  */
 import { RgiError } from '../../errors.ts';
@@ -17,7 +17,7 @@ export type NamedDetector = { readonly name: string } & (
   | { readonly kind: 'padim' }
   | { readonly kind: 'patchcore'; readonly bank: number }
   | { readonly kind: 'f-anogan'; readonly kappa: number }
-  | { readonly kind: 'policy'; readonly policy?: string }
+  | { readonly kind: 'policy'; readonly policy?: string; readonly space?: 'pixels' | 'features' }
   | { readonly kind: 'detector' }
   | { readonly kind: 'search'; readonly recipe: Recipe }
 );
@@ -66,8 +66,11 @@ function parseDetector(name: string, seed: number): NamedDetector {
       return { name, kind: 'patchcore', bank };
     }
     case 'policy':
-      if (rest.length > 1) throw fail('write policy, or policy:NAME.');
-      return { name, kind: 'policy', ...(rest.length === 1 ? { policy: rest[0] } : {}) };
+      return {
+        name,
+        kind: 'policy',
+        ...policyParts(rest, fail('write policy, policy:NAME, or policy:spaces=pixels.')),
+      };
     case 'detector':
       if (rest.length > 0) throw fail('detector has no settings.');
       return { name, kind: 'detector' };
@@ -100,6 +103,17 @@ function autoencoderSettings(parts: readonly string[], error: RgiError): Partial
     Object.assign(settings, { [key]: loss ?? value });
   }
   return settings;
+}
+
+/** The name of a policy, and the one of its spaces that is used, in this order; both may be left out. */
+function policyParts(parts: readonly string[], error: RgiError): { policy?: string; space?: 'pixels' | 'features' } {
+  const one = /^spaces=(pixels|features)$/.exec(parts.at(-1) ?? '');
+  const names = one ? parts.slice(0, -1) : parts;
+  if (names.length > 1 || names.some((name) => name.includes('='))) throw error;
+  return {
+    ...(names.length === 1 ? { policy: names[0] } : {}),
+    ...(one ? { space: one[1] as 'pixels' | 'features' } : {}),
+  };
 }
 
 /** The number of `NAME=NUMBER`. */
