@@ -12,10 +12,10 @@ import {
   type MethodOptions,
   paperPresetOf,
   rgiOptions,
-  weightsOf,
 } from './options.ts';
 import { rgi } from './rgi.ts';
 import { rrgi } from './rrgi.ts';
+import { weightGroupsOf, weightRankOf } from './weights.ts';
 import { yeh } from './yeh.ts';
 
 const FEATURES = ['featureWeight', 'featureDistance', 'featureLayers'] as const;
@@ -58,7 +58,8 @@ const METHODS: { readonly [Name in MethodName]: MethodEntry } = {
     build: (options, context) =>
       rrgi({
         ...rgiOptions(options, context, 'best'),
-        weights: weightsOf(options, context).flat(),
+        weights: weightGroupsOf(options, context).flat(),
+        weightRank: weightRankOf(options),
         weightRate: options.weightRate,
         tuningLatentRate: options.tuningLatentRate,
       }),
@@ -78,9 +79,11 @@ const METHODS: { readonly [Name in MethodName]: MethodEntry } = {
     mask: 'needed',
     build: (options, context) => {
       const { recipe = 'original', steps, seed } = options;
-      const weightGroups = weightsOf(options, context);
+      const weightGroups = weightGroupsOf(options, context);
+      const weightRank = weightRankOf(options);
       const critic = hasWassersteinCritic(context);
-      return dgp({ recipe, preset: paperPresetOf(options), weightGroups, layers: context.layers, critic, steps, seed });
+      const { layers } = context;
+      return dgp({ recipe, preset: paperPresetOf(options), weightGroups, weightRank, layers, critic, steps, seed });
     },
   },
   anogan: {

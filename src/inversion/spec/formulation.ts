@@ -102,6 +102,8 @@ export interface Formulation {
   readonly scheduledTerms?: boolean;
   /** Weights of G tuned with it (initialiser names), in groups that may have rates of their own (DGP: depth). */
   readonly weightGroups: readonly (readonly string[])[];
+  /** The weights' changes have at most this rank (`low-rank.ts`); any if not given. */
+  readonly weightRank?: number;
   /**
    * Adam's step is shortened until the fall that its slope predicts is at most this many times L_rec; any length if not given. A
    * parabola that is nowhere negative has its minimum where the slope predicts a fall of at most twice its value. So steps shrink with
