@@ -17,11 +17,10 @@ const weight = numberIn({ from: 0 });
 
 /** "all", "early", "rank:8", or names. */
 function weightChoice(text: string, before?: WeightChoice): WeightChoice {
-  const isRank = text.startsWith('rank:');
   if (before === undefined && isNamedChoice(text)) return text;
-  if (isRank || isNamedChoice(text) || typeof before === 'string')
+  if (text.startsWith('rank:') || isNamedChoice(text) || typeof before === 'string')
     throw new InvalidArgumentError(
-      'It is one of all, early and rank:R with a whole number R from 1 on, or it is names of weights.',
+      'It is all, early, rank:R with a whole number R from 1 on, or names with commas between them.',
     );
   return list(text, before);
 }
