@@ -5,7 +5,6 @@
  *
  * Stages are numbered from 0, the last one tunes weights. Linux only: the peak is read from /proc/self/status.
  */
-import { readFile } from 'node:fs/promises';
 import type { ImageRange } from '../src/inspect/facts.ts';
 import { planMemory } from '../src/inversion/compile/memory.ts';
 import { reuse } from '../src/inversion/compile/reuse.ts';
@@ -17,6 +16,7 @@ import { zeros } from '../src/onnx/tensor.ts';
 import { trainableWeights } from '../src/passes/trainable.ts';
 import { randomFrom } from '../src/random.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
+import { peakBytes } from './clocks.ts';
 import { argument } from './trials.ts';
 
 export async function memory(args: readonly string[]): Promise<void> {
@@ -48,7 +48,7 @@ export async function memory(args: readonly string[]): Promise<void> {
   const first = performance.now() - times.slice(1).reduce((sum, ms) => sum + ms, 0) - began;
   await solver.dispose();
   await runtime.dispose();
-  const peak = 1024 * Number(/VmHWM:\s+(\d+)/.exec(await readFile('/proc/self/status', 'utf8'))![1]);
+  const peak = peakBytes();
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
   console.log(

@@ -6,12 +6,11 @@
  *   npm run bench -- styles FILE.onnx [--count 8] [--disturbed 0.1] [--folder DIR] [--seed 2026] [--threads 1] [--methods rgi,rrgi]
  *     [--latents z,w,w+] [--pictures sampled,disturbed,folder] [--weights all,early,rank:8] [--weight-rate 1e-4] [--tuning-latent-rate 0.01]
  */
-import { type Image, imageAt } from '../src/images/image.ts';
+import type { Image } from '../src/images/image.ts';
 import type { Generator } from '../src/inversion/generator/generator.ts';
 import { buildMethod } from '../src/inversion/methods/index.ts';
 import type { MethodOptions } from '../src/inversion/methods/options.ts';
 import type { WeightChoice } from '../src/inversion/methods/weights.ts';
-import { iou } from '../src/metrics/index.ts';
 import { openGeneratorModel } from '../src/models/generator.ts';
 import { openModel } from '../src/models/node/model-file.ts';
 import type { Model } from '../src/onnx/graph.ts';
@@ -19,7 +18,7 @@ import { float32, float32Data } from '../src/onnx/tensor.ts';
 import { trainableWeights } from '../src/passes/trainable.ts';
 import { randomFrom } from '../src/random.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
-import { argument, folderPictures, mean, onManifold, score, type Trial, trial } from './trials.ts';
+import { argument, type Figures, figures, folderPictures, mean, onManifold, score, trial } from './trials.ts';
 
 export async function styles(args: readonly string[]): Promise<void> {
   const count = Number(argument(args, 'count', '8'));
@@ -79,27 +78,6 @@ function recipes(args: readonly string[]): MethodOptions[] {
         ? [{ method }]
         : choices.map((weights) => ({ method: 'rrgi', weights, weightRate, tuningLatentRate })),
     );
-}
-
-interface Figures {
-  readonly inside: number;
-  readonly outside: number;
-  readonly iou: number;
-}
-
-function figures(restored: Image, found: Float32Array, { clean, mask }: Trial, i: number): Figures {
-  const truth = imageAt(clean, i).data;
-  const hidden = imageAt(mask, i).data;
-  const psnrOver = (wanted: number) => {
-    let [sum, values] = [0, 0];
-    truth.forEach((value, at) => {
-      if (Number(hidden[at % hidden.length] >= 0.5) !== wanted) return;
-      sum += (Math.max(-1, Math.min(1, restored.data[at])) - Math.max(-1, Math.min(1, value))) ** 2;
-      values++;
-    });
-    return 10 * Math.log10(4 / Math.max(1e-6, sum / values));
-  };
-  return { inside: psnrOver(1), outside: psnrOver(0), iou: iou(found, hidden) };
 }
 
 /** Each weight times 1 + N(0, deviation). */
