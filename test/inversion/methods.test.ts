@@ -98,6 +98,10 @@ describe('what an option means', () => {
       { kind: 'gaussian', weight: 2 },
       { kind: 'critic', weight: 0.5 },
     ]);
+    expect(target({ method: 'rgi', noisePrior: 5 }).priors).toEqual([
+      { kind: 'latent', weight: 4, ofHidden: true },
+      { kind: 'noise', weight: 5 },
+    ]);
   });
 
   it("a discriminator trained with a logistic loss is no Wasserstein critic: off in the RGI paper's recipes, softplus elsewhere", () => {

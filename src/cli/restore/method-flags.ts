@@ -60,6 +60,7 @@ export function addMethodOptions(command: Command): void {
       weightChoice,
     )
     .option('--latent-prior <weight>', 'weight of a Gaussian prior on the latent; 0 for none', weight)
+    .option('--noise-prior <weight>', 'weight of what keeps searched noise images white (rgi, rrgi)', weight)
     .optionsGroup('Discriminator and features:')
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
     .option('--critic-prior <weight>', 'weight of its score as a prior', weight)
@@ -95,6 +96,7 @@ const METHOD_KEYS = [
   'weights',
   'importance',
   'latentPrior',
+  'noisePrior',
   'criticPrior',
   'featureLayers',
   'featureWeight',

@@ -33,6 +33,7 @@ const RGI = [
   'latentRate',
   'maskRate',
   'latentPrior',
+  'noisePrior',
   'criticPrior',
   ...FEATURES,
 ] as const;

@@ -49,6 +49,8 @@ export interface MethodOptions {
   readonly importance?: 'none' | 'released' | 'described';
   /** Weight of the Gaussian prior on z. */
   readonly latentPrior?: number;
+  /** Weight of the prior that keeps searched noise images white (rgi, rrgi), see `Prior`. */
+  readonly noisePrior?: number;
   /** Weight of the discriminator's prior. */
   readonly criticPrior?: number;
   /** Layers of the second network for feature losses. */
@@ -173,10 +175,12 @@ function maskOf(options: MethodOptions): MaskForm | undefined {
 
 /** A weight chosen for the latents' prior takes the place of the default preset's own, which needs none. */
 function priorsOf(options: MethodOptions, preset: Preset, score: 'logistic' | 'critic'): Prior[] | undefined {
-  if (options.latentPrior === undefined && options.criticPrior === undefined) return undefined;
+  if ([options.latentPrior, options.criticPrior, options.noisePrior].every((weight) => weight === undefined))
+    return undefined;
   return [
     ...(options.latentPrior === undefined && isOwnPreset(preset) ? [LATENT_PRIOR] : []),
     ...(options.latentPrior ? [{ kind: 'gaussian' as const, weight: options.latentPrior }] : []),
     ...(options.criticPrior ? [{ kind: score, weight: options.criticPrior }] : []),
+    ...(options.noisePrior ? [{ kind: 'noise' as const, weight: options.noisePrior }] : []),
   ];
 }

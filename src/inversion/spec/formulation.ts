@@ -61,6 +61,8 @@ export function readsVisibility(mask: MaskForm): boolean {
 export type Prior =
   /** 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2 */
   | { readonly kind: 'critic' | 'logistic' | 'gaussian'; readonly weight: number }
+  /** How far noise images among the latents are from white (`noise-prior.ts`). */
+  | { readonly kind: 'noise'; readonly weight: number }
   /**
    * -log p(z), weighed against the picture's likelihood (`latent-prior.ts`). `ofHidden`: the weight is that of one hidden pixel for
    * each that is kept, and in proportion up to that; latents count as hidden values
