@@ -59,8 +59,8 @@ const METHODS: { readonly [Name in MethodName]: MethodEntry } = {
     build: (options, context) =>
       rrgi({
         ...rgiOptions(options, context, 'best'),
-        weights: weightGroupsOf(options, context).flat(),
-        weightRank: weightRankOf(options),
+        weights: weightGroupsOf(options.weights, context.generator).flat(),
+        weightRank: weightRankOf(options.weights),
         weightRate: options.weightRate,
         tuningLatentRate: options.tuningLatentRate,
       }),
@@ -80,8 +80,8 @@ const METHODS: { readonly [Name in MethodName]: MethodEntry } = {
     mask: 'needed',
     build: (options, context) => {
       const { recipe = 'original', steps, seed } = options;
-      const weightGroups = weightGroupsOf(options, context);
-      const weightRank = weightRankOf(options);
+      const weightGroups = weightGroupsOf(options.weights, context.generator);
+      const weightRank = weightRankOf(options.weights);
       const critic = hasWassersteinCritic(context);
       const { layers } = context;
       return dgp({ recipe, preset: paperPresetOf(options), weightGroups, weightRank, layers, critic, steps, seed });

@@ -1,8 +1,8 @@
 /** Which of the generator's weights are tuned, and how: `--weights`. */
 import { nameError, optionError } from '../../errors.ts';
+import type { Graph } from '../../onnx/graph.ts';
 import { trainableWeights } from '../../passes/trainable.ts';
 import { layerGroups } from '../generator/weight-groups.ts';
-import type { MethodContext, MethodOptions } from './options.ts';
 
 /**
  * - 'all': every weight and bias (`trainableWeights`).
@@ -21,13 +21,13 @@ export function isNamedChoice(text: string): text is Extract<WeightChoice, strin
 }
 
 /** The largest rank of a weight's change, where one is chosen. */
-export function weightRankOf({ weights }: MethodOptions): number | undefined {
-  const [, rank] = (typeof weights === 'string' && RANK.exec(weights)) || [];
+export function weightRankOf(choice: WeightChoice | undefined): number | undefined {
+  const [, rank] = (typeof choice === 'string' && RANK.exec(choice)) || [];
   return rank === undefined ? undefined : Number(rank);
 }
 
 /** The weights to tune by depth, shallow first. Throws `usage` for a choice that there is not, and a name that the generator does not have. */
-export function weightGroupsOf({ weights: choice = 'all' }: MethodOptions, { generator }: MethodContext): string[][] {
+export function weightGroupsOf(choice: WeightChoice = 'all', generator: Graph): string[][] {
   const all = trainableWeights(generator);
   if (typeof choice !== 'string') {
     const unknown = choice.find((name) => !all.includes(name));
