@@ -1,4 +1,5 @@
-/** Shared by the speed benchmarks: clocks, and the machine's matrix-product rate, to which speeds are compared. */
+/** Shared by the speed benchmarks: clocks, peak memory, and the machine's matrix-product rate, to which speeds are compared. */
+import { readFileSync } from 'node:fs';
 import { GraphBuilder } from '../src/onnx/builder.ts';
 import { encodeModel } from '../src/onnx/encode.ts';
 import { float32 } from '../src/onnx/tensor.ts';
@@ -12,6 +13,11 @@ export const processorClock: Clock = () => {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 };
+
+/** The most memory of this process so far, in bytes. Linux only. */
+export function peakBytes(): number {
+  return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
+}
 
 /** GFLOP/s of a 2048^3 MatMul, the best of several. */
 export async function matmulRate(runtime: Runtime, clock: Clock): Promise<number> {

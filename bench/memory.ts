@@ -1,22 +1,22 @@
 /**
  * The peak memory of a stage of R-RGI's search, beside what was planned, and the time to its first step: of one generator, in this process.
  *
- *   npm run bench -- memory FILE.onnx [--stage 0] [--pictures 1] [--steps 3] [--range -1..1]
+ *   npm run bench -- memory FILE.onnx [--stage 0] [--pictures 1] [--steps 3] [--weights all|early|rank:8] [--range -1..1]
  *
  * Stages are numbered from 0, the last one tunes weights. Linux only: the peak is read from /proc/self/status.
  */
-import { readFile } from 'node:fs/promises';
 import type { ImageRange } from '../src/inspect/facts.ts';
 import { planMemory } from '../src/inversion/compile/memory.ts';
 import { reuse } from '../src/inversion/compile/reuse.ts';
-import { rrgi } from '../src/inversion/methods/rrgi.ts';
+import { buildMethod } from '../src/inversion/methods/index.ts';
+import type { WeightChoice } from '../src/inversion/methods/weights.ts';
 import { createSolver } from '../src/inversion/solve/solver.ts';
 import { openGeneratorModel } from '../src/models/generator.ts';
 import { openModel } from '../src/models/node/model-file.ts';
 import { zeros } from '../src/onnx/tensor.ts';
-import { trainableWeights } from '../src/passes/trainable.ts';
 import { randomFrom } from '../src/random.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
+import { peakBytes } from './clocks.ts';
 import { argument } from './trials.ts';
 
 export async function memory(args: readonly string[]): Promise<void> {
@@ -26,7 +26,9 @@ export async function memory(args: readonly string[]): Promise<void> {
   const { generator } = await openGeneratorModel(await openModel(args[0]), runtime, { range });
   const { channels, height, width } = generator;
   const pictures = Number(argument(args, 'pictures', '1'));
-  const method = rrgi({ preset: 'best', channels, weights: trainableWeights(generator.graph) });
+  const weights = argument(args, 'weights', 'all') as WeightChoice;
+  const context = { channels, generator: generator.graph, masked: false, critic: false, layers: [] };
+  const method = buildMethod({ method: 'rrgi', weights }, context);
   const stage = method.stages[Number(argument(args, 'stage', '0'))];
   // The stage alone: its mask is given where one before would have found it.
   const needsMask = stage.formulation.mask.form === 'given';
@@ -48,7 +50,7 @@ export async function memory(args: readonly string[]): Promise<void> {
   const first = performance.now() - times.slice(1).reduce((sum, ms) => sum + ms, 0) - began;
   await solver.dispose();
   await runtime.dispose();
-  const peak = 1024 * Number(/VmHWM:\s+(\d+)/.exec(await readFile('/proc/self/status', 'utf8'))![1]);
+  const peak = peakBytes();
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
   console.log(

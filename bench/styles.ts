@@ -1,15 +1,16 @@
 /**
- * z, W and W+ of a generator with a mapping network, by RGI and by R-RGI, on the same pictures with a block: pictures that the generator
- * can make, and pictures of the same generator with its weights disturbed, which it can make only nearly.
+ * z, W and W+ of a generator with a mapping network, by RGI and by R-RGI with a choice of its weights, on the same pictures with a block:
+ * pictures that the generator can make, those of the same generator with its weights disturbed, which it can make only nearly, and those of a
+ * folder.
  *
- *   npm run bench -- styles FILE.onnx [--count 8] [--disturbed 0.1] [--seed 2026] [--threads 1] [--methods rgi,rrgi] [--latents z,w,w+]
- *     [--pictures sampled,disturbed] [--weight-rate 1e-4] [--tuning-latent-rate 0.01]
+ *   npm run bench -- styles FILE.onnx [--count 8] [--disturbed 0.1] [--folder DIR] [--seed 2026] [--threads 1] [--methods rgi,rrgi]
+ *     [--latents z,w,w+] [--pictures sampled,disturbed,folder] [--weights all,early,rank:8] [--weight-rate 1e-4] [--tuning-latent-rate 0.01]
  */
-import { type Image, imageAt } from '../src/images/image.ts';
+import type { Image } from '../src/images/image.ts';
 import type { Generator } from '../src/inversion/generator/generator.ts';
-import { rgi } from '../src/inversion/methods/rgi.ts';
-import { rrgi } from '../src/inversion/methods/rrgi.ts';
-import { iou } from '../src/metrics/index.ts';
+import { buildMethod } from '../src/inversion/methods/index.ts';
+import type { MethodOptions } from '../src/inversion/methods/options.ts';
+import type { WeightChoice } from '../src/inversion/methods/weights.ts';
 import { openGeneratorModel } from '../src/models/generator.ts';
 import { openModel } from '../src/models/node/model-file.ts';
 import type { Model } from '../src/onnx/graph.ts';
@@ -17,7 +18,7 @@ import { float32, float32Data } from '../src/onnx/tensor.ts';
 import { trainableWeights } from '../src/passes/trainable.ts';
 import { randomFrom } from '../src/random.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
-import { argument, mean, onManifold, score, type Trial, trial } from './trials.ts';
+import { argument, type Figures, figures, folderPictures, mean, onManifold, score, trial } from './trials.ts';
 
 export async function styles(args: readonly string[]): Promise<void> {
   const count = Number(argument(args, 'count', '8'));
@@ -32,34 +33,29 @@ export async function styles(args: readonly string[]): Promise<void> {
     return opened.generator;
   };
   const disturbed = withDisturbedWeights(model, Number(argument(args, 'disturbed', '0.1')), seed);
-  const pictures = {
-    sampled: await onManifold(await open(model, 'z'), count, seed, runtime),
-    disturbed: await onManifold(await open(disturbed, 'z'), count, seed, runtime),
+  const own = await open(model, 'z');
+  const pictures: Record<string, () => Promise<Image>> = {
+    sampled: () => onManifold(own, count, seed, runtime),
+    disturbed: async () => onManifold(await open(disturbed, 'z'), count, seed, runtime),
+    folder: () => folderPictures(argument(args, 'folder', '.'), own, count),
   };
   console.log('| pictures | latent | method | PSNR in the hole | PSNR outside | IoU | s a picture |');
   console.log('| --- | --- | --- | --- | --- | --- | --- |');
-  const weightRate = Number(argument(args, 'weight-rate', '1e-4'));
-  const tuningLatentRate = Number(argument(args, 'tuning-latent-rate', '0.01'));
-  const kinds = argument(args, 'pictures', 'sampled,disturbed').split(',');
-  for (const [kind, clean] of Object.entries(pictures)) {
-    if (!kinds.includes(kind)) continue;
-    const setting = trial(clean, 'block', seed + 1);
-    for (const method of argument(args, 'methods', 'rgi,rrgi').split(',')) {
+  for (const kind of argument(args, 'pictures', 'sampled,disturbed').split(',')) {
+    const setting = trial(await pictures[kind](), 'block', seed + 1);
+    for (const options of recipes(args)) {
       for (const latent of argument(args, 'latents', 'z,w,w+').split(',')) {
         const generator = await open(model, latent);
         const { channels, graph } = generator;
-        const weights = trainableWeights(graph);
-        const recipe =
-          method === 'rgi'
-            ? rgi({ preset: 'fast', channels })
-            : rrgi({ preset: 'best', channels, weights, weightRate, tuningLatentRate });
-        const { restorations, secondsPerImage } = await score(generator, recipe, runtime, setting);
+        const method = buildMethod(options, { channels, generator: graph, masked: false, critic: false, layers: [] });
+        const { restorations, secondsPerImage } = await score(generator, method, runtime, setting);
         const found = restorations.map(({ restored, mask }, i) => figures(restored, mask.data, setting, i));
         const column = (pick: (figure: Figures) => number, digits = 1) => mean(found.map(pick)).toFixed(digits);
+        const weights = options.weights ? ` ${options.weights}` : '';
         const cells = [
           kind,
           latent,
-          method,
+          `${options.method}${weights}`,
           column((f) => f.inside),
           column((f) => f.outside),
           column((f) => f.iou, 2),
@@ -70,25 +66,18 @@ export async function styles(args: readonly string[]): Promise<void> {
   }
 }
 
-interface Figures {
-  readonly inside: number;
-  readonly outside: number;
-  readonly iou: number;
-}
-
-function figures(restored: Image, found: Float32Array, { clean, mask }: Trial, i: number): Figures {
-  const truth = imageAt(clean, i).data;
-  const hidden = imageAt(mask, i).data;
-  const psnrOver = (wanted: number) => {
-    let [sum, values] = [0, 0];
-    truth.forEach((value, at) => {
-      if (Number(hidden[at % hidden.length] >= 0.5) !== wanted) return;
-      sum += (Math.max(-1, Math.min(1, restored.data[at])) - Math.max(-1, Math.min(1, value))) ** 2;
-      values++;
-    });
-    return 10 * Math.log10(4 / Math.max(1e-6, sum / values));
-  };
-  return { inside: psnrOver(1), outside: psnrOver(0), iou: iou(found, hidden) };
+/** The methods that are asked for, R-RGI with each choice of weights. */
+function recipes(args: readonly string[]): MethodOptions[] {
+  const weightRate = Number(argument(args, 'weight-rate', '1e-4'));
+  const tuningLatentRate = Number(argument(args, 'tuning-latent-rate', '0.01'));
+  const choices = argument(args, 'weights', 'all').split(',') as WeightChoice[];
+  return argument(args, 'methods', 'rgi,rrgi')
+    .split(',')
+    .flatMap((method): MethodOptions[] =>
+      method === 'rgi'
+        ? [{ method }]
+        : choices.map((weights) => ({ method: 'rrgi', weights, weightRate, tuningLatentRate })),
+    );
 }
 
 /** Each weight times 1 + N(0, deviation). */

@@ -111,6 +111,28 @@ export async function score(
   };
 }
 
+/** Of one picture: PSNR of G(z) in the hole and outside of it, and IoU of the mask. */
+export interface Figures {
+  readonly inside: number;
+  readonly outside: number;
+  readonly iou: number;
+}
+
+export function figures(restored: Image, found: Float32Array, { clean, mask }: Trial, i: number): Figures {
+  const truth = imageAt(clean, i).data;
+  const hidden = imageAt(mask, i).data;
+  const psnrOver = (wanted: number) => {
+    let [sum, values] = [0, 0];
+    truth.forEach((value, at) => {
+      if (Number(hidden[at % hidden.length] >= 0.5) !== wanted) return;
+      sum += (Math.max(-1, Math.min(1, restored.data[at])) - Math.max(-1, Math.min(1, value))) ** 2;
+      values++;
+    });
+    return 10 * Math.log10(4 / Math.max(1e-6, sum / values));
+  };
+  return { inside: psnrOver(1), outside: psnrOver(0), iou: iou(found, hidden) };
+}
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;

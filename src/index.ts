@@ -89,6 +89,7 @@ export {
 } from './inversion/methods/presets.ts';
 export { type RgiOptions, rgi } from './inversion/methods/rgi.ts';
 export { type RrgiOptions, rrgi } from './inversion/methods/rrgi.ts';
+export type { WeightChoice } from './inversion/methods/weights.ts';
 export { type YehOptions, yeh } from './inversion/methods/yeh.ts';
 export { type RunOptions, runMethod } from './inversion/solve/driver.ts';
 export { type Restoration, type RestoreHooks, type RestoreJob, restoreImages } from './inversion/solve/restore.ts';

@@ -2,6 +2,7 @@
 
     python3 stylegan2.py stylegan2.onnx --pickle ffhq.pkl     # in a clone of stylegan2-ada-pytorch or stylegan3
     python3 stylegan2.py random.onnx --size 64                # no clone, no pickle: to try what follows
+    python3 stylegan2.py free.onnx --size 64 --noise-inputs   # the layers' noise as inputs, to be searched or given
 
 Needs torch and onnx. The pickle is read with the classes of the repository, which must be on the path; it holds code: open only those that
 you trust.
@@ -150,6 +151,20 @@ class Official(nn.Module):
         return self.g.synthesis(ws, noise_mode='const', force_fp32=True, fused_modconv=False)
 
 
+class WithNoise(nn.Module):
+    """`g` with the noise of its layers as inputs [n, 1, side, side], in the order of its buffers."""
+
+    def __init__(self, g):
+        super().__init__()
+        self.g = g
+        self.noise = [(module, name) for module in g.modules() for name in ('noise', 'noise_const') if name in module._buffers]
+
+    def forward(self, z, *images):
+        for (module, name), image in zip(self.noise, images):
+            module._buffers[name] = image
+        return self.g(z)
+
+
 def of_pickle(path, psi):
     with open(path, 'rb') as file:
         g = pickle.load(file)['G_ema'].float().cpu().eval()
@@ -175,8 +190,14 @@ if __name__ == '__main__':
     p.add_argument('--size', type=int, default=64)
     p.add_argument('--base', type=int, default=32768, help='channels of a layer times its side')
     p.add_argument('--most', type=int, default=512, help='most channels of a layer')
+    p.add_argument('--noise-inputs', action='store_true', help='noise of the layers as inputs noise.0, noise.1, ...')
     a = p.parse_args()
     g, z_dim = of_pickle(a.pickle, a.psi) if a.pickle else random_weights(a.size, a.base, a.most)
+    values, names = [torch.randn(2, z_dim)], ['z']
+    if a.noise_inputs:
+        g = WithNoise(g)
+        values += [torch.randn(2, 1, *module._buffers[name].shape) for module, name in g.noise]
+        names += [f'noise.{i}' for i in range(len(values) - 1)]
     with torch.no_grad():
-        torch.onnx.export(g, torch.randn(2, z_dim), a.file, input_names=['z'], output_names=['image'], opset_version=14, do_constant_folding=False,
-                          dynamic_axes={'z': {0: 'n'}, 'image': {0: 'n'}})
+        torch.onnx.export(g, tuple(values), a.file, input_names=names, output_names=['image'], opset_version=14, do_constant_folding=False,
+                          dynamic_axes={name: {0: 'n'} for name in [*names, 'image']})

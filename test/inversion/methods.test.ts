@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { buildMethod } from '../../src/inversion/methods/index.ts';
 import type { MethodContext, MethodOptions } from '../../src/inversion/methods/options.ts';
 import { lambdaOf } from '../../src/inversion/spec/formulation.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import { float32 } from '../../src/onnx/tensor.ts';
 import { tinyGenerator } from '../support/tiny.ts';
 
 const context: MethodContext = {
@@ -96,6 +98,10 @@ describe('what an option means', () => {
       { kind: 'gaussian', weight: 2 },
       { kind: 'critic', weight: 0.5 },
     ]);
+    expect(target({ method: 'rgi', noisePrior: 5 }).priors).toEqual([
+      { kind: 'latent', weight: 4, ofHidden: true },
+      { kind: 'noise', weight: 5 },
+    ]);
   });
 
   it("a discriminator trained with a logistic loss is no Wasserstein critic: off in the RGI paper's recipes, softplus elsewhere", () => {
@@ -147,5 +153,39 @@ describe('what is refused', () => {
   ];
   it.each(cases)('%j', (options, message) => {
     expect(() => build(options)).toThrow(message);
+  });
+});
+
+describe('which weights are tuned', () => {
+  /** As many layers as there are names, one after another. */
+  const layered = (names: readonly string[]) => {
+    const b = new GraphBuilder();
+    let value = b.reserve('z');
+    for (const name of names) value = b.MatMul(value, b.initializer(name, float32([1, 2, 3, 4], [2, 2])));
+    b.node('Identity', [value], {}, ['image']);
+    const types = { type: 'float32', dims: [1, 2] } as const;
+    return b.graph('layered', [{ name: 'z', ...types }], [{ name: 'image', ...types }]);
+  };
+  const names = Array.from({ length: 13 }, (_, i) => `w${i}`);
+  const tuned = (weights: MethodOptions['weights'], method: 'rrgi' | 'dgp' = 'rrgi') => {
+    const { weightGroups, weightRank } = target({ method, weights }, { generator: layered(names), masked: true });
+    return [weightGroups.flat(), weightRank];
+  };
+
+  it.each(['rrgi', 'dgp'] as const)(
+    '%s: all of them by default, the shallow half, those named, or all by changes of low rank',
+    (method) => {
+      expect(tuned(undefined, method)).toEqual([names, undefined]);
+      expect(tuned('all', method)).toEqual([names, undefined]);
+      expect(tuned('early', method)).toEqual([names.slice(0, 7), undefined]);
+      expect(tuned(['w12', 'w3'], method)).toEqual([['w3', 'w12'], undefined]);
+      expect(tuned('rank:8', method)).toEqual([names, 8]);
+    },
+  );
+
+  it.each(['late', 'rank:0', 'rank:', 'rank:1.5'])('%s is refused', (choice) => {
+    expect(() => tuned(choice as MethodOptions['weights'])).toThrow(
+      `The weights to tune are 'all', 'early', 'rank:8' or a list of names, not '${choice}'.`,
+    );
   });
 });

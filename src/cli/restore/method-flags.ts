@@ -1,8 +1,9 @@
 /** The options of a method: as commander reads them, and what a method gets of them. */
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { optionError } from '../../errors.ts';
 import { understoodOptions } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
+import { isNamedChoice, type WeightChoice } from '../../inversion/methods/weights.ts';
 import type { MethodName } from '../../inversion/spec/method.ts';
 import { choice, count, list, numberIn } from '../arguments.ts';
 
@@ -13,6 +14,16 @@ export type MethodFlags = Omit<MethodOptions, 'thresholdGrey' | 'method'> & {
 
 const rate = numberIn({ above: 0 });
 const weight = numberIn({ from: 0 });
+
+/** "all", "early", "rank:8", or names. */
+function weightChoice(text: string, before?: WeightChoice): WeightChoice {
+  if (before === undefined && isNamedChoice(text)) return text;
+  if (text.startsWith('rank:') || isNamedChoice(text) || typeof before === 'string')
+    throw new InvalidArgumentError(
+      'It is all, early, rank:R with a whole number R from 1 on, or names with commas between them.',
+    );
+  return list(text, before);
+}
 
 /** Settings of the methods. */
 export function addMethodOptions(command: Command): void {
@@ -43,8 +54,13 @@ export function addMethodOptions(command: Command): void {
     .option('--mask-rate <rate>', 'learning rate of a free mask', rate)
     .option('--weight-rate <rate>', 'learning rate of the weights (rrgi)', rate)
     .option('--tuning-latent-rate <rate>', 'learning rate of the latent beside weights (rrgi with best)', weight)
-    .option('--weights <names>', 'weights to tune (rrgi, dgp; default: all)', list)
+    .option(
+      '--weights <choice>',
+      'weights to tune (rrgi, dgp): all, early, rank:R, or names (default: all)',
+      weightChoice,
+    )
     .option('--latent-prior <weight>', 'weight of a Gaussian prior on the latent; 0 for none', weight)
+    .option('--noise-prior <weight>', 'weight of what keeps searched noise images white (rgi, rrgi)', weight)
     .optionsGroup('Discriminator and features:')
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
     .option('--critic-prior <weight>', 'weight of its score as a prior', weight)
@@ -80,6 +96,7 @@ const METHOD_KEYS = [
   'weights',
   'importance',
   'latentPrior',
+  'noisePrior',
   'criticPrior',
   'featureLayers',
   'featureWeight',

@@ -8,6 +8,7 @@ import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import { type Formulation, type LatentPrior, readsVisibility } from '../spec/formulation.ts';
 import { latentEnergy, latentWeight } from './latent-prior.ts';
+import { noiseCorrelation } from './noise-prior.ts';
 import { emitObjective, type Objective } from './objective.ts';
 import { STEP } from './step-names.ts';
 
@@ -125,6 +126,7 @@ function priors(
   return formulation.priors.flatMap((prior) => {
     if (prior.kind === 'latent') return [];
     const weight = b.scalar(prior.weight);
+    if (prior.kind === 'noise') return b.Mul(noiseCorrelation(b, generator.latents, batch), weight);
     if (prior.kind === 'gaussian') {
       const means = generator.latents.map((latent) => {
         const flat = b.Reshape(latent.name, [batch, sizeOf(latent.dims)]);

@@ -12,6 +12,7 @@ import { optimise, optimisePrimal } from '../../passes/index.ts';
 import { prepareForGradient } from '../../passes/prepare.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
+import { withLowRankChanges } from '../generator/low-rank.ts';
 import type { Formulation } from '../spec/formulation.ts';
 import { type Forward, forwardGraph } from './forward.ts';
 import type { Objective } from './objective.ts';
@@ -24,9 +25,10 @@ export interface CompiledStep {
   /** The forward graph: state in, image and soft mask out. */
   readonly render: Graph;
   readonly batch: number;
-  /** Shapes of the latents, the mask variable and the weights (start values of weights are the generator's). */
+  /** Shapes of the latents and the mask variable. */
   readonly latents: ReadonlyMap<string, readonly number[]>;
   readonly mask?: readonly number[];
+  /** Start values of what is tuned: the generator's weights, or their factors (`low-rank.ts`). */
   readonly weights: ReadonlyMap<string, Tensor>;
   /** Inputs of the step graph. */
   readonly stepInputs: ReadonlySet<string>;
@@ -43,9 +45,9 @@ export async function compileStep(
   evaluate: Evaluate,
   critic?: Critic,
 ): Promise<CompiledStep> {
-  const weightNames = formulation.weightGroups.flat();
   checkOptimiser(formulation, batch);
-  const forward = forwardGraph(generator, formulation, batch, critic);
+  const { forward, weightGroups } = tunable(forwardGraph(generator, formulation, batch, critic), formulation);
+  const weightNames = weightGroups.flat();
   const latentNames = generator.latents.map((latent) => latent.name);
   const maskVariable = forward.graph.inputs.some((input) => input.name === STEP.mask) ? [STEP.mask] : [];
   const wrt = [...latentNames, ...maskVariable, ...weightNames];
@@ -69,7 +71,7 @@ export async function compileStep(
     throw new RgiError('model', `The loss does not depend on '${independent}', so it cannot be optimised.`, {
       tensor: independent,
     });
-  emitUpdates(b, primal, formulation, { inputs, outputs }, gradients, STEP.fidelity);
+  emitUpdates(b, primal, { ...formulation, weightGroups }, { inputs, outputs }, gradients, STEP.fidelity);
   if (forward.priorTotal) emitPriorGradients(b, primal, forward, latentNames, outputs);
   const weights = new Map(weightNames.map((name) => [name, primal.initializers.get(name)!]));
   for (const name of weightNames) b.initializers.delete(name);
@@ -86,6 +88,14 @@ export async function compileStep(
     renderInputs: render.inputs.map((input) => input.name),
     formulation,
   };
+}
+
+/** The initialisers that are tuned, in the groups of the weights that they belong to, and the graph that has them. */
+function tunable(forward: Forward, { weightGroups, weightRank }: Formulation) {
+  if (weightRank === undefined) return { forward, weightGroups };
+  const { graph, variables } = withLowRankChanges(forward.graph, weightGroups.flat(), weightRank);
+  const groups = weightGroups.map((names) => names.flatMap((name) => variables.get(name)!));
+  return { forward: { ...forward, graph }, weightGroups: groups };
 }
 
 /** What L-BFGS needs to go on by another weight of the latents' prior than it has made its trial by. */

@@ -4,12 +4,15 @@ import type { Graph } from '../../onnx/graph.ts';
 import { float32, float32Data, type Tensor } from '../../onnx/tensor.ts';
 import { retie } from '../../passes/tied.ts';
 import type { Generator } from './generator.ts';
+import { changesOfFactors } from './low-rank.ts';
 
-/** Tuned minus original, by the name of the initialiser. */
-export function weightChanges(generator: Generator, tuned: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map(
-    [...tuned].map(([name, tensor]) => [name, combined(tensor, generator.graph.initializers.get(name)!, -1)]),
-  );
+/** Tuned minus original, by the name of the initialiser; of weights tuned by factors, their product. */
+export function weightChanges({ graph }: Generator, tuned: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const whole = [...tuned].flatMap(([name, tensor]): [string, Tensor][] => {
+    const weight = graph.initializers.get(name);
+    return weight ? [[name, combined(tensor, weight, -1)]] : [];
+  });
+  return new Map([...whole, ...changesOfFactors(graph, tuned)]);
 }
 
 /**

@@ -15,6 +15,8 @@ export interface DgpOptions {
   readonly preset?: PaperPreset;
   /** Weights of G by depth, shallow first. */
   readonly weightGroups: readonly (readonly string[])[];
+  /** The largest rank of a weight's change; any if not given. */
+  readonly weightRank?: number;
   /** Layers of the discriminator that give the features; none = squared error alone. */
   readonly layers: readonly string[];
   /** Groups tuned in each of the five stages; the authors' inpainting unlocks all from the start. */
@@ -58,6 +60,7 @@ function original(options: DgpOptions): Method {
     priors: [{ kind: 'gaussian', weight: 0.02 }],
     optimiser: { kind: 'adam', beta1: 0, beta2: 0.999, epsilon: 1e-8 },
     weightGroups: options.weightGroups,
+    weightRank: options.weightRank,
   };
   const perStage = Math.max(1, Math.round((options.steps ?? 5 * STAGE_STEPS) / 5));
   const controls = (t: number): Controls => {
@@ -96,6 +99,7 @@ function simplified(options: DgpOptions): Method {
     priors: options.critic && paper.critic > 0 ? [{ kind: 'critic', weight: paper.critic }] : [],
     optimiser: ADAM,
     weightGroups: [options.weightGroups.flat()],
+    weightRank: options.weightRank,
   };
   const controls = (t: number): Controls => ({
     lambda: 0,

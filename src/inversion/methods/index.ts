@@ -12,10 +12,10 @@ import {
   type MethodOptions,
   paperPresetOf,
   rgiOptions,
-  weightsOf,
 } from './options.ts';
 import { rgi } from './rgi.ts';
 import { rrgi } from './rrgi.ts';
+import { weightGroupsOf, weightRankOf } from './weights.ts';
 import { yeh } from './yeh.ts';
 
 const FEATURES = ['featureWeight', 'featureDistance', 'featureLayers'] as const;
@@ -33,6 +33,7 @@ const RGI = [
   'latentRate',
   'maskRate',
   'latentPrior',
+  'noisePrior',
   'criticPrior',
   ...FEATURES,
 ] as const;
@@ -58,7 +59,8 @@ const METHODS: { readonly [Name in MethodName]: MethodEntry } = {
     build: (options, context) =>
       rrgi({
         ...rgiOptions(options, context, 'best'),
-        weights: weightsOf(options, context).flat(),
+        weights: weightGroupsOf(options.weights, context.generator).flat(),
+        weightRank: weightRankOf(options.weights),
         weightRate: options.weightRate,
         tuningLatentRate: options.tuningLatentRate,
       }),
@@ -78,9 +80,11 @@ const METHODS: { readonly [Name in MethodName]: MethodEntry } = {
     mask: 'needed',
     build: (options, context) => {
       const { recipe = 'original', steps, seed } = options;
-      const weightGroups = weightsOf(options, context);
+      const weightGroups = weightGroupsOf(options.weights, context.generator);
+      const weightRank = weightRankOf(options.weights);
       const critic = hasWassersteinCritic(context);
-      return dgp({ recipe, preset: paperPresetOf(options), weightGroups, layers: context.layers, critic, steps, seed });
+      const { layers } = context;
+      return dgp({ recipe, preset: paperPresetOf(options), weightGroups, weightRank, layers, critic, steps, seed });
     },
   },
   anogan: {

@@ -1,12 +1,11 @@
 /** The options of all methods as a user gives them, and what they mean to a method. */
-import { nameError, optionError, type RgiError } from '../../errors.ts';
+import { optionError, type RgiError } from '../../errors.ts';
 import type { Graph } from '../../onnx/graph.ts';
-import { trainableWeights } from '../../passes/trainable.ts';
-import { layerGroups } from '../generator/weight-groups.ts';
 import type { LossTerm, MaskForm, PixelTerm, Prior, Reduction } from '../spec/formulation.ts';
 import type { MethodName } from '../spec/method.ts';
 import { isOwnPreset, type OwnPreset, type PaperPreset, type Preset } from './presets.ts';
 import { LATENT_PRIOR } from './rgi.ts';
+import type { WeightChoice } from './weights.ts';
 
 /** Every option of every method; what is not given takes the preset's value. Plain data: it goes into the manifest. */
 export interface MethodOptions {
@@ -44,12 +43,14 @@ export interface MethodOptions {
   readonly weightRate?: number;
   /** Rate of z's Adam while weights move (rrgi with 'best'); default 0.01. */
   readonly tuningLatentRate?: number;
-  /** Names of weights to tune (R-RGI, DGP); default: all weights and biases. */
-  readonly weights?: readonly string[];
+  /** The weights to tune (R-RGI, DGP); default 'all'. */
+  readonly weights?: WeightChoice;
   /** Of yeh: the weight of known pixels, see `YehOptions`. */
   readonly importance?: 'none' | 'released' | 'described';
   /** Weight of the Gaussian prior on z. */
   readonly latentPrior?: number;
+  /** Weight of the prior that keeps searched noise images white (rgi, rrgi), see `Prior`. */
+  readonly noisePrior?: number;
   /** Weight of the discriminator's prior. */
   readonly criticPrior?: number;
   /** Layers of the second network for feature losses. */
@@ -174,24 +175,12 @@ function maskOf(options: MethodOptions): MaskForm | undefined {
 
 /** A weight chosen for the latents' prior takes the place of the default preset's own, which needs none. */
 function priorsOf(options: MethodOptions, preset: Preset, score: 'logistic' | 'critic'): Prior[] | undefined {
-  if (options.latentPrior === undefined && options.criticPrior === undefined) return undefined;
+  if ([options.latentPrior, options.criticPrior, options.noisePrior].every((weight) => weight === undefined))
+    return undefined;
   return [
     ...(options.latentPrior === undefined && isOwnPreset(preset) ? [LATENT_PRIOR] : []),
     ...(options.latentPrior ? [{ kind: 'gaussian' as const, weight: options.latentPrior }] : []),
     ...(options.criticPrior ? [{ kind: score, weight: options.criticPrior }] : []),
+    ...(options.noisePrior ? [{ kind: 'noise' as const, weight: options.noisePrior }] : []),
   ];
-}
-
-/** The weights to tune by depth, shallow first. */
-export function weightsOf(options: MethodOptions, context: MethodContext): string[][] {
-  const all = trainableWeights(context.generator);
-  const unknown = options.weights?.find((name) => !all.includes(name));
-  if (unknown !== undefined)
-    throw nameError(
-      `The generator has no weight '${unknown}'. 'rgi inspect' lists the weights.`,
-      'weight',
-      unknown,
-      all,
-    );
-  return layerGroups(context.generator, options.weights ?? all);
 }

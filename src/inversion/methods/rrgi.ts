@@ -18,6 +18,8 @@ export interface RrgiOptions extends Omit<RgiOptions, 'preset'> {
   readonly preset?: 'best' | PaperPreset;
   /** Names of the weights of G to tune. */
   readonly weights: readonly string[];
+  /** The largest rank of a weight's change; any if not given. */
+  readonly weightRank?: number;
   /** Rate of the weights' Adam; default 1e-4 ('best') or the recipe's. */
   readonly weightRate?: number;
   /** The step from which theta moves (paper presets). */
@@ -71,7 +73,7 @@ function freedAfterwards(base: Method, options: RrgiOptions): Stage[] {
   const tune: Stage = {
     name: 'tune',
     formulation: {
-      ...withWeights(last.formulation, options.weights),
+      ...withWeights(last.formulation, options),
       mask: { form: 'given' },
       optimiser: ADAM,
       maxPredictedFall: FAST_WEIGHTS.maxPredictedFall,
@@ -101,7 +103,7 @@ function warmFromTheStart(base: Method, options: RrgiOptions, preset: keyof type
     {
       ...warm,
       name: 'z, M and theta',
-      formulation: withWeights(warm.formulation, options.weights),
+      formulation: withWeights(warm.formulation, options),
       controls: (t) => {
         const controls = warm.controls(t);
         return {
@@ -114,6 +116,6 @@ function warmFromTheStart(base: Method, options: RrgiOptions, preset: keyof type
   ];
 }
 
-function withWeights(formulation: Formulation, weights: readonly string[]): Formulation {
-  return { ...formulation, weightGroups: [weights] };
+function withWeights(formulation: Formulation, { weights, weightRank }: RrgiOptions): Formulation {
+  return { ...formulation, weightGroups: [weights], weightRank };
 }

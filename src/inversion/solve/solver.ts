@@ -35,7 +35,7 @@ export interface Inversion {
   readonly missing?: Mask;
   /** The z found, [n, ...dims] each, by input name. */
   readonly latents: ReadonlyMap<string, Tensor>;
-  /** Tuned weights (n = 1), absent for frozen ones; the generator's own stay as they are. */
+  /** Tuned weights (n = 1), or their factors, absent for frozen ones; the generator's own stay as they are. `weightChanges` reads both. */
   readonly weights: ReadonlyMap<string, Tensor>;
   /** What tuning them has brought, where the stage keeps the best state (n = 1). */
   readonly tuning?: Tuning;

@@ -61,6 +61,8 @@ export function readsVisibility(mask: MaskForm): boolean {
 export type Prior =
   /** 'critic': -D(G(z)); 'logistic': softplus(-D(G(z))), a GAN's non-saturating loss; 'gaussian': mean(z^2)/2 */
   | { readonly kind: 'critic' | 'logistic' | 'gaussian'; readonly weight: number }
+  /** How far noise images among the latents are from white (`noise-prior.ts`). */
+  | { readonly kind: 'noise'; readonly weight: number }
   /**
    * -log p(z), weighed against the picture's likelihood (`latent-prior.ts`). `ofHidden`: the weight is that of one hidden pixel for
    * each that is kept, and in proportion up to that; latents count as hidden values
@@ -102,6 +104,8 @@ export interface Formulation {
   readonly scheduledTerms?: boolean;
   /** Weights of G tuned with it (initialiser names), in groups that may have rates of their own (DGP: depth). */
   readonly weightGroups: readonly (readonly string[])[];
+  /** The weights' changes have at most this rank (`low-rank.ts`); any if not given. */
+  readonly weightRank?: number;
   /**
    * Adam's step is shortened until the fall that its slope predicts is at most this many times L_rec; any length if not given. A
    * parabola that is nowhere negative has its minimum where the slope predicts a fall of at most twice its value. So steps shrink with

@@ -1,0 +1,46 @@
+/** Which of the generator's weights are tuned, and how: `--weights`. */
+import { nameError, optionError } from '../../errors.ts';
+import type { Graph } from '../../onnx/graph.ts';
+import { trainableWeights } from '../../passes/trainable.ts';
+import { layerGroups } from '../generator/weight-groups.ts';
+
+/**
+ * - 'all': every weight and bias (`trainableWeights`).
+ * - 'early': those of the shallow half, next to the latent: the first four of the seven groups of DGP's schedule (`layerGroups`). Early layers
+ *   decide what is shown where, late ones its colours and details (Bau et al., "GAN dissection", ICLR 2019).
+ * - 'rank:R': all, but of each kernel and matrix a change of rank R at most (`low-rank.ts`).
+ * - or the names of initialisers.
+ */
+export type WeightChoice = 'all' | 'early' | `rank:${number}` | readonly string[];
+
+const RANK = /^rank:([1-9]\d*)$/;
+
+/** Is the text one of the choices that are no names? */
+export function isNamedChoice(text: string): text is Extract<WeightChoice, string> {
+  return text === 'all' || text === 'early' || RANK.test(text);
+}
+
+/** The largest rank of a weight's change, where one is chosen. */
+export function weightRankOf(choice: WeightChoice | undefined): number | undefined {
+  const [, rank] = (typeof choice === 'string' && RANK.exec(choice)) || [];
+  return rank === undefined ? undefined : Number(rank);
+}
+
+/** The weights to tune by depth, shallow first. Throws `usage` for a choice that there is not, and a name that the generator does not have. */
+export function weightGroupsOf(choice: WeightChoice = 'all', generator: Graph): string[][] {
+  const all = trainableWeights(generator);
+  if (typeof choice !== 'string') {
+    const unknown = choice.find((name) => !all.includes(name));
+    if (unknown === undefined) return layerGroups(generator, choice);
+    const sentence = `The generator has no weight '${unknown}'. 'rgi inspect' lists the weights.`;
+    throw nameError(sentence, 'weight', unknown, all);
+  }
+  if (!isNamedChoice(choice))
+    throw optionError(`The weights to tune are 'all', 'early', 'rank:8' or a list of names, not '${choice}'.`, {
+      option: 'weights',
+      problem: 'value',
+      received: choice,
+    });
+  const groups = layerGroups(generator, all);
+  return choice === 'early' ? groups.slice(0, Math.ceil(groups.length / 2)) : groups;
+}
