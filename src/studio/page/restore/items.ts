@@ -81,6 +81,11 @@ export function begun(item: RestoreItem): RestoreItem {
   return { ...item, phase: 'running', failure: '', losses: [], frames: [], progress: undefined };
 }
 
+/** After a search without a result. One that another model has reset meanwhile stays as it is. */
+export function stopped(item: RestoreItem): RestoreItem {
+  return item.phase === 'running' ? { ...item, phase: item.result ? 'done' : 'ready' } : item;
+}
+
 /** With one more step of the search. */
 export function advanced(item: RestoreItem, progress: RestoreProgress): RestoreItem {
   const { frame, step } = progress;
