@@ -4,7 +4,8 @@ import type { MethodName } from '../../../inversion/spec/method.ts';
 import type { Picture, Plane, RestoreProgress, RestoreResult } from '../../engine.ts';
 import { above } from '../pictures/planes.ts';
 import type { PictureType } from '../pictures/read.ts';
-import { type Edits, NO_EDITS, type Stroke } from './strokes.ts';
+import type { Stroke } from '../pictures/strokes.ts';
+import { type Edits, NO_EDITS } from './strokes.ts';
 
 /** A recorded state of a search. */
 export interface Frame {
