@@ -152,7 +152,7 @@ describe('what is written', () => {
     expect(await bench.rgi(`restore @a.png -g @g.onnx -o ${results().word} --from-latents @six.npz`)).toMatchObject({
       code: 2,
       err: expect.stringContaining(
-        "six.npz has [1,6] as 'z', where this generator has latents of [1,4]: it is of another generator or another --latent.",
+        "six.npz has [1,6] as 'z'; this generator needs [1,4]. Give latents of the same generator and --latent.",
       ),
     });
   });

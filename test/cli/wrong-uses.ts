@@ -351,6 +351,12 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: 'error: The file of latents nolatents.npz does not exist.',
   },
   {
+    title: 'Latents in a bucket',
+    line: 'restore @a.png --generator @g.onnx --out @o --from-latents s3://bucket/latents.npz',
+    code: 2,
+    says: 'error: --from-latents s3://bucket/latents.npz is in a bucket, from which latents are not read. Copy the file or the folder, and give the copy.',
+  },
+  {
     title: 'A folder without latents of a picture',
     line: 'restore @a.png --generator @g.onnx --out @o --from-latents @masks',
     code: 2,

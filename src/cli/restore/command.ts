@@ -142,7 +142,6 @@ async function restoreOn(
           npy: flags.npy ?? false,
           saveGenerator: flags.saveGenerator ?? false,
           masked: flags.mask !== undefined,
-          ...(flags.fromLatents === undefined ? {} : { fromLatents: true }),
           // Sums of another order: the numbers of another batch differ in their last bits.
           batch: flags.batch,
         },

@@ -22,21 +22,21 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import { findAlignment } from '../align/align.ts';
 import { restoreTiled, type TiledRestoration } from '../tiled.ts';
 import { putRestoration } from './files.ts';
-import { readLatents } from './latents.ts';
+import { latentsAt, openLatents } from './latents.ts';
 import { type Summary, summaryOf } from './manifest.ts';
 import { type AtOwnSize, putAtOwnSize } from './own-size.ts';
 import { type Loaded, loadedAt, type ReadingOptions, readSource, type Seen, type Source } from './pictures.ts';
 import { type LoadedTiles, readTiles } from './tiles.ts';
 
 /** Fields of a job that are of its pictures. */
-type PicturesOwn = 'images' | 'masks' | 'outside' | 'keep' | 'hide' | 'latents';
+type PerPictureField = 'images' | 'masks' | 'outside' | 'keep' | 'hide' | 'latents';
 
 /** What decides how pictures are restored. */
 export interface FormSettings extends Omit<ReadingOptions, 'alignment'> {
   /** Given, or to be found for each picture. */
   readonly alignment: Alignment | 'auto' | undefined;
   /** With what all its searches share. */
-  readonly restore: Required<Pick<RestoreJob, 'reuse'>> & Omit<RestoreJob, PicturesOwn>;
+  readonly restore: Required<Pick<RestoreJob, 'reuse'>> & Omit<RestoreJob, PerPictureField>;
   /** By tiles, of the picture made smaller by this factor. */
   readonly tiles: number | undefined;
   readonly npy: boolean;
@@ -77,6 +77,8 @@ export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded
     const alignment = given === 'auto' ? await alignmentOf(source, settings, runtime) : given;
     return readSource(source, restore.generator, { ...settings, alignment });
   });
+  // As is the file of their latents.
+  const archive = lastOnly(openLatents);
   const choice = { npy, generator: tunedModel, blend, grow, format };
   return {
     batch: batchSize(restore),
@@ -85,7 +87,7 @@ export function wholeForm(settings: FormSettings, runtime: Runtime): Form<Loaded
     async load(source, index) {
       const stored = await read(source);
       const { latents: file } = source;
-      const latents = file === undefined ? undefined : await readLatents(file, index, restore.generator);
+      const latents = file === undefined ? undefined : latentsAt(await archive(file), index, restore.generator);
       return { loaded: loadedAt(stored, index, latents), doubts: stored.doubts };
     },
     async *run(batch, report) {
@@ -151,7 +153,7 @@ function maskedShareOf({ mask }: TiledRestoration, { picture: { outside } }: Loa
 }
 
 async function* restoreBatch(
-  job: Omit<RestoreJob, PicturesOwn>,
+  job: Omit<RestoreJob, PerPictureField>,
   batch: readonly Named<Loaded>[],
   runtime: Runtime,
   report: ReportShare,

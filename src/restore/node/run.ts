@@ -225,13 +225,16 @@ async function resolved(options: RestoreFilesOptions): Promise<Settings> {
     alignment,
     tiles,
     batch,
-    // Runs without have no such setting, so that those of earlier versions can be resumed.
-    ...(options.latents === undefined ? {} : { fromLatents: true }),
   };
+  const { options: described, ...others } = options.description ?? {};
   const description: RunDescription = {
-    options: { ...decisive, saveGenerator: options.tunedModel !== undefined },
-    generator: options.description?.generator ?? describeGenerator(generator),
-    ...options.description,
+    options: {
+      ...(described ?? { ...decisive, saveGenerator: options.tunedModel !== undefined }),
+      // Runs without have no such setting, so that those of earlier versions can be resumed.
+      ...(options.latents === undefined ? {} : { fromLatents: true }),
+    },
+    generator: others.generator ?? describeGenerator(generator),
+    ...others,
     method: describeMethod(method),
   };
   const shared = options.reuse ?? reuse();

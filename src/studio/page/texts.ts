@@ -77,6 +77,7 @@ export const texts = {
     model: 'On the server',
     none: 'This server has no models.',
     noMarks: 'What a server found is corrected by the threshold only. To paint, compute in this tab.',
+    isOff: 'This model computes on the server, which is switched off. Switch it on, or choose another model.',
     queued: 'Waiting for the server…',
     cancelled: 'The server ended the computation. Try again.',
     silent: (host: string) => `${host} does not answer. Try again, or compute in this tab.`,

@@ -19,6 +19,10 @@ export interface Choice {
 /** @param onOpen Called with each model that is open from now on. */
 export function createChoice(library: Library, onOpen: (model: OpenedModel) => void = () => {}): Choice {
   const state = createStore<ChoiceState>({ failure: '' });
+  const { server } = library;
+  server.state.subscribe(() => {
+    if (!server.state.get().isOn && state.get().source?.kind === 'server') state.set({ failure: '' });
+  });
   return {
     state,
     async choose(source) {

@@ -2,7 +2,7 @@
 import { useEffect } from 'preact/hooks';
 import { useStore } from '../store.ts';
 import type { Choice } from './choice.ts';
-import type { Library, ModelSource } from './library.ts';
+import { keyOf, type Library, type ModelSource } from './library.ts';
 
 type Offered = Exclude<ModelSource, { readonly kind: 'files' }>;
 
@@ -19,11 +19,16 @@ export function useOffered(library: Library, onServer: boolean): readonly Offere
 
 /** Chooses the first model, so that one click restores an example; and again where the server's models take the place of others. */
 export function useFirstChosen(library: Library, choice: Choice, onServer: boolean): void {
-  const { source } = useStore(choice.state);
+  useStore(choice.state);
   // Which models are saved may be known before the shipped ones are.
   const first = useOffered(library, onServer).find(({ kind }) => kind !== 'saved');
-  const isRight = source !== undefined && (source.kind === 'server') === onServer;
+  const isRight = () => {
+    // As it is now: another one may be chosen between a drawing and its effects.
+    const { source } = choice.state.get();
+    return source !== undefined && (source.kind === 'server') === onServer;
+  };
+  // The objects are others at each drawing.
   useEffect(() => {
-    if (!isRight && first) void choice.choose(first);
-  }, [isRight, first, choice]);
+    if (!isRight() && first) void choice.choose(first);
+  }, [isRight(), first && keyOf(first), choice]);
 }

@@ -1,6 +1,7 @@
 /** What the page and the worker that decodes, encodes and paints say to each other, and what is too large for them. */
 import type { Picture, Plane } from '../../engine.ts';
-import type { PaintedPlanes, Stroke } from '../restore/strokes.ts';
+import type { CanvasFailure } from './context.ts';
+import type { PaintedPlanes, Stroke } from './strokes.ts';
 
 /** More pixels do not fit into the memory of a tab, several planes of the same size counted in. */
 export const MAX_PIXELS = 80e6;
@@ -15,7 +16,8 @@ export type CodecRequest =
 export type CodecResult = Picture | Blob | PaintedPlanes;
 
 export type CodecFailure =
-  | { readonly kind: 'damaged' | 'no-canvas' }
+  | CanvasFailure
+  | { readonly kind: 'damaged' }
   | { readonly kind: 'too-large'; readonly width: number; readonly height: number };
 
 export type CodecAnswer =

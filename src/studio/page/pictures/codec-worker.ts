@@ -2,7 +2,6 @@
 import type { Picture } from '../../engine.ts';
 import { buffersOf } from '../../messages.ts';
 import { pixelBytes } from '../../pixels.ts';
-import { planesOf } from '../restore/strokes.ts';
 import {
   type CodecAnswer,
   type CodecFailure,
@@ -10,7 +9,9 @@ import {
   type CodecResult,
   MAX_PIXELS,
 } from './codec-messages.ts';
+import { contextOf } from './context.ts';
 import { asPicture } from './planes.ts';
+import { planesOf } from './strokes.ts';
 
 /** Of JPEG and WebP: high, since the picture was compressed once already. */
 const QUALITY = 0.95;
@@ -71,10 +72,4 @@ async function encoded({ of, type }: Extract<CodecRequest, { kind: 'encode' }>):
   const own = rgba.buffer instanceof ArrayBuffer ? (rgba as Uint8ClampedArray<ArrayBuffer>) : rgba.slice();
   context.putImageData(new ImageData(own as Uint8ClampedArray<ArrayBuffer>, width, height), 0, 0);
   return context.canvas.convertToBlob({ type, quality: QUALITY });
-}
-
-function contextOf(width: number, height: number): OffscreenCanvasRenderingContext2D {
-  const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
-  if (!context) throw { kind: 'no-canvas' } satisfies CodecFailure;
-  return context;
 }

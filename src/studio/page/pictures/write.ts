@@ -1,10 +1,10 @@
 /** Pictures to files, and files to the user's downloads. */
 import type { Picture, Plane } from '../../engine.ts';
 import { PageFailure } from '../failures.ts';
-import type { PaintedPlanes, Stroke } from '../restore/strokes.ts';
 import { texts } from '../texts.ts';
 import { codec } from './codec.ts';
 import type { PictureType } from './read.ts';
+import type { PaintedPlanes, Stroke } from './strokes.ts';
 
 const EXTENSIONS: Readonly<Record<PictureType, string>> = {
   'image/png': 'png',

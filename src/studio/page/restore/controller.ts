@@ -7,7 +7,7 @@ import { type OpenedPicture, readPicture } from '../pictures/read.ts';
 import { paintedPlanes } from '../pictures/write.ts';
 import { createStore, type Store } from '../store.ts';
 import { texts } from '../texts.ts';
-import { advanced, begun, maskOf, newItem, type RestoreItem, reset } from './items.ts';
+import { advanced, begun, maskOf, newItem, type RestoreItem, reset, stopped } from './items.ts';
 
 export interface RestoreSettings {
   readonly method: MethodName;
@@ -55,6 +55,8 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
   const settings: RestoreSettings = { method: 'rgi', seed: 0, fit: 'contain' };
   const state = createStore<RestoreState>({ items: [], settings, isPaused: false, failures: [] });
   let work: Work<RestoreResult> | undefined;
+  /** Grows with each stop: a search that began under another number is no longer wanted, painted planes or not. */
+  let generation = 0;
   let nextId = 1;
 
   const item = (id: number) => state.get().items.find((each) => each.id === id);
@@ -67,13 +69,24 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     state.patch({ items: [...state.get().items, ...added], selected: added[0].id });
   };
 
-  /** One search to its end; its result, or undefined where it was stopped. */
-  const search = async (request: RestoreRequest, id: number): Promise<RestoreResult | undefined> => {
-    work = engine.restore(request, (progress) => update(id, (each) => advanced(each, progress)));
+  const abandon = () => {
+    generation++;
+    work?.stop();
+  };
+
+  /** One search to its end, of a request that takes a while to make; its result, or undefined where it was stopped. */
+  const search = async (making: Promise<RestoreRequest>, id: number): Promise<RestoreResult | undefined> => {
+    const own = generation;
+    const isWanted = () => own === generation;
     try {
-      return await work.result;
+      const request = await making;
+      if (!isWanted()) return undefined;
+      work = engine.restore(request, (progress) => isWanted() && update(id, (each) => advanced(each, progress)));
+      const result = await work.result;
+      if (isWanted()) await prepareShown(result);
+      return isWanted() ? result : undefined;
     } catch (error) {
-      if (wasStopped(error)) return undefined;
+      if (wasStopped(error) || !isWanted()) return undefined;
       throw error;
     } finally {
       work = undefined;
@@ -86,19 +99,12 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     if (!before) return;
     update(id, begun);
     try {
-      const request = await requestOf(before, opened, state.get().settings);
-      const used = {
-        threshold: before.threshold,
-        strokes: before.edits.done,
-        ...(request.latents && !opened.isLinear ? { latents: request.latents } : {}),
-      };
-      const result = await search(request, id);
-      if (result) await prepareShown(result);
-      update(id, (each) => ({
-        ...each,
-        phase: result || each.result ? 'done' : 'ready',
-        ...(result ? { result, used, rivals: [], losses: result.history.loss } : {}),
-      }));
+      const { settings } = state.get();
+      const latents = opened.isLinear ? undefined : latentsToGoOnFrom(before, settings);
+      const used = { threshold: before.threshold, strokes: before.edits.done, ...(latents ? { latents } : {}) };
+      const result = await search(requestOf(before, opened, settings), id);
+      if (!result) return update(id, stopped);
+      update(id, (each) => ({ ...each, phase: 'done', result, used, rivals: [], losses: result.history.loss }));
     } catch (error) {
       update(id, (each) => ({ ...each, phase: each.result ? 'done' : 'failed', failure: sentenceOf(error) }));
     }
@@ -137,7 +143,7 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
       state.patch({ failures: read.flatMap((each) => (each.status === 'rejected' ? [sentenceOf(each.reason)] : [])) });
     },
     remove(id) {
-      if (item(id)?.phase === 'running') work?.stop();
+      if (item(id)?.phase === 'running') abandon();
       const items = state.get().items.filter((each) => each.id !== id);
       const selected = state.get().selected === id ? items[0]?.id : state.get().selected;
       state.patch({ items, selected });
@@ -159,9 +165,8 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
       update(id, (each) => ({ ...each, rivals: [] }));
       for (const method of methods) {
         try {
-          const request = await rivalOf(before, opened, { ...state.get().settings, method });
-          update(id, (each) => ({ ...begun(each), phase: 'running' }));
-          const result = await search(request, id);
+          update(id, begun);
+          const result = await search(rivalOf(before, opened, { ...state.get().settings, method }), id);
           if (!result) break;
           update(id, (each) => ({ ...each, rivals: [...each.rivals, { method, result, failure: '' }] }));
         } catch (error) {
@@ -169,7 +174,9 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
           update(id, (each) => ({ ...each, rivals: [...each.rivals, { method, failure }] }));
         }
       }
-      update(id, (each) => ({ ...each, phase: 'done', losses: before.losses, frames: before.frames }));
+      update(id, (each) =>
+        each.phase === 'running' ? { ...each, phase: 'done', losses: before.losses, frames: before.frames } : each,
+      );
       isBusy = false;
       void drain();
     },
@@ -187,10 +194,10 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
           .get()
           .items.map((each) => (each.phase === 'waiting' ? { ...each, phase: each.result ? 'done' : 'ready' } : each)),
       });
-      work?.stop();
+      abandon();
     },
     modelChanged() {
-      work?.stop();
+      abandon();
       state.patch({ items: state.get().items.map(reset) });
     },
   };

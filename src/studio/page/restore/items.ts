@@ -4,7 +4,8 @@ import type { MethodName } from '../../../inversion/spec/method.ts';
 import type { Picture, Plane, RestoreProgress, RestoreResult } from '../../engine.ts';
 import { above } from '../pictures/planes.ts';
 import type { PictureType } from '../pictures/read.ts';
-import { type Edits, NO_EDITS, type Stroke } from './strokes.ts';
+import type { Stroke } from '../pictures/strokes.ts';
+import { type Edits, NO_EDITS } from './strokes.ts';
 
 /** A recorded state of a search. */
 export interface Frame {
@@ -79,6 +80,11 @@ export function reset({ id, picture, type }: RestoreItem): RestoreItem {
 /** Before a search. */
 export function begun(item: RestoreItem): RestoreItem {
   return { ...item, phase: 'running', failure: '', losses: [], frames: [], progress: undefined };
+}
+
+/** After a search without a result. One that another model has reset meanwhile stays as it is. */
+export function stopped(item: RestoreItem): RestoreItem {
+  return item.phase === 'running' ? { ...item, phase: item.result ? 'done' : 'ready' } : item;
 }
 
 /** With one more step of the search. */

@@ -4,11 +4,12 @@ import type { Picture, Plane } from '../../engine.ts';
 import { Segments } from '../parts/segments.tsx';
 import { Slider } from '../parts/slider.tsx';
 import { tinted } from '../pictures/planes.ts';
+import type { Brush, Stroke } from '../pictures/strokes.ts';
 import { texts } from '../texts.ts';
 import type { Restorer } from './controller.ts';
 import type { RestoreItem } from './items.ts';
 import { FOUND_COLOUR, GOOD_COLOUR, Overlaid } from './overlaid.tsx';
-import { type Brush, NO_EDITS, painted, redone, type Stroke, undone } from './strokes.ts';
+import { NO_EDITS, painted, redone, undone } from './strokes.ts';
 
 export interface BrushSettings {
   readonly brush: Brush;

@@ -35,8 +35,10 @@ export function RestoreView({ library, choice, restorer }: RestoreViewProps) {
     async (files: readonly File[]) => {
       const models = files.filter(({ name }) => isModelName(name));
       if (models.length > 0) {
+        const source = await sourceOfFiles(models);
+        // Together: between the two, the first model would be chosen.
         server.switchTo(false);
-        await choice.choose(await sourceOfFiles(models));
+        await choice.choose(source);
       }
       const pictures = files.filter(({ name }) => !isModelName(name));
       if (pictures.length > 0) await restorer.add(pictures);

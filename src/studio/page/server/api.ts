@@ -3,6 +3,12 @@ import type { JobAnswer } from '../../../service/schemas.ts';
 import { PageFailure } from '../failures.ts';
 import { texts } from '../texts.ts';
 
+/** Between a stream of events that broke off and the next one. */
+const RECONNECT_MS = 1000;
+
+/** A service that takes longer to cancel a job is not waited for. */
+const MAX_CANCEL_MS = 5000;
+
 /** The service refused a request. */
 export class Refusal extends PageFailure {
   readonly status: number;
@@ -28,7 +34,8 @@ export interface Api {
   models(): Promise<string[]>;
   facts(model: string): Promise<ModelFacts>;
   /**
-   * Sends a picture and waits for its restoration. Throws what `signal` was aborted with, once the job is cancelled.
+   * Sends a picture and waits for its restoration. Throws what `signal` was aborted with, at once: the job is cancelled
+   * beside it, as it is after a failure and where the page is left.
    * @param options Of the query: `method`, `steps`, ...
    */
   restore(
@@ -58,6 +65,23 @@ export function apiAt(root: string, token: () => string): Api {
     throw new Refusal(answer.status, detail ?? texts.server.failed(answer.status));
   };
   const json = async <T>(path: string, init?: RequestInit) => (await (await ask(path, init)).json()) as T;
+  const cancelJob = (id: string) =>
+    ask(`v1/jobs/${id}`, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(MAX_CANCEL_MS) });
+  /** A job to its end. Its events may break off before: then its state says whether they are followed again. */
+  const followed = async (id: string, signal: AbortSignal, onProgress: (job: JobAnswer) => void) => {
+    for (;;) {
+      try {
+        const { body } = await ask(`v1/jobs/${id}/events`, { signal });
+        for await (const event of eventsOf(body!)) onProgress(event);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof Refusal) throw error;
+      }
+      const job = await json<JobAnswer>(`v1/jobs/${id}`, { signal });
+      if (job.state !== 'queued' && job.state !== 'running') return finished(job);
+      await unlessAborted(new Promise((resolve) => setTimeout(resolve, RECONNECT_MS)), signal);
+    }
+  };
   return {
     isThere: async () => (await fetch(new URL('healthz', root)).catch(() => undefined))?.ok ?? false,
     async models() {
@@ -66,25 +90,37 @@ export function apiAt(root: string, token: () => string): Api {
     },
     facts: (model) => json(`v1/models/${model}/inspect`),
     async restore(model, options, picture, { signal, onProgress }) {
+      signal.throwIfAborted();
       const query = new URLSearchParams(options);
-      const sent = { method: 'POST', body: picture, headers: { 'content-type': picture.type }, signal };
-      const job = await json<JobAnswer>(`v1/models/${model}/restore/jobs?${query}`, sent);
-      const own = `v1/jobs/${job.id}`;
+      // Without the signal: of an upload that is broken off nobody would know whether it began a job.
+      const sent = { method: 'POST', body: picture, headers: { 'content-type': picture.type } };
+      const posted = json<JobAnswer>(`v1/models/${model}/restore/jobs?${query}`, sent);
+      const cancel = () => void posted.then(({ id }) => cancelJob(id)).catch(() => undefined);
+      addEventListener('pagehide', cancel);
       try {
-        const { body } = await ask(`${own}/events`, { signal });
-        for await (const event of eventsOf(body!)) onProgress(event);
+        return await followed((await unlessAborted(posted, signal)).id, signal, onProgress);
       } catch (error) {
-        if (signal.aborted) await ask(own, { method: 'DELETE' }).catch(() => undefined);
-        signal.throwIfAborted();
-        throw error instanceof PageFailure ? error : new PageFailure(texts.server.silent(new URL(root).host));
+        cancel();
+        throw error;
+      } finally {
+        removeEventListener('pagehide', cancel);
       }
-      return finished(await json<JobAnswer>(own, { signal }));
     },
     async file({ id }, name) {
       const blob = await (await ask(`v1/jobs/${id}/files/${name}`)).blob();
       return new File([blob], name, { type: 'image/png' });
     },
   };
+}
+
+/** What `promise` brings; or throws what `signal` is aborted with, where that is sooner. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function finished(job: JobAnswer): JobAnswer {

@@ -10,6 +10,7 @@ import type {
   RestoreResult,
   Work,
 } from '../../engine.ts';
+import { PageFailure } from '../failures.ts';
 import { levelsOf, redOf, WHITE_GREY } from '../pictures/planes.ts';
 import { readPicture } from '../pictures/read.ts';
 import { encodePicture } from '../pictures/write.ts';
@@ -26,9 +27,8 @@ export function withServer(engine: Engine, server: Server): Engine {
       return engine.backend;
     },
     restore(request, onProgress) {
-      const { api, opened } = server;
-      const model = opened.get(request.model);
-      return model && api ? restoreThere(api, model, request, onProgress) : engine.restore(request, onProgress);
+      const model = server.opened.get(request.model);
+      return model ? restoreThere(server, model, request, onProgress) : engine.restore(request, onProgress);
     },
   };
 }
@@ -45,19 +45,26 @@ interface RestoreRecord {
   readonly history?: RestoreResult['history'];
 }
 
+/** Switching the server off stops it. */
 function restoreThere(
-  api: Api,
+  { api, state }: Server,
   model: OpenedModel,
   request: RestoreRequest,
   onProgress: (progress: RestoreProgress) => void,
 ): Work<RestoreResult> {
   const controller = new AbortController();
-  return {
-    result: restored(api, model, request, onProgress, controller.signal),
-    pause: () => {},
-    resume: () => {},
-    stop: () => controller.abort({ code: 'stopped', message: 'Stopped.' }),
+  const stop = () => controller.abort({ code: 'stopped', message: 'Stopped.' });
+  const run = async () => {
+    // The last place before pictures are sent: nothing else is relied upon.
+    if (!api || !state.get().isOn) throw new PageFailure(texts.server.isOff);
+    const unwatch = state.subscribe(() => !state.get().isOn && stop());
+    try {
+      return await restored(api, model, request, onProgress, controller.signal);
+    } finally {
+      unwatch();
+    }
   };
+  return { result: run(), pause: () => {}, resume: () => {}, stop };
 }
 
 async function restored(
@@ -76,6 +83,7 @@ async function restored(
   };
   const query = Object.fromEntries(Object.entries(options).map(([key, value]) => [key, String(value)]));
   const sent = await encodePicture(picture, 'image/png');
+  signal.throwIfAborted();
   const job = await api.restore(name, query, sent, { signal, onProgress: (state) => onProgress(progressOf(state)) });
   const read = async (file: string) => (await readPicture(await api.file(job, file))).picture;
   const record = job.record as unknown as RestoreRecord;

@@ -34,6 +34,8 @@ export function createServer(): Server {
   let service: ServerFacts['service'];
   let api: Api | undefined;
   let token = '';
+  /** Grows with each turn of the switch and each token: answers to an earlier question no longer count. */
+  let question = 0;
 
   const find = async () => {
     const answer = await fetch(SERVER_FILE, { cache: 'no-cache' });
@@ -46,11 +48,14 @@ export function createServer(): Server {
     state.patch({ host: root.host });
   };
   const list = async () => {
-    if (!api) return;
+    if (!api || !state.get().isOn) return;
+    const own = ++question;
     if (service?.hasTokens && token === '') return state.patch({ asksForToken: true });
     try {
-      state.patch({ models: await api.models(), asksForToken: false, failure: '' });
+      const models = await api.models();
+      if (own === question) state.patch({ models, asksForToken: false, failure: '' });
     } catch (error) {
+      if (own !== question) return;
       const asksForToken = error instanceof Refusal && error.status === 401;
       state.patch({ asksForToken, failure: sentenceOf(error) });
     }
@@ -80,6 +85,7 @@ export function createServer(): Server {
       return model;
     },
     switchTo(isOn) {
+      question++;
       state.patch({ isOn, models: undefined, asksForToken: false, failure: '' });
       if (isOn) void list();
     },
