@@ -196,6 +196,8 @@ if __name__ == '__main__':
     values, names = [torch.randn(2, z_dim)], ['z']
     if a.noise_inputs:
         g = WithNoise(g)
+        if not g.noise:
+            p.error('--noise-inputs: the network has no noise buffers')
         values += [torch.randn(2, 1, *module._buffers[name].shape) for module, name in g.noise]
         names += [f'noise.{i}' for i in range(len(values) - 1)]
     with torch.no_grad():

@@ -106,6 +106,10 @@ describe('what an option means', () => {
 
   it("a discriminator trained with a logistic loss is no Wasserstein critic: off in the RGI paper's recipes, softplus elsewhere", () => {
     const logistic = { critic: true, logistic: true };
+    const paper = (noisePrior?: number) =>
+      target({ method: 'rgi', preset: 'paper', noisePrior }, { critic: true }).priors;
+    expect(paper(0)).toEqual(paper());
+    expect(paper(5)).toEqual([...paper(), { kind: 'noise', weight: 5 }]);
     expect(target({ method: 'rgi', preset: 'paper' }, { critic: true }).priors).toEqual([
       { kind: 'critic', weight: 10 },
     ]);

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { optionError } from '../../errors.ts';
 import { understoodOptions } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
-import { isNamedChoice, type WeightChoice } from '../../inversion/methods/weights.ts';
+import { isKeyword, type WeightChoice } from '../../inversion/methods/weights.ts';
 import type { MethodName } from '../../inversion/spec/method.ts';
 import { choice, count, list, numberIn } from '../arguments.ts';
 
@@ -17,8 +17,8 @@ const weight = numberIn({ from: 0 });
 
 /** "all", "early", "rank:8", or names. */
 function weightChoice(text: string, before?: WeightChoice): WeightChoice {
-  if (before === undefined && isNamedChoice(text)) return text;
-  if (text.startsWith('rank:') || isNamedChoice(text) || typeof before === 'string')
+  if (before === undefined && isKeyword(text)) return text;
+  if (text.startsWith('rank:') || isKeyword(text) || typeof before === 'string')
     throw new InvalidArgumentError(
       'It is all, early, rank:R with a whole number R from 1 on, or names with commas between them.',
     );

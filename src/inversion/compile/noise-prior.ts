@@ -5,6 +5,7 @@
  *     sum over both axes of ( 1/r^2 sum n(x, y) n(x - 1, y) )^2,
  *
  * wrapped at the borders. The next scale is the mean of 2 x 2 values times 2, which keeps the variance of white noise; 8 x 8 is the last.
+ * StyleGAN2 also renormalises each noise image after every step; this is left out, so the term falls, too, where the noise shrinks.
  */
 import { RgiError } from '../../errors.ts';
 import type { GraphBuilder, Value } from '../../onnx/builder.ts';
@@ -15,7 +16,7 @@ const MIN_SIDE = 8;
 
 /** Sum of the squared autocorrelations of all noise images among `latents`, [N]. Throws `usage` where there is none. */
 export function noiseCorrelation(b: GraphBuilder, latents: readonly Latent[], batch: number): Value {
-  const images = latents.filter(({ dims }) => isNoiseImage(dims));
+  const images = latents.filter(({ dims }) => isRegularised(dims));
   if (images.length === 0)
     throw new RgiError(
       'usage',
@@ -26,7 +27,7 @@ export function noiseCorrelation(b: GraphBuilder, latents: readonly Latent[], ba
 }
 
 /** One value per place, the same for every channel. */
-function isNoiseImage(dims: readonly number[]): boolean {
+function isRegularised(dims: readonly number[]): boolean {
   return dims.length === 3 && dims[0] === 1 && Math.min(dims[1], dims[2]) >= MIN_SIDE;
 }
 

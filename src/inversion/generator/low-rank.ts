@@ -3,7 +3,7 @@
  * L and R are tuned, W stays. Of a kernel, the rows are its first axis, the columns all others.
  *
  * At the start L R = 0: the factor of the longer side is zero, the other one has r orthogonal columns (or rows) of entries of variance 1/r. So a
- * first step of Adam at rate eta changes each entry of W by about eta, as it does where W itself is tuned.
+ * first step of Adam at rate eta changes the entries of W by about eta in the root mean square, as it does where W itself is tuned.
  */
 import { GraphBuilder } from '../../onnx/builder.ts';
 import type { Graph } from '../../onnx/graph.ts';

@@ -138,6 +138,7 @@ export function rgiOptions<Own extends OwnPreset>(options: MethodOptions, contex
     seed: options.seed,
     critic: hasWassersteinCritic(context),
     priors: priorsOf(options, preset, context.logistic ? 'logistic' : 'critic'),
+    noisePrior: options.noisePrior,
   };
 }
 
@@ -175,12 +176,10 @@ function maskOf(options: MethodOptions): MaskForm | undefined {
 
 /** A weight chosen for the latents' prior takes the place of the default preset's own, which needs none. */
 function priorsOf(options: MethodOptions, preset: Preset, score: 'logistic' | 'critic'): Prior[] | undefined {
-  if ([options.latentPrior, options.criticPrior, options.noisePrior].every((weight) => weight === undefined))
-    return undefined;
+  if (options.latentPrior === undefined && options.criticPrior === undefined) return undefined;
   return [
     ...(options.latentPrior === undefined && isOwnPreset(preset) ? [LATENT_PRIOR] : []),
     ...(options.latentPrior ? [{ kind: 'gaussian' as const, weight: options.latentPrior }] : []),
     ...(options.criticPrior ? [{ kind: score, weight: options.criticPrior }] : []),
-    ...(options.noisePrior ? [{ kind: 'noise' as const, weight: options.noisePrior }] : []),
   ];
 }

@@ -62,6 +62,8 @@ export interface RgiOptions {
   readonly coherence?: number;
   /** Priors on z and G(z) in place of the preset's. */
   readonly priors?: readonly Prior[];
+  /** Weight of the prior of searched noise images, added to the other priors; default none. */
+  readonly noisePrior?: number;
   /** How the steps are spent, and when an image is done (default preset); in place of single defaults. */
   readonly schedule?: Partial<ContinuationSchedule>;
 }
@@ -118,10 +120,14 @@ function ours(options: RgiOptions): Method {
       starts: options.starts ?? FAST.starts,
       latentRate: options.latentRate ?? FAST.latentRate,
       coherence: options.coherence ?? FAST.coherence,
-      priors: options.priors ?? [LATENT_PRIOR],
+      priors: withNoisePrior(options.priors ?? [LATENT_PRIOR], options),
       schedule: options.schedule,
     }),
   };
+}
+
+function withNoisePrior(priors: readonly Prior[], { noisePrior }: RgiOptions): readonly Prior[] {
+  return noisePrior ? [...priors, { kind: 'noise', weight: noisePrior }] : priors;
 }
 
 function paper(options: RgiOptions, preset: PaperPreset): Method {
@@ -135,7 +141,7 @@ function paper(options: RgiOptions, preset: PaperPreset): Method {
     mask: options.masked
       ? { form: 'given' }
       : (options.mask ?? { form: 'free', shared: false, initial: settings.initialMask }),
-    priors: options.priors ?? critic,
+    priors: withNoisePrior(options.priors ?? critic, options),
     optimiser: ADAM,
     weightGroups: [],
   };

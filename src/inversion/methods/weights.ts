@@ -6,9 +6,9 @@ import { layerGroups } from '../generator/weight-groups.ts';
 
 /**
  * - 'all': every weight and bias (`trainableWeights`).
- * - 'early': those of the shallow half, next to the latent: the first four of the seven groups of DGP's schedule (`layerGroups`). Early layers
+ * - 'early': those of the shallow half, next to the latent (at most seven groups by depth, `layerGroups`). Early layers
  *   decide what is shown where, late ones its colours and details (Bau et al., "GAN dissection", ICLR 2019).
- * - 'rank:R': all, but of each kernel and matrix a change of rank R at most (`low-rank.ts`).
+ * - 'rank:R': all, but of each kernel and matrix a change of rank R at most (`low-rank.ts`). An R so large that nothing is factored acts as 'all'.
  * - or the names of initialisers.
  */
 export type WeightChoice = 'all' | 'early' | `rank:${number}` | readonly string[];
@@ -16,7 +16,7 @@ export type WeightChoice = 'all' | 'early' | `rank:${number}` | readonly string[
 const RANK = /^rank:([1-9]\d*)$/;
 
 /** Is the text one of the choices that are no names? */
-export function isNamedChoice(text: string): text is Extract<WeightChoice, string> {
+export function isKeyword(text: string): text is Extract<WeightChoice, string> {
   return text === 'all' || text === 'early' || RANK.test(text);
 }
 
@@ -35,7 +35,7 @@ export function weightGroupsOf(choice: WeightChoice = 'all', generator: Graph): 
     const sentence = `The generator has no weight '${unknown}'. 'rgi inspect' lists the weights.`;
     throw nameError(sentence, 'weight', unknown, all);
   }
-  if (!isNamedChoice(choice))
+  if (!isKeyword(choice))
     throw optionError(`The weights to tune are 'all', 'early', 'rank:8' or a list of names, not '${choice}'.`, {
       option: 'weights',
       problem: 'value',
