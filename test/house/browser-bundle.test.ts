@@ -8,8 +8,8 @@ import { expect, test } from 'vitest';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-/** What a page downloads for the core; ONNX Runtime's own wasm comes on top of it. Raise it knowingly. */
-const LIMIT_GZIPPED = 157_000;
+/** What a page downloads for the core; ONNX Runtime's own wasm comes on top of it. Raise it knowingly: the last 1 kB are changes of low rank. */
+const LIMIT_GZIPPED = 160_000;
 
 const bundle = (entry: string) =>
   build({
