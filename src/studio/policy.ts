@@ -1,4 +1,4 @@
-/** The studio's content-security policy: it proves that a page with pictures in it sends nothing to anywhere. */
+/** The studio's content-security policy: the page reaches its own origin only. Under `rgi serve` pictures are sent there while the user's switch is on. */
 
 /** What the page may load, and from where: its own origin only. */
 const DIRECTIVES: Readonly<Record<string, string>> = {

@@ -84,6 +84,8 @@ describe('corrections', () => {
     expect(commandOf(item, settings, { channels: 3 }, undefined).join(' ')).toBe(
       'restore photo.jpg --generator generator.onnx --method rrgi --seed 3 --fit cover --steps 50 --threshold 24 --keep photo.keep.png --hide photo.hide.png --out restored',
     );
+    const served = { kind: 'server' as const, model: { id: 'faces', name: 'faces' } };
+    expect(commandOf(item, settings, { channels: 3 }, served)).toContain('faces.onnx');
   });
 });
 

@@ -231,8 +231,9 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       page.setDefaultTimeout(120_000);
       const sent: string[] = [];
       page.on('request', (request) => {
-        const path = request.url().slice(service.url.length);
-        if (!path.startsWith('/studio/')) sent.push(`${request.method()} ${path.replace(/[?].*|[0-9a-f-]{36}.*/, '')}`);
+        const asked = request.url().slice(service.url.length);
+        if (!asked.startsWith('/studio/'))
+          sent.push(`${request.method()} ${asked.replace(/[?].*|[0-9a-f-]{36}.*/, '')}`);
       });
       const toServer = page.getByRole('switch', { name: 'Compute on this server' });
       await page.getByText('Nothing leaves this tab').waitFor();
@@ -256,7 +257,7 @@ describe.skipIf(!chromium)(needs(chromium !== undefined, 'skipped: no Chromium w
       await setSteps(8);
       sent.length = 0;
       await page.getByRole('button', { name: 'Restore', exact: true }).click();
-      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor({ timeout: 100_000 });
+      await page.getByRole('button', { name: 'Save the picture (PNG)' }).waitFor();
       expect(new Set(sent)).toEqual(new Set(['POST /v1/models/fashion-trousers/restore/jobs', 'GET /v1/jobs/']));
       const answer = await service.post(
         '/v1/models/fashion-trousers/restore?steps=8&fit=contain&answer=composite.png',

@@ -21,8 +21,10 @@ const edits = { done: [{ brush: 'hide' as const, radius: 2, points: [[3, 3] as c
 
 let restorer: Restorer;
 let asked: RestoreRequest[];
+let opened: OpenedModel;
 beforeEach(() => {
   asked = [];
+  opened = model;
   const engine = createEngine();
   const watched: typeof engine = {
     ...engine,
@@ -31,7 +33,7 @@ beforeEach(() => {
       return engine.restore(request, onProgress);
     },
   };
-  restorer = createRestorer(watched, () => model);
+  restorer = createRestorer(watched, () => opened);
   restorer.addPictures([{ picture, type: 'image/png' }]);
   restorer.change(1, { edits });
   restorer.start();
@@ -69,4 +71,12 @@ test('a result of the old model does not come over the item that was reset, and 
   restorer.start();
   await vi.waitFor(() => expect(phases()).toEqual(['done']), { timeout: 5000 });
   expect(asked).toHaveLength(2);
+});
+
+test('a method that the server does not compute gives way to its first one', () => {
+  const { state } = restorer;
+  state.patch({ settings: { ...state.get().settings, method: 'anogan' } });
+  opened = { ...model, served: { methods: ['dgp', 'rrgi', 'rgi'] } };
+  restorer.modelChanged();
+  expect(state.get().settings.method).toBe('rrgi');
 });

@@ -72,7 +72,7 @@ export const texts = {
       `On: the pictures that you restore are sent to ${host}, which computes with its own models and keeps the results for a while. Inspect and Explore still compute in this tab.`,
     badge: (host: string) => `Pictures go to ${host}`,
     privacy: (host: string) =>
-      `This page came from ${host}, the only address that its content-security policy lets it reach. It sends nothing there unless you switch on 'Compute on this server'.`,
+      `This page came from ${host}, the only address that its content-security policy lets it reach. It asks there whether the server answers, and sends no picture unless you switch on 'Compute on this server'.`,
     dropHint: (host: string) => `or paste them. PNG, JPEG, WebP and others; they are sent to ${host}.`,
     model: 'On the server',
     none: 'This server has no models.',

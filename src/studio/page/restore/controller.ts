@@ -198,7 +198,8 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     },
     modelChanged() {
       abandon();
-      state.patch({ items: state.get().items.map(reset) });
+      const { items, settings } = state.get();
+      state.patch({ items: items.map(reset), settings: { ...settings, method: methodFor(settings.method, model()) } });
     },
   };
 }
@@ -226,6 +227,13 @@ async function requestOf(item: RestoreItem, { id }: OpenedModel, settings: Resto
     ...(threshold === undefined ? {} : { thresholdGrey: threshold }),
     ...(await paintedPlanes(edits.done, picture)),
   };
+}
+
+/** A server may compute fewer methods: then its first one that needs no mask takes the place of the chosen one. */
+function methodFor(chosen: MethodName, opened: OpenedModel | undefined): MethodName {
+  const methods = opened?.served?.methods;
+  if (!methods || methods.includes(chosen)) return chosen;
+  return methods.find((name) => !texts.methods[name].needsMask) ?? chosen;
 }
 
 /** Those of another method or another placement mean nothing here. */

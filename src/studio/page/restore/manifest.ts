@@ -30,13 +30,12 @@ export function commandOf(
   source: ModelSource | undefined,
 ): string[] {
   const { keep, hide } = paintedNames(item);
-  const generator = source?.kind === 'shipped' ? `models/${source.model.id}/generator.onnx` : 'generator.onnx';
   const option = (flag: string, value: unknown) =>
     value === undefined || value === null || value === '' ? [] : [flag, String(value)];
   return [
     'restore',
     item.picture.name,
-    ...option('--generator', generator),
+    ...option('--generator', generatorOf(source)),
     ...option('--method', settings.method),
     ...option('--seed', settings.seed),
     ...option('--fit', settings.fit),
@@ -52,6 +51,12 @@ export function commandOf(
   ];
 }
 
+function generatorOf(source: ModelSource | undefined): string {
+  if (source?.kind === 'shipped') return `models/${source.model.id}/generator.onnx`;
+  // The file of a server's model is not known here, its name is.
+  return source?.kind === 'server' ? `${source.model.name}.onnx` : 'generator.onnx';
+}
+
 /** The manifest as a document. */
 export function manifestOf(
   item: RestoreItem,
@@ -64,6 +69,7 @@ export function manifestOf(
   return {
     format: 1,
     program: 'rgi studio',
+    computedBy: model.served ? 'server' : 'tab',
     command: ['rgi', ...commandOf(item, settings, model, source)],
     settings,
     thresholdGrey: used.threshold ?? null,

@@ -29,15 +29,18 @@ export function Save({ item, result, model, source, restorer }: SaveProps) {
   const saveMask = async () =>
     download(nameWith(name, 'mask', 'image/png'), await encodePicture(result.mask, 'image/png'));
   const saveManifest = async () => {
-    download(`${stemOf(name)}.manifest.json`, JSON.stringify(manifestOf(item, result, model, source), null, 2));
+    const manifest = JSON.stringify(manifestOf(item, result, model, source), null, 2);
+    // All files are made before the first is saved: a manifest that names absent files would be of no use.
+    const files: [name: string, content: Blob | Uint8Array | string][] = [[`${stemOf(name)}.manifest.json`, manifest]];
     const planes = await paintedPlanes(item.used.strokes, item.picture);
     const names = paintedNames(item);
     for (const brush of ['keep', 'hide'] as const) {
       const plane = planes[brush];
-      if (plane) download(names[brush], await encodePicture(plane, 'image/png'));
+      if (plane) files.push([names[brush], await encodePicture(plane, 'image/png')]);
     }
     const latents = await restorer.usedLatents(item.id);
-    if (latents) download(latentsName(item), latents);
+    if (latents) files.push([latentsName(item), latents]);
+    for (const file of files) download(...file);
   };
   const savePicture = async () =>
     download(nameWith(name, 'restored', item.type), await encodePicture(result.composite, item.type));
