@@ -60,7 +60,11 @@ export function addMethodOptions(command: Command): void {
       weightChoice,
     )
     .option('--latent-prior <weight>', 'weight of a Gaussian prior on the latent; 0 for none', weight)
-    .option('--noise-prior <weight>', 'weight of what keeps searched noise images white (rgi, rrgi)', weight)
+    .option(
+      '--noise-prior <weight>',
+      'weight of what keeps neighbouring values of searched noise images uncorrelated (rgi, rrgi)',
+      weight,
+    )
     .optionsGroup('Discriminator and features:')
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
     .option('--critic-prior <weight>', 'weight of its score as a prior', weight)

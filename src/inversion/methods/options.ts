@@ -49,7 +49,7 @@ export interface MethodOptions {
   readonly importance?: 'none' | 'released' | 'described';
   /** Weight of the Gaussian prior on z. */
   readonly latentPrior?: number;
-  /** Weight of the prior that keeps searched noise images white (rgi, rrgi), see `Prior`. */
+  /** Weight of the prior against correlations of neighbouring values in searched noise images (rgi, rrgi), see `Prior`. */
   readonly noisePrior?: number;
   /** Weight of the discriminator's prior. */
   readonly criticPrior?: number;
