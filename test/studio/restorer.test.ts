@@ -21,7 +21,7 @@ const edits = { done: [{ brush: 'hide' as const, radius: 2, points: [[3, 3] as c
 
 let restorer: Restorer;
 let asked: RestoreRequest[];
-let opened: OpenedModel;
+let opened: OpenedModel | undefined;
 beforeEach(() => {
   asked = [];
   opened = model;
@@ -71,6 +71,18 @@ test('a result of the old model does not come over the item that was reset, and 
   restorer.start();
   await vi.waitFor(() => expect(phases()).toEqual(['done']), { timeout: 5000 });
   expect(asked).toHaveLength(2);
+});
+
+test('what is to be restored before a model is open is restored when it is', async () => {
+  const early = createRestorer(createEngine(), () => opened);
+  opened = undefined;
+  early.addPictures([{ picture, type: 'image/png' }]);
+  early.start();
+  await settled();
+  expect(early.state.get().items[0].phase).toBe('waiting');
+  opened = model;
+  early.modelChanged();
+  await vi.waitFor(() => expect(early.state.get().items[0].phase).toBe('done'), { timeout: 5000 });
 });
 
 test('a method that the server does not compute gives way to its first one', () => {

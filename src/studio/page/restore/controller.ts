@@ -46,7 +46,7 @@ export interface Restorer {
   pause(): void;
   resume(): void;
   stop(): void;
-  /** Results of another model are no longer of use. */
+  /** A model is open: results of another one are no longer of use, and what waited for it begins. */
   modelChanged(): void;
 }
 
@@ -199,7 +199,13 @@ export function createRestorer(engine: Engine, model: () => OpenedModel | undefi
     modelChanged() {
       abandon();
       const { items, settings } = state.get();
-      state.patch({ items: items.map(reset), settings: { ...settings, method: methodFor(settings.method, model()) } });
+      const method = methodFor(settings.method, model());
+      // What waits, perhaps for the model to be open, is searched with it.
+      const left = items.map((each) =>
+        each.phase === 'waiting' ? { ...reset(each), phase: each.phase } : reset(each),
+      );
+      state.patch({ items: left, settings: { ...settings, method } });
+      void drain();
     },
   };
 }
