@@ -1,7 +1,7 @@
 /**
  * How well does the screening of `train --contaminated` rank the pictures of a folder? Defective test pictures are mixed into good training pictures
- * as in `contaminated`; for each space and for both the AUROC of the ranking, and the shares of the defective and of the good pictures that would
- * be left out. Nothing is trained on the result.
+ * as in `contaminated`. Of each mixture the AUROC of the ranking, and the shares of the defective and of the good pictures that would be left
+ * out. Nothing is trained on the result.
  *
  *   npm run bench -- screening SET_FOLDER [--shares 0,0.05,0.1,0.25,0.4] [--seeds 3] [--good 400] [--size 128]
  */
@@ -11,7 +11,7 @@ import path from 'node:path';
 import { batchOf } from '../src/datasets/dataset.ts';
 import { loadFolder } from '../src/datasets/node/folder.ts';
 import { coarserLayers } from '../src/features/network.ts';
-import { screenPictures } from '../src/gan/screening/screening.ts';
+import { screenPictures } from '../src/features/screening.ts';
 import { auroc } from '../src/metrics/ranking.ts';
 import { openFeatureFile } from '../src/models/node/feature-network.ts';
 import { createRuntime } from '../src/runtime/node/index.ts';
@@ -25,7 +25,7 @@ export async function screening(args: readonly string[]): Promise<void> {
   const runtime = await createRuntime();
   const network = coarserLayers((await openFeatureFile(runtime, {}))!.network);
   for (const share of argument(args, 'shares', '0,0.05,0.1,0.25,0.4').split(',').map(Number)) {
-    const found = new Map<string, number[][]>();
+    const rows: number[][] = [];
     for (let seed = 0; seed < seeds; seed++) {
       const mixed = mixedOf(set, share, seed, good);
       const folder = mkdtempSync(path.join(tmpdir(), 'rgi-screening-'));
@@ -35,20 +35,15 @@ export async function screening(args: readonly string[]): Promise<void> {
       const bad = new Set(mixed.bad.map(nameOf));
       const isBad = dataset.pictures.map(({ name }) => bad.has(name));
       const each = dataset.pictures.map((_, i) => batchOf(dataset, [i]));
-      const { scores, byFeatures, byPixels, limit } = await screenPictures(each, network, runtime);
-      for (const [name, ranks] of Object.entries({ features: byFeatures, pixels: byPixels!, both: scores })) {
-        const out = (wanted: boolean) =>
-          mean(ranks.filter((_, i) => isBad[i] === wanted).map((rank) => (rank > limit ? 1 : 0)));
-        const area = bad.size > 0 ? auroc(isBad.map(Number), [...ranks]) : Number.NaN;
-        found.set(name, [...(found.get(name) ?? []), [area, out(true), out(false)]]);
-      }
+      const { scores, suspects } = await screenPictures(each, network, runtime);
+      const out = (wanted: boolean) => mean(suspects.filter((_, i) => isBad[i] === wanted).map(Number));
+      const area = bad.size > 0 ? auroc(isBad.map(Number), scores) : Number.NaN;
+      rows.push([area, out(true), out(false)]);
     }
-    for (const [name, rows] of found) {
-      const [area, defective, ordinary] = [0, 1, 2].map((i) => mean(rows.map((row) => row[i])).toFixed(3));
-      console.log(
-        `${path.basename(set)}, ${share} defective, ${seeds} seeds, ${name}: AUROC ${area}, left out ${defective} of the defective, ${ordinary} of the good`,
-      );
-    }
+    const [area, defective, ordinary] = [0, 1, 2].map((i) => mean(rows.map((row) => row[i])).toFixed(3));
+    console.log(
+      `${path.basename(set)}, ${share} defective, ${seeds} seeds: AUROC ${area}, left out ${defective} of the defective, ${ordinary} of the good`,
+    );
   }
   await runtime.dispose();
 }

@@ -7,7 +7,6 @@
 import { evenly } from '../datasets/sampling.ts';
 import { type Image, shapeOf } from '../images/image.ts';
 import type { Generator, LatentLaw } from '../inversion/generator/generator.ts';
-import { openProjection, type Projection } from '../inversion/solve/exact/projection.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import {
@@ -27,6 +26,7 @@ import type { Spaces } from './joining.ts';
 import { localContrastOf } from './local-contrast.ts';
 import { measuredPolicy } from './measured-policy.ts';
 import { checkPolicyName, type Policy, type PolicySettings } from './policy.ts';
+import { openProjection, type Projection } from './projection.ts';
 import { finishedMap } from './scoring.ts';
 import { selectSettings, type Trial } from './selection.ts';
 import { DEFAULT_POLICY } from './stored-policy.ts';

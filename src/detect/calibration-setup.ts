@@ -2,12 +2,12 @@
 import { RgiError } from '../errors.ts';
 import type { Image } from '../images/image.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
-import type { Projection } from '../inversion/solve/exact/projection.ts';
 import type { Graph } from '../onnx/graph.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Restored } from './folds.ts';
 import { type InversionSettings, latentLength } from './inverter.ts';
 import type { PolicySettings } from './policy.ts';
+import type { Projection } from './projection.ts';
 import { openRestorer } from './restorer.ts';
 
 /** What a calibration tries, and on how much. */

@@ -1,6 +1,6 @@
 /**
  * The inversion behind detection: RGI with the exact mask and a Gaussian prior on z. Of a generator that is affine in its latents it is in
- * closed form (`inversion/solve/exact/projection.ts`); of any other it is a search, begun at what the encoder says where there is one. Pictures are taken in batches of one size, so that one compiled step serves them all.
+ * closed form (`projection.ts`); of any other it is a search, begun at what the encoder says where there is one. Pictures are taken in batches of one size, so that one compiled step serves them all.
  */
 
 import { rows } from '../arrays/rows.ts';
@@ -8,19 +8,13 @@ import { clip, type Image } from '../images/image.ts';
 import { reuse } from '../inversion/compile/reuse.ts';
 import type { Generator } from '../inversion/generator/generator.ts';
 import { runMethod } from '../inversion/solve/driver.ts';
-import {
-  notAffine,
-  openProjection,
-  PROJECTED_TOGETHER,
-  type Projection,
-  type ProjectionSettings,
-} from '../inversion/solve/exact/projection.ts';
 import { fixedScheduleSearch } from '../inversion/solve/fixed-schedule.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph } from '../onnx/graph.ts';
 import { float32, float32Data, sizeOf, type Tensor } from '../onnx/tensor.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { isProjection, type PolicySettings, type SearchSettings } from './policy.ts';
+import { isProjection, type PolicySettings, type ProjectionSettings, type SearchSettings } from './policy.ts';
+import { notAffine, openProjection, PROJECTED_TOGETHER, type Projection } from './projection.ts';
 import { policySearch } from './search.ts';
 
 export type InversionSettings = PolicySettings['inversion'];

@@ -7,7 +7,6 @@ import type { FeatureGaussian } from '../features/gaussian.ts';
 import { channelsOf, pairsOf } from '../features/moments.ts';
 import type { FeatureRange } from '../features/network.ts';
 import type { Image } from '../images/image.ts';
-import type { ProjectionSettings } from '../inversion/solve/exact/projection.ts';
 import { castTensor, float32Data, ints, numbersOf, type Tensor } from '../onnx/tensor.ts';
 import type { Appearance } from './appearance.ts';
 
@@ -31,6 +30,16 @@ export interface SearchSettings {
   readonly steps: number;
   /** Searches per picture, where no encoder gives the start. */
   readonly starts: number;
+}
+
+/** The same in closed form (`projection.ts`). */
+export interface ProjectionSettings {
+  /** Residual (root mean square of the channels), in grey levels, at which a pixel is masked. */
+  readonly thresholdGrey: number;
+  /** Deviation of the residuals of good pixels, in grey levels: the weight of the prior. */
+  readonly noiseGrey: number;
+  /** Times that the mask is found; 0: the projection of the picture as it is. */
+  readonly rounds: number;
 }
 
 /** Is it in closed form? */

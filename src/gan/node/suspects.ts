@@ -10,13 +10,12 @@ import { batchOf, type Dataset } from '../../datasets/dataset.ts';
 import { fileError, messageOf, RgiError } from '../../errors.ts';
 import { featureChannels } from '../../features/extraction.ts';
 import type { FeatureNetwork } from '../../features/network.ts';
+import { SCREENING_GRID, type ScreeningHooks, screenPictures } from '../../features/screening.ts';
 import { readRegular } from '../../files/node/regular.ts';
 import { encodePng, writeFileAtomic } from '../../images/node/write.ts';
 import { csvText } from '../../jobs/document.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { ShownSuspect } from '../page.ts';
-import { SCREENING_GRID } from '../screening/features.ts';
-import { type ScreeningHooks, screenPictures } from '../screening/screening.ts';
 import { dataUrl } from './files.ts';
 
 /** What decides which pictures are left out. */

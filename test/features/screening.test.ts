@@ -3,10 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { gaussianOf } from '../../src/features/gaussian.ts';
 import { noMoments, withMaps } from '../../src/features/moments.ts';
 import { type FeatureNetwork, openFeatureNetwork } from '../../src/features/network.ts';
-import { distancesOf } from '../../src/gan/screening/features.ts';
-import { screenPictures } from '../../src/gan/screening/screening.ts';
+import { distancesOf, screenPictures } from '../../src/features/screening.ts';
 import type { Image } from '../../src/images/image.ts';
-import { auroc } from '../../src/metrics/ranking.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
@@ -60,34 +58,6 @@ describe('a folder is screened', () => {
   test('of a clean folder at most a twentieth is suspect', async () => {
     const { suspects } = await screenPictures(folder(60, 0), network, runtime);
     expect(suspects.filter(Boolean).length).toBeLessThanOrEqual(3);
-  });
-
-  test('a mark is found by its pixels where good pictures differ by more than it, and where feature maps do not show it', async () => {
-    const random = randomFrom(2);
-    const images = Array.from({ length: 60 }, (_, n) => {
-      const [brightness, slope] = [0.3 * random.normal(), 0.3 * random.normal()];
-      const [top, left] = [random.integer(SIDE - 2), random.integer(SIDE - 2)];
-      const data = Float32Array.from({ length: 3 * SIDE * SIDE }, (_, i) => {
-        const [y, x] = [Math.floor(i / SIDE) % SIDE, i % SIDE];
-        const isMark = n >= 50 && y >= top && y < top + 2 && x >= left && x < left + 2;
-        return 0.5 * Math.tanh(brightness + slope * Math.sin(x)) + 0.02 * random.normal() - (isMark ? 0.4 : 0);
-      });
-      return float32(data, [1, 3, SIDE, SIDE]);
-    });
-    const { byFeatures, byPixels, suspects } = await screenPictures(images, network, runtime);
-    const isBad = images.map((_, n) => (n >= 50 ? 1 : 0));
-    expect(auroc(isBad, [...byFeatures])).toBeLessThan(0.9);
-    expect(auroc(isBad, [...byPixels!])).toBeGreaterThan(0.99);
-    expect(suspects.slice(50)).toEqual(new Array(10).fill(true));
-  });
-
-  test('pixels are left out where no round is wanted, and each picture has the larger of its ranks otherwise', async () => {
-    const images = folder(24, 3);
-    const alone = await screenPictures(images, network, runtime, { pixelRounds: 0 });
-    const both = await screenPictures(images, network, runtime);
-    expect(alone.byPixels).toBeUndefined();
-    expect(alone.scores).toEqual(both.byFeatures);
-    expect(both.scores).toEqual(both.byFeatures.map((rank, i) => Math.max(rank, both.byPixels![i])));
   });
 
   test('pictures that are all the same are all kept', async () => {

@@ -7,27 +7,18 @@
  * it is the projection on the components, shrunk by the prior.
  */
 
-import { choleskyInverse } from '../../../arrays/cholesky.ts';
-import { RgiError } from '../../../errors.ts';
-import { clip, type Image } from '../../../images/image.ts';
-import { GraphBuilder, type Value } from '../../../onnx/builder.ts';
-import { encodeModel } from '../../../onnx/encode.ts';
-import type { Graph, ValueInfo } from '../../../onnx/graph.ts';
-import { float32, float32Data, type Tensor } from '../../../onnx/tensor.ts';
-import type { Runtime, Session } from '../../../runtime/runtime.ts';
-import { type AffineMap, affineMapOf } from '../../generator/affine-map.ts';
-import type { Generator } from '../../generator/generator.ts';
-import { factored } from './posterior.ts';
-
-/** How pictures are projected. */
-export interface ProjectionSettings {
-  /** Residual (root mean square of the channels), in grey levels, at which a pixel is masked. */
-  readonly thresholdGrey: number;
-  /** Deviation of the residuals of good pixels, in grey levels: the weight of the prior. */
-  readonly noiseGrey: number;
-  /** Times that the mask is found; 0: the projection of the picture as it is. */
-  readonly rounds: number;
-}
+import { choleskyInverse } from '../arrays/cholesky.ts';
+import { RgiError } from '../errors.ts';
+import { clip, type Image } from '../images/image.ts';
+import { type AffineMap, affineMapOf } from '../inversion/generator/affine-map.ts';
+import type { Generator } from '../inversion/generator/generator.ts';
+import { factored } from '../inversion/solve/exact/posterior.ts';
+import { GraphBuilder, type Value } from '../onnx/builder.ts';
+import { encodeModel } from '../onnx/encode.ts';
+import type { Graph, ValueInfo } from '../onnx/graph.ts';
+import { float32, float32Data, type Tensor } from '../onnx/tensor.ts';
+import type { Runtime, Session } from '../runtime/runtime.ts';
+import type { ProjectionSettings } from './policy.ts';
 
 /** Inverts pictures by projection, with any settings. */
 export interface Projection {

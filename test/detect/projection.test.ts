@@ -1,15 +1,15 @@
 /** Inversion in closed form, against the same alternation written out in double precision. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { choleskyFactor, choleskySolve } from '../../../src/arrays/cholesky.ts';
-import { openGenerator } from '../../../src/inversion/generator/generator.ts';
-import { openProjection } from '../../../src/inversion/solve/exact/projection.ts';
-import { GraphBuilder } from '../../../src/onnx/builder.ts';
-import type { Graph } from '../../../src/onnx/graph.ts';
-import { float32 } from '../../../src/onnx/tensor.ts';
-import { randomFrom } from '../../../src/random.ts';
-import { nodeRuntime } from '../../../src/runtime/node/onnxruntime.ts';
-import type { Runtime } from '../../../src/runtime/runtime.ts';
-import { tinyGenerator } from '../../support/tiny.ts';
+import { choleskyFactor, choleskySolve } from '../../src/arrays/cholesky.ts';
+import { openProjection } from '../../src/detect/projection.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { GraphBuilder } from '../../src/onnx/builder.ts';
+import type { Graph } from '../../src/onnx/graph.ts';
+import { float32 } from '../../src/onnx/tensor.ts';
+import { randomFrom } from '../../src/random.ts';
+import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
+import { tinyGenerator } from '../support/tiny.ts';
 
 const [CHANNELS, SIDE, LATENT] = [2, 6, 3];
 const PLANE = SIDE * SIDE;
