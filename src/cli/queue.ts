@@ -24,7 +24,7 @@ Examples:
 
 A picture that cannot be used fails at once, other failures after five attempts.
 retry and discard are about the jobs of the keys, or about all that failed.
-The result of one that is sent again is taken by 'rgi batch --resume'.`;
+The result of one that is sent again is taken by the next run of 'rgi batch' with --resume.`;
 
 export function addQueueOptions(command: Command): Command {
   command
