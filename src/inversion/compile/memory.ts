@@ -67,9 +67,6 @@ export function checkMemory(plan: MemoryPlan, allowed: number, method: Method, p
   const remedies = [
     ...(pictures > 1 ? ['fewer pictures at a time (--batch 1)'] : []),
     ...(method.stages.some(({ starts }) => starts > 1) ? ['one search a picture (--starts 1)'] : []),
-    ...(method.stages.some((stage) => stageTunesWeights(stage) && stage.formulation.weightRank === undefined)
-      ? ['changes of low rank (--weights rank:8)']
-      : []),
     ...(method.stages.some(stageTunesWeights) ? ['frozen weights (--method rgi)'] : []),
   ];
   const remedy = remedies.length > 0 ? `It takes less with ${remedies.join(', or ')}.` : 'Use a smaller generator.';

@@ -67,7 +67,7 @@ export const texts = {
   server: {
     title: 'Compute on this server',
     off: (host: string) =>
-      `Off: everything is computed in this tab, and no picture is sent. When it is on, your pictures are sent to ${host}.`,
+      `Off: everything is computed in this tab, and no picture is sent. When it is on, your pictures are sent to ${host}. Switching opens another model, and results that are not saved are gone.`,
     on: (host: string) =>
       `On: the pictures that you restore are sent to ${host}, which computes with its own models and keeps the results for a while. Inspect and Explore still compute in this tab.`,
     badge: (host: string) => `Pictures go to ${host}`,
