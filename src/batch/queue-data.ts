@@ -1,12 +1,11 @@
 /** What passes through the queue: plain data that is checked by whoever takes it out. */
 import { z } from 'zod';
+import { hashSchema } from '../jobs/journal.ts';
 import { detectOptionsSchema, restoreOptionsSchema } from '../service/options.ts';
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** Is it the key of a job? Whoever reaches Redis can name one as he likes. */
 export function isKey(name: string): boolean {
-  return sha256.safeParse(name).success;
+  return hashSchema.safeParse(name).success;
 }
 
 const common = {
@@ -17,11 +16,11 @@ const common = {
     /** For messages. */
     name: z.string().max(255),
     /** `modelIdentity`: a worker finds the model by it. */
-    identity: sha256,
+    identity: hashSchema,
   }),
   /** SHA-256 of the picture's bytes, and of the given mask's. */
-  picture: sha256,
-  mask: sha256.optional(),
+  picture: hashSchema,
+  mask: hashSchema.optional(),
   /** Of the trace that the job belongs to (W3C Trace Context); it decides nothing. */
   traceparent: z.string().max(200).optional(),
 };
@@ -39,7 +38,7 @@ export const resultSchema = z.object({
   /** As of the command; its name, path and files are those of the worker. */
   record: z.looseObject({ status: z.literal('done') }),
   /** SHA-256 of each file by its kind, such as `mask.png`. */
-  files: z.record(z.string().regex(/^[a-z]+\.[a-z]+$/), sha256),
+  files: z.record(z.string().regex(/^[a-z]+\.[a-z]+$/), hashSchema),
   /** Seconds by stage. */
   stages: z.record(z.string(), z.number()).default({}),
 });

@@ -10,7 +10,8 @@ const fileSchema = z
   .string()
   .refine((file) => file.length > 0 && !/^([a-z]:|[\\/])|\\|\0/i.test(file) && !file.split('/').includes('..'));
 
-const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
+/** SHA-256 in hexadecimal. */
+export const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** The files of an item with their hashes. */
 export const outputsSchema = z.record(fileSchema, hashSchema);

@@ -14,7 +14,7 @@ export const WIDE = { width: 1280, height: 860 };
 export const PHONE = { width: 390, height: 844 };
 
 /** How long a state of the page is waited for: other tests may need the cores. Below the time of a test, so that what was missing is named. */
-export const PATIENCE_MS = 100_000;
+const PATIENCE_MS = 100_000;
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 

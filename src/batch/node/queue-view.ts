@@ -86,20 +86,20 @@ export async function openQueueView(url: string, shared?: string): Promise<Queue
     },
     retry: (keys) => each(keys, (job) => job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true })),
     async discard(keys) {
-      const known: string[] = [];
-      for (const key of keys) {
-        // What was sent with jobs that Redis has forgotten is known by the names of its folders.
-        if (place && isKey(key) && !(await queue.getJob(key))) await place.discard(key);
-        else known.push(key);
-      }
-      if (keys.length > 0 && known.length === 0) return keys.length;
-      const removed = await each(known, async (job) => {
+      // What was sent with jobs that Redis has forgotten is known by the names of its folders.
+      const forgotten: string[] = [];
+      for (const key of keys) if (place && isKey(key) && !(await queue.getJob(key))) forgotten.push(key);
+      const known = keys.filter((key) => !forgotten.includes(key));
+      const discardJob = async (job: Job<Queued>) => {
         // It may have been sent again meanwhile.
         if (!(await job.isFailed())) return;
         if (isKey(String(job.id))) await place?.discard(String(job.id));
         await job.remove();
-      });
-      return removed + keys.length - known.length;
+      };
+      // Without a key, each is about all.
+      const removed = known.length === 0 && forgotten.length > 0 ? 0 : await each(known, discardJob);
+      for (const key of forgotten) await place?.discard(key);
+      return removed + forgotten.length;
     },
     async close() {
       await queue.close();
