@@ -170,8 +170,10 @@ describe.skipIf(!chromium)(
       ['without a word', 'self.close()'],
       ['of an error', 'setTimeout(() => { throw new Error("out of memory"); })'],
     ])('a worker that dies %s fails its work as lost; the next call opens the models again', async (_, kill) => {
+      // Paused, so that it does not end before its worker does.
       await run(`window.began = false;
-        window.lost = settled(engine.restore({ model: model.id, picture, method: 'rgi', seed: 1, fit: 'contain' }, () => { window.began = true; }).result);
+        const work = engine.restore({ model: model.id, picture, method: 'rgi', seed: 1, fit: 'contain' }, () => { work.pause(); window.began = true; });
+        window.lost = settled(work.result);
         while (!window.began) await new Promise((resolve) => setTimeout(resolve, 20));`);
       // Its threads are workers too, and wait. One that has died may still be listed.
       const entries = page.workers().filter((worker) => worker.url().includes('entry'));

@@ -63,13 +63,18 @@ export async function runTheory(job: TheoryJob, runtime: Runtime, hooks: TheoryH
   try {
     const wanted = job.plans.map((plan) => cellKey(job, plan));
     const document = async (complete: boolean) => job.theory(await cellsOf(folder, wanted), complete);
+    // What is returned is what was saved: made anew, its seconds could differ.
+    let theory: Theory | undefined;
     const { interrupted } = await runJob(cellsJob(job, runtime, hooks), folder, {
       resume: true,
       signal: hooks.signal,
       onEvent: eventsTo(job, hooks),
-      save: async (complete) => folder.derive(FILES.theory, theoryText(await document(complete))),
+      async save(complete) {
+        theory = await document(complete);
+        await folder.derive(FILES.theory, theoryText(theory));
+      },
     });
-    const theory = await document(!interrupted);
+    theory ??= await document(!interrupted);
     await folder.derive(FILES.table, csvOf(theory));
     await folder.derive(FILES.page, await theoryPage(theory));
     return theory;
