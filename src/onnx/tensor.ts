@@ -149,9 +149,14 @@ export function floatToHalf(value: number): number {
   return sign | ((rounded - 0x38000000) >>> 13);
 }
 
-/** float16 as float32, without an array of plain numbers between: statistics and weights have millions of values. */
+let halves: Float32Array | undefined;
+
+/** float16 as float32, by a table of all halves and a plain loop: weights have millions of values, and a model is opened with each command. */
 function wideTensor({ dims, data }: Tensor): Tensor<'float32'> {
-  return { type: 'float32', dims, data: Float32Array.from(data as Uint16Array, halfToFloat) };
+  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, bits) => halfToFloat(bits));
+  const wide = new Float32Array(data.length);
+  for (let i = 0; i < wide.length; i++) wide[i] = halves[(data as Uint16Array)[i]];
+  return { type: 'float32', dims, data: wide };
 }
 
 /** The tensor in another element type, value by value. */
