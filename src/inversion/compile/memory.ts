@@ -4,8 +4,8 @@
  */
 import { RgiError } from '../../errors.ts';
 import { splitModel } from '../../onnx/encode.ts';
-import { type Graph, producersOf, readsOf } from '../../onnx/graph.ts';
 import { sizeOf, type Tensor } from '../../onnx/tensor.ts';
+import { peakOf } from '../../passes/alive.ts';
 import { shapesOf } from '../../passes/shapes.ts';
 import { evaluatorOf, NEXT, type Runtime } from '../../runtime/runtime.ts';
 import type { Critic } from '../generator/critic.ts';
@@ -100,31 +100,4 @@ async function planOf(
 /** Of the arrays, each counted once. */
 function bytesTogether(tensors: readonly Tensor[]): number {
   return [...new Set(tensors.map(({ data }) => data))].reduce((sum, { byteLength }) => sum + byteLength, 0);
-}
-
-/** Operators whose result is their first input under another shape. */
-const ALIASES = new Set(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze', 'Flatten']);
-
-/** The most bytes of inner values at a time, each held from the node that makes it to the last one that reads it. */
-function peakOf(graph: Graph, bytesOf: (name: string) => number): number {
-  const producers = producersOf(graph);
-  const rootOf = (name: string): string => {
-    const node = producers.get(name);
-    return node && ALIASES.has(node.operator) && producers.has(node.inputs[0]) ? rootOf(node.inputs[0]) : name;
-  };
-  const lastRead = new Map<string, number>();
-  graph.nodes.forEach((node, at) => {
-    for (const name of readsOf(node)) lastRead.set(rootOf(name), at);
-  });
-  // Results have arrays of their own.
-  const results = new Set(graph.outputs.map(({ name }) => name));
-  const ending = new Map<number, string[]>();
-  for (const [name, at] of lastRead) ending.set(at, [...(ending.get(at) ?? []), name]);
-  let [held, most] = [0, 0];
-  graph.nodes.forEach(({ outputs }, at) => {
-    for (const name of outputs) if (name && rootOf(name) === name && !results.has(name)) held += bytesOf(name);
-    most = Math.max(most, held);
-    for (const name of ending.get(at) ?? []) if (producers.has(name) && !results.has(name)) held -= bytesOf(name);
-  });
-  return most;
 }
