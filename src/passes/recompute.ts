@@ -39,15 +39,27 @@ interface Place {
   readonly segment: number;
 }
 
-/** `graph` with inner values computed again in its backward half; the same graph where there is nothing to recompute. */
-export function recomputed(graph: Graph, dims: ReadonlyMap<Value, readonly number[]>, options: RecomputeOptions): Graph {
-  const { segments, minBytes = MIN_BYTES } = options;
+/** A graph, and the shapes of its values. */
+export interface Recomputing {
+  readonly graph: Graph;
+  readonly dims: ReadonlyMap<Value, readonly number[]>;
+}
+
+/** `graph`, whose values have the shapes `dims`, with inner values computed again in its backward half; undefined where there are none. */
+export function recomputed(
+  graph: Graph,
+  dims: ReadonlyMap<Value, readonly number[]>,
+  options: RecomputeOptions,
+): Recomputing | undefined {
+  const { minBytes = MIN_BYTES } = options;
   const bytesOf = (name: Value) => ELEMENT_BYTES * sizeOf(dims.get(name) ?? []);
   const places = placesOf(graph, bytesOf, options);
   const last = Math.max(...places.map(({ segment }) => segment));
-  if (segments < 2 || last < 1) return graph;
+  if (last < 1) return undefined;
   const copies = copiesOf(graph, places, last, (name) => bytesOf(name) >= minBytes);
-  return copies ? withoutDeadCode(inOrder(withCopies(graph, places, last, copies, dims))) : graph;
+  if (copies.size === 0) return undefined;
+  const copied = withCopies(graph, places, last, copies, dims);
+  return { ...copied, graph: withoutDeadCode(inOrder(copied.graph)) };
 }
 
 /** Divides the forward half, and finds for every node the segment that it belongs to. */
@@ -140,13 +152,13 @@ interface Copies {
   readonly gate: Value;
 }
 
-/** The copies of each segment but the last; undefined where there are none. */
+/** The copies of each segment but the last, by its number. */
 function copiesOf(
   graph: Graph,
   places: readonly Place[],
   last: number,
   isLarge: (name: Value) => boolean,
-): Map<number, Copies> | undefined {
+): Map<number, Copies> {
   const placeOf = new Map(places.flatMap((place) => place.node.outputs.map((name) => [name, place] as const)));
   const segmentOf = (name: Value) => placeOf.get(name)?.segment ?? (graph.initializers.has(name) ? -1 : 0);
   const gradients = places.filter(({ isForward, segment }) => !isForward && segment === last).map(({ node }) => node);
@@ -175,7 +187,7 @@ function copiesOf(
     for (const name of sources) held.add(name);
     found.set(segment, { nodes, sources, gate });
   }
-  return found.size > 0 ? found : undefined;
+  return found;
 }
 
 function isCopied(node: Node): boolean {
@@ -223,11 +235,16 @@ function withCopies(
   last: number,
   copies: ReadonlyMap<number, Copies>,
   dims: ReadonlyMap<Value, readonly number[]>,
-): Graph {
+): Recomputing {
   const b = new GraphBuilder({ ...graph, nodes: [] });
   for (const { node } of places) for (const output of node.outputs) b.reserve(output);
   const floats = float32Values(graph);
   const again = new Map<Value, Value>();
+  const shapes = new Map(dims);
+  const like = (name: Value, made: Value): Value => {
+    shapes.set(made, dims.get(name) ?? []);
+    return made;
+  };
   for (const [segment, { nodes, sources, gate }] of copies) {
     b.scope(`segment.${segment}`, () => {
       const condition = b.Less(b.Slice(b.Reshape(gate, [-1]), [0], [1], [0]), b.scalar(0));
@@ -235,13 +252,13 @@ function withCopies(
       for (const name of sources) {
         if (!floats.has(name)) continue;
         const gated = dims.get(name)?.length === 0 ? b.Reshape(condition, []) : condition;
-        own.set(name, b.Where(gated, name, name));
+        own.set(name, like(name, b.Where(gated, name, name)));
       }
       for (const { node } of places) {
         if (!nodes.has(node)) continue;
         for (const name of node.outputs) {
           if (!name) continue;
-          own.set(name, b.fresh(name));
+          own.set(name, like(name, b.fresh(name)));
           again.set(name, own.get(name)!);
         }
         const renamed = (name: Value) => own.get(name) ?? name;
@@ -254,7 +271,7 @@ function withCopies(
   const originals = places.map(({ node, isForward, segment }) =>
     isForward || segment !== last ? node : { ...node, inputs: node.inputs.map((name) => again.get(name) ?? name) },
   );
-  return { ...graph, initializers: b.initializers, nodes: [...originals, ...b.nodes] };
+  return { graph: { ...graph, initializers: b.initializers, nodes: [...originals, ...b.nodes] }, dims: shapes };
 }
 
 /** The nodes in a topological order that keeps theirs as far as it can. */

@@ -8,6 +8,7 @@ import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import type { FlatnessCache } from '../mask/missing.ts';
 import type { Formulation } from '../spec/formulation.ts';
+import { withinMemory } from './plan.ts';
 import { type CompiledStep, compileStep } from './step.ts';
 
 /** What the runs have computed so far. Its contents are for the solver; make it with `reuse()` and pass it on. */
@@ -16,16 +17,18 @@ export interface Reuse extends FlatnessCache {
   readonly steps: Map<string, Promise<CompiledStep>>;
   /** What was made of the pool's batches, by the first latent of each; see `start/pool.ts`. */
   readonly pool: Map<number, Float32Array>;
+  /** Bytes: steps that are planned to take more compute inner values again, where that takes less. Default: none do. */
+  readonly memory?: number;
 }
 
 /** An empty one, for `RestoreJob.reuse` and `SolverOptions.reuse`: runs that share it compile each step graph once. */
-export function reuse(): Reuse {
-  return { steps: new Map(), pool: new Map() };
+export function reuse({ memory }: Pick<Reuse, 'memory'> = {}): Reuse {
+  return { steps: new Map(), pool: new Map(), ...(memory === undefined ? {} : { memory }) };
 }
 
 /** The step of `formulation` for `batch` searches: formulations that are equal, as data, share it. */
 export function compiledOnce(
-  { steps }: Reuse,
+  { steps, memory }: Reuse,
   generator: Generator,
   formulation: Formulation,
   batch: number,
@@ -35,7 +38,9 @@ export function compiledOnce(
   const key = JSON.stringify([batch, formulation]);
   const known = steps.get(key);
   if (known) return known;
-  const made = compileStep(generator, formulation, batch, evaluatorOf(runtime, splitModel), critic);
+  const plain = compileStep(generator, formulation, batch, evaluatorOf(runtime, splitModel), critic);
+  const made =
+    memory === undefined ? plain : plain.then((compiled) => withinMemory(compiled, generator, runtime, memory));
   steps.set(key, made);
   return made;
 }
