@@ -6,6 +6,7 @@ import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import type { PictureList } from '../../images/node/listing.ts';
 import { checkMemory, inGigabytes, type MemoryPlan, planMemory } from '../../inversion/compile/memory.ts';
+import { withinMemory } from '../../inversion/compile/plan.ts';
 import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -91,7 +92,7 @@ async function restoreOn(
       fromLatents: flags.fromLatents,
     })),
   ];
-  const shared = reuse({ memory: flags.memory });
+  const shared = reuse(flags.memory === undefined ? undefined : withinMemory(flags.memory));
   const plan = await memoryPlan(generator, method, files, flags, io, {
     runtime,
     reuse: shared,

@@ -11,7 +11,7 @@ import { compiledOnce, type Reuse } from './reuse.ts';
 export interface MemoryPlan extends StepPlan {
   /** Name of the stage whose step it is. */
   readonly stage: string;
-  /** Names of the stages whose steps compute inner values again, to keep to `Reuse.memory`. */
+  /** Names of the stages whose steps compute inner values again (`withinMemory`). */
   readonly recomputing: readonly string[];
 }
 

@@ -9,6 +9,7 @@ import { recomputed } from '../../passes/recompute.ts';
 import { shapesOf } from '../../passes/shapes.ts';
 import { evaluatorOf, NEXT, type Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
+import type { StepAdaption } from './reuse.ts';
 import type { CompiledStep } from './step.ts';
 import { STEP } from './step-names.ts';
 
@@ -44,27 +45,24 @@ export async function planStep(compiled: CompiledStep, generator: Generator, run
 }
 
 /**
- * The step with inner values computed again (`passes/recompute`), in the fewest segments by which its plan keeps to `allowed` bytes; if none
- * does, in those that take least. The step itself where it keeps to them, or where nothing takes less.
+ * An adaption of steps that are planned to take more than `allowed` bytes: inner values are computed again (`passes/recompute`), in the
+ * fewest segments by which the plan keeps to `allowed`; if none does, in those that take least.
  */
-export async function withinMemory(
-  compiled: CompiledStep,
-  generator: Generator,
-  runtime: Runtime,
-  allowed: number,
-): Promise<CompiledStep> {
-  const dims = await shapesOf(compiled.step, evaluatorOf(runtime, splitModel));
-  let best = { compiled, total: planOf(compiled, generator, dims).total };
-  const ends = [STEP.loss, STEP.fidelity, STEP.masked, STEP.trialLoss];
-  const variables = [...compiled.latents.keys()];
-  for (let segments = 2; segments <= MAX_SEGMENTS && best.total > allowed; segments++) {
-    const made = recomputed(compiled.step, dims, { ends, variables, segments });
-    if (!made) continue;
-    const again = { ...compiled, step: made.graph, recomputes: true };
-    const { total } = planOf(again, generator, made.dims);
-    if (total < best.total) best = { compiled: again, total };
-  }
-  return best.compiled;
+export function withinMemory(allowed: number): StepAdaption {
+  return async (compiled, generator, runtime) => {
+    const dims = await shapesOf(compiled.step, evaluatorOf(runtime, splitModel));
+    let best = { compiled, total: planOf(compiled, generator, dims).total };
+    const ends = [STEP.loss, STEP.fidelity, STEP.masked, STEP.trialLoss];
+    const variables = [...compiled.latents.keys()];
+    for (let segments = 2; segments <= MAX_SEGMENTS && best.total > allowed; segments++) {
+      const made = recomputed(compiled.step, dims, { ends, variables, segments });
+      if (!made) continue;
+      const again = { ...compiled, step: made.graph, recomputes: true };
+      const { total } = planOf(again, generator, made.dims);
+      if (total < best.total) best = { compiled: again, total };
+    }
+    return best.compiled;
+  };
 }
 
 function planOf(
