@@ -63,7 +63,8 @@ test('loss and gradient are those of the plain graph, bit for bit', async () => 
 });
 
 test('fewer bytes are held, and the shapes of the copies are known', async () => {
-  const bytesIn = (shapes: typeof dims) => (name: string) => 4 * sizeOf(shapes.get(name) ?? []);
+  const bytesIn = (shapes: ReadonlyMap<string, readonly number[]>) => (name: string) =>
+    4 * sizeOf(shapes.get(name) ?? []);
   expect(peakOf(again.graph, bytesIn(again.dims))).toBeLessThan(0.75 * peakOf(step, bytesIn(dims)));
   const measured = await shapesOf(again.graph, evaluate);
   const copies = again.graph.nodes.filter(({ outputs: [name] }) => name.startsWith('segment.') && again.dims.has(name));
