@@ -1,12 +1,13 @@
 /**
  * The peak memory of a stage of R-RGI's search, beside what was planned, and the time to its first step: of one generator, in this process.
  *
- *   npm run bench -- memory FILE.onnx [--stage 0] [--pictures 1] [--steps 3] [--weights all|early|rank:8] [--range -1..1]
+ *   npm run bench -- memory FILE.onnx [--stage 0] [--pictures 1] [--steps 3] [--weights all|early|rank:8] [--range -1..1] [--memory BYTES]
  *
- * Stages are numbered from 0, the last one tunes weights. Linux only: the peak is read from /proc/self/status.
+ * Stages are numbered from 0, the last one tunes weights. `--memory`: steps that are planned to take more compute inner values twice. Linux only: the peak is read from /proc/self/status.
  */
 import type { ImageRange } from '../src/inspect/facts.ts';
 import { planMemory } from '../src/inversion/compile/memory.ts';
+import { withinMemory } from '../src/inversion/compile/plan.ts';
 import { reuse } from '../src/inversion/compile/reuse.ts';
 import { buildMethod } from '../src/inversion/methods/index.ts';
 import type { WeightChoice } from '../src/inversion/methods/weights.ts';
@@ -16,7 +17,7 @@ import { openModel } from '../src/models/node/model-file.ts';
 import { zeros } from '../src/onnx/tensor.ts';
 import { randomFrom } from '../src/random.ts';
 import { nodeRuntime } from '../src/runtime/node/onnxruntime.ts';
-import { peakBytes } from './clocks.ts';
+import { peakBytes, processorClock } from './clocks.ts';
 import { argument } from './trials.ts';
 
 export async function memory(args: readonly string[]): Promise<void> {
@@ -33,7 +34,8 @@ export async function memory(args: readonly string[]): Promise<void> {
   // The stage alone: its mask is given where one before would have found it.
   const needsMask = stage.formulation.mask.form === 'given';
   const one = { ...method, needsMask, stages: [{ ...stage, freezesMask: false }] };
-  const shared = reuse();
+  const allowed = argument(args, 'memory', '');
+  const shared = reuse(allowed ? withinMemory(Number(allowed)) : undefined);
   const opened = performance.now();
   const plan = await planMemory(generator, one, pictures, runtime, shared);
   const planned = performance.now();
@@ -42,10 +44,12 @@ export async function memory(args: readonly string[]): Promise<void> {
   const mask = needsMask ? zeros('float32', [pictures, 1, height, width]) : undefined;
   await solver.init(zeros('float32', [pictures, channels, height, width]), mask, starts);
   const times: number[] = [];
+  const processor: number[] = [];
   for (let i = 0; i < Number(argument(args, 'steps', '3')); i++) {
-    const start = performance.now();
+    const [start, busy] = [performance.now(), processorClock()];
     await solver.step();
     times.push(performance.now() - start);
+    processor.push(processorClock() - busy);
   }
   const first = performance.now() - times.slice(1).reduce((sum, ms) => sum + ms, 0) - began;
   await solver.dispose();
@@ -54,6 +58,6 @@ export async function memory(args: readonly string[]): Promise<void> {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
   console.log(
-    `${stage.name}, ${pictures * stage.starts} searches: planned ${gigabytes(plan.total)}, peak ${gigabytes(peak)}; opened in ${seconds(opened - began)}, compiled in ${seconds(planned - opened)}, first step done after ${seconds(first)}, then ${Math.round(Math.min(...times.slice(1)))} ms a step`,
+    `${stage.name}, ${pictures * stage.starts} searches: planned ${gigabytes(plan.total)}, peak ${gigabytes(peak)}; opened in ${seconds(opened - began)}, compiled in ${seconds(planned - opened)}, first step done after ${seconds(first)}, then ${Math.round(Math.min(...times.slice(1)))} ms a step (processor ${Math.round(Math.min(...processor.slice(1)))})${plan.recomputing.length > 0 ? ', inner values computed twice' : ''}`,
   );
 }

@@ -16,7 +16,12 @@ export const DEVICES: readonly Device[] = ['cpu', 'webgpu', 'cuda', 'coreml', 'd
 export interface SessionOptions {
   /** 'none' keeps every node as written: used where every intermediate value is an output. */
   readonly optimise?: 'all' | 'none';
+  /** Is the memory of inner values held for later ones (default), or given back at once (Node's CPU)? That takes less. */
+  readonly keepsMemory?: boolean;
 }
+
+/** How a loop is opened. */
+export type LoopOptions = Pick<SessionOptions, 'keepsMemory'>;
 
 /** Tensors by the names of the graph's values. */
 export type Tensors = ReadonlyMap<string, Tensor>;
@@ -37,7 +42,7 @@ export interface Runtime {
    * lives in two sets of pre-allocated tensors that are swapped, so a step copies nothing. Of `state` are the start
    * values, of `fixed` the inputs that never change; every other input is given at each step.
    */
-  loop(model: EncodedModel, state: Tensors, fixed: Tensors): Promise<Loop>;
+  loop(model: EncodedModel, state: Tensors, fixed: Tensors, options?: LoopOptions): Promise<Loop>;
   /** Ends it, with the thread of its own if it has one. */
   dispose(): Promise<void>;
 }

@@ -98,8 +98,8 @@ export function runtimeOn({ device, version, openSession, prepared, advanceWith,
     device,
     version,
     session: async (model, sessionOptions = {}) => sessionOf(await open(model, sessionOptions)),
-    loop: async (model, state, fixed) => {
-      const handle = await open(prepared?.(model) ?? model, {});
+    loop: async (model, state, fixed, loopOptions = {}) => {
+      const handle = await open(prepared?.(model) ?? model, loopOptions);
       try {
         return loopOf(handle, state, fixed, (parts) => advanceWith(handle, parts));
       } catch (error) {

@@ -270,7 +270,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'Changes of weights of rank 0',
     line: 'restore @a.png --generator @g.onnx --out @o --method rrgi --weights rank:0',
     code: 2,
-    says: "error: Option '--weights <choice>' argument 'rank:0' is invalid. It is all, early, rank:R with a whole number R from 1 on, or names with commas between them. See 'rgi restore --help'.",
+    says: "error: Option '--weights <choice>' argument 'rank:0' is invalid. The weights to tune are all, early, rank:R with a whole number R from 1 on, or a list of names. See 'rgi restore --help'.",
   },
   {
     title: 'A picture of another size',

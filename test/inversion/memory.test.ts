@@ -2,7 +2,8 @@
 import { afterAll, expect, test } from 'vitest';
 import { generatorGraph, NETWORKS } from '../../bench/networks.ts';
 import { checkMemory, planMemory } from '../../src/inversion/compile/memory.ts';
-import { reuse } from '../../src/inversion/compile/reuse.ts';
+import { withinMemory } from '../../src/inversion/compile/plan.ts';
+import { type Reuse, reuse } from '../../src/inversion/compile/reuse.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { rrgi } from '../../src/inversion/methods/rrgi.ts';
@@ -45,7 +46,7 @@ test('tuned weights are counted with their moments and the best of them, before 
 });
 
 test('too much is refused, with what takes less', () => {
-  const plan = { stage: 'compete', weights: 1e9, state: 0, values: 2e9, total: 3.2e9 };
+  const plan = { stage: 'compete', weights: 1e9, state: 0, values: 2e9, total: 3.2e9, recomputing: [] };
   expect(() => checkMemory(plan, 4e9, plain, 8)).not.toThrow();
   expect(() => checkMemory(plan, 2e9, plain, 8)).toThrow(
     "A step of 'compete' needs about 3.2 GB, more than --memory allows (2.0 GB). It takes less with fewer pictures at a time (--batch 1), or one search a picture (--starts 1).",
@@ -54,4 +55,34 @@ test('too much is refused, with what takes less', () => {
   expect(() => checkMemory(plan, 2e9, single, 1)).toThrow(
     "A step of 'compete' needs about 3.2 GB, more than --memory allows (2.0 GB). It takes less with frozen weights (--method rgi).",
   );
+});
+
+test('a step that is planned to take too much computes inner values again, with the same numbers', async () => {
+  const pictures = 4;
+  const method = { ...plain, stages: [first] };
+  const images = zeros('float32', [pictures, 3, 64, 64]);
+  const latents = await generator.draw(pictures * first.starts, randomFrom(1));
+  const losses = async (shared: Reuse) => {
+    const solver = createSolver(generator, method, runtime, { reuse: shared });
+    await solver.init(images, undefined, latents);
+    const made = [];
+    for (let i = 0; i < 2; i++) made.push([...(await solver.step()).loss]);
+    await solver.dispose();
+    return made;
+  };
+  const before = reuse();
+  const plan = await planMemory(generator, method, pictures, runtime, before);
+  const allowed = plan.total - 1;
+  const after = reuse(withinMemory(allowed));
+  const less = await planMemory(generator, method, pictures, runtime, after);
+  expect(plan.recomputing).toEqual([]);
+  expect(less.recomputing).toEqual(['compete']);
+  expect(less.total).toBeLessThanOrEqual(allowed);
+  expect(await losses(after)).toEqual(await losses(before));
+});
+
+test('what fits is left as it is', async () => {
+  const shared = reuse(withinMemory(1e12));
+  const { recomputing } = await planMemory(generator, { ...plain, stages: [first] }, 1, runtime, shared);
+  expect(recomputing).toEqual([]);
 });

@@ -189,7 +189,7 @@ describe('which weights are tuned', () => {
 
   it.each(['late', 'rank:0', 'rank:', 'rank:1.5'])('%s is refused', (choice) => {
     expect(() => tuned(choice as MethodOptions['weights'])).toThrow(
-      `The weights to tune are 'all', 'early', 'rank:8' or a list of names, not '${choice}'.`,
+      `The weights to tune are all, early, rank:R with a whole number R from 1 on, or a list of names, not '${choice}'.`,
     );
   });
 });

@@ -5,7 +5,8 @@ import { access, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { RgiError } from '../../errors.ts';
 import type { PictureList } from '../../images/node/listing.ts';
-import { checkMemory, planMemory } from '../../inversion/compile/memory.ts';
+import { checkMemory, inGigabytes, type MemoryPlan, planMemory } from '../../inversion/compile/memory.ts';
+import { withinMemory } from '../../inversion/compile/plan.ts';
 import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -91,8 +92,14 @@ async function restoreOn(
       fromLatents: flags.fromLatents,
     })),
   ];
-  const shared = reuse();
-  await checkPlannedMemory(generator, method, files, flags, io, { runtime, reuse: shared, critic: critic.critic });
+  const shared = reuse(flags.memory === undefined ? undefined : withinMemory(flags.memory));
+  const plan = await memoryPlan(generator, method, files, flags, io, {
+    runtime,
+    reuse: shared,
+    critic: critic.critic,
+  });
+  const recomputing = plan?.recomputing ?? [];
+  if (plan && recomputing.length > 0) notes.push(recomputingNote(plan));
   const thresholdGrey = flags.threshold ?? FAST.thresholdGrey;
   return restoreFiles(
     {
@@ -144,6 +151,7 @@ async function restoreOn(
           masked: flags.mask !== undefined,
           // Sums of another order: the numbers of another batch differ in their last bits.
           batch: flags.batch,
+          recomputes: recomputing.length > 0 ? true : undefined,
         },
         generator: {
           file: flags.generator,
@@ -165,25 +173,36 @@ async function restoreOn(
   ).catch(inFlags);
 }
 
-/** Refuses a search that needs more than `--memory`, before it begins. */
-async function checkPlannedMemory(
+/** What is said of steps that compute inner values again. */
+function recomputingNote({ stage, total, recomputing }: MemoryPlan): string {
+  const stages = recomputing.map((name) => `'${name}'`).join(', ');
+  return (
+    `To keep to --memory, the steps of ${stages} compute inner values twice, which takes longer; ` +
+    `the largest, '${stage}', needs about ${inGigabytes(total)} GB.`
+  );
+}
+
+/** The memory of a search where `--memory` bounds it; throws `usage` before the search begins if it needs more. */
+async function memoryPlan(
   generator: Generator,
   method: Method,
   files: readonly string[] | PictureList,
   flags: RestoreFlags,
   io: Io,
   { runtime, reuse, critic }: { readonly runtime: Runtime; readonly reuse: Reuse; readonly critic?: Critic },
-): Promise<void> {
+): Promise<MemoryPlan | undefined> {
   const { memory, batch } = flags;
-  if (memory === undefined) return;
+  if (memory === undefined) return undefined;
   // What is solved exactly takes no steps, but for those that tune weights.
   const isSolved = await isSolvedExactly(generator, method, runtime);
   const stages = isSolved ? method.stages.filter(stageTunesWeights) : method.stages;
-  if (stages.length === 0) return;
+  if (stages.length === 0) return undefined;
   const stepped = { ...method, stages };
   const most = batchSize({ generator, method, batch });
   const pictures = Math.min(most, await countOf(files, flags, io));
-  checkMemory(await planMemory(generator, stepped, pictures, runtime, reuse, critic), memory, stepped, pictures);
+  const plan = await planMemory(generator, stepped, pictures, runtime, reuse, critic);
+  checkMemory(plan, memory, stepped, pictures);
+  return plan;
 }
 
 /** How many pictures are named; of a list or an array, as many as there may be. */

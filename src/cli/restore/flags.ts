@@ -188,7 +188,11 @@ export function addRestoreSettings(command: Command, addPictureOptions: () => vo
     .optionsGroup('Running:');
   return addRuntimeOptions(command)
     .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)
-    .option('--memory <size>', 'refuse a search that needs more than this: 4GB, 800MB (default: no bound)', bytes)
+    .option(
+      '--memory <size>',
+      'compute inner values twice where a search needs more than this (4GB, 800MB), and refuse one that still does (default: no bound)',
+      bytes,
+    )
     .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')
     .option('--npy', 'write the float arrays too')
     .option('--save-generator', 'write the generator as tuned to each picture (rrgi, dgp)');

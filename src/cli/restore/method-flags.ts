@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { optionError } from '../../errors.ts';
 import { understoodOptions } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
-import { isKeyword, type WeightChoice } from '../../inversion/methods/weights.ts';
+import { isKeyword, WEIGHT_RULE, type WeightChoice } from '../../inversion/methods/weights.ts';
 import type { MethodName } from '../../inversion/spec/method.ts';
 import { choice, count, list, numberIn } from '../arguments.ts';
 
@@ -19,9 +19,7 @@ const weight = numberIn({ from: 0 });
 function weightChoice(text: string, before?: WeightChoice): WeightChoice {
   if (before === undefined && isKeyword(text)) return text;
   if (text.startsWith('rank:') || isKeyword(text) || typeof before === 'string')
-    throw new InvalidArgumentError(
-      'It is all, early, rank:R with a whole number R from 1 on, or names with commas between them.',
-    );
+    throw new InvalidArgumentError(`${WEIGHT_RULE}.`);
   return list(text, before);
 }
 

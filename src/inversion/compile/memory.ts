@@ -1,43 +1,19 @@
-/**
- * The memory of a search before it starts, from the shapes of its step graphs: weights, states, and the inner values of a step that are held
- * together. An estimate; `docs/generators.md` has how near it was to what was measured.
- */
+/** The memory of a search before it starts: that of its largest step. */
 import { RgiError } from '../../errors.ts';
-import { splitModel } from '../../onnx/encode.ts';
-import { type Graph, producersOf, readsOf } from '../../onnx/graph.ts';
-import { sizeOf, type Tensor } from '../../onnx/tensor.ts';
-import { shapesOf } from '../../passes/shapes.ts';
-import { evaluatorOf, NEXT, type Runtime } from '../../runtime/runtime.ts';
+import type { Runtime } from '../../runtime/runtime.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import { type Method, stageTunesWeights } from '../spec/method.ts';
+import { planStep, type StepPlan } from './plan.ts';
 import { compiledOnce, type Reuse } from './reuse.ts';
-import type { CompiledStep } from './step.ts';
 
-/** Bytes of the largest step of a search. */
-export interface MemoryPlan {
+/** Of the step of a search that takes most. */
+export interface MemoryPlan extends StepPlan {
   /** Name of the stage whose step it is. */
   readonly stage: string;
-  /** Weights, with the copies that ONNX Runtime keeps of them. */
-  readonly weights: number;
-  /** What a step begins and ends with: latents, masks, tuned weights, their moments. */
-  readonly state: number;
-  /** Inner values that are held together, at most. */
-  readonly values: number;
-  /** All of it, with the program itself. */
-  readonly total: number;
+  /** Names of the stages whose steps compute inner values again (`withinMemory`). */
+  readonly recomputing: readonly string[];
 }
-
-/** The program and its libraries, before a model is opened. */
-const PROGRAM_BYTES = 150 * 2 ** 20;
-/** ONNX Runtime keeps a copy of a weight, and another that is packed for its kernels. */
-const WEIGHT_COPIES = 2;
-/** ONNX Runtime's arena takes more than it is asked for: blocks of growing size, and gaps between values. Measured at 64 to 512 px. */
-const ARENA_SHARE = 1.4;
-/** The state as it is, and as it will be after the step. */
-const STATE_SETS = 2;
-/** Everything is counted as float32. */
-const ELEMENT_BYTES = 4;
 
 /**
  * The largest step of `method` for `pictures` side by side; where it tunes weights, of one picture in the stages that do. Compiles the steps,
@@ -51,14 +27,16 @@ export async function planMemory(
   reuse: Reuse,
   critic?: Critic,
 ): Promise<MemoryPlan> {
-  let most: MemoryPlan | undefined;
+  let most: Omit<MemoryPlan, 'recomputing'> | undefined;
+  const recomputing: string[] = [];
   for (const stage of method.stages) {
     const batch = stage.starts * (stageTunesWeights(stage) ? 1 : pictures);
     const compiled = await compiledOnce(reuse, generator, stage.formulation, batch, runtime, critic);
-    const plan = await planOf(stage.name, compiled, generator, runtime);
-    if (!most || plan.total > most.total) most = plan;
+    if (compiled.recomputes) recomputing.push(stage.name);
+    const plan = await planStep(compiled, generator, runtime);
+    if (!most || plan.total > most.total) most = { ...plan, stage: stage.name };
   }
-  return most!;
+  return { ...most!, recomputing };
 }
 
 /** Throws `usage` where `plan` exceeds `allowed` bytes; the sentence says what takes less. */
@@ -79,52 +57,4 @@ export function checkMemory(plan: MemoryPlan, allowed: number, method: Method, p
 /** With one digit after the point. */
 export function inGigabytes(bytes: number): string {
   return (bytes / 1e9).toFixed(1);
-}
-
-async function planOf(
-  stage: string,
-  { step, weights: tuned }: CompiledStep,
-  { graph }: Generator,
-  runtime: Runtime,
-): Promise<MemoryPlan> {
-  const dims = await shapesOf(step, evaluatorOf(runtime, splitModel));
-  const bytesOf = (name: string) => ELEMENT_BYTES * sizeOf(dims.get(name) ?? []);
-  const held = bytesTogether([...graph.initializers.values(), ...step.initializers.values(), ...tuned.values()]);
-  const weights = held + WEIGHT_COPIES * bytesTogether([...step.initializers.values()]);
-  const states = step.outputs.filter(({ name }) => name.startsWith(NEXT));
-  const state = STATE_SETS * states.reduce((sum, { name }) => sum + bytesOf(name), 0);
-  const values = ARENA_SHARE * peakOf(step, bytesOf);
-  return { stage, weights, state, values, total: PROGRAM_BYTES + weights + state + values };
-}
-
-/** Of the arrays, each counted once. */
-function bytesTogether(tensors: readonly Tensor[]): number {
-  return [...new Set(tensors.map(({ data }) => data))].reduce((sum, { byteLength }) => sum + byteLength, 0);
-}
-
-/** Operators whose result is their first input under another shape. */
-const ALIASES = new Set(['Reshape', 'Identity', 'Squeeze', 'Unsqueeze', 'Flatten']);
-
-/** The most bytes of inner values at a time, each held from the node that makes it to the last one that reads it. */
-function peakOf(graph: Graph, bytesOf: (name: string) => number): number {
-  const producers = producersOf(graph);
-  const rootOf = (name: string): string => {
-    const node = producers.get(name);
-    return node && ALIASES.has(node.operator) && producers.has(node.inputs[0]) ? rootOf(node.inputs[0]) : name;
-  };
-  const lastRead = new Map<string, number>();
-  graph.nodes.forEach((node, at) => {
-    for (const name of readsOf(node)) lastRead.set(rootOf(name), at);
-  });
-  // Results have arrays of their own.
-  const results = new Set(graph.outputs.map(({ name }) => name));
-  const ending = new Map<number, string[]>();
-  for (const [name, at] of lastRead) ending.set(at, [...(ending.get(at) ?? []), name]);
-  let [held, most] = [0, 0];
-  graph.nodes.forEach(({ outputs }, at) => {
-    for (const name of outputs) if (name && rootOf(name) === name && !results.has(name)) held += bytesOf(name);
-    most = Math.max(most, held);
-    for (const name of ending.get(at) ?? []) if (producers.has(name) && !results.has(name)) held -= bytesOf(name);
-  });
-  return most;
 }

@@ -35,6 +35,8 @@ export interface CompiledStep {
   /** Inputs of the forward graph. */
   readonly renderInputs: readonly string[];
   readonly formulation: Formulation;
+  /** Does the step compute inner values again, to take less memory (`withinMemory`)? */
+  readonly recomputes?: boolean;
 }
 
 /** Compiles `formulation` for `batch` images at a time. Throws `unsupported-operator` where G cannot be differentiated. */

@@ -15,6 +15,10 @@ export type WeightChoice = 'all' | 'early' | `rank:${number}` | readonly string[
 
 const RANK = /^rank:([1-9]\d*)$/;
 
+/** The rule, without a full stop. */
+export const WEIGHT_RULE =
+  'The weights to tune are all, early, rank:R with a whole number R from 1 on, or a list of names';
+
 /** Is the text one of the choices that are no names? */
 export function isKeyword(text: string): text is Extract<WeightChoice, string> {
   return text === 'all' || text === 'early' || RANK.test(text);
@@ -36,7 +40,7 @@ export function weightGroupsOf(choice: WeightChoice = 'all', generator: Graph): 
     throw nameError(sentence, 'weight', unknown, all);
   }
   if (!isKeyword(choice))
-    throw optionError(`The weights to tune are 'all', 'early', 'rank:8' or a list of names, not '${choice}'.`, {
+    throw optionError(`${WEIGHT_RULE}, not '${choice}'.`, {
       option: 'weights',
       problem: 'value',
       received: choice,

@@ -52,6 +52,7 @@ async function openSession(
       logSeverityLevel: 4,
       // The second run would take one block for all inner values, beside what the first has taken of the arena: twice the memory.
       enableMemPattern: false,
+      enableCpuMemArena: options.keepsMemory ?? true,
       ...(threads ? { intraOpNumThreads: threads } : {}),
     });
   } catch (error) {

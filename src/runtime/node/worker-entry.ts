@@ -37,7 +37,8 @@ async function answer(request: Request): Promise<Calls[CallName]['result']> {
       return handles;
     }
     case 'loop': {
-      const loop = await runtime.loop(request.args.model, request.args.state, request.args.fixed);
+      const { model, state, fixed, options } = request.args;
+      const loop = await runtime.loop(model, state, fixed, options);
       loops.set(++handles, loop);
       return handles;
     }

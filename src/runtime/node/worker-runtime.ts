@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { RgiError } from '../../errors.ts';
 import type { EncodedModel } from '../../onnx/encode.ts';
 import type { Tensor } from '../../onnx/tensor.ts';
-import type { Loop, Runtime, Session, SessionOptions, Tensors } from '../runtime.ts';
+import type { Loop, Runtime, Session, SessionOptions } from '../runtime.ts';
 import type { WorkerSettings } from './protocol.ts';
 import { siblingModule, threadModule } from './sibling.ts';
 import { disableTelemetry } from './telemetry.ts';
@@ -40,7 +40,8 @@ export async function workerRuntime(options: WorkerRuntimeOptions): Promise<Runt
     device: options.device,
     version: await channel.ready,
     session: (model, sessionOptions = {}) => openSession(channel, model, sessionOptions),
-    loop: (model, state, fixed) => openLoop(channel, model, state, fixed),
+    loop: async (model, state, fixed, loopOptions = {}) =>
+      loopOf(channel, await channel.call('loop', { model, state, fixed, options: loopOptions })),
     dispose() {
       disposing ??= channel.isOver() ? channel.exited : dispose();
       return disposing;
@@ -58,8 +59,7 @@ async function openSession(channel: WorkerChannel, model: EncodedModel, options:
   };
 }
 
-async function openLoop(channel: WorkerChannel, model: EncodedModel, state: Tensors, fixed: Tensors): Promise<Loop> {
-  const handle = await channel.call('loop', { model, state, fixed });
+function loopOf(channel: WorkerChannel, handle: number): Loop {
   const { guard, dispose } = releaseOnce(channel, handle);
   return {
     step: guard(async (feeds) => mapOf(await channel.call('step', { handle, feeds }))),

@@ -1,0 +1,85 @@
+/**
+ * The memory of a step before it runs, from the shapes of its graph: weights, states, and the inner values that are held
+ * together. An estimate; `docs/generators.md` has how near it was to what was measured.
+ */
+import { splitModel } from '../../onnx/encode.ts';
+import { sizeOf, type Tensor } from '../../onnx/tensor.ts';
+import { peakOf } from '../../passes/alive.ts';
+import { recomputed } from '../../passes/recompute.ts';
+import { shapesOf } from '../../passes/shapes.ts';
+import { evaluatorOf, NEXT, type Runtime } from '../../runtime/runtime.ts';
+import type { Generator } from '../generator/generator.ts';
+import type { StepAdaption } from './reuse.ts';
+import type { CompiledStep } from './step.ts';
+import { STEP } from './step-names.ts';
+
+/** Bytes of a step. */
+export interface StepPlan {
+  /** Weights, with the copies that ONNX Runtime keeps of them. */
+  readonly weights: number;
+  /** What a step begins and ends with: latents, masks, tuned weights, their moments. */
+  readonly state: number;
+  /** Inner values that are held together, at most. */
+  readonly values: number;
+  /** All of it, with the program itself. */
+  readonly total: number;
+}
+
+/** The program and its libraries, before a model is opened. */
+const PROGRAM_BYTES = 150 * 2 ** 20;
+/** ONNX Runtime keeps a copy of a weight, and another that is packed for its kernels. */
+const WEIGHT_COPIES = 2;
+/** ONNX Runtime's arena takes more than it is asked for: blocks of growing size, and gaps between values. Measured at 64 to 512 px. */
+const ARENA_SHARE = 1.4;
+/** The state as it is, and as it will be after the step. */
+const STATE_SETS = 2;
+/** Everything is counted as float32. */
+const ELEMENT_BYTES = 4;
+
+/** Into how many segments the forward half is divided at most; more do not take less. */
+const MAX_SEGMENTS = 8;
+
+/** The memory that `compiled` takes. */
+export async function planStep(compiled: CompiledStep, generator: Generator, runtime: Runtime): Promise<StepPlan> {
+  return planOf(compiled, generator, await shapesOf(compiled.step, evaluatorOf(runtime, splitModel)));
+}
+
+/**
+ * An adaption of steps that are planned to take more than `allowed` bytes: inner values are computed again (`passes/recompute`), in the
+ * fewest segments by which the plan keeps to `allowed`; if none does, in those that take least.
+ */
+export function withinMemory(allowed: number): StepAdaption {
+  return async (compiled, generator, runtime) => {
+    const dims = await shapesOf(compiled.step, evaluatorOf(runtime, splitModel));
+    let best = { compiled, total: planOf(compiled, generator, dims).total };
+    const ends = [STEP.loss, STEP.fidelity, STEP.masked, STEP.trialLoss];
+    const variables = [...compiled.latents.keys()];
+    for (let segments = 2; segments <= MAX_SEGMENTS && best.total > allowed; segments++) {
+      const made = recomputed(compiled.step, dims, { ends, variables, segments });
+      if (!made) continue;
+      const again = { ...compiled, step: made.graph, recomputes: true };
+      const { total } = planOf(again, generator, made.dims);
+      if (total < best.total) best = { compiled: again, total };
+    }
+    return best.compiled;
+  };
+}
+
+function planOf(
+  { step, weights: tuned }: CompiledStep,
+  { graph }: Generator,
+  dims: ReadonlyMap<string, readonly number[]>,
+): StepPlan {
+  const bytesOf = (name: string) => ELEMENT_BYTES * sizeOf(dims.get(name) ?? []);
+  const held = bytesTogether([...graph.initializers.values(), ...step.initializers.values(), ...tuned.values()]);
+  const weights = held + WEIGHT_COPIES * bytesTogether([...step.initializers.values()]);
+  const states = step.outputs.filter(({ name }) => name.startsWith(NEXT));
+  const state = STATE_SETS * states.reduce((sum, { name }) => sum + bytesOf(name), 0);
+  const values = ARENA_SHARE * peakOf(step, bytesOf);
+  return { weights, state, values, total: PROGRAM_BYTES + weights + state + values };
+}
+
+/** Of the arrays, each counted once. */
+function bytesTogether(tensors: readonly Tensor[]): number {
+  return [...new Set(tensors.map(({ data }) => data))].reduce((sum, { byteLength }) => sum + byteLength, 0);
+}

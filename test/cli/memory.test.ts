@@ -1,0 +1,52 @@
+/** `--memory`: a search that needs more computes inner values twice and says so, and is refused where that does not suffice. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { generatorGraph, NETWORKS } from '../../bench/networks.ts';
+import { writeNpy } from '../../src/arrays/npy.ts';
+import { planMemory } from '../../src/inversion/compile/memory.ts';
+import { reuse } from '../../src/inversion/compile/reuse.ts';
+import { openGenerator } from '../../src/inversion/generator/generator.ts';
+import { rgi } from '../../src/inversion/methods/rgi.ts';
+import { encodeModel } from '../../src/onnx/encode.ts';
+import { float32 } from '../../src/onnx/tensor.ts';
+import { randomFrom } from '../../src/random.ts';
+import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import { type Bench, makeBench } from './bench.ts';
+
+const PICTURES = 4;
+let bench: Bench;
+let planned: number;
+
+beforeAll(async () => {
+  bench = await makeBench();
+  const graph = generatorGraph(NETWORKS.small64);
+  writeFileSync(bench.file('small64.onnx'), encodeModel(graph));
+  const noise = float32(randomFrom(1).normals(PICTURES * 3 * 64 * 64), [PICTURES, 3, 64, 64]);
+  writeFileSync(bench.file('four.npy'), writeNpy(noise));
+  const runtime = nodeRuntime({ threads: 1 });
+  const generator = await openGenerator(graph, runtime);
+  planned = (await planMemory(generator, rgi({ channels: 3, steps: 2 }), PICTURES, runtime, reuse())).total;
+  await runtime.dispose();
+});
+afterAll(() => bench.remove());
+
+/** Ended before its first step: what is noted is noted by then. */
+const restored = (megabytes: string, out: string) =>
+  bench.rgi(
+    `restore @four.npy --generator @small64.onnx --range -1..1 --batch ${PICTURES} --steps 2 --pool 4 --memory ${megabytes}MB --out @${out}`,
+    AbortSignal.abort(),
+  );
+
+test('a search that needs a little more computes inner values twice', async () => {
+  await restored(((planned - 1) / 1e6).toFixed(6), 'twice');
+  const { notes } = JSON.parse(readFileSync(bench.file('twice/manifest.json'), 'utf8')) as { notes: string[] };
+  expect(notes).toContain(
+    "To keep to --memory, the steps of 'compete' compute inner values twice, which takes longer; the largest, 'compete', needs about 0.2 GB.",
+  );
+});
+
+test('one that needs far more is refused', async () => {
+  const { code, err } = await restored('20', 'refused');
+  expect(code).toBe(2);
+  expect(err).toContain("A step of 'compete' needs about 0.2 GB, more than --memory allows (0.0 GB).");
+});
