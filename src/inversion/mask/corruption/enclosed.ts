@@ -36,8 +36,8 @@ export function enclosedRegions(mask: Mask): number[][] {
 }
 
 /**
- * How much more probable the `region` is as corrupted than the prior alone has it as intact, in nats: log p(its values | corrupted), plus the
- * logarithm of the ratio of the Ising pseudo-likelihoods of `mask` with the region and without it.
+ * What speaks for the `region` being corrupted, in nats: log p(its values | corrupted), plus the logarithm of the ratio of the Ising
+ * pseudo-likelihoods of `mask` with the region and without it.
  */
 export function corruptedEvidence(
   {

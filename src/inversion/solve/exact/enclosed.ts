@@ -11,7 +11,6 @@ import { choleskySolve } from '../../../arrays/cholesky.ts';
 import { dot, quadraticForm } from '../../../arrays/vectors.ts';
 import { type Mask, visibilityOf } from '../../../images/image.ts';
 import { corruptedEvidence, enclosedRegions, withRegions } from '../../mask/corruption/enclosed.ts';
-import type { InferredCorruption } from '../../mask/corruption/infer-corruption.ts';
 import type { ExactProblem } from './alternation.ts';
 import { type Equations, equationsAt } from './normal-equations.ts';
 import { type DataTerms, dataTerms, factored } from './posterior.ts';
@@ -24,7 +23,7 @@ export async function corruptedRegions(
   { map, product, whole }: ExactProblem,
   x: Float32Array,
   mask: Mask,
-  inferred: InferredCorruption,
+  inferred: Parameters<typeof corruptedEvidence>[0],
   { scale, keep }: { readonly scale: number; readonly keep?: Mask },
 ): Promise<number[][]> {
   const regions = enclosedRegions(mask)
