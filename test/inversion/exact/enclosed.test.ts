@@ -147,7 +147,7 @@ describe('inside of a masked rim', () => {
       return y + (Math.max(Math.abs(Math.floor(p / side) - 8), Math.abs((p % side) - 8)) < 4 ? added : 0);
     });
   const found = (added: number, keep?: Mask) =>
-    corruptedRegions({ map, product, whole, isNoiseKnown: true }, picture(added), mask, inferred, { scale, keep });
+    corruptedRegions({ map, product, whole }, picture(added), mask, inferred, { scale, keep });
 
   test('what the rest of the picture foretells is intact', async () => {
     expect(await found(0)).toEqual([]);

@@ -11,18 +11,14 @@ import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts
 import { withRegions } from '../../mask/corruption/enclosed.ts';
 import type { ResultCode } from '../../spec/result.ts';
 import type { SolverOptions, StepReport } from '../run.ts';
-import { corruptedRegions } from './enclosed.ts';
+import { type AffineProblem, corruptedRegions } from './enclosed.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
 import type { Law, MaskStep, MaskSteps, Shown } from './mask-steps.ts';
-import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
+import { type Equations, equationsAt, pictureOf } from './normal-equations.ts';
 import { type DataTerms, dataTerms, type Posterior, posteriorOf, predictionOf } from './posterior.ts';
 
 /** What all pictures of a generator share. */
-export interface ExactProblem {
-  readonly map: AffineMap;
-  readonly product: GramProduct;
-  /** The equations of a whole picture. */
-  readonly whole: Equations;
+export interface ExactProblem extends AffineProblem {
   /** Is the scale of the noise known, of each value? Else it is one for all, measured on each picture. */
   readonly isNoiseKnown: boolean;
 }

@@ -10,17 +10,25 @@
 import { choleskySolve } from '../../../arrays/cholesky.ts';
 import { dot, quadraticForm } from '../../../arrays/vectors.ts';
 import { type Mask, visibilityOf } from '../../../images/image.ts';
+import type { AffineMap } from '../../generator/affine-map.ts';
 import { corruptedEvidence, enclosedRegions, withRegions } from '../../mask/corruption/enclosed.ts';
-import type { ExactProblem } from './alternation.ts';
-import { type Equations, equationsAt } from './normal-equations.ts';
+import { type Equations, equationsAt, type GramProduct } from './normal-equations.ts';
 import { type DataTerms, dataTerms, factored } from './posterior.ts';
 
 /** Most regions that are examined, the largest first: each takes a factorisation. */
 const MAX_REGIONS = 4;
 
+/** An affine generator and its equations. */
+export interface AffineProblem {
+  readonly map: AffineMap;
+  readonly product: GramProduct;
+  /** The equations of a whole picture. */
+  readonly whole: Equations;
+}
+
 /** Of a picture x [values]: the enclosed regions of `mask` that are likelier corrupted; those with a pixel of `keep` are not. */
 export async function corruptedRegions(
-  { map, product, whole }: ExactProblem,
+  { map, product, whole }: AffineProblem,
   x: Float32Array,
   mask: Mask,
   inferred: Parameters<typeof corruptedEvidence>[0],
