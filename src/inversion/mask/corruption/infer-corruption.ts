@@ -10,7 +10,7 @@ import { type Image, type Mask, shapeOf, unionOf } from '../../../images/image.t
 import { float32 } from '../../../onnx/tensor.ts';
 import { fitIsing, type Ising, meanField } from './contiguity.ts';
 import { isOutOfDomain, misfitOf } from './domain.ts';
-import { fitInliers, type Inliers, type InlierTerms, inlierTerms, tailWeights } from './inliers.ts';
+import { fitInliers, type Inliers, type InlierTerms, inlierTerms, ROUNDING, tailWeights } from './inliers.ts';
 import { neighbourMean } from './lattice.ts';
 import { fitOutliers, flatOutliers, type Outliers, outlierDensity } from './outliers.ts';
 import { type KnownMask, type Planes, planesOf, type ScaleTerms } from './planes.ts';
@@ -102,12 +102,6 @@ interface Fit {
 /** Sweeps of mean field in each round. */
 const SWEEPS = 2;
 
-/** Log-odds of corruption that EM begins with: one pixel in ten. */
-const FIRST_FIELD = Math.log(1 / 9);
-
-/** Mean squared residual, in units of its variance, that a quarter of intact pixels exceed (Student's t with 3 degrees of freedom). */
-const POOR = 2.2;
-
 /** Share of the rounds in which the prior for intact pixels falls to 0. */
 const FALLING = 2 / 3;
 
@@ -148,21 +142,18 @@ function firstFit(planes: Planes, { freedom }: CorruptionOptions): Fit {
   });
   const sorted = energy.filter((_, p) => seen[p] === 1).sort();
   // Twice the lower quartile of the absolute residuals: half of the pixels may be corrupted.
-  const scale = Math.max(MIN_VARIANCE, 4 * (sorted[Math.floor(sorted.length / 4)] ?? 1));
+  const scale = Math.max(ROUNDING, 4 * (sorted[Math.floor(sorted.length / 4)] ?? 1));
   const theta = Float64Array.from(features, (feature, j) => {
     const mean = feature.reduce((sum, f) => sum + f / size, 0);
-    return (j === 0 ? 1 : 0.1) * (scale / Math.max(mean, MIN_VARIANCE));
+    return (j === 0 ? 1 : 0.1) * (scale / Math.max(mean, ROUNDING));
   });
   return {
     inliers: { theta, covariance, freedom },
     outliers: flatOutliers(planes),
-    ising: { field: FIRST_FIELD, coupling: 0 },
+    ising: { field: 0, coupling: 0 },
     q: Float64Array.from(planes.given),
   };
 }
-
-/** A seventh of a grey level, squared: less than what 8 bits resolve. */
-const MIN_VARIANCE = 1e-6;
 
 function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, intactPixels: number): Fit {
   const { open, seen, lattice } = planes;
@@ -176,7 +167,6 @@ function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, intactPi
   const outliers = fitOutliers(fit.outliers, planes, corrupted, meanField(fit.ising, q, byFlatLaw, planes, 1), {
     most: settings.values,
     variance: weightedMean(terms.variance, intact),
-    isPoor: (p) => terms.energy[p] > POOR * terms.variance[p],
   });
   const ising = fitIsing(fit.ising, q, open, lattice, { maxCoupling: settings.maxCoupling, intact: intactPixels });
   return { inliers, outliers, ising, q };
@@ -188,7 +178,7 @@ function weightedMean(values: Float64Array, weights: Float64Array): number {
     sum += weights[p] * values[p];
     total += weights[p];
   }
-  return Math.max(sum / total, MIN_VARIANCE);
+  return Math.max(sum / total, ROUNDING);
 }
 
 function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing }: CorruptionData): InferredCorruption {
