@@ -102,6 +102,9 @@ interface Fit {
 /** Sweeps of mean field in each round. */
 const SWEEPS = 2;
 
+/** Log-odds of corruption that EM begins with: one pixel in ten. */
+const FIRST_FIELD = Math.log(1 / 9);
+
 /** Share of the rounds in which the prior for intact pixels falls to 0. */
 const FALLING = 2 / 3;
 
@@ -150,7 +153,7 @@ function firstFit(planes: Planes, { freedom }: CorruptionOptions): Fit {
   return {
     inliers: { theta, covariance, freedom },
     outliers: flatOutliers(planes),
-    ising: { field: 0, coupling: 0 },
+    ising: { field: FIRST_FIELD, coupling: 0 },
     q: Float64Array.from(planes.given),
   };
 }
