@@ -79,7 +79,7 @@ describe('the density of intact residuals', () => {
     expect(inlierTerms(law, planes([0.6])).energy[0]).toBeCloseTo(0.36 / 4, 6);
   });
 
-  it('rounding is that of each channel alone: of two that are the same, all but its share of the variance remains', () => {
+  it('the covariance of the channels is drawn towards the identity by the share of rounding in the variance', () => {
     const random = randomFrom(3);
     const values = Array.from({ length: 200 }, () => 0.2 * random.normal());
     const data = planes(values, values);
@@ -118,6 +118,10 @@ describe('the density of corrupted values', () => {
     const misfit = whole.map((_, p) => (p < values.length ? misfits : 1));
     return fitOutliers(flatOutliers(data), data, whole, misfit, { most: 4, variance: 1e-8 });
   }
+
+  it('a value of one pixel does not repeat, of two it does', () => {
+    expect([1, 2].map((count) => repeated([count]).values.length)).toEqual([0, 1]);
+  });
 
   it('a value repeats where a tenth of all misfits have it', () => {
     expect([90, 92].map((others) => repeated([10], others).values.length)).toEqual([1, 0]);

@@ -17,8 +17,8 @@ export interface Ising {
 const MAX_STEP = 2;
 
 /**
- * A step towards the prior that fits probabilities `q`, [H,W], where the mask is `open`; beta lies in [0, maxCoupling]. `intact`: pixels that the picture is taken
- * to have, beside its own, that are intact though half of their neighbours, or one or three quarters, are corrupted.
+ * A step towards the prior that fits probabilities `q`, [H,W], where the mask is `open`; beta lies in [0, maxCoupling]. `intact`: pixels that the
+ * picture is taken to have, beside its own, that are intact though half of their neighbours, or one or three quarters, are corrupted.
  */
 export function fitIsing(
   before: Ising,

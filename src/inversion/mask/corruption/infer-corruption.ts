@@ -146,7 +146,7 @@ function firstFit(planes: Planes, { freedom }: CorruptionOptions): Fit {
   const scale = Math.max(ROUNDING, 4 * (sorted[Math.floor(sorted.length / 4)] ?? 1));
   const theta = Float64Array.from(features, (feature, j) => {
     const mean = feature.reduce((sum, f) => sum + f / size, 0);
-    return (j === 0 ? 1 : 0.1) * (scale / Math.max(mean, ROUNDING));
+    return (j === 0 ? 1 : 0.1) * (scale / Math.max(mean, Number.EPSILON));
   });
   return {
     inliers: { theta, covariance, freedom },

@@ -1,6 +1,6 @@
 /**
- * Residuals of intact pixels: Student's t about 0 with variance v_p K, where v_p = rounding + theta . features and K is a covariance of the channels of
- * trace C. theta is fitted by multiplicative updates (those of the Itakura-Saito divergence: Fevotte, Bertin, Durrieu 2009), K by
+ * Residuals of intact pixels: Student's t about 0 with variance v_p K, where v_p = rounding + theta . features and K is a covariance of the
+ * channels of trace C. theta is fitted by multiplicative updates (those of the Itakura-Saito divergence: Fevotte, Bertin, Durrieu 2009), K by
  * the weighted covariance.
  */
 import { choleskyFactor } from '../../../arrays/cholesky.ts';
@@ -98,7 +98,10 @@ export function fitInliers(
   return { theta, covariance, freedom: before.freedom };
 }
 
-/** Residuals' covariance over the channels, each pixel in units of its own variance; rounding is that of each channel alone. */
+/**
+ * Residuals' covariance over the channels, each pixel in units of its own variance, of trace C; drawn towards the identity by the mean share of
+ * rounding in the variance, since what is rounded in one channel says nothing of the others.
+ */
 function channelCovariance(
   { covariance: before }: Inliers,
   { variance }: InlierTerms,
@@ -120,10 +123,11 @@ function channelCovariance(
   let trace = 0;
   for (let a = 0; a < channels; a++) trace += sums[a * channels + a];
   if (!(trace > 0)) return before;
+  const shrinkage = rounding / total;
   return sums.map((_, i) => {
     const [a, b] = [Math.floor(i / channels), i % channels];
     const own = (channels * sums[Math.max(a, b) * channels + Math.min(a, b)]) / trace;
-    return (1 - rounding / total) * own + (a === b ? rounding / total : 0);
+    return (1 - shrinkage) * own + (a === b ? shrinkage : 0);
   });
 }
 
