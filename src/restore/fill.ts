@@ -35,10 +35,11 @@ export function fillAtOwnSize(
   // CMYK is blended in sRGB.
   const colours: BlendColours | undefined = toSrgb &&
     cube && {
+      channels: 3,
       fromStored: (image) => throughCube(image, toSrgb),
       toStored: (image) => throughCube(image, cube),
     };
-  const blended = colours ? 3 : picture.colours;
+  const blended = colours?.channels ?? picture.colours;
   return compositeInPlace(
     picture,
     mask,

@@ -2,6 +2,7 @@
  * Pictures as their files store them, and back into files: format, bit depth, colour profile, EXIF, XMP, resolution and alpha are kept where
  * the format and this library can; what is lost is said.
  */
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -158,14 +159,29 @@ export function storedOf(image: Image): StoredPicture {
   return { data: toPixels(image), height, width, colours, alpha: false, format: 'png', lossless: true, losses: [] };
 }
 
-async function cubesOf(meta: Metadata, colours: 1 | 3 | 4): Promise<Pick<StoredPicture, 'cube' | 'toSrgb'>> {
+type Cubes = Pick<StoredPicture, 'cube' | 'toSrgb'>;
+
+/** Of the profile that was met last: the pictures of a folder mostly have the same one, and those of CMYK take most of a second. */
+let kept: { readonly profile: string; readonly cubes: Cubes } | undefined;
+
+async function cubesOf(meta: Metadata, colours: 1 | 3 | 4): Promise<Cubes> {
+  const profile = `${colours} ${createHash('sha256')
+    .update(meta.icc ?? '')
+    .digest('hex')}`;
+  if (kept?.profile === profile) return kept.cubes;
+  const cubes = await cubesMade(meta, colours);
+  kept = { profile, cubes };
+  return cubes;
+}
+
+async function cubesMade(meta: Metadata, colours: 1 | 3 | 4): Promise<Cubes> {
   const cube = await cubeOf(meta, colours);
   if (colours !== 4 || !cube) return { cube };
   const toSrgb = await srgbCubeOf(meta);
   return { cube: invertedBy(toSrgb, cube), toSrgb };
 }
 
-/** What sRGB colours are in a picture's profile, asked of libvips (LittleCMS) once per picture. */
+/** What sRGB colours are in a picture's profile, asked of libvips (LittleCMS). */
 async function cubeOf({ icc, space }: Metadata, colours: 1 | 3 | 4): Promise<ColourCube | undefined> {
   if (!icc && space !== 'cmyk') return undefined;
   const grid = gridOf(3, CUBE_POINTS);

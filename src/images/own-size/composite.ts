@@ -8,7 +8,7 @@
 import { squaredDistances } from '../../arrays/distance.ts';
 import { zeros } from '../../onnx/tensor.ts';
 import { type CompositeOptions, fadeAt } from '../blend.ts';
-import { type Box, type Image, shapeOf } from '../image.ts';
+import type { Box, Image } from '../image.ts';
 import { harmonicFill } from '../laplace.ts';
 import { drawGrain, type Grain, grainMeter } from './grain.ts';
 import { type Raster, windowOf, writePixel } from './raster.ts';
@@ -22,6 +22,8 @@ export type FillAt = (box: Box) => Image;
  * has many in CMYK, by how much of it is printed in black, and the difference between two of one colour is a cast on any other.
  */
 export interface BlendColours {
+  /** C, of the colours that are blended. */
+  readonly channels: number;
   /** [1,stored,h,w] to [1,C,h,w]. */
   fromStored(image: Image): Image;
   /** [1,C,h,w] to [1,stored,h,w]. */
@@ -39,7 +41,9 @@ export interface OwnSizeOptions extends CompositeOptions {
 
 const WINDOW_PIXELS = 2 ** 20;
 
-const STORED: BlendColours = { fromStored: (image) => image, toStored: (image) => image };
+function storedColours({ colours }: Raster): BlendColours {
+  return { channels: colours, fromStored: (image) => image, toStored: (image) => image };
+}
 
 /** Fills the masked regions of `raster` in place. Returns how many pixels were changed or may have been. */
 export function compositeInPlace(
@@ -51,7 +55,7 @@ export function compositeInPlace(
     feather = 4,
     grow = 0,
     grain = false,
-    colours = STORED,
+    colours = storedColours(raster),
     windowPixels = WINDOW_PIXELS,
   }: OwnSizeOptions = {},
 ): number {
@@ -181,12 +185,11 @@ function fillPart(
   grain: Grain | undefined,
   { raster, blend, colours }: Settings,
 ): number {
-  const { channels } = shapeOf(fill);
   const plane = box.height * box.width;
   if (!weight.some((w) => w > 0)) return 0;
   const noise = grain && drawGrain(grain, box);
   const made = zeros('float32', fill.dims);
-  for (let c = 0; c < channels; c++) {
+  for (let c = 0; c < colours.channels; c++) {
     const own = Float64Array.from(difference.data.subarray(c * plane, (c + 1) * plane));
     if (blend === 'poisson') solveSeam(own, inside, box, target, (y, x) => coarse?.at(c, y, x) ?? 0);
     for (let i = 0; i < plane; i++) {
@@ -245,10 +248,9 @@ function coarseStep({ height, width }: Box, windowPixels: number): number {
   return Math.max(2, Math.ceil(Math.sqrt((height * width) / windowPixels)));
 }
 
-function coarseGrid(region: RegionWindow, { fillAt, windowPixels }: Settings): CoarseGrid {
+function coarseGrid(region: RegionWindow, { colours: { channels }, windowPixels }: Settings): CoarseGrid {
   const step = coarseStep(region, windowPixels);
   const [rows, columns] = [Math.ceil(region.height / step), Math.ceil(region.width / step)];
-  const { channels } = shapeOf(fillAt({ top: region.top, left: region.left, height: 1, width: 1 }));
   const sums = Array.from({ length: channels }, () => new Float64Array(rows * columns));
   const known = new Float64Array(rows * columns);
   const visited = new Uint8Array(rows * columns);
