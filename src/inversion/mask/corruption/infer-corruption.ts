@@ -143,10 +143,10 @@ function firstFit(planes: Planes, { freedom }: CorruptionOptions): Fit {
   });
   const sorted = energy.filter((_, p) => seen[p] === 1).sort();
   // Twice the lower quartile of the absolute residuals: half of the pixels may be corrupted.
-  const scale = Math.max(ROUNDING, 4 * (sorted[Math.floor(sorted.length / 4)] ?? 1));
+  const scale = Math.max(MIN_VARIANCE, 4 * (sorted[Math.floor(sorted.length / 4)] ?? 1));
   const theta = Float64Array.from(features, (feature, j) => {
     const mean = feature.reduce((sum, f) => sum + f / size, 0);
-    return (j === 0 ? 1 : 0.1) * (scale / Math.max(mean, Number.EPSILON));
+    return (j === 0 ? 1 : 0.1) * (scale / Math.max(mean, MIN_VARIANCE));
   });
   return {
     inliers: { theta, covariance, freedom },
@@ -155,6 +155,9 @@ function firstFit(planes: Planes, { freedom }: CorruptionOptions): Fit {
     q: Float64Array.from(planes.given),
   };
 }
+
+/** A seventh of a grey level, squared: less than what 8 bits resolve. */
+const MIN_VARIANCE = 1e-6;
 
 function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, intactPixels: number): Fit {
   const { open, seen, lattice } = planes;
