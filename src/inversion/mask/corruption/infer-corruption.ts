@@ -64,6 +64,8 @@ export interface InferredCorruption {
   readonly mask: Mask;
   /** Expected precision of each value, in units of [-1,1]^-2, for a weighted least squares of z: [1,C,H,W]. */
   readonly weights: Image;
+  /** log p(x_p | corrupted) of each pixel's value, in units of [-1,1]: [1,1,H,W]. */
+  readonly corruptedLogDensity: Image;
   /** Log-likelihood of the picture, in nats for each visible value. */
   readonly evidence: number;
   /** Is the picture none of the generator's kind (`isOutOfDomain`)? Then the mask means nothing. */
@@ -191,6 +193,7 @@ function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing 
   const { height, width } = shapeOf(picture);
   const terms = inlierTerms(inliers, planes);
   const tails = tailWeights(terms, inliers, channels);
+  const corrupted = outlierDensity(outliers, planes);
   const plane = (data: Float64Array) => float32(Float32Array.from(data), [1, 1, height, width]);
   const mask = plane(q.map((m) => (m > 0.5 ? 1 : 0)));
   const weights = Float32Array.from({ length: channels * size }, (_, i) => {
@@ -201,7 +204,8 @@ function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing 
     probability: plane(q),
     mask,
     weights: float32(weights, picture.dims),
-    evidence: evidenceOf(fit, terms, planes),
+    corruptedLogDensity: plane(corrupted),
+    evidence: evidenceOf(fit, terms, corrupted, planes),
     outOfDomain: isOutOfDomain(misfitOf(picture, reconstruction, unionOf(mask, missing))),
     parameters: {
       theta: [...inliers.theta],
@@ -215,9 +219,8 @@ function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing 
 }
 
 /** Mean over the visible values of log p(x_p | the neighbours' q): both cases of the pixel's mask are summed out. */
-function evidenceOf({ outliers, ising, q }: Fit, { logDensity }: InlierTerms, planes: Planes): number {
+function evidenceOf({ ising, q }: Fit, { logDensity }: InlierTerms, corrupted: Float64Array, planes: Planes): number {
   const { channels, size, seen, lattice } = planes;
-  const corrupted = outlierDensity(outliers, planes);
   const neighbours = neighbourMean(q, lattice);
   let [sum, visible] = [0, 0];
   for (let p = 0; p < size; p++) {
