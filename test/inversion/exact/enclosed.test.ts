@@ -36,6 +36,12 @@ describe('enclosed regions', () => {
     ]);
   });
 
+  test('have no rim of missing pixels: a margin says nothing of what it surrounds', () => {
+    const mask = maskOf('......', '.####.', '.#..#.', '.####.', '......');
+    expect(enclosedRegions(mask, maskOf('......', '.#....', '......', '......', '......'))).toHaveLength(1);
+    expect(enclosedRegions(mask, maskOf('......', '.####.', '......', '......', '......'))).toEqual([]);
+  });
+
   test('are masked together', () => {
     const mask = maskOf('....', '.##.', '....');
     expect([...withRegions(mask, [[0, 4], [11]]).data]).toEqual([1, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 1]);
@@ -58,8 +64,29 @@ describe('the prior of a masked region', () => {
     expect(evidence(-1.5, 0)).toBeCloseTo(2 * (-0.7 - 1.5), 5);
   });
 
-  it('grows with the coupling where masked pixels are all about', () => {
-    expect(evidence(0, 2)).toBeGreaterThan(evidence(0, 0));
+  it('counts pairs of a pixel and a neighbour outside, not those inside', () => {
+    // Of two pixels side by side, each has seven of its eight neighbours outside.
+    expect(evidence(-2, 4)).toBeCloseTo(2 * (-0.7 - 2 + 4 * (7 / 8)), 5);
+  });
+
+  test('speaks against a large region: its field grows with its pixels, its neighbours with its rim', () => {
+    const side = 14;
+    const rim = (p: number) => Math.max(Math.abs(Math.floor(p / side) - 6.5), Math.abs((p % side) - 6.5)) === 5.5;
+    const hole = float32(
+      Float32Array.from({ length: side * side }, (_, p) => Number(rim(p))),
+      [1, 1, side, side],
+    );
+    const [region] = enclosedRegions(hole);
+    const made = corruptedEvidence(
+      {
+        corruptedLogDensity: float32(new Float32Array(side * side), [1, 1, side, side]),
+        parameters: { theta: [], covariance: [], field: -3, coupling: 8, outlierValues: [], outlierShares: [] },
+      },
+      hole,
+      region,
+    );
+    expect(region).toHaveLength(100);
+    expect(made).toBeLessThan(-150);
   });
 });
 
@@ -106,8 +133,9 @@ it('the evidence is the density of N(b, A A^T + s^2 / W) of what is visible', ()
     (sum, w, i) => sum - 0.5 * w * w - Math.log(factor[i * visible.length + i]) - 0.5 * Math.log(2 * Math.PI),
     0,
   );
-  const equations = { weights, gram: gramOf(map, weights) };
-  expect(logEvidence(4, equations, dataTerms(map, weights, x), scale)).toBeCloseTo(density, 6);
+  const precision = weights.map((w) => w / scale);
+  const equations = { weights: precision, gram: gramOf(map, precision) };
+  expect(logEvidence(4, equations, dataTerms(map, precision, x))).toBeCloseTo(density, 6);
 });
 
 describe('inside of a masked rim', () => {
@@ -136,6 +164,7 @@ describe('inside of a masked rim', () => {
     dispose: async () => {},
   };
   const inferred = {
+    mask,
     corruptedLogDensity: float32(new Float32Array(side * side).fill(-Math.LN2), [1, 1, side, side]),
     parameters: { theta: [], covariance: [], field: -2, coupling: 4, outlierValues: [], outlierShares: [] },
   };
@@ -147,7 +176,7 @@ describe('inside of a masked rim', () => {
       return y + (Math.max(Math.abs(Math.floor(p / side) - 8), Math.abs((p % side) - 8)) < 4 ? added : 0);
     });
   const found = (added: number, keep?: Mask) =>
-    corruptedRegions({ map, product, whole }, picture(added), mask, inferred, { scale, keep });
+    corruptedRegions({ map, product, whole }, picture(added), inferred, { scale, keep });
 
   test('what the rest of the picture foretells is intact', async () => {
     expect(await found(0)).toEqual([]);

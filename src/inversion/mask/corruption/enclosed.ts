@@ -3,6 +3,7 @@
  * an outlier; or the rim alone is corrupted. Which of the two it is, the residuals at hand cannot tell: `exact/enclosed.ts` asks for what the
  * rest of the picture says of the region. Here are the regions, and what the law of corrupted pixels and contiguity say of them.
  */
+import { connectedComponents } from '../../../arrays/components.ts';
 import { type Mask, shapeOf } from '../../../images/image.ts';
 import type { InferredCorruption } from './infer-corruption.ts';
 import { latticeOf, neighbourMean } from './lattice.ts';
@@ -10,34 +11,34 @@ import { latticeOf, neighbourMean } from './lattice.ts';
 /** A single pixel is decided by what the rest of the picture says of it already (`exact/leave-one-out.ts`). */
 const MIN_PIXELS = 2;
 
-/** The pixels of each visible region that masked pixels and nothing else surround, the largest first; steps are to four neighbours. */
-export function enclosedRegions(mask: Mask): number[][] {
+/**
+ * The pixels of each visible region that masked pixels and nothing else surround, the largest first; steps are to four neighbours. What is
+ * `missing` is no rim: a margin or a transparent ground says nothing of what it surrounds.
+ */
+export function enclosedRegions(mask: Mask, missing?: Mask): number[][] {
   const { height, width } = shapeOf(mask);
-  const seen = Uint8Array.from(mask.data, (m) => (m > 0.5 ? 1 : 0));
-  const regions: number[][] = [];
-  for (let start = 0; start < seen.length; start++) {
-    if (seen[start] === 1) continue;
-    seen[start] = 1;
-    const region = [start];
-    let isOpen = false;
-    // The list grows while it is walked along.
-    for (const p of region) {
-      const [row, column] = [Math.floor(p / width), p % width];
-      if (row === 0 || column === 0 || row === height - 1 || column === width - 1) isOpen = true;
-      for (const q of [p - width, p + width, column > 0 ? p - 1 : -1, column < width - 1 ? p + 1 : -1]) {
-        if (!(q >= 0 && q < seen.length) || seen[q] === 1) continue;
-        seen[q] = 1;
-        region.push(q);
-      }
-    }
-    if (!isOpen && region.length >= MIN_PIXELS) regions.push(region);
-  }
-  return regions.sort((a, b) => b.length - a.length);
+  const { labels, count } = connectedComponents(
+    mask.data.map((m) => 1 - m),
+    height,
+    width,
+    4,
+  );
+  const regions = Array.from({ length: count + 1 }, (): number[] => []);
+  const open = new Set([0]);
+  labels.forEach((label, p) => {
+    regions[label].push(p);
+    const [row, column] = [Math.floor(p / width), p % width];
+    const atBorder = row === 0 || column === 0 || row === height - 1 || column === width - 1;
+    if (atBorder || [p - width, p - 1, p + 1, p + width].some((q) => missing && missing.data[q] > 0.5)) open.add(label);
+  });
+  return regions
+    .filter((region, label) => !open.has(label) && region.length >= MIN_PIXELS)
+    .sort((a, b) => b.length - a.length);
 }
 
 /**
- * What speaks for the `region` being corrupted, in nats: log p(its values | corrupted), plus the logarithm of the ratio of the Ising
- * pseudo-likelihoods of `mask` with the region and without it.
+ * What speaks for the `region` being corrupted, in nats: log p(its values | corrupted), plus the log odds of the Ising model that the whole region
+ * is masked. Pairs inside of it agree either way; what counts is the field, and the neighbours outside.
  */
 export function corruptedEvidence(
   {
@@ -48,19 +49,10 @@ export function corruptedEvidence(
   region: readonly number[],
 ): number {
   const { height, width } = shapeOf(mask);
-  const lattice = latticeOf(height, width);
-  const visible = Float64Array.from(mask.data, (m) => (m > 0.5 ? 1 : 0));
-  const masked = visible.slice();
-  for (const p of region) masked[p] = 1;
-  const pseudo = (labels: Float64Array) => {
-    const neighbours = neighbourMean(labels, lattice);
-    return labels.reduce((sum, m, p) => {
-      const odds = field + coupling * neighbours[p];
-      return sum - Math.log1p(Math.exp(m > 0.5 ? -odds : odds));
-    }, 0);
-  };
-  const values = region.reduce((sum, p) => sum + corruptedLogDensity.data[p], 0);
-  return values + pseudo(masked) - pseudo(visible);
+  const outside = Float64Array.from(mask.data, (m) => (m > 0.5 ? 1 : 0));
+  for (const p of region) outside[p] = 0.5;
+  const agreement = neighbourMean(outside, latticeOf(height, width));
+  return region.reduce((sum, p) => sum + corruptedLogDensity.data[p] + field + coupling * agreement[p], 0);
 }
 
 /** `mask` with the pixels of `regions`. */

@@ -89,6 +89,9 @@ const UNDAMPED = 3;
  */
 const EASED = [64, 16, 4];
 
+/** How often a settled mask is examined for regions that it encloses. */
+const MAX_EXAMINED = 3;
+
 /** An alternation on its way. */
 interface Course {
   readonly state: State;
@@ -108,15 +111,16 @@ export async function alternate(search: Search, steps: MaskSteps, missing: Mask 
   let course = courses.reduce((best, other) => (other.found.evidence > best.found.evidence ? other : best));
   const last = steps.steps[steps.steps.length - 1];
   let own = search;
-  for (let i = 0; ; i++) {
+  for (let [i, examined] = [0, 0]; ; i++) {
     history.loss.push(course.state.posterior.energy);
     history.masked.push(shareOf(course.found.softMask));
     report(search, history);
     const { state, before, found } = course;
     const isSettled = changeOf(before, found.softMask) <= SETTLED;
     if (isSettled || i >= MAX_REPEATED) {
-      const inside = i < MAX_REPEATED ? await corruptedInside(own, course) : undefined;
+      const inside = examined < MAX_EXAMINED ? await corruptedInside(own, course, missing) : undefined;
       if (inside) {
+        [i, examined] = [0, examined + 1];
         own = { ...own, hide: unionOf(inside, own.hide) };
         course = await followed(own, { state, found: hiding(found, inside) }, last, missing, 1, course.law);
         continue;
@@ -184,11 +188,19 @@ async function shown(
 }
 
 /** The enclosed regions that are likelier corrupted, 1; undefined where there are none. */
-async function corruptedInside({ problem, x, keep }: Search, { state, found }: Course): Promise<Mask | undefined> {
-  if (!found.inferred) return undefined;
-  const scale = Math.max(state.posterior.scale, MIN_SCALE);
-  const regions = await corruptedRegions(problem, x.data, found.mask, found.inferred, { scale, keep });
-  return regions.length > 0 ? withRegions(zeroWhere(found.mask, found.mask), regions) : undefined;
+async function corruptedInside(
+  { problem, x, keep }: Search,
+  { state, found: { mask, inferred } }: Course,
+  missing: Mask | undefined,
+): Promise<Mask | undefined> {
+  const regions = inferred
+    ? await corruptedRegions(problem, x.data, inferred, {
+        scale: Math.max(state.posterior.scale, MIN_SCALE),
+        missing,
+        keep,
+      })
+    : [];
+  return regions.length > 0 ? withRegions(zeroWhere(mask, mask), regions) : undefined;
 }
 
 /** What is hidden counts no more. */

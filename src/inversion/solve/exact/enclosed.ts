@@ -1,21 +1,24 @@
 /**
  * Is the inside of a masked rim corrupted? For a generator that is affine in its latents the likelihood of a region R given the rest of the
- * picture has a closed form: with Z = p(x) of what is visible, u summed out,
+ * picture has a closed form: with Z = p(x) of what is visible, u ~ N(0, I) summed out, W the precisions of the values, and s^2 the scale of the noise
+ * of all that is visible,
  *
  *     log p(x_R | rest) = log Z(all) - log Z(rest),
  *     log Z = -1/2 (energy + sum log(2 pi s^2 / W) + log det(A^T W A / s^2 + I))
  *
- * at the scale of the noise s^2 of all that is visible. Where corruption and its contiguity make the region more probable than that, it is masked.
+ * Where corruption and its contiguity make the region more probable than that, it is masked. The noise is Gaussian here: with the precisions that
+ * Student's t expects, what G has painted amiss counts as tails, and corrupted insides are not told from intact ones (docs/dropped.md).
  */
 import { choleskySolve } from '../../../arrays/cholesky.ts';
 import { dot, quadraticForm } from '../../../arrays/vectors.ts';
-import { type Mask, visibilityOf } from '../../../images/image.ts';
+import type { Mask } from '../../../images/image.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
 import { corruptedEvidence, enclosedRegions, withRegions } from '../../mask/corruption/enclosed.ts';
+import type { InferredCorruption } from '../../mask/corruption/infer-corruption.ts';
 import { type Equations, equationsAt, type GramProduct } from './normal-equations.ts';
 import { type DataTerms, dataTerms, factored } from './posterior.ts';
 
-/** Most regions that are examined, the largest first: each takes a factorisation. */
+/** Most regions that are examined, the largest first: each takes a Gram product of its pixels and a factorisation. */
 const MAX_REGIONS = 4;
 
 /** An affine generator and its equations. */
@@ -26,25 +29,32 @@ export interface AffineProblem {
   readonly whole: Equations;
 }
 
-/** Of a picture x [values]: the enclosed regions of `mask` that are likelier corrupted; those with a pixel of `keep` are not. */
+/** What is known of a picture. */
+export interface Known {
+  /** s^2. */
+  readonly scale: number;
+  readonly missing?: Mask;
+  readonly keep?: Mask;
+}
+
+/** Of a picture x [values]: the enclosed regions of its mask that are likelier corrupted; those with a pixel of `keep` are not. */
 export async function corruptedRegions(
   { map, product, whole }: AffineProblem,
   x: Float32Array,
-  mask: Mask,
-  inferred: Parameters<typeof corruptedEvidence>[0],
-  { scale, keep }: { readonly scale: number; readonly keep?: Mask },
+  inferred: Pick<InferredCorruption, 'mask' | 'corruptedLogDensity' | 'parameters'>,
+  { scale, missing, keep }: Known,
 ): Promise<number[][]> {
-  const regions = enclosedRegions(mask)
+  const { mask } = inferred;
+  const regions = enclosedRegions(mask, missing)
     .filter((region) => !keep || region.every((p) => keep.data[p] < 0.5))
     .slice(0, MAX_REGIONS);
   if (regions.length === 0) return [];
   const at = async (hidden: Mask, before?: { equations: Equations; terms: DataTerms }) => {
     const plane = hidden.data.length;
-    const visibility = visibilityOf(hidden);
-    const weights = whole.weights.map((w, i) => w * visibility.data[i % plane]);
-    const equations = await equationsAt(product, [...(before ? [before.equations] : []), whole], weights);
+    const weights = whole.weights.map((w, i) => (hidden.data[i % plane] > 0.5 ? 0 : w / scale));
+    const equations = await equationsAt(product, [before?.equations ?? whole], weights);
     const terms = dataTerms(map, weights, x, before && { weights: before.equations.weights, terms: before.terms });
-    return { equations, terms, logZ: logEvidence(map.unknowns, equations, terms, scale) };
+    return { equations, terms, logZ: logEvidence(map.unknowns, equations, terms) };
   };
   const all = await at(mask);
   const corrupted: number[][] = [];
@@ -60,13 +70,11 @@ export function logEvidence(
   unknowns: number,
   { gram, weights }: Equations,
   { right, square }: Pick<DataTerms, 'right' | 'square'>,
-  scale: number,
 ): number {
-  const factor = factored(gram, unknowns, scale);
+  const factor = factored(gram, unknowns, 1);
   const u = choleskySolve(factor, unknowns, right);
-  const misfit = Math.max(0, square - 2 * dot(u, right) + quadraticForm(gram, u));
-  let sum = misfit / scale + dot(u, u) - unknowns * Math.log(scale);
+  let sum = Math.max(0, square - 2 * dot(u, right) + quadraticForm(gram, u)) + dot(u, u);
   for (let t = 0; t < unknowns; t++) sum += 2 * Math.log(factor[t * unknowns + t]);
-  for (const w of weights) if (w > 0) sum += Math.log((2 * Math.PI * scale) / w);
+  for (const w of weights) if (w > 0) sum += Math.log((2 * Math.PI) / w);
   return -0.5 * sum;
 }
