@@ -93,11 +93,8 @@ export const REASONS: Readonly<Record<string, string>> = {
   'policy-schema.ts MAX_ROUNDS': 'what a damaged file may claim at most',
 
   // Budgets, and bounds that are not reached.
-  'contiguity.ts NEWTON_STEPS': MEASURED,
   'inliers.ts UPDATES': MEASURED,
   'infer-corruption.ts SWEEPS': MEASURED,
-  'infer-corruption.ts POOR': MEASURED,
-  'infer-corruption.ts MIN_VARIANCE': 'below the variance of rounding, which is always added',
   'outliers.ts MAX_DEVIATIONS': FAR,
   'outliers.ts reach': FAR,
   'alternation.ts isRough': 'no temperature lies between 1 and 2',

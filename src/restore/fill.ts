@@ -1,6 +1,6 @@
 /** The restored picture at the picture's own size: the masked region filled by what the generator makes of it, nothing else touched. */
-import { type ColourCube, inColours } from '../images/own-size/colours.ts';
-import { compositeInPlace } from '../images/own-size/composite.ts';
+import { type ColourCube, inColours, throughCube } from '../images/own-size/colours.ts';
+import { type BlendColours, compositeInPlace } from '../images/own-size/composite.ts';
 import { type Frame, framed, type StoredMap, sampleCubic, scaleOf } from '../images/own-size/frame.ts';
 import type { Raster } from '../images/own-size/raster.ts';
 import type { ByteMask } from '../images/own-size/windows.ts';
@@ -23,7 +23,7 @@ const FEATHER = 4;
 
 /** Fills the masked pixels of `picture` in place from G(z), grey or RGB in [-1,1]; returns how many pixels may have changed. */
 export function fillAtOwnSize(
-  picture: Raster & { readonly cube?: ColourCube },
+  picture: Raster & { readonly cube?: ColourCube; readonly toSrgb?: ColourCube },
   mask: ByteMask,
   restored: StoredMap,
   frame: Frame,
@@ -31,10 +31,25 @@ export function fillAtOwnSize(
 ): number {
   const scale = Math.max(1, scaleOf(frame));
   const fill = framed(restored, frame);
-  return compositeInPlace(picture, mask, (box) => inColours(sampleCubic(fill, box), picture.colours, picture.cube), {
-    blend,
-    feather: FEATHER * scale,
-    grow: isGiven ? grow : grow * scale,
-    grain: scale >= MIN_FINER,
-  });
+  const { cube, toSrgb } = picture;
+  // CMYK is blended in sRGB.
+  const colours: BlendColours | undefined = toSrgb &&
+    cube && {
+      channels: 3,
+      fromStored: (image) => throughCube(image, toSrgb),
+      toStored: (image) => throughCube(image, cube),
+    };
+  const blended = colours?.channels ?? picture.colours;
+  return compositeInPlace(
+    picture,
+    mask,
+    (box) => inColours(sampleCubic(fill, box), blended, colours ? undefined : cube),
+    {
+      blend,
+      feather: FEATHER * scale,
+      grow: isGiven ? grow : grow * scale,
+      grain: scale >= MIN_FINER,
+      ...(colours && { colours }),
+    },
+  );
 }

@@ -65,6 +65,17 @@ describe('a picture whose noise and corruption are known', () => {
     },
   );
 
+  test('grey in three channels that are the same is fitted too, though two of them say nothing', () => {
+    const { reconstruction, clean } = scene(0.04);
+    const { image, mask: truth } = corrupted(clean, 'block');
+    const grey = ({ data }: Image) => {
+      const plane = data.subarray(0, H * W);
+      return float32([...plane, ...plane, ...plane], [1, 3, H, W]);
+    };
+    const { mask } = inferCorruption({ picture: grey(image), reconstruction: grey(reconstruction) });
+    expect(iou(mask.data, truth.data)).toBeGreaterThan(0.85);
+  });
+
   test('contiguity is learnt: none of single pixels, much of a block', () => {
     const { reconstruction, clean } = scene(0.04);
     const couplingOf = (name: string) =>
@@ -96,6 +107,21 @@ describe('a picture whose noise and corruption are known', () => {
       sumOf(inferCorruption({ picture: x, reconstruction: y, noise }, options).mask.data);
     expect(masked()).toBe(0);
     expect(masked({ brightness: false, displacement: false })).toBeGreaterThan(100);
+  });
+
+  test("noise with the tails of Student's t repeats no value", () => {
+    for (const seed of [1, 2, 3]) {
+      const { reconstruction } = scene(0);
+      const random = randomFrom(seed);
+      const scales = Float64Array.from({ length: H * W }, () => {
+        const [a, b, c] = random.normals(3);
+        return 0.04 / Math.sqrt((a * a + b * b + c * c) / 3);
+      });
+      const clean = reconstruction.data.map((v, i) => v + scales[i % (H * W)] * random.normal());
+      const { mask, parameters } = inferCorruption({ picture: { ...reconstruction, data: clean }, reconstruction });
+      expect(parameters.outlierValues).toEqual([]);
+      expect(sumOf(mask.data)).toBeLessThan(0.002 * H * W);
+    }
   });
 
   test('letters that are hardly lighter than the picture are found by their value', () => {

@@ -6,6 +6,7 @@ import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dilate } from '../../src/images/morphology.ts';
 import { readStored, type WrittenFormat } from '../../src/images/node/stored.ts';
+import { encodeTiff } from '../../src/images/node/tiff.ts';
 import type { Restoration } from '../../src/inversion/solve/restore.ts';
 import { float32, zeros } from '../../src/onnx/tensor.ts';
 import { type AtOwnSize, putAtOwnSize } from '../../src/restore/node/own-size.ts';
@@ -42,11 +43,13 @@ async function ownSize(
   {
     channels = 3,
     value = 0.2,
+    inner = value,
     format,
     ...reading
   }: Partial<ReadingOptions> & {
     channels?: number;
     value?: number;
+    inner?: number;
     format?: WrittenFormat;
   } = {},
 ): Promise<Made> {
@@ -59,6 +62,8 @@ async function ownSize(
   const mask = zeros('float32', [1, 1, side, side]);
   for (let y = 12; y < 18; y++) for (let x = 12; x < 20; x++) mask.data[y * side + x] = 1;
   const restored = float32(new Float32Array(channels * side * side).fill(value), [1, channels, side, side]);
+  for (let c = 0; c < channels; c++)
+    for (let y = 14; y < 18; y++) for (let x = 14; x < 18; x++) restored.data[(c * side + y) * side + x] = inner;
   const result = { restored, mask, softMask: mask, residual: mask } as Partial<Restoration> as Restoration;
   const files = new Map<string, Uint8Array>();
   const put = async (kind: string, content: Uint8Array) => void files.set(kind, content);
@@ -197,6 +202,27 @@ describe('JPEG', () => {
     expect((await differences(bytes, asTiff, 'tif', SCALE)).outside).toBe(0);
     const asPng = await ownSize('e.jpg', bytes, { format: 'png' });
     expect(asPng.losses).toEqual(['PNG has no CMYK; the composite is sRGB.']);
+  });
+});
+
+describe('CMYK', () => {
+  /** Grey in black ink alone: no colour that the profile would separate like this. */
+  const ink = () => {
+    const data = Uint8Array.from({ length: 4 * W * H }, (_, i) => (i % 4 === 3 ? 120 : 0));
+    return encodeTiff({ data, width: W, height: H, colours: 4, alpha: false });
+  };
+
+  test('is blended by its looks: grey in a grey picture, whatever inks it is printed in, gets no cast', async () => {
+    const made = await ownSize('ink.tif', ink(), { value: 0.1, inner: -0.5 });
+    const shown = await sharp(made.files.get('composite.tif')!).toColourspace('srgb').raw().toBuffer();
+    const ground = await sharp(ink()).toColourspace('srgb').raw().toBuffer();
+    const at = 3 * ((H >> 1) * W + (W >> 1));
+    const [centre, beside] = [[...shown.subarray(at, at + 3)], [...ground.subarray(0, 3)]];
+    // The fill is darker in its middle by .6 of the half range.
+    centre.forEach((v, c) => {
+      expect(Math.abs(v - (beside[c] - 0.6 * 127.5))).toBeLessThan(4);
+    });
+    expect((await differences(ink(), made, 'tif', SCALE)).outside).toBe(0);
   });
 });
 

@@ -2,13 +2,14 @@
  * Pictures as their files store them, and back into files: format, bit depth, colour profile, EXIF, XMP, resolution and alpha are kept where
  * the format and this library can; what is lost is said.
  */
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { fileError, messageOf } from '../../errors.ts';
 import { type Image, shapeOf, toPixels } from '../image.ts';
-import type { ColourCube } from '../own-size/colours.ts';
+import { type ColourCube, invertedBy } from '../own-size/colours.ts';
 import { decodeBmp } from './bmp.ts';
 import { openPicture, PIXEL_LIMIT, readBytes } from './decode.ts';
 import { type ExifFormat, upright, uprightXmp, withExif, withoutPrefix } from './exif.ts';
@@ -38,6 +39,8 @@ export interface StoredPicture extends StoredPixels {
   readonly exif?: Uint8Array;
   /** From sRGB to the stored colours; undefined where they are sRGB or plain grey. */
   readonly cube?: ColourCube;
+  /** From the stored CMYK colours to sRGB; undefined for others. */
+  readonly toSrgb?: ColourCube;
   /** What of the file is not kept whatever it is written as, one sentence each. */
   readonly losses: readonly string[];
 }
@@ -75,7 +78,7 @@ export async function readStored(file: string, pixelLimit = PIXEL_LIMIT): Promis
       ...metadataOf(meta),
       format: meta.format === 'heif' ? 'avif' : meta.format,
       lossless: isLossless(meta, bytes),
-      cube: await cubeOf(meta, colours),
+      ...(await cubesOf(meta, colours)),
       losses: lossesOf(meta, bytes),
     };
   } catch (error) {
@@ -156,33 +159,80 @@ export function storedOf(image: Image): StoredPicture {
   return { data: toPixels(image), height, width, colours, alpha: false, format: 'png', lossless: true, losses: [] };
 }
 
-/** What sRGB colours are in a picture's profile, asked of libvips (LittleCMS) once per picture. */
+type Cubes = Pick<StoredPicture, 'cube' | 'toSrgb'>;
+
+/** Of the profile that was met last: the pictures of a folder mostly have the same one, and those of CMYK take most of a second. */
+let kept: { readonly profile: string; readonly cubes: Cubes } | undefined;
+
+async function cubesOf(meta: Metadata, colours: 1 | 3 | 4): Promise<Cubes> {
+  const profile = `${colours} ${createHash('sha256')
+    .update(meta.icc ?? '')
+    .digest('hex')}`;
+  if (kept?.profile === profile) return kept.cubes;
+  const cubes = await cubesMade(meta, colours);
+  kept = { profile, cubes };
+  return cubes;
+}
+
+async function cubesMade(meta: Metadata, colours: 1 | 3 | 4): Promise<Cubes> {
+  const cube = await cubeOf(meta, colours);
+  if (colours !== 4 || !cube) return { cube };
+  const toSrgb = await srgbCubeOf(meta);
+  return { cube: invertedBy(toSrgb, cube), toSrgb };
+}
+
+/** What sRGB colours are in a picture's profile, asked of libvips (LittleCMS). */
 async function cubeOf({ icc, space }: Metadata, colours: 1 | 3 | 4): Promise<ColourCube | undefined> {
   if (!icc && space !== 'cmyk') return undefined;
-  const n = CUBE_POINTS;
-  const grid = new Uint8Array(3 * n ** 3);
-  for (let i = 0; i < n ** 3; i++) {
-    const levels = [Math.floor(i / (n * n)), Math.floor(i / n) % n, i % n];
-    for (let c = 0; c < 3; c++) grid[3 * i + c] = (255 / (n - 1)) * levels[c];
-  }
+  const grid = gridOf(3, CUBE_POINTS);
   const folder = icc ? await mkdtemp(path.join(tmpdir(), 'rgi-profile-')) : undefined;
   try {
     const profile = folder ? path.join(folder, 'profile.icc') : 'cmyk';
     if (icc && folder) await writeFile(profile, icc);
-    const { data, info } = await sharp(grid, { raw: { width: n, height: n * n, channels: 3 } })
+    const raw = { width: CUBE_POINTS, height: CUBE_POINTS ** 2, channels: 3 as const };
+    const { data, info } = await sharp(grid, { raw })
       .withIccProfile(profile)
       .raw()
       .toBuffer({ resolveWithObject: true });
     // A profile that libvips cannot use leaves the colours as they are.
     if (info.channels < colours) return undefined;
-    const values = new Float32Array(colours * n ** 3);
-    for (let i = 0; i < n ** 3; i++) {
-      for (let c = 0; c < colours; c++) values[colours * i + c] = data[info.channels * i + c] / 127.5 - 1;
-    }
-    return { points: n, colours, values };
+    return { axes: 3, points: CUBE_POINTS, colours, values: cubeValues(data, info.channels, colours) };
   } finally {
     if (folder) await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Grid of the cube of CMYK colours: every fifteenth of 256 levels. */
+const CMYK_POINTS = 18;
+
+/** What a picture's CMYK colours are in sRGB, by its profile, or by libvips' own where it has none. */
+async function srgbCubeOf({ icc }: Metadata): Promise<ColourCube> {
+  const n = CMYK_POINTS;
+  const grid = { data: gridOf(4, n), width: n * n, height: n * n, colours: 4 as const, alpha: false };
+  const { data, info } = await sharp(encodeTiff({ ...grid, ...(icc && { icc }) }), { limitInputPixels: false })
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { axes: 4, points: n, colours: 3, values: cubeValues(data, info.channels, 3) };
+}
+
+/** All colours of `axes` channels with `points` levels each, the last channel the fastest. */
+function gridOf(axes: number, points: number): Uint8Array {
+  const grid = new Uint8Array(axes * points ** axes);
+  for (let i = 0; i < points ** axes; i++) {
+    for (let c = 0; c < axes; c++)
+      grid[axes * i + c] = (255 / (points - 1)) * (Math.floor(i / points ** (axes - 1 - c)) % points);
+  }
+  return grid;
+}
+
+/** The first `colours` of `present` channels, in [-1,1]. */
+function cubeValues(levels: Uint8Array, present: number, colours: number): Float32Array {
+  const count = levels.length / present;
+  return Float32Array.from(
+    { length: count * colours },
+    (_, i) => levels[present * Math.floor(i / colours) + (i % colours)] / 127.5 - 1,
+  );
 }
 
 /** A picture as the bytes of a file. */

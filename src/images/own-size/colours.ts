@@ -1,14 +1,16 @@
-/** From the colours of a generator (grey or sRGB) to those a file stores: by a cube of examples, interpolated. */
+/** Between the colours of a generator (grey or sRGB) and those a file stores: by cubes of examples, interpolated. */
 import { zeros } from '../../onnx/tensor.ts';
 import { type Image, shapeOf, toColour, toGrey } from '../image.ts';
 
-/** Stored colours of sRGB colours on a grid. */
+/** Colours of one space for those of another, on a grid. */
 export interface ColourCube {
-  /** Grid points along each of R, G, B, evenly spread from -1 to 1. */
+  /** Channels that go in: the axes of the grid. */
+  readonly axes: 3 | 4;
+  /** Grid points along each axis, evenly spread from -1 to 1. */
   readonly points: number;
-  /** Channels of the stored colours. */
+  /** Channels that come out. */
   readonly colours: number;
-  /** [R,G,B,channel], in [-1,1]. */
+  /** [points, ..., points, colours], in [-1,1]. */
   readonly values: Float32Array;
 }
 
@@ -18,22 +20,24 @@ export function inColours(image: Image, colours: number, cube?: ColourCube): Ima
   return throughCube(toColour(image), cube);
 }
 
-function throughCube(image: Image, { points, colours, values }: ColourCube): Image {
+/** A picture [1,axes,H,W] in the colours of the other space, [1,colours,H,W]; linear between the points of the grid. */
+export function throughCube(image: Image, { axes, points, colours, values }: ColourCube): Image {
   const { height, width } = shapeOf(image);
   const plane = height * width;
   const out = zeros('float32', [1, colours, height, width]);
-  const steps = [points * points * colours, points * colours, colours];
-  const [base, part] = [new Int32Array(3), new Float64Array(3)];
+  const steps = Array.from({ length: axes }, (_, c) => colours * points ** (axes - 1 - c));
+  const part = new Float64Array(axes);
   for (let i = 0; i < plane; i++) {
-    for (let c = 0; c < 3; c++) {
+    let from = 0;
+    for (let c = 0; c < axes; c++) {
       const at = ((Math.min(1, Math.max(-1, image.data[c * plane + i])) + 1) / 2) * (points - 1);
-      base[c] = Math.min(points - 2, Math.floor(at));
-      part[c] = at - base[c];
+      const base = Math.min(points - 2, Math.floor(at));
+      part[c] = at - base;
+      from += base * steps[c];
     }
-    const from = base[0] * steps[0] + base[1] * steps[1] + base[2] * steps[2];
-    for (let corner = 0; corner < 8; corner++) {
+    for (let corner = 0; corner < 1 << axes; corner++) {
       let [weight, at] = [1, from];
-      for (let c = 0; c < 3; c++) {
+      for (let c = 0; c < axes; c++) {
         const up = (corner >> c) & 1;
         weight *= up ? part[c] : 1 - part[c];
         at += up * steps[c];
@@ -43,4 +47,32 @@ function throughCube(image: Image, { points, colours, values }: ColourCube): Ima
     }
   }
   return out;
+}
+
+/** Steps towards the colours that come back; more do not help near the edge of what can be printed. */
+const STEPS = 2;
+
+/**
+ * `there` changed so that `back` brings its colours back to where they were, as far as there are such colours: profiles draw colours in on
+ * the way to a press, and do not draw them out again. By libvips' own CMYK profile, printable colours come back with a median error of 7 grey
+ * levels without a step, of .6 after two and .2 after four; one in a hundred is missed by 14 from the first step on.
+ */
+export function invertedBy(back: ColourCube, there: ColourCube): ColourCube {
+  const { points, colours, values } = there;
+  const plane = points ** 3;
+  const wanted = zeros('float32', [1, 3, 1, plane]);
+  for (let i = 0; i < plane; i++) {
+    for (let c = 0; c < 3; c++)
+      wanted.data[c * plane + i] = (2 * (Math.floor(i / points ** (2 - c)) % points)) / (points - 1) - 1;
+  }
+  const asked = { ...wanted, data: wanted.data.slice() };
+  let made = throughCube(asked, there);
+  for (let step = 0; step < STEPS; step++) {
+    const shown = throughCube(made, back);
+    asked.data.forEach((v, i) => {
+      asked.data[i] = Math.min(1, Math.max(-1, v + wanted.data[i] - shown.data[i]));
+    });
+    made = throughCube(asked, there);
+  }
+  return { ...there, values: values.map((_, i) => made.data[(i % colours) * plane + Math.floor(i / colours)]) };
 }

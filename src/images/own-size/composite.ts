@@ -8,34 +8,60 @@
 import { squaredDistances } from '../../arrays/distance.ts';
 import { zeros } from '../../onnx/tensor.ts';
 import { type CompositeOptions, fadeAt } from '../blend.ts';
-import { type Box, type Image, shapeOf } from '../image.ts';
+import type { Box, Image } from '../image.ts';
 import { harmonicFill } from '../laplace.ts';
 import { drawGrain, type Grain, grainMeter } from './grain.ts';
 import { type Raster, windowOf, writePixel } from './raster.ts';
 import { type ByteMask, type RegionWindow, regionWindows } from './windows.ts';
 
-/** What the regions are filled with, in a box of the picture: [1,colours,h,w] in the picture's own colours, in [-1,1]. */
+/** What the regions are filled with, in a box of the picture: [1,C,h,w] in the colours that are blended, in [-1,1]. */
 export type FillAt = (box: Box) => Image;
+
+/**
+ * The colours in which fill and picture are joined, where they are not those that the picture stores. Separations are not to be added: one colour
+ * has many in CMYK, by how much of it is printed in black, and the difference between two of one colour is a cast on any other.
+ */
+export interface BlendColours {
+  /** C, of the colours that are blended. */
+  readonly channels: number;
+  /** [1,stored,h,w] to [1,C,h,w]. */
+  fromStored(image: Image): Image;
+  /** [1,C,h,w] to [1,stored,h,w]. */
+  toStored(image: Image): Image;
+}
 
 export interface OwnSizeOptions extends CompositeOptions {
   /** Draw the picture's grain over the fill, which has none of its own; default: no. */
   readonly grain?: boolean;
+  /** Default: the picture's own. */
+  readonly colours?: BlendColours;
   /** Largest window that is solved at once, in pixels; default a million. */
   readonly windowPixels?: number;
 }
 
 const WINDOW_PIXELS = 2 ** 20;
 
+function storedColours({ colours }: Raster): BlendColours {
+  return { channels: colours, fromStored: (image) => image, toStored: (image) => image };
+}
+
 /** Fills the masked regions of `raster` in place. Returns how many pixels were changed or may have been. */
 export function compositeInPlace(
   raster: Raster,
   mask: ByteMask,
   fillAt: FillAt,
-  { blend = 'poisson', feather = 4, grow = 0, grain = false, windowPixels = WINDOW_PIXELS }: OwnSizeOptions = {},
+  {
+    blend = 'poisson',
+    feather = 4,
+    grow = 0,
+    grain = false,
+    colours = storedColours(raster),
+    windowPixels = WINDOW_PIXELS,
+  }: OwnSizeOptions = {},
 ): number {
   const reach = blend === 'feather' ? grow + feather : grow;
   const margin = Math.ceil(reach) + 2;
-  const settings = { raster, mask, fillAt, blend, feather, grow, margin, grain, windowPixels };
+  const settings = { raster, mask, fillAt, blend, feather, grow, margin, grain, colours, windowPixels };
   let touched = 0;
   for (const region of regionWindows(mask, margin)) touched += fillRegion(region, settings);
   return touched;
@@ -125,7 +151,7 @@ function grown({ top, left, height, width }: Box, by: number, picture: { height:
 }
 
 function partAt(box: Box, region: RegionWindow, settings: Settings): Part {
-  const { raster, mask, fillAt, grow, feather, blend, margin } = settings;
+  const { raster, mask, fillAt, grow, feather, blend, margin, colours } = settings;
   const outer = grown(box, margin, raster);
   const own = new Uint8Array(outer.height * outer.width);
   for (let y = 0, i = 0; y < outer.height; y++) {
@@ -146,9 +172,9 @@ function partAt(box: Box, region: RegionWindow, settings: Settings): Part {
     }
   }
   const fill = fillAt(box);
-  const picture = windowOf(raster, box);
-  for (let i = 0; i < picture.data.length; i++) picture.data[i] -= fill.data[i];
-  return { box, inside, weight, fill, difference: picture };
+  const difference = colours.fromStored(windowOf(raster, box));
+  for (let i = 0; i < fill.data.length; i++) difference.data[i] -= fill.data[i];
+  return { box, inside, weight, fill, difference };
 }
 
 /** Writes the pixels of `target` that have a weight; returns how many. */
@@ -157,14 +183,13 @@ function fillPart(
   target: Box,
   coarse: CoarseGrid | undefined,
   grain: Grain | undefined,
-  { raster, blend }: Settings,
+  { raster, blend, colours }: Settings,
 ): number {
-  const { channels } = shapeOf(fill);
   const plane = box.height * box.width;
   if (!weight.some((w) => w > 0)) return 0;
   const noise = grain && drawGrain(grain, box);
   const made = zeros('float32', fill.dims);
-  for (let c = 0; c < channels; c++) {
+  for (let c = 0; c < colours.channels; c++) {
     const own = Float64Array.from(difference.data.subarray(c * plane, (c + 1) * plane));
     if (blend === 'poisson') solveSeam(own, inside, box, target, (y, x) => coarse?.at(c, y, x) ?? 0);
     for (let i = 0; i < plane; i++) {
@@ -175,12 +200,13 @@ function fillPart(
           : weight[i] * filled + (1 - weight[i]) * (fill.data[c * plane + i] + own[i]);
     }
   }
+  const stored = colours.toStored(made);
   let touched = 0;
   for (let y = target.top; y < target.top + target.height; y++) {
     for (let x = target.left; x < target.left + target.width; x++) {
       const at = (y - box.top) * box.width + x - box.left;
       if (weight[at] === 0) continue;
-      writePixel(raster, y, x, made, at);
+      writePixel(raster, y, x, stored, at);
       touched++;
     }
   }
@@ -222,10 +248,10 @@ function coarseStep({ height, width }: Box, windowPixels: number): number {
   return Math.max(2, Math.ceil(Math.sqrt((height * width) / windowPixels)));
 }
 
-function coarseGrid(region: RegionWindow, { raster, windowPixels }: Settings): CoarseGrid {
+function coarseGrid(region: RegionWindow, { colours: { channels }, windowPixels }: Settings): CoarseGrid {
   const step = coarseStep(region, windowPixels);
   const [rows, columns] = [Math.ceil(region.height / step), Math.ceil(region.width / step)];
-  const sums = Array.from({ length: raster.colours }, () => new Float64Array(rows * columns));
+  const sums = Array.from({ length: channels }, () => new Float64Array(rows * columns));
   const known = new Float64Array(rows * columns);
   const visited = new Uint8Array(rows * columns);
   const clamp = (i: number, n: number) => Math.min(n - 1, Math.max(0, i));

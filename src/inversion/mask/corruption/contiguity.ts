@@ -1,6 +1,6 @@
 /**
  * Corruption comes in regions or in single pixels: an Ising model of the mask, P(m_p = 1 | neighbours) = sigmoid(h + beta n_p), with n_p in [-1,1]
- * the weighted mean of 2m - 1 over the eight neighbours. h and beta are those of the greatest pseudo-likelihood (Besag 1975), found by
+ * the mean of 2m - 1 over the eight neighbours. h and beta are those of the greatest pseudo-likelihood (Besag 1975), found by
  * Newton's method.
  */
 import { type Lattice, neighbourMean } from './lattice.ts';
@@ -13,13 +13,12 @@ export interface Ising {
   readonly coupling: number;
 }
 
-/** Newton's steps in each round, and how long each may be. */
-const NEWTON_STEPS = 2;
+/** How long a step of Newton's may be; there is one in each round. */
 const MAX_STEP = 2;
 
 /**
- * The prior that fits probabilities `q`, [H,W], where the mask is `open`; beta lies in [0, maxCoupling]. `intact`: pixels that the picture is taken
- * to have, beside its own, that are intact though half of their neighbours, or one or three quarters, are corrupted.
+ * A step towards the prior that fits probabilities `q`, [H,W], where the mask is `open`; beta lies in [0, maxCoupling]. `intact`: pixels that the
+ * picture is taken to have, beside its own, that are intact though half of their neighbours, or one or three quarters, are corrupted.
  */
 export function fitIsing(
   before: Ising,
@@ -29,18 +28,15 @@ export function fitIsing(
   { maxCoupling, intact }: { readonly maxCoupling: number; readonly intact: number },
 ): Ising {
   const neighbours = neighbourMean(q, lattice);
-  let { field, coupling } = before;
-  for (let step = 0; step < NEWTON_STEPS; step++) {
-    const sums = firstSums({ field, coupling }, intact);
-    addPixels(sums, { field, coupling }, q, neighbours, open);
-    const [g0, g1, h00, h01, h11] = sums;
-    const determinant = h00 * h11 - h01 * h01;
-    const wanted = coupling + bounded((h00 * g1 - h01 * g0) / determinant);
-    coupling = Math.max(0, Math.min(maxCoupling, wanted));
-    // Where beta is at a bound, h moves alone.
-    field += bounded(coupling === wanted ? (h11 * g0 - h01 * g1) / determinant : g0 / h00);
-  }
-  return { field, coupling };
+  const { field, coupling } = before;
+  const sums = firstSums(before, intact);
+  addPixels(sums, before, q, neighbours, open);
+  const [g0, g1, h00, h01, h11] = sums;
+  const determinant = h00 * h11 - h01 * h01;
+  const wanted = coupling + bounded((h00 * g1 - h01 * g0) / determinant);
+  const next = Math.max(0, Math.min(maxCoupling, wanted));
+  // Where beta is at a bound, h moves alone.
+  return { field: field + bounded(next === wanted ? (h11 * g0 - h01 * g1) / determinant : g0 / h00), coupling: next };
 }
 
 /** The gradient (2 numbers) and the curvature (3) of the pseudo-likelihood by what is taken to be beforehand. */

@@ -10,7 +10,7 @@ import { type Image, type Mask, shapeOf, unionOf } from '../../../images/image.t
 import { float32 } from '../../../onnx/tensor.ts';
 import { fitIsing, type Ising, meanField } from './contiguity.ts';
 import { isOutOfDomain, misfitOf } from './domain.ts';
-import { fitInliers, type Inliers, type InlierTerms, inlierTerms, tailWeights } from './inliers.ts';
+import { fitInliers, type Inliers, type InlierTerms, inlierTerms, ROUNDING, tailWeights } from './inliers.ts';
 import { neighbourMean } from './lattice.ts';
 import { fitOutliers, flatOutliers, type Outliers, outlierDensity } from './outliers.ts';
 import { type KnownMask, type Planes, planesOf, type ScaleTerms } from './planes.ts';
@@ -64,6 +64,8 @@ export interface InferredCorruption {
   readonly mask: Mask;
   /** Expected precision of each value, in units of [-1,1]^-2, for a weighted least squares of z: [1,C,H,W]. */
   readonly weights: Image;
+  /** log p(x_p | corrupted) of each pixel's value, in units of [-1,1]: [1,1,H,W]. */
+  readonly corruptedLogDensity: Image;
   /** Log-likelihood of the picture, in nats for each visible value. */
   readonly evidence: number;
   /** Is the picture none of the generator's kind (`isOutOfDomain`)? Then the mask means nothing. */
@@ -102,9 +104,6 @@ const SWEEPS = 2;
 
 /** Log-odds of corruption that EM begins with: one pixel in ten. */
 const FIRST_FIELD = Math.log(1 / 9);
-
-/** Mean squared residual, in units of its variance, that a quarter of intact pixels exceed (Student's t with 3 degrees of freedom). */
-const POOR = 2.2;
 
 /** Share of the rounds in which the prior for intact pixels falls to 0. */
 const FALLING = 2 / 3;
@@ -174,7 +173,6 @@ function emRound(fit: Fit, planes: Planes, settings: CorruptionOptions, intactPi
   const outliers = fitOutliers(fit.outliers, planes, corrupted, meanField(fit.ising, q, byFlatLaw, planes, 1), {
     most: settings.values,
     variance: weightedMean(terms.variance, intact),
-    isPoor: (p) => terms.energy[p] > POOR * terms.variance[p],
   });
   const ising = fitIsing(fit.ising, q, open, lattice, { maxCoupling: settings.maxCoupling, intact: intactPixels });
   return { inliers, outliers, ising, q };
@@ -186,7 +184,7 @@ function weightedMean(values: Float64Array, weights: Float64Array): number {
     sum += weights[p] * values[p];
     total += weights[p];
   }
-  return Math.max(sum / total, MIN_VARIANCE);
+  return Math.max(sum / total, ROUNDING);
 }
 
 function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing }: CorruptionData): InferredCorruption {
@@ -195,6 +193,7 @@ function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing 
   const { height, width } = shapeOf(picture);
   const terms = inlierTerms(inliers, planes);
   const tails = tailWeights(terms, inliers, channels);
+  const corrupted = outlierDensity(outliers, planes);
   const plane = (data: Float64Array) => float32(Float32Array.from(data), [1, 1, height, width]);
   const mask = plane(q.map((m) => (m > 0.5 ? 1 : 0)));
   const weights = Float32Array.from({ length: channels * size }, (_, i) => {
@@ -205,7 +204,8 @@ function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing 
     probability: plane(q),
     mask,
     weights: float32(weights, picture.dims),
-    evidence: evidenceOf(fit, terms, planes),
+    corruptedLogDensity: plane(corrupted),
+    evidence: evidenceOf(fit, terms, corrupted, planes),
     outOfDomain: isOutOfDomain(misfitOf(picture, reconstruction, unionOf(mask, missing))),
     parameters: {
       theta: [...inliers.theta],
@@ -219,9 +219,8 @@ function concluded(fit: Fit, planes: Planes, { picture, reconstruction, missing 
 }
 
 /** Mean over the visible values of log p(x_p | the neighbours' q): both cases of the pixel's mask are summed out. */
-function evidenceOf({ outliers, ising, q }: Fit, { logDensity }: InlierTerms, planes: Planes): number {
+function evidenceOf({ ising, q }: Fit, { logDensity }: InlierTerms, corrupted: Float64Array, planes: Planes): number {
   const { channels, size, seen, lattice } = planes;
-  const corrupted = outlierDensity(outliers, planes);
   const neighbours = neighbourMean(q, lattice);
   let [sum, visible] = [0, 0];
   for (let p = 0; p < size; p++) {

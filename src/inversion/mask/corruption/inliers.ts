@@ -1,6 +1,6 @@
 /**
- * Residuals of intact pixels: Student's t about 0 with variance v_p K, where v_p = rounding + theta . features and K is a covariance of the channels of
- * trace C. theta is fitted by multiplicative updates (those of the Itakura-Saito divergence: Fevotte, Bertin, Durrieu 2009), K by
+ * Residuals of intact pixels: Student's t about 0 with variance v_p K, where v_p = rounding + theta . features and K is a covariance of the
+ * channels of trace C. theta is fitted by multiplicative updates (those of the Itakura-Saito divergence: Fevotte, Bertin, Durrieu 2009), K by
  * the weighted covariance.
  */
 import { choleskyFactor } from '../../../arrays/cholesky.ts';
@@ -27,7 +27,7 @@ export interface InlierTerms {
 }
 
 /** Variance that is always there: a grey level's square, about what 8 bits round by. */
-const ROUNDING = 127.5 ** -2;
+export const ROUNDING = 127.5 ** -2;
 
 export function inlierTerms({ theta, covariance, freedom }: Inliers, planes: Planes): InlierTerms {
   const { channels, size, features } = planes;
@@ -98,10 +98,10 @@ export function fitInliers(
   return { theta, covariance, freedom: before.freedom };
 }
 
-/** Share of the identity in the covariance of the channels. */
-const SHRINKAGE = 0.1;
-
-/** Residuals' covariance over the channels, each pixel in units of its own variance, drawn towards the identity. */
+/**
+ * Residuals' covariance over the channels, each pixel in units of its own variance, of trace C; drawn towards the identity by the mean share of
+ * rounding in the variance, since what is rounded in one channel says nothing of the others.
+ */
 function channelCovariance(
   { covariance: before }: Inliers,
   { variance }: InlierTerms,
@@ -111,19 +111,23 @@ function channelCovariance(
 ): Float64Array {
   if (channels === 1) return before;
   const sums = new Float64Array(channels * channels);
+  let [rounding, total] = [0, 0];
   for (let p = 0; p < size; p++) {
     const w = (weights[p] * tails[p]) / variance[p];
     if (w === 0) continue;
+    rounding += (weights[p] * ROUNDING) / variance[p];
+    total += weights[p];
     for (let a = 0; a < channels; a++)
       for (let b = 0; b <= a; b++) sums[a * channels + b] += w * residual[a * size + p] * residual[b * size + p];
   }
   let trace = 0;
   for (let a = 0; a < channels; a++) trace += sums[a * channels + a];
   if (!(trace > 0)) return before;
+  const shrinkage = rounding / total;
   return sums.map((_, i) => {
     const [a, b] = [Math.floor(i / channels), i % channels];
     const own = (channels * sums[Math.max(a, b) * channels + Math.min(a, b)]) / trace;
-    return (1 - SHRINKAGE) * own + (a === b ? SHRINKAGE : 0);
+    return (1 - shrinkage) * own + (a === b ? shrinkage : 0);
   });
 }
 

@@ -1,13 +1,10 @@
 /** The pixels' grid: sums over neighbours. */
 
-/** Weight of a diagonal neighbour, as its distance has it. */
-const DIAGONAL = Math.SQRT1_2;
-
 /** A grid of pixels, row by row. */
 export interface Lattice {
   readonly height: number;
   readonly width: number;
-  /** Sum of the weights of each pixel's neighbours, [H,W]. */
+  /** How many neighbours each pixel has, up to eight, [H,W]. */
   readonly totals: Float64Array;
 }
 
@@ -16,7 +13,7 @@ export function latticeOf(height: number, width: number): Lattice {
   return { height, width, totals: neighbourSum(ones, height, width) };
 }
 
-/** The weighted mean of 2q - 1 over the up to eight neighbours of each pixel, in [-1,1]. */
+/** The mean of 2q - 1 over the up to eight neighbours of each pixel, in [-1,1]. */
 export function neighbourMean(q: Float64Array, { height, width, totals }: Lattice): Float64Array {
   const mean = neighbourSum(q, height, width);
   for (let p = 0; p < mean.length; p++) mean[p] = (2 * mean[p]) / totals[p] - 1;
@@ -30,7 +27,7 @@ function neighbourSum(q: Float64Array, height: number, width: number): Float64Ar
       beside[p] = (column > 0 ? q[p - 1] : 0) + (column < width - 1 ? q[p + 1] : 0);
   }
   const sum = beside.slice();
-  for (let p = width; p < q.length; p++) sum[p] += q[p - width] + DIAGONAL * beside[p - width];
-  for (let p = 0; p < q.length - width; p++) sum[p] += q[p + width] + DIAGONAL * beside[p + width];
+  for (let p = width; p < q.length; p++) sum[p] += q[p - width] + beside[p - width];
+  for (let p = 0; p < q.length - width; p++) sum[p] += q[p + width] + beside[p + width];
   return sum;
 }

@@ -16,8 +16,7 @@ export interface Outliers {
   readonly variance: number;
 }
 
-/** A value repeats where at least so many corrupted pixels have it, and this share of them. */
-const MIN_COUNT = 8;
+/** A value repeats where more than one corrupted pixel has it, and this share of them. */
 const MIN_SHARE = 0.1;
 
 /** Share of a value's pixels that have to be misfits: a flat region whose shade G(z) misses a little is none. */
@@ -73,8 +72,6 @@ export interface ValueRule {
   readonly most: number;
   /** Variance about a value. */
   readonly variance: number;
-  /** Does a pixel fit worse than most intact ones? */
-  isPoor(pixel: number): boolean;
 }
 
 /**
@@ -85,9 +82,9 @@ export function fitOutliers(
   planes: Planes,
   corrupted: Float64Array,
   misfit: Float64Array,
-  { most, variance, isPoor }: ValueRule,
+  { most, variance }: ValueRule,
 ): Outliers {
-  const values = most > 0 ? repeatedValues(planes, misfit, most, isPoor) : [];
+  const values = most > 0 ? repeatedValues(planes, misfit, most) : [];
   const parts = 1 + values.length;
   const isAsBefore = before.values.length === values.length;
   const begun = {
@@ -103,15 +100,13 @@ export function fitOutliers(
   return { ...begun, shares: sums.map((sum) => (sum + 1) / (total + parts)) };
 }
 
-/** Only values count of whose pixels most fit poorly: no value that the picture has by nature is taken. */
+/** Only values count that are misfits often enough: no value that the picture has by nature is taken. */
 function repeatedValues(
   { x, size, channels, seen, values }: Planes,
   misfit: Float64Array,
   most: number,
-  isPoor: ValueRule['isPoor'],
 ): Float64Array[] {
   const mass = new Float64Array(values.count);
-  const excess = new Int32Array(values.count);
   const count = new Int32Array(values.count);
   const pixel = new Int32Array(values.count);
   let total = 0;
@@ -121,13 +116,10 @@ function repeatedValues(
     total += misfit[p];
     mass[value] += misfit[p];
     count[value]++;
-    excess[value] += isPoor(p) ? 1 : -1;
     pixel[value] = p;
   }
   return Array.from(mass.keys())
-    .filter(
-      (value) => excess[value] > 0 && mass[value] >= Math.max(MIN_COUNT, MIN_SHARE * total, MIN_MISFITS * count[value]),
-    )
+    .filter((value) => mass[value] > 1 && mass[value] >= Math.max(MIN_SHARE * total, MIN_MISFITS * count[value]))
     .sort((a, b) => mass[b] - mass[a])
     .slice(0, most)
     .map((value) => Float64Array.from({ length: channels }, (_, c) => x[c * size + pixel[value]]));

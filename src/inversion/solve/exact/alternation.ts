@@ -3,24 +3,22 @@
  * the first reconstruction on, for regions; and one on the half of the pixels that is fitted best, for corruption that is spread all over.
  * The mask is found with the picture's own scale of noise; what it hides is filled with that of good pictures, where it is known.
  */
-import { type Image, type Mask, visibilityOf } from '../../../images/image.ts';
+import { type Image, type Mask, unionOf, visibilityOf, zeroWhere } from '../../../images/image.ts';
 import { float32 } from '../../../onnx/tensor.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
 import type { Generator } from '../../generator/generator.ts';
 import { temperatureAt, USUAL_TEMPERATURE } from '../../generator/noise-model.ts';
+import { withRegions } from '../../mask/corruption/enclosed.ts';
 import type { ResultCode } from '../../spec/result.ts';
 import type { SolverOptions, StepReport } from '../run.ts';
+import { type AffineProblem, corruptedRegions } from './enclosed.ts';
 import { withoutEachPixel } from './leave-one-out.ts';
 import type { Law, MaskStep, MaskSteps, Shown } from './mask-steps.ts';
-import { type Equations, equationsAt, type GramProduct, pictureOf } from './normal-equations.ts';
+import { type Equations, equationsAt, pictureOf } from './normal-equations.ts';
 import { type DataTerms, dataTerms, type Posterior, posteriorOf, predictionOf } from './posterior.ts';
 
 /** What all pictures of a generator share. */
-export interface ExactProblem {
-  readonly map: AffineMap;
-  readonly product: GramProduct;
-  /** The equations of a whole picture. */
-  readonly whole: Equations;
+export interface ExactProblem extends AffineProblem {
   /** Is the scale of the noise known, of each value? Else it is one for all, measured on each picture. */
   readonly isNoiseKnown: boolean;
 }
@@ -33,6 +31,8 @@ export interface Search {
   readonly x: Image;
   /** 1 where it is known to be intact, [1,1,H,W]. */
   readonly keep?: Mask;
+  /** 1 where a masked rim encloses what has been found to be corrupted, [1,1,H,W]. */
+  readonly hide?: Mask;
   readonly onStep?: (report: StepReport) => void;
   readonly onState?: SolverOptions['onState'];
 }
@@ -89,6 +89,9 @@ const UNDAMPED = 3;
  */
 const EASED = [64, 16, 4];
 
+/** How often a settled mask is examined for regions that it encloses. */
+const MAX_EXAMINED = 3;
+
 /** An alternation on its way. */
 interface Course {
   readonly state: State;
@@ -107,13 +110,21 @@ export async function alternate(search: Search, steps: MaskSteps, missing: Mask 
   if (begun) courses.push(await trimmed(search, steps, missing, begun));
   let course = courses.reduce((best, other) => (other.found.evidence > best.found.evidence ? other : best));
   const last = steps.steps[steps.steps.length - 1];
-  for (let i = 0; ; i++) {
+  let own = search;
+  for (let [i, examined] = [0, 0]; ; i++) {
     history.loss.push(course.state.posterior.energy);
     history.masked.push(shareOf(course.found.softMask));
     report(search, history);
     const { state, before, found } = course;
     const isSettled = changeOf(before, found.softMask) <= SETTLED;
     if (isSettled || i >= MAX_REPEATED) {
+      const inside = examined < MAX_EXAMINED ? await corruptedInside(own, course, missing) : undefined;
+      if (inside) {
+        [i, examined] = [0, examined + 1];
+        own = { ...own, hide: unionOf(inside, own.hide) };
+        course = await followed(own, { state, found: hiding(found, inside) }, last, missing, 1, course.law);
+        continue;
+      }
       const code = isSettled ? 'solved' : 'step-limit';
       const { posterior } = await solvedAt(
         search,
@@ -125,7 +136,7 @@ export async function alternate(search: Search, steps: MaskSteps, missing: Mask 
       const picture = pictureOf(search.problem.map, posterior.u);
       return { posterior, picture, softMask: found.softMask, mask: found.mask, code, history };
     }
-    const next = await followed(search, course, last, missing, 1, course.law);
+    const next = await followed(own, course, last, missing, 1, course.law);
     course = i < UNDAMPED ? next : { ...next, found: halfway(found, next.found) };
   }
 }
@@ -166,14 +177,40 @@ async function watched({ onState, problem, x }: Search, { state: { posterior }, 
 }
 
 async function shown(
-  { x, keep, problem: { map, product, whole } }: Search,
+  { x, keep, hide, problem: { map, product, whole } }: Search,
   { posterior, equations }: State,
   missing: Mask | undefined,
 ): Promise<Shown> {
   const prediction = await predictionOf(posterior, map, product);
   const { picture, variance } = withoutEachPixel(map, equations, posterior, prediction, x.data, x.dims[1]);
   const deviation = Float32Array.from(variance, (v, i) => Math.sqrt(v + posterior.scale / whole.weights[i]));
-  return { x, y: float32(picture, x.dims), deviation: float32(deviation, x.dims), missing, keep };
+  return { x, y: float32(picture, x.dims), deviation: float32(deviation, x.dims), missing, keep, hide };
+}
+
+/** The enclosed regions that are likelier corrupted, 1; undefined where there are none. */
+async function corruptedInside(
+  { problem, x, keep }: Search,
+  { state, found: { mask, inferred } }: Course,
+  missing: Mask | undefined,
+): Promise<Mask | undefined> {
+  const regions = inferred
+    ? await corruptedRegions(problem, x.data, inferred, {
+        scale: Math.max(state.posterior.scale, MIN_SCALE),
+        missing,
+        keep,
+      })
+    : [];
+  return regions.length > 0 ? withRegions(zeroWhere(mask, mask), regions) : undefined;
+}
+
+/** What is hidden counts no more. */
+function hiding(found: MaskStep, hidden: Mask): MaskStep {
+  return {
+    ...found,
+    weights: zeroWhere(hidden, found.weights),
+    softMask: unionOf(found.softMask, hidden),
+    mask: unionOf(found.mask, hidden),
+  };
 }
 
 /** The mask follows from the first reconstruction on. */

@@ -12,7 +12,11 @@ import type { Runtime } from '../../../runtime/runtime.ts';
 import { emitObjective } from '../../compile/objective.ts';
 import { STEP } from '../../compile/step-names.ts';
 import type { Generator } from '../../generator/generator.ts';
-import { type CorruptionOptions, inferCorruption } from '../../mask/corruption/infer-corruption.ts';
+import {
+  type CorruptionOptions,
+  type InferredCorruption,
+  inferCorruption,
+} from '../../mask/corruption/infer-corruption.ts';
 import { type Formulation, readsVisibility } from '../../spec/formulation.ts';
 import { isAdaptive, type Method } from '../../spec/method.ts';
 
@@ -25,6 +29,8 @@ export interface MaskStep {
   readonly mask: Mask;
   /** How well the picture is explained, comparable between reconstructions; 0 where M has a threshold. */
   readonly evidence: number;
+  /** What the model of corruption says; absent where M has a threshold. */
+  readonly inferred?: InferredCorruption;
 }
 
 /** A picture, its reconstruction [1,C,H,W], and what is known to be missing. */
@@ -36,6 +42,8 @@ export interface Shown {
   readonly missing?: Mask;
   /** What is known to be intact. */
   readonly keep?: Mask;
+  /** What is known to be corrupted. */
+  readonly hide?: Mask;
 }
 
 /**
@@ -97,19 +105,20 @@ const ROUGH = { rounds: 5 };
 const EVEN: Partial<CorruptionOptions> = { displacement: false, brightness: false };
 
 function modelled(
-  { x, y, deviation, missing, keep }: Shown,
+  { x, y, deviation, missing, keep, hide }: Shown,
   { isRough, law }: StepOptions = { law: 'varied' },
 ): MaskStep {
-  const { probability, mask, evidence } = inferCorruption(
-    { picture: x, reconstruction: y, missing, keep, noise: deviation },
+  const inferred = inferCorruption(
+    { picture: x, reconstruction: y, missing, keep, hide, noise: deviation },
     { ...(isRough ? ROUGH : {}), ...(law === 'even' ? EVEN : {}) },
   );
+  const { probability, mask, evidence } = inferred;
   // What is all but certain is taken to be: the equations change at the other pixels only.
   const weights = float32(
     probability.data.map((q) => (q < CERTAIN ? 1 : q > 1 - CERTAIN ? 0 : 1 - q)),
     probability.dims,
   );
-  return { weights, softMask: probability, mask, evidence };
+  return { weights, softMask: probability, mask, evidence, inferred };
 }
 
 /** lambda of the step `at` of stages that follow each other. */
