@@ -2,11 +2,11 @@
  * Drawn defects that are hard to see or that look like the product itself: small ones of the contrast of good residuals, large faint ones, and
  * structural ones (a bridge, a gap, a part doubled, turned, of blurred texture, or of another good picture).
  */
-import { type Image, type Mask, shapeOf } from '../images/image.ts';
-import { drawRegion } from '../images/regions.ts';
-import { gaussianBlur } from '../images/resize.ts';
-import { float32, zeros } from '../onnx/tensor.ts';
-import type { Random } from '../random.ts';
+import { type Image, type Mask, shapeOf } from '../src/images/image.ts';
+import { drawRegion } from '../src/images/regions.ts';
+import { gaussianBlur } from '../src/images/resize.ts';
+import { float32, zeros } from '../src/onnx/tensor.ts';
+import type { Random } from '../src/random.ts';
 
 /** The kinds, drawn in turn. */
 export const HARDER_KINDS = ['small', 'faint', 'bridge', 'gap', 'doubled', 'turned', 'blurred', 'foreign'] as const;
