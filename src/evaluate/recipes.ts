@@ -31,6 +31,7 @@ const NUMBERS = {
   'weight-rate': 'weightRate',
   'latent-prior': 'latentPrior',
   'critic-prior': 'criticPrior',
+  'feature-weight': 'featureWeight',
 } as const satisfies Record<string, keyof MethodOptions>;
 
 const WORDS = {

@@ -89,10 +89,22 @@ export function appendExtraction(
   image: Value,
   reduced: Resizing = onnxResize,
 ): Value {
+  const layers = appendLayers(b, network, picture, image, reduced);
+  const maps = network.layers.map((layer, i) => onGrid(b, layers[i], layer, grid));
+  return b.Concat(maps, 1);
+}
+
+/** Appends the network; returns the maps [N,D,h,w] of its layers, each of its own size. */
+export function appendLayers(
+  b: GraphBuilder,
+  network: FeatureNetwork,
+  picture: PictureSize,
+  image: Value,
+  reduced: Resizing = onnxResize,
+): Value[] {
   const names = network.layers.map(({ name }) => name);
   const layers = appendNetwork(b, network, picture, image, names, reduced);
-  const maps = network.layers.map((layer) => onGrid(b, asMap(b, layers.get(layer.name)!, layer), layer, grid));
-  return b.Concat(maps, 1);
+  return network.layers.map((layer) => asMap(b, layers.get(layer.name)!, layer));
 }
 
 /** A graph from `image` [N,C,H,W] in [-1,1] to one value of the network as it is. */
@@ -103,7 +115,8 @@ export function networkInput(network: FeatureNetwork, picture: PictureSize, [wan
   return b.graph('network', [imageInput(picture)], [{ name: value, type: 'float32', dims: ['N', 'C', 'H', 'W'] }]);
 }
 
-function imageInput({ channels, height, width }: PictureSize): ValueInfo {
+/** The input `image` [N,C,H,W]. */
+export function imageInput({ channels, height, width }: PictureSize): ValueInfo {
   return { name: 'image', type: 'float32', dims: ['N', channels, height, width] };
 }
 

@@ -48,18 +48,19 @@ export function gaussianOf(moments: Moments, { ridge = RIDGE, pooled = 0 }: Gaus
   const scale = channelDeviations(moments);
   const shared = pooled > 0 ? pooledCovariance(moments, scale) : undefined;
   const whitening = new Float32Array(positions * pairs);
+  const own = new Float64Array(pairs);
   for (let p = 0; p < positions; p++) {
-    let [first, at] = [0, p * pairs];
+    covarianceAt(moments, p, scale, own);
+    if (shared) for (let t = 0; t < pairs; t++) own[t] += pooled * (shared[t] - own[t]);
+    let [first, at] = [0, 0];
     for (const group of groups) {
-      const own = covarianceAt(moments, p * channels + first, at, scale.subarray(first, first + group));
-      const from = at - p * pairs;
-      if (shared) for (let t = 0; t < own.length; t++) own[t] += pooled * (shared[from + t] - own[t]);
-      for (let i = 0, t = 0; i < group; t += ++i + 1) own[t] += ridge;
-      const factor = inverseCholesky(own, group);
+      const matrix = own.subarray(at, at + (group * (group + 1)) / 2);
+      for (let i = 0, t = 0; i < group; t += ++i + 1) matrix[t] += ridge;
+      const factor = inverseCholesky(matrix, group);
       for (let i = 0, t = 0; i < group; i++)
-        for (let j = 0; j <= i; j++, t++) whitening[at + t] = factor[t] / scale[first + j];
+        for (let j = 0; j <= i; j++, t++) whitening[p * pairs + at + t] = factor[t] / scale[first + j];
       first += group;
-      at += own.length;
+      at += matrix.length;
     }
   }
   return {
@@ -114,40 +115,36 @@ function diagonalOf(groups: readonly number[]): number[] {
   });
 }
 
-/** The covariance of a group, in units of its channels' deviations: its sums begin at `first`, its products at `at`. */
+/** Writes the covariances at position p, in units of the channels' deviations, to `into`: the groups' lower triangles one after the other. */
 function covarianceAt(
   { counts, groups, sums, products }: Moments,
-  first: number,
-  at: number,
+  p: number,
   scale: Float64Array,
-): Float64Array {
-  const n = scale.length;
-  const count = Math.max(1, counts[Math.floor(first / channelsOf(groups))]);
-  const covariance = new Float64Array((n * (n + 1)) / 2);
-  for (let i = 0, t = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++, t++) {
-      const centred = products[at + t] - (sums[first + i] * sums[first + j]) / count;
-      covariance[t] = centred / (Math.max(1, count - 1) * scale[i] * scale[j]);
+  into: Float64Array,
+): void {
+  const channels = scale.length;
+  const count = Math.max(1, counts[p]);
+  const unit = 1 / Math.max(1, count - 1);
+  let [first, t] = [0, 0];
+  for (const group of groups) {
+    for (let i = first; i < first + group; i++) {
+      const mean = sums[p * channels + i] / count;
+      const factor = unit / scale[i];
+      for (let j = first; j <= i; j++, t++)
+        into[t] = ((products[p * into.length + t] - mean * sums[p * channels + j]) * factor) / scale[j];
     }
+    first += group;
   }
-  return covariance;
 }
 
-/** The mean of all positions' covariances, the groups' lower triangles one after the other. */
+/** The mean of all positions' covariances, as `covarianceAt` writes them. */
 function pooledCovariance(moments: Moments, scale: Float64Array): Float64Array {
-  const { groups, grid } = moments;
-  const positions = grid * grid;
-  const channels = channelsOf(groups);
-  const pairs = pairsOf(groups);
-  const pooled = new Float64Array(pairs);
+  const positions = moments.grid ** 2;
+  const own = new Float64Array(pairsOf(moments.groups));
+  const pooled = new Float64Array(own.length);
   for (let p = 0; p < positions; p++) {
-    let [first, at] = [0, 0];
-    for (const group of groups) {
-      const own = covarianceAt(moments, p * channels + first, p * pairs + at, scale.subarray(first, first + group));
-      for (let t = 0; t < own.length; t++) pooled[at + t] += own[t] / positions;
-      first += group;
-      at += own.length;
-    }
+    covarianceAt(moments, p, scale, own);
+    for (let t = 0; t < own.length; t++) pooled[t] += own[t] / positions;
   }
   return pooled;
 }
@@ -155,22 +152,47 @@ function pooledCovariance(moments: Moments, scale: Float64Array): Float64Array {
 /** The inverse of the Cholesky factor of a symmetric matrix; both as lower triangles, row by row. */
 export function inverseCholesky(matrix: Float64Array, n: number): Float64Array {
   const factor = new Float64Array(matrix.length);
-  for (let i = 0; i < n; i++) {
-    const ri = (i * (i + 1)) / 2;
-    for (let j = 0; j <= i; j++) {
-      const rj = (j * (j + 1)) / 2;
-      let sum = matrix[ri + j];
-      for (let k = 0; k < j; k++) sum -= factor[ri + k] * factor[rj + k];
+  for (let i = 0, ri = 0; i < n; ri += ++i) {
+    for (let j = 0, rj = 0; j <= i; rj += ++j) {
+      // Four sums side by side, none of which waits for the others.
+      let a = matrix[ri + j];
+      let b = 0;
+      let c = 0;
+      let d = 0;
+      let k = 0;
+      for (; k + 3 < j; k += 4) {
+        a -= factor[ri + k] * factor[rj + k];
+        b -= factor[ri + k + 1] * factor[rj + k + 1];
+        c -= factor[ri + k + 2] * factor[rj + k + 2];
+        d -= factor[ri + k + 3] * factor[rj + k + 3];
+      }
+      for (; k < j; k++) a -= factor[ri + k] * factor[rj + k];
+      const sum = a + b + (c + d);
       factor[ri + j] = i === j ? Math.sqrt(Math.max(sum, 1e-12)) : sum / factor[rj + j];
     }
   }
-  const inverse = new Float64Array(matrix.length);
-  // Row i of the inverse by forward substitution on the rows before it, so that the inner loop runs along whole rows.
-  for (let i = 0; i < n; i++) {
-    const ri = (i * (i + 1)) / 2;
-    for (let k = 0; k < i; k++) {
+  return inverseOfTriangle(factor, n);
+}
+
+/** Row i of the inverse by forward substitution on the rows before it, four at a time, so that the inner loop runs along whole rows. */
+function inverseOfTriangle(factor: Float64Array, n: number): Float64Array {
+  const inverse = new Float64Array(factor.length);
+  for (let i = 0, ri = 0; i < n; ri += ++i) {
+    let [k, rk] = [0, 0];
+    for (; k + 3 < i; k += 4) {
+      const [ra, rb, rc] = [rk, rk + k + 1, rk + 2 * k + 3];
+      const rd = rk + 3 * k + 6;
+      const [fa, fb, fc, fd] = [factor[ri + k], factor[ri + k + 1], factor[ri + k + 2], factor[ri + k + 3]];
+      for (let j = 0; j <= k; j++)
+        inverse[ri + j] -= fa * inverse[ra + j] + fb * inverse[rb + j] + (fc * inverse[rc + j] + fd * inverse[rd + j]);
+      // The ends of the longer rows.
+      inverse[ri + k + 1] -= fb * inverse[rb + k + 1] + fc * inverse[rc + k + 1] + fd * inverse[rd + k + 1];
+      inverse[ri + k + 2] -= fc * inverse[rc + k + 2] + fd * inverse[rd + k + 2];
+      inverse[ri + k + 3] -= fd * inverse[rd + k + 3];
+      rk += 4 * k + 10;
+    }
+    for (; k < i; rk += ++k) {
       const f = factor[ri + k];
-      const rk = (k * (k + 1)) / 2;
       for (let j = 0; j <= k; j++) inverse[ri + j] -= f * inverse[rk + j];
     }
     const d = factor[ri + i];

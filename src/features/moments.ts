@@ -53,29 +53,50 @@ export function withMaps(moments: Moments, maps: Tensor<'float32'>, hidden?: Uin
   const { groups, origin, counts, sums, products } = moments;
   const { count, channels, height: grid } = shapeOf(maps);
   const positions = grid * grid;
-  const size = channels * positions;
   const pairs = pairsOf(groups);
-  for (let n = 0; n < count; n++) {
-    const values = byPosition(maps.data.subarray(n * size, (n + 1) * size), channels, positions);
-    for (let p = 0; p < positions; p++) {
+  // The maps' values at one position, map by map; maps of zeros fill the last set of MAPS_TOGETHER.
+  const values = new Float64Array(channels * MAPS_TOGETHER * Math.ceil(count / MAPS_TOGETHER));
+  for (let p = 0; p < positions; p++) {
+    let shown = 0;
+    values.fill(0);
+    for (let n = 0; n < count; n++) {
       if (hidden?.[n * positions + p]) continue;
-      counts[p]++;
-      let at = p * pairs;
-      let base = p * channels;
-      for (let i = base; i < base + channels; i++) {
-        values[i] -= origin[i];
-        sums[i] += values[i];
+      const [to, from] = [shown * channels, n * channels * positions + p];
+      for (let c = 0; c < channels; c++) {
+        const value = maps.data[from + c * positions] - origin[p * channels + c];
+        values[to + c] = value;
+        sums[p * channels + c] += value;
       }
-      for (const group of groups) {
-        for (let i = 0; i < group; i++) {
-          const v = values[base + i];
-          for (let j = 0; j <= i; j++) products[at++] += v * values[base + j];
-        }
-        base += group;
-      }
+      shown++;
     }
+    counts[p] += shown;
+    for (let n = 0; n < shown; n += MAPS_TOGETHER) addProducts(groups, values, n * channels, products, p * pairs);
   }
   return moments;
+}
+
+/** Maps whose products are added at once: sums in memory are read and written once for all of them. */
+const MAPS_TOGETHER = 4;
+
+/** Adds to `products` from `at` on those of the vectors of 4 maps, which begin at `first` of `values`. */
+function addProducts(
+  groups: readonly number[],
+  values: Float64Array,
+  first: number,
+  products: Float32Array,
+  at: number,
+): void {
+  const channels = channelsOf(groups);
+  let [a, to] = [first, at];
+  for (const group of groups) {
+    const [b, c, d] = [a + channels, a + 2 * channels, a + 3 * channels];
+    for (let i = 0; i < group; i++) {
+      const [va, vb, vc, vd] = [values[a + i], values[b + i], values[c + i], values[d + i]];
+      for (let j = 0; j <= i; j++, to++)
+        products[to] += va * values[a + j] + vb * values[b + j] + (vc * values[c + j] + vd * values[d + j]);
+    }
+    a += group;
+  }
 }
 
 /** The moments of several parts together; all have one origin. */

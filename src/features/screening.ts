@@ -12,6 +12,7 @@ import { featureChannels, openExtractor } from './extraction.ts';
 import { type FeatureGaussian, gaussianOf, POOLED } from './gaussian.ts';
 import { channelsOf, type Moments, noMoments, pairsOf, togetherOf, withMaps } from './moments.ts';
 import type { FeatureNetwork } from './network.ts';
+import { areTwoPopulations } from './two-populations.ts';
 
 /** What a screening is made with; the defaults were chosen on BSData (docs/figures.md). */
 export interface ScreeningOptions {
@@ -19,7 +20,10 @@ export interface ScreeningOptions {
   readonly grid?: number;
   /** Rounds of finding masks and learning without what they hide; default 4. */
   readonly rounds?: number;
-  /** A picture is suspect whose log score is this many deviations of the ordinary ones above theirs; default 4. */
+  /**
+   * Where the log scores are of two populations, a picture is suspect whose own is this many deviations of the ordinary ones above
+   * theirs; default 3.
+   */
   readonly limit?: number;
   /** In suspect pictures, positions are masked whose distance is above this multiple of the usual one; default 1.6. */
   readonly masked?: number;
@@ -34,7 +38,7 @@ export interface ScreeningHooks {
 export interface Screening {
   /** Mean of the largest distances from what the other pictures have at these places; about 1 to 1.5 of ordinary pictures. */
   readonly scores: readonly number[];
-  /** Above this score pictures are suspect. */
+  /** Above this score pictures are suspect; infinite where the scores are of one population. */
   readonly limit: number;
   readonly suspects: readonly boolean[];
 }
@@ -42,7 +46,7 @@ export interface Screening {
 /** Positions of the feature maps along each side where nothing is said. */
 export const SCREENING_GRID = 16;
 
-const DEFAULTS = { grid: SCREENING_GRID, rounds: 4, limit: 4, masked: 1.6 } as const;
+const DEFAULTS = { grid: SCREENING_GRID, rounds: 4, limit: 3, masked: 1.6 } as const;
 
 /** Pictures are compared with those of the other parts; neighbours, which are often near-duplicates, are in the same one. */
 const PARTS = 4;
@@ -173,7 +177,8 @@ function scoreOf(map: Float32Array): number {
 
 /**
  * The ordinary pictures are where the scores are densest: the shortest interval that holds half of them (the shorth, Andrews et al. 1972).
- * Their deviation is that below its median, because defective pictures lie above.
+ * Their deviation is that below its median, because defective pictures lie above. Nothing is suspect where all scores look like those of
+ * one population: rare good pictures look much as defective ones do, and without them the others are learnt worse (docs/figures.md).
  */
 function judged(scores: readonly number[], limit: number): Screening {
   const logs = scores.map((v) => Math.log(Math.max(v, 1e-9)));
@@ -186,6 +191,6 @@ function judged(scores: readonly number[], limit: number): Screening {
   const below = logs.flatMap((v) => (v < middle ? [middle - v] : []));
   // 1.4826: the deviation of a normal law in units of its median absolute deviation.
   const deviation = below.length > 0 ? 1.4826 * median(below) : 0;
-  const above = middle + limit * deviation;
-  return { scores, limit: Math.exp(above), suspects: logs.map((v) => deviation > 0 && v > above) };
+  const above = deviation > 0 && areTwoPopulations(logs) ? middle + limit * deviation : Number.POSITIVE_INFINITY;
+  return { scores, limit: Math.exp(above), suspects: logs.map((v) => v > above) };
 }

@@ -48,6 +48,7 @@ interface Manifest {
   readonly options: Record<string, unknown>;
   readonly generator: { readonly sha256: string; readonly law: string; readonly latents: unknown };
   readonly discriminator?: { readonly file: string };
+  readonly features?: { readonly file: string };
   readonly method: { readonly stages: readonly { readonly steps: number }[] };
   readonly images: readonly {
     readonly name: string;
@@ -365,6 +366,17 @@ describe('features', () => {
       );
     },
   );
+
+  test('of the network of this package are compared by anogan in place of a discriminator', async () => {
+    const line = `restore @a.png --generator @g.onnx --out ${results().word} --steps 3 --method anogan`;
+    expect((await bench.rgi(`${line} --features bundled --feature-layers block_5_add,block_9_add`)).code).toBe(0);
+    const { method, features } = manifestIn(out);
+    expect(JSON.stringify(method)).toContain('"distance":"l1","layers":["block_5_add","block_9_add"]');
+    expect(path.basename(features!.file)).toBe('mobilenet_v2_block10.onnx');
+    const wrong = await bench.rgi(`${line} --overwrite --features bundled --feature-layers block_99`);
+    expect(wrong).toMatchObject({ code: 2 });
+    expect(wrong.err).toContain("mobilenet_v2_block10.onnx has no layer 'block_99'; its last ones are ");
+  });
 });
 
 describe('generators', () => {

@@ -588,7 +588,7 @@ export const WRONG_USES: readonly WrongUse[] = [
     title: 'A setting of a method mistyped',
     line: 'evaluate inpaint @pictures --generator @g.onnx --out @o --methods rgi:lamda=0.1',
     code: 2,
-    says: "error: The method 'rgi:lamda=0.1': 'lamda=0.1' is not a preset (fast, best, paper, paper-l1, paper-detect), a recipe (original, rgi) or a setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance).",
+    says: "error: The method 'rgi:lamda=0.1': 'lamda=0.1' is not a preset (fast, best, paper, paper-l1, paper-detect), a recipe (original, rgi) or a setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, feature-weight, loss, reduction, mask-form, importance).",
   },
   {
     title: 'A corruption mistyped',

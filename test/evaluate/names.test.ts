@@ -49,7 +49,7 @@ test('a wrong name is answered with the names there are', () => {
     `"The method 'anogan+mask': anogan does not use the true mask; leave +mask out."`,
   );
   expect(sentence(() => parseRecipe('rgi:papper'))).toMatchInlineSnapshot(
-    `"The method 'rgi:papper': 'papper' is not a preset (fast, best, paper, paper-l1, paper-detect), a recipe (original, rgi) or a setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, loss, reduction, mask-form, importance)."`,
+    `"The method 'rgi:papper': 'papper' is not a preset (fast, best, paper, paper-l1, paper-detect), a recipe (original, rgi) or a setting (lambda, threshold, huber-grey, steps, starts, pool, latent-rate, mask-rate, weight-rate, latent-prior, critic-prior, feature-weight, loss, reduction, mask-form, importance)."`,
   );
   expect(sentence(() => parseRecipe('rgi:steps=1.5'))).toMatchInlineSnapshot(
     `"The method 'rgi:steps=1.5': 'steps=1.5' is no whole number above 0."`,

@@ -4,6 +4,7 @@ import { gaussianOf } from '../../src/features/gaussian.ts';
 import { noMoments, withMaps } from '../../src/features/moments.ts';
 import { type FeatureNetwork, openFeatureNetwork } from '../../src/features/network.ts';
 import { distancesOf, screenPictures } from '../../src/features/screening.ts';
+import { areTwoPopulations } from '../../src/features/two-populations.ts';
 import type { Image } from '../../src/images/image.ts';
 import { GraphBuilder } from '../../src/onnx/builder.ts';
 import { float32 } from '../../src/onnx/tensor.ts';
@@ -55,9 +56,10 @@ describe('a folder is screened', () => {
     });
   });
 
-  test('of a clean folder at most a twentieth is suspect', async () => {
-    const { suspects } = await screenPictures(folder(60, 0), network, runtime);
-    expect(suspects.filter(Boolean).length).toBeLessThanOrEqual(3);
+  test('of a clean folder nothing is suspect, because the scores are of one population', async () => {
+    const { suspects, limit } = await screenPictures(folder(60, 0), network, runtime);
+    expect(suspects).not.toContain(true);
+    expect(limit).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('pictures that are all the same are all kept', async () => {
@@ -70,6 +72,18 @@ describe('a folder is screened', () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(screenPictures(folder(8, 0), network, runtime, {}, { signal })).rejects.toThrow('enough');
   });
+});
+
+test.each([
+  ['one normal law', 0, 0, false],
+  ['a tenth far above', 30, 6, true],
+  ['a half above', 150, 5, true],
+  ['a tenth one deviation above', 30, 1, false],
+])('two populations: %s', (_, others, shift, expected) => {
+  const random = randomFrom(5);
+  const values = Array.from({ length: 300 }, (_, i) => random.normal() + (i < others ? shift : 0));
+  expect(areTwoPopulations(values)).toBe(expected);
+  expect(areTwoPopulations(values.map((v) => 7 - 3 * v))).toBe(expected);
 });
 
 test('what is hidden of a map does not count in the moments: at that position only', () => {

@@ -58,7 +58,7 @@ export function addEvaluateOptions(command: Command, texts: OptionTexts): Comman
   command
     .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
-    .option('--features <file>', `network of the features, a VGG say (default: ${texts.features})`)
+    .option('--features <file>', `network of the features: a file, or 'bundled' (default: ${texts.features})`)
     .optionsGroup('Data:');
   texts.data(command);
   command

@@ -7,11 +7,13 @@ import { reuse } from '../../inversion/compile/reuse.ts';
 import { buildMethod, leavesCriticOut } from '../../inversion/methods/index.ts';
 import type { MethodContext } from '../../inversion/methods/options.ts';
 import { companionOf } from '../../models/node/companions.ts';
+import { distanceFile } from '../../models/node/feature-network.ts';
 import {
   type GeneratorFlags,
   LOGISTIC_NOTE,
   type OpenedGenerator,
   openCriticFile,
+  openDistanceFile,
 } from '../../models/node/networks.ts';
 import { modelHashes } from '../../models/node/weight-files.ts';
 import { describeMethod } from '../../restore/node/manifest.ts';
@@ -37,9 +39,10 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
     flags.discriminator === 'none'
       ? undefined
       : (flags.discriminator ?? (await companionOf('discriminator', opened.model, flags.generator)));
-  const open = (name: string | undefined) =>
-    name === undefined ? undefined : openCriticFile(runtime, name, opened.generator, flags);
-  const [discriminator, features] = [await open(file), await open(flags.features)];
+  const compared = distanceFile(flags.features);
+  const discriminator = file === undefined ? undefined : await openCriticFile(runtime, file, opened.generator, flags);
+  const features =
+    compared === undefined ? undefined : await openDistanceFile(runtime, compared, opened.generator, undefined, flags);
   const source = features ?? discriminator;
   const described = async (name: string | undefined) =>
     name === undefined ? undefined : { file: name, ...(await modelHashes(name)) };
@@ -50,7 +53,7 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
     layers: source?.layers ?? [],
     scores: discriminator !== undefined,
     logistic: discriminator?.logistic ?? false,
-    described: { discriminator: await described(file), features: await described(flags.features) },
+    described: { discriminator: await described(file), features: await described(compared) },
     notes: source ? [] : ['Critic and feature terms are off, because no discriminator is given (--discriminator).'],
   };
 }

@@ -6,7 +6,8 @@ import { buildMethod, leavesCriticOut, understoodOptions } from '../../inversion
 import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { type Method, takesEncoder, tunesWeights, usesScore } from '../../inversion/spec/method.ts';
 import { companionOf } from '../../models/node/companions.ts';
-import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile } from '../../models/node/networks.ts';
+import { distanceFile } from '../../models/node/feature-network.ts';
+import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openDistanceFile } from '../../models/node/networks.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { RestoreFlags } from './flags.ts';
 import { flagOf } from './method-flags.ts';
@@ -39,15 +40,18 @@ export async function criticFor(
   const discriminator = named ?? companion;
   const d =
     discriminator === undefined ? undefined : await openCriticFile(runtime, discriminator, opened.generator, flags);
+  const features = distanceFile(flags.features);
   const f =
-    flags.features === undefined ? undefined : await openCriticFile(runtime, flags.features, opened.generator, flags);
+    features === undefined
+      ? undefined
+      : await openDistanceFile(runtime, features, opened.generator, flags.featureLayers, flags);
   if (flags.featureLayers && !d && !f) {
     throw new RgiError('usage', '--feature-layers needs a network: give one with --features or --discriminator.');
   }
   const source = f ?? d;
   const unknown = source && flags.featureLayers?.find((layer) => !source.values.has(layer));
   if (unknown !== undefined) {
-    const file = flags.features ?? discriminator;
+    const file = features ?? discriminator;
     throw new RgiError('usage', `${file} has no value '${unknown}'; its activations are ${source!.layers.join(', ')}.`);
   }
   const notes = [
@@ -63,7 +67,7 @@ export async function criticFor(
     useful,
     logistic: d?.logistic ?? false,
     discriminator,
-    features: flags.features,
+    features,
     notes,
   };
 }

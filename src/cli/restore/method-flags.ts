@@ -66,7 +66,7 @@ export function addMethodOptions(command: Command): void {
     .optionsGroup('Discriminator and features:')
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
     .option('--critic-prior <weight>', 'weight of its score as a prior', weight)
-    .option('--features <file>', 'network of the features, a VGG say (default: the discriminator)')
+    .option('--features <file>', "network of the features: a file, or 'bundled' (default: the discriminator)")
     .option('--feature-layers <names>', 'layers that are compared (default: the activations)', list)
     .option('--feature-weight <weight>', 'weight of the feature loss (rgi, rrgi, invert)', rate)
     .addOption(choice('--feature-distance <name>', 'feature loss (default: l2)', ['l1', 'l2'] as const));

@@ -2,6 +2,8 @@
 import path from 'node:path';
 import { readNpy } from '../../arrays/npy.ts';
 import { messageOf, RgiError } from '../../errors.ts';
+import { featureMetadata } from '../../features/network.ts';
+import { openPerceptual } from '../../features/perceptual.ts';
 import { readBytes } from '../../images/node/decode.ts';
 import type { ImageRange } from '../../inspect/facts.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
@@ -103,6 +105,25 @@ async function inputFromFile(info: ValueInfo, file: string): Promise<Tensor> {
     `${file} is [${stored.dims.join(', ')}]; the input '${info.name}' is [${info.dims.join(', ')}].`,
     { file },
   );
+}
+
+/**
+ * The network whose layers feature terms compare. One whose file states its input (`rgi.features`), as that of this package does, is a
+ * perceptual distance; any other is taken as a discriminator is: pictures in [-1,1] of the generator's size. `layers` by default: all that it
+ * states, or all activations.
+ */
+export async function openDistanceFile(
+  runtime: Runtime,
+  file: string,
+  generator: Generator,
+  layers: readonly string[] | undefined,
+  { modelMemory, modelSeconds, signal }: Pick<TrialFlags, 'modelMemory' | 'modelSeconds' | 'signal'> = {},
+): Promise<OpenedCritic> {
+  const model = await openTriedModel(file, { modelMemory, modelSeconds, signal });
+  const name = path.basename(file);
+  if (!featureMetadata(model)) return openCriticModel(model, runtime, generator, name);
+  const opened = await openPerceptual(model, runtime, generator, { layers, name });
+  return { ...opened, logistic: false, values: new Set(opened.layers) };
 }
 
 /** A network that looks at pictures of the generator's size. */
