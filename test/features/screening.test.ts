@@ -70,7 +70,7 @@ describe('a folder is screened', () => {
   });
 
   test('pictures that are more alike than the others, and rank below them, make none of the others suspect', async () => {
-    const images = folder(60, 0, 1, (n) => (n % 5 === 0 ? 0.01 : 0.05));
+    const images = folder(60, 0, 1, (n) => (n === 58 ? 0.08 : n % 5 === 0 ? 0.01 : 0.05));
     const { suspects, scores } = await screenPictures(images, network, runtime);
     expect(twoPopulationsOf(scores.map(Math.log))).toBeDefined();
     expect(suspects).not.toContain(true);
