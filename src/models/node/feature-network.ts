@@ -7,7 +7,6 @@ import { RgiError } from '../../errors.ts';
 import { type FeatureNetwork, type FeatureNetworkOptions, openFeatureNetwork } from '../../features/network.ts';
 import { rangeDoubt } from '../../features/range.ts';
 import type { Image } from '../../images/image.ts';
-import { brokenWeight } from '../../inspect/weights.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { openTriedModel, type TrialFlags } from './trial.ts';
 import { type ModelHashes, modelHashes } from './weight-files.ts';
@@ -57,8 +56,6 @@ async function openAt(
 ): Promise<Pick<OpenedFeatures, 'network' | 'file'>> {
   const { modelMemory, modelSeconds, signal } = flags;
   const model = await openTriedModel(file, { modelMemory, modelSeconds, signal });
-  const broken = brokenWeight(model.graph);
-  if (broken) throw new RgiError('model', `${file}: ${broken}`, { file });
   const network = await openFeatureNetwork(model, runtime, {
     range: flags.featureRange,
     layers: flags.featureLayers,
