@@ -6,7 +6,6 @@ import { buildMethod, leavesCriticOut, understoodOptions } from '../../inversion
 import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { type Method, takesEncoder, tunesWeights, usesScore } from '../../inversion/spec/method.ts';
 import { companionOf } from '../../models/node/companions.ts';
-import { distanceFile } from '../../models/node/feature-network.ts';
 import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openDistanceFile } from '../../models/node/networks.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { RestoreFlags } from './flags.ts';
@@ -40,7 +39,7 @@ export async function criticFor(
   const discriminator = named ?? companion;
   const d =
     discriminator === undefined ? undefined : await openCriticFile(runtime, discriminator, opened.generator, flags);
-  const features = distanceFile(flags.features);
+  const { features } = flags;
   const f =
     features === undefined
       ? undefined

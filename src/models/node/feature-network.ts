@@ -34,18 +34,10 @@ export const SHIPPED_FEATURES: string = fileURLToPath(
   new URL('../../../models/features/mobilenet_v2_block10.onnx', import.meta.url),
 );
 
-/** What names the network of this package where a file of features may be given. */
-export const BUNDLED = 'bundled';
-
-/** The file that `--features` of a search names. */
-export function distanceFile(given: string | undefined): string | undefined {
-  return given === BUNDLED ? SHIPPED_FEATURES : given;
-}
-
 /** Opens it; undefined where none is wanted. Throws `RgiError` where the file cannot be used as one. */
 export async function openFeatureFile(runtime: Runtime, flags: FeatureFlags): Promise<OpenedFeatures | undefined> {
   if (flags.features === false) return undefined;
-  const file = (typeof flags.features === 'string' ? distanceFile(flags.features) : undefined) ?? SHIPPED_FEATURES;
+  const file = typeof flags.features === 'string' ? flags.features : SHIPPED_FEATURES;
   return { ...(await openAt(file, runtime, flags)), ...(await modelHashes(file)) };
 }
 
