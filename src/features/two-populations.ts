@@ -11,7 +11,8 @@ const MIN_SEPARATION = 2;
 const STEPS = 200;
 const LOWER_SHARES = [0.5, 0.7, 0.85];
 
-/** Of each law, in units of that of all values: of few values some lie close together by chance. */
+/** In units of the deviation of all values: what is added to that of each law, and its least: few values lie close together by chance. */
+const ADDED_DEVIATION = 0.02;
 const MIN_DEVIATION = 0.2;
 
 /** Of each law: a single value is no population. */
@@ -76,7 +77,11 @@ function weighted(values: readonly number[], weightOf: (value: number, i: number
   });
   const mean = sum / weight;
   const square = values.reduce((all, v, i) => all + weightOf(v, i) * (v - mean) ** 2, 0);
-  return { mean, deviation: Math.max(Math.sqrt(square / weight), MIN_DEVIATION), share: weight / values.length };
+  return {
+    mean,
+    deviation: Math.max(Math.sqrt(square / weight) + ADDED_DEVIATION, MIN_DEVIATION),
+    share: weight / values.length,
+  };
 }
 
 function mixtureOf(sorted: readonly number[], lowerShare: number): [Normal, Normal] {
