@@ -15,7 +15,7 @@ const LOWER_SHARES = [0.5, 0.7, 0.85];
 const ADDED_DEVIATION = 0.02;
 const MIN_DEVIATION = 0.2;
 
-/** Of each law: a single value is no population. */
+/** Of each law, its share of all values rounded: a single value is no population. */
 const MIN_VALUES = 2;
 
 /** Parameters of a normal law, and of a mixture of two. */
@@ -40,7 +40,7 @@ export function twoPopulationsOf(values: readonly number[]): readonly [lower: No
   const isLikelier = (one: readonly Normal[], other: readonly Normal[]) =>
     logLikelihood(sorted, one) > logLikelihood(sorted, other);
   const laws = LOWER_SHARES.map((share) => mixtureOf(sorted, share))
-    .filter((fit) => fit.every(({ share }) => share * values.length > MIN_VALUES - 0.5))
+    .filter((fit) => fit.every(({ share }) => Math.round(share * values.length) >= MIN_VALUES))
     .reduce<[Normal, Normal] | undefined>((best, fit) => (best && !isLikelier(fit, best) ? best : fit), undefined);
   if (laws === undefined || !areBelieved(sorted, laws)) return undefined;
   const [low, high] = laws
