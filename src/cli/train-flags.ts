@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type Architecture, AUGMENT_BELOW } from '../gan/settings.ts';
 import type { Reconstruction } from '../gan/steps/generator-step.ts';
 import { choice, count, numberIn, oneOf, onThisMachine } from './arguments.ts';
-import { addFeatureInputOptions, type FeatureInputFlags } from './detect/feature-flags.ts';
+import { addFeatureInputOptions, type FeatureInputFlags, featureFile } from './detect/feature-flags.ts';
 import { addText } from './help.ts';
 import type { RuntimeFlags } from './model-flags.ts';
 
@@ -99,7 +99,11 @@ export function addTrainOptions(command: Command): Command {
     )
     .option('--seed <number>', 'seed of all random numbers (default: 0)', seed)
     .optionsGroup('With --contaminated or --by folder:')
-    .option('--features <file>', 'network whose feature maps are compared (default: the one of this package)');
+    .option(
+      '--features <file>',
+      "network whose feature maps are compared: a file, or 'bundled' (default: bundled)",
+      featureFile,
+    );
   addFeatureInputOptions(command)
     .optionsGroup('Files:')
     .option('--half', 'store weights in 16 bits')

@@ -155,6 +155,7 @@ async function leaveOutOf(flags: TrainFlags, runtime: Runtime): Promise<LeaveOut
 function leftOutSentence({ leftOut = 0, pictures, held }: DataFacts, suspects: string | undefined): string {
   const all = leftOut + pictures + held;
   if (suspects === undefined) return `${leftOut} of ${all} pictures were left out, as the list says.`;
+  if (leftOut === 0) return `None of ${all} pictures stands apart from the others; ${suspects} ranks them.`;
   return `${leftOut} of ${all} pictures look defective and were left out: look at them on the page below. Where that is wrong, correct the column 'defective' of ${suspects}, and train this folder again with --without ${suspects}.`;
 }
 

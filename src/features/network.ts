@@ -5,6 +5,7 @@
  */
 import * as z from 'zod/mini';
 import { RgiError } from '../errors.ts';
+import { brokenWeight } from '../inspect/weights.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { Graph, Model } from '../onnx/graph.ts';
 import { sizeOf, type Tensor, zeros } from '../onnx/tensor.ts';
@@ -86,7 +87,7 @@ export function featureMetadata({ metadata }: Pick<Model, 'metadata'>): z.infer<
 
 /**
  * Opens a feature network: runs it once to find the shapes of its layers. Throws `RgiError('model')` where it does not take pictures
- * alone or has no layer that can be used, `RgiError('usage')` where a layer is unknown or the range of its input is not known.
+ * alone, has no layer that can be used, or has weights that are NaN or infinite, `RgiError('usage')` where a layer is unknown or the range of its input is not known.
  *
  * @example
  * ```ts
@@ -113,6 +114,8 @@ export async function openFeatureNetwork(
       { file: options.name },
     );
   }
+  const broken = brokenWeight(model.graph);
+  if (broken) throw new RgiError('model', `${name}: ${broken}`, { file: options.name });
   const input = inputOf(model.graph, options.size ?? stated?.size, name);
   const batch = input.batch;
   const layers = await layersOf(model.graph, input, options.layers ?? stated?.layers, runtime, name);

@@ -1,7 +1,8 @@
 /**
  * A feature network as a perceptual distance between pictures: of each layer the feature vectors, brought to length one at every position
- * (Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", CVPR 2018, with equal weights). The feature terms
- * of `dgp`, `anogan` and L_rec take differences of these maps, and are differentiated through the network.
+ * (Zhang et al., "The unreasonable effectiveness of deep features as a perceptual metric", CVPR 2018, without their learnt weights). The feature
+ * terms of `dgp`, `anogan` and L_rec take differences of these maps, and are differentiated through the network. Where a method sums, a layer
+ * counts by its number of positions, the finest most; where it takes means, each layer by one over its number of channels.
  */
 
 import { RgiError } from '../errors.ts';
@@ -27,8 +28,9 @@ export interface PerceptualDistance {
 }
 
 /**
- * Opens a feature network as a distance of pictures [N,C,H,W] in [-1,1]. Its input's range and channels are those that its file states;
- * where it takes any size, pictures are given in their own, or enlarged to 64 pixels. Throws as `openFeatureNetwork`.
+ * Opens a feature network as a distance of pictures [N,C,H,W] in [-1,1], C being 1 or 3. Its input's range and channels are those that its
+ * file states; where it takes any size, it is given squares of the picture's longer side, of 64 pixels at least, to which pictures are
+ * stretched. Throws as `openFeatureNetwork`, `RgiError('model')` for other channels, and `RgiError('usage')` where a layer is named twice.
  */
 export async function openPerceptual(
   model: Model,
@@ -36,18 +38,23 @@ export async function openPerceptual(
   picture: PictureSize,
   options: FeatureNetworkOptions = {},
 ): Promise<PerceptualDistance> {
+  const { name = 'The feature network', layers } = options;
+  if (picture.channels !== 1 && picture.channels !== 3)
+    throw new RgiError(
+      'model',
+      `${name} compares grey or RGB pictures, and the generator makes ${picture.channels} channels.`,
+      { file: options.name },
+    );
+  const twice = layers?.find((layer, i) => layers.indexOf(layer) < i);
+  if (twice !== undefined) throw new RgiError('usage', `The layer '${twice}' of ${name} is named twice.`);
   const size = Math.max(MIN_SIDE, picture.height, picture.width);
   const network = await openFeatureNetwork(model, runtime, { size, ...options });
-  if (network.batch !== 'any' && network.batch > 1) {
-    const { name = 'The feature network' } = options;
+  if (network.batch !== 'any' && network.batch > 1)
     throw new RgiError(
       'model',
       `${name} takes batches of ${network.batch}; a distance needs one that takes any number.`,
-      {
-        file: options.name,
-      },
+      { file: options.name },
     );
-  }
   const graph = perceptualGraph(network, picture);
   // One exported for a batch of one is applied to each picture by itself.
   const { features } = criticOf(graph, network.batch !== 'any');

@@ -12,17 +12,20 @@ import { featureChannels, openExtractor } from './extraction.ts';
 import { type FeatureGaussian, gaussianOf, POOLED } from './gaussian.ts';
 import { channelsOf, type Moments, noMoments, pairsOf, togetherOf, withMaps } from './moments.ts';
 import type { FeatureNetwork } from './network.ts';
-import { areTwoPopulations } from './two-populations.ts';
+import { density, twoPopulationsOf } from './two-populations.ts';
 
-/** What a screening is made with; the defaults were chosen on BSData (docs/figures.md). */
+/**
+ * What a screening is made with. The defaults were chosen by the AP on test pictures: those of BSData, and the limit with its rule, one of seven,
+ * on BSData, magnetic tiles and boards (docs/figures.md).
+ */
 export interface ScreeningOptions {
   /** Positions of the feature maps along each side; default 16. */
   readonly grid?: number;
   /** Rounds of finding masks and learning without what they hide; default 4. */
   readonly rounds?: number;
   /**
-   * Where the log scores are of two populations, a picture is suspect whose own is this many deviations of the ordinary ones above
-   * theirs; default 3.
+   * Where the log scores are of two populations, the ordinary ones being the lower, a picture is suspect whose own is this many deviations
+   * of the ordinary ones above theirs; default 3.
    */
   readonly limit?: number;
   /** In suspect pictures, positions are masked whose distance is above this multiple of the usual one; default 1.6. */
@@ -38,7 +41,7 @@ export interface ScreeningHooks {
 export interface Screening {
   /** Mean of the largest distances from what the other pictures have at these places; about 1 to 1.5 of ordinary pictures. */
   readonly scores: readonly number[];
-  /** Above this score pictures are suspect; infinite where the scores are of one population. */
+  /** Above this score pictures are suspect; infinite where none is. */
   readonly limit: number;
   readonly suspects: readonly boolean[];
 }
@@ -54,7 +57,7 @@ const PARTS = 4;
 /** Positions whose mean distance is a picture's score. */
 const SCORED = 4;
 
-/** Pictures whose features are extracted together. */
+/** Pictures whose features are extracted, and whose moments are added, together. */
 const TOGETHER = 16;
 
 /**
@@ -80,8 +83,12 @@ export async function screenPictures(
     const relative = inUsualUnits(distances);
     found = judged(relative.map(scoreOf), settings.limit);
     const { suspects } = found;
-    hidden = relative.map((map, i) => Uint8Array.from(map, (v) => (suspects[i] && v > settings.masked ? 1 : 0)));
-    onProgress?.(0.5 + (0.5 * (round + 1)) / settings.rounds);
+    const hides = relative.map((map, i) => Uint8Array.from(map, (v) => (suspects[i] && v > settings.masked ? 1 : 0)));
+    // With the same positions hidden, the next round would find the same.
+    const isSettled = hides.every((mask, i) => mask.every((v, p) => v === hidden[i][p]));
+    hidden = hides;
+    onProgress?.(isSettled ? 1 : 0.5 + (0.5 * (round + 1)) / settings.rounds);
+    if (isSettled) break;
   }
   return found;
 }
@@ -124,7 +131,11 @@ async function comparedWithOthers(
   const partOf = (i: number) => Math.floor((i * parts) / maps.length);
   const groups = [maps[0].dims[1]];
   const moments = Array.from({ length: parts }, () => noMoments(maps[0], groups));
-  for (const [i, map] of maps.entries()) withMaps(moments[partOf(i)], map, hidden[i]);
+  for (let from = 0, to: number; from < maps.length; from = to) {
+    to = from + 1;
+    while (to < maps.length && to - from < TOGETHER && partOf(to) === partOf(from)) to++;
+    withMaps(moments[partOf(from)], stackImages(maps.slice(from, to)), joined(hidden.slice(from, to)));
+  }
   const gaussians: FeatureGaussian[] = [];
   for (const part of moments.keys()) {
     beforePart();
@@ -133,6 +144,14 @@ async function comparedWithOthers(
     await new Promise((resolve) => setTimeout(resolve));
   }
   return maps.map((map, i) => distancesOf(gaussians[partOf(i)], map));
+}
+
+function joined(masks: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(masks.length * masks[0].length);
+  masks.forEach((mask, i) => {
+    all.set(mask, i * mask.length);
+  });
+  return all;
 }
 
 function othersOf(moments: readonly Moments[], part: number): Moments {
@@ -178,7 +197,8 @@ function scoreOf(map: Float32Array): number {
 /**
  * The ordinary pictures are where the scores are densest: the shortest interval that holds half of them (the shorth, Andrews et al. 1972).
  * Their deviation is that below its median, because defective pictures lie above. Nothing is suspect where all scores look like those of
- * one population: rare good pictures look much as defective ones do, and without them the others are learnt worse (docs/figures.md).
+ * one population: rare good pictures look much as defective ones do, and without them the others are learnt worse (docs/figures.md). Nor is
+ * anything where the ordinary ones are the upper of two populations, as beside blank pictures or near-duplicates.
  */
 function judged(scores: readonly number[], limit: number): Screening {
   const logs = scores.map((v) => Math.log(Math.max(v, 1e-9)));
@@ -191,6 +211,8 @@ function judged(scores: readonly number[], limit: number): Screening {
   const below = logs.flatMap((v) => (v < middle ? [middle - v] : []));
   // 1.4826: the deviation of a normal law in units of its median absolute deviation.
   const deviation = below.length > 0 ? 1.4826 * median(below) : 0;
-  const above = deviation > 0 && areTwoPopulations(logs) ? middle + limit * deviation : Number.POSITIVE_INFINITY;
+  const laws = twoPopulationsOf(logs);
+  const isLower = laws !== undefined && density(laws[0], middle) > density(laws[1], middle);
+  const above = deviation > 0 && isLower ? middle + limit * deviation : Number.POSITIVE_INFINITY;
   return { scores, limit: Math.exp(above), suspects: logs.map((v) => v > above) };
 }

@@ -185,15 +185,20 @@ const SUSPECT_STYLE =
 
 function suspectSection(suspects: readonly ShownSuspect[] | undefined): Section[] {
   if (!suspects) return [];
-  const figures = suspects.map(({ name, score, isOut, source }) =>
-    picture({ source, caption: `${name}: ${score.toFixed(2)}${isOut ? '' : ', kept'}`, alt: `The picture ${name}` }),
-  );
+  const isAnyOut = suspects.some(({ isOut }) => isOut);
+  const figures = suspects.map(({ name, score, isOut, source }) => {
+    const kept = isAnyOut && !isOut ? ', kept' : '';
+    return picture({ source, caption: `${name}: ${score.toFixed(2)}${kept}`, alt: `The picture ${name}` });
+  });
+  const said = isAnyOut
+    ? html`<p>The most suspect first, each with its score. They were left out, but for those marked as kept. The list suspects.csv holds all pictures: where this is wrong, correct its column 'defective', and train again with --without and this list.</p>`
+    : html`<p>No picture stands apart from the others, and none was left out. These are the least like the others, each with its score. The list suspects.csv holds all pictures: where one is defective, write yes in its column 'defective', and train again with --without and this list.</p>`;
   return [
     {
       id: 'suspects',
-      title: 'Pictures that look defective',
-      short: 'Suspects',
-      content: html`<p>The most suspect first, each with its score. They were left out, but for those marked as kept. The list suspects.csv holds all pictures: where this is wrong, correct its column 'defective', and train again with --without and this list.</p><div class="suspects">${figures}</div>`,
+      title: isAnyOut ? 'Pictures that look defective' : 'Pictures least like the others',
+      short: isAnyOut ? 'Suspects' : 'Least alike',
+      content: html`${said}<div class="suspects">${figures}</div>`,
     },
   ];
 }

@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest';
 import { bytes, list, nearest, numberIn, oneOf } from '../../src/cli/arguments.ts';
+import { featureFile } from '../../src/cli/detect/feature-flags.ts';
 import { duration, progressLine } from '../../src/cli/progress.ts';
 import { thinned } from '../../src/evaluate/record.ts';
 import { jsonText } from '../../src/jobs/document.ts';
+import { SHIPPED_FEATURES } from '../../src/models/node/feature-network.ts';
 
 test('a near miss is suggested, a far one is not', () => {
   expect(nearest('papr', ['fast', 'paper', 'paper-l1'])).toBe('paper');
@@ -24,6 +26,11 @@ test('sizes of memory are in GB or MB', () => {
   for (const text of ['', '4', 'GB', '0GB', '4TB', '-1GB']) {
     expect(() => bytes(text)).toThrow('It is a size such as 4GB or 800MB.');
   }
+});
+
+test("a feature network is a file, and 'bundled' that of this package", () => {
+  expect(featureFile('bundled')).toBe(SHIPPED_FEATURES);
+  expect(featureFile('net.onnx')).toBe('net.onnx');
 });
 
 test('lists grow by commas and by repetition', () => {

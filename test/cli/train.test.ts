@@ -108,6 +108,28 @@ it('train, interrupted while it reads the pictures, says that no file was change
   expect(err).toBe('Stopped before the first step; no file was changed.\n');
 });
 
+it('train --contaminated keeps the pictures of a clean folder, and shows those least like the others', async () => {
+  const clean = path.join(folder, 'clean');
+  const random = randomFrom(3);
+  const good = stripes(12);
+  for (const { name } of good.pictures) {
+    const image = batchOf(good, [0]);
+    for (let at = 0; at < image.data.length; at++) image.data[at] += 0.1 * random.normal();
+    await writePicture(path.join(clean, name), image);
+  }
+  const out = path.join(folder, 'clean.onnx');
+  const train = ['train', clean, '--out', out, '--size', '32'];
+  const { code, err } = await rgi(...train, '--contaminated', '--features', await featureFile());
+  expect(code).toBe(0);
+  const list = path.join(folder, 'clean.training', 'suspects.csv');
+  expect(err).toContain(`None of 12 pictures stands apart from the others; ${list} ranks them.`);
+  const page = await readFile(path.join(folder, 'clean.training', 'index.html'), 'utf8');
+  expect(page).toContain('Pictures least like the others');
+  expect(page).toContain('No picture stands apart from the others, and none was left out.');
+  expect(page).not.toContain('look defective');
+  expect(page).not.toContain(', kept');
+});
+
 it('train --contaminated leaves out what looks defective and lists it; --without takes the corrected list; calibrate follows', async () => {
   const mixed = path.join(folder, 'mixed');
   const good = stripes(44);

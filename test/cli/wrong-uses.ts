@@ -597,6 +597,12 @@ export const WRONG_USES: readonly WrongUse[] = [
     says: "error: There is no case 'blok'; the cases are block, random, irregular, half, scratches, stains, dust, text, strips, celeba-block, celeba-random, cars-block, cars-random, each with :normal, :white, :deviation, :smooth, :constant for another fill, and the groups standard, fills, realistic, celeba, cars, all.",
   },
   {
+    title: 'An evaluation whose methods compare no features',
+    line: 'evaluate inpaint @pictures --generator @g.onnx --out @o --methods rgi --features bundled',
+    code: 2,
+    says: 'error: No method of --methods compares features; add :feature-weight=WEIGHT to rgi, rrgi or invert, or leave --features out.',
+  },
+  {
     title: 'An evaluation of an empty folder',
     line: 'evaluate inpaint @empty --generator @g.onnx --out @o',
     code: 2,

@@ -30,6 +30,7 @@ test('a name resolves to the options of its method', () => {
     maskGiven: true,
     options: { method: 'yeh', recipe: 'rgi', preset: 'paper-l1' },
   });
+  expect(parseRecipe('rgi:feature-weight=0.5').options).toMatchObject({ method: 'rgi', featureWeight: 0.5 });
   expect(parseRecipe('rgi:loss=l2:threshold=20').options).toMatchObject({ loss: 'l2', thresholdGrey: 20 });
 });
 
@@ -55,7 +56,7 @@ test('a wrong name is answered with the names there are', () => {
     `"The method 'rgi:steps=1.5': 'steps=1.5' is no whole number above 0."`,
   );
   expect(sentence(() => parseRecipe('invert:lambda=1'))).toMatchInlineSnapshot(
-    `"The method 'invert:lambda=1': invert has no setting lambda; it takes huber-grey, steps, loss."`,
+    `"The method 'invert:lambda=1': invert has no setting lambda; it takes huber-grey, steps, feature-weight, loss."`,
   );
   expect(sentence(() => parseRecipe('rgi:loss=l3'))).toMatchInlineSnapshot(
     `"The method 'rgi:loss=l3': 'loss=l3': loss is one of l1, l2, huber."`,

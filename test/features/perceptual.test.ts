@@ -98,4 +98,20 @@ describe('a perceptual distance', () => {
       'net.onnx takes batches of 4; a distance needs one that takes any number.',
     );
   });
+
+  test('refuses pictures that are neither grey nor RGB, layers named twice and weights that are NaN', async () => {
+    await expect(openPerceptual(network(), runtime, shapeOf(picture(4, 16)), { name: 'net.onnx' })).rejects.toThrow(
+      'net.onnx compares grey or RGB pictures, and the generator makes 4 channels.',
+    );
+    const layers = ['sums', 'sums'];
+    const named = { name: 'net.onnx', layers };
+    await expect(openPerceptual(network(), runtime, shapeOf(picture(3, 16)), named)).rejects.toThrow(
+      "The layer 'sums' of net.onnx is named twice.",
+    );
+    const broken = network();
+    (broken.graph.initializers.get('A')!.data as Float32Array)[2] = Number.NaN;
+    await expect(openPerceptual(broken, runtime, shapeOf(picture(3, 16)), { name: 'net.onnx' })).rejects.toThrow(
+      "net.onnx: 1 of the 6 values of the weight 'A' are NaN: its training diverged, or the file is damaged. Export it from an earlier state.",
+    );
+  });
 });

@@ -23,7 +23,7 @@ import { addText } from '../help.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
 import { progressLine } from '../progress.ts';
-import { addFeatureInputOptions, comparedLayers, type FeatureInputFlags } from './feature-flags.ts';
+import { addFeatureInputOptions, comparedLayers, type FeatureInputFlags, featureFile } from './feature-flags.ts';
 
 export interface CalibrateFlags extends EncoderFlags, RuntimeFlags, FeatureInputFlags {
   readonly features?: string | boolean;
@@ -83,7 +83,11 @@ export function addCalibrateOptions(command: Command): Command {
     .option('--limit <count>', 'most pictures that set thresholds', count)
     .option('--steps <count>', 'steps of each inversion (default: automatic)', count)
     .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
-    .option('--features [file]', 'compare features of this network, too (default: the one of this package)')
+    .option(
+      '--features [file]',
+      "compare features of this network, too: a file, or 'bundled' (default: bundled)",
+      featureFile,
+    )
     .option('--no-features', 'compare pixels alone')
     .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
     .optionsGroup('Generator:');

@@ -21,6 +21,7 @@ import { EXIT, type ExitCode } from '../failures.ts';
 import { addText } from '../help.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
+import { featureFile } from './feature-flags.ts';
 
 export interface ExportFlags extends Omit<EncoderFlags, 'generator'>, RuntimeFlags {
   readonly as: string;
@@ -63,7 +64,11 @@ export function addExportOptions(command: Command): Command {
     .addOption(
       choice('--pixels <type>', 'pictures as numbers in [-1,1], or as files hold them', DETECTOR_INPUTS, 'float32'),
     )
-    .option('--features <file>', 'the feature network that the policy was made with (default: found by its name)')
+    .option(
+      '--features <file>',
+      "the feature network that the policy was made with: a file, or 'bundled' (default: found by its name)",
+      featureFile,
+    )
     .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)")
     .optionsGroup('Generator:');
   addGeneratorOptions(command);

@@ -1,12 +1,21 @@
 /** Options about a feature network, shared by the commands that take one. */
 import { type Command, Option } from 'commander';
 import { coarserLayers, FEATURE_RANGES, type FeatureNetwork, type FeatureRange } from '../../features/network.ts';
+import { SHIPPED_FEATURES } from '../../models/node/feature-network.ts';
 import { choice, list } from '../arguments.ts';
 
 /** What is said of a network's input and layers, where its file does not. */
 export interface FeatureInputFlags {
   readonly featureRange?: FeatureRange;
   readonly featureLayers?: readonly string[];
+}
+
+/** What names the network of this package where `--features` takes a file. */
+const BUNDLED = 'bundled';
+
+/** The file of a feature network, as `--features` names it. */
+export function featureFile(text: string): string {
+  return text === BUNDLED ? SHIPPED_FEATURES : text;
 }
 
 export function addFeatureInputOptions(command: Command): Command {

@@ -6,6 +6,7 @@ import { count, onThisMachine } from '../arguments.ts';
 import { addText } from '../help.ts';
 import { type InputFlags, RECURSIVE } from '../inputs.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
+import { featureFile } from './feature-flags.ts';
 
 export interface DetectFlags extends EncoderFlags, RuntimeFlags, InputFlags {
   /** Of `rgi batch` only. */
@@ -58,7 +59,11 @@ export function addDetectSettings(command: Command, addPictureOptions: () => voi
     .requiredOption('-g, --generator <file>', 'a calibrated generator of good pictures (ONNX)')
     .requiredOption('-o, --out <folder>', 'folder of the results', onThisMachine)
     .option('--policy <name>', "the policy to use, by the name given to 'rgi calibrate'", DEFAULT_POLICY)
-    .option('--features <file>', 'the feature network that the policy was made with (default: found by its name)')
+    .option(
+      '--features <file>',
+      "the feature network that the policy was made with: a file, or 'bundled' (default: found by its name)",
+      featureFile,
+    )
     .option('--encoder <file>', "network that provides a start; 'none' for none (default: the companion)");
   addPictureOptions();
   command.optionsGroup('Generator:');

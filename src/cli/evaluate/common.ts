@@ -9,6 +9,7 @@ import { VERSION } from '../../jobs/node/program.ts';
 import type { GeneratorFlags } from '../../models/node/networks.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { choice, count, list, numberIn } from '../arguments.ts';
+import { featureFile } from '../detect/feature-flags.ts';
 import { EXIT, type ExitCode } from '../failures.ts';
 import { type Io, printJson, say } from '../io.ts';
 import { addGeneratorOptions, addRuntimeOptions, type RuntimeFlags } from '../model-flags.ts';
@@ -58,7 +59,11 @@ export function addEvaluateOptions(command: Command, texts: OptionTexts): Comman
   command
     .option('--seed <number>', 'seed of all random numbers', numberIn({ integer: true, from: 0, to: 2 ** 32 - 1 }), 0)
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
-    .option('--features <file>', `network of the features: a file, or 'bundled' (default: ${texts.features})`)
+    .option(
+      '--features <file>',
+      `network of the features: a file, or 'bundled' (default: ${texts.features})`,
+      featureFile,
+    )
     .optionsGroup('Data:');
   texts.data(command);
   command

@@ -7,7 +7,6 @@ import { reuse } from '../../inversion/compile/reuse.ts';
 import { buildMethod, leavesCriticOut } from '../../inversion/methods/index.ts';
 import type { MethodContext } from '../../inversion/methods/options.ts';
 import { companionOf } from '../../models/node/companions.ts';
-import { distanceFile } from '../../models/node/feature-network.ts';
 import {
   type GeneratorFlags,
   LOGISTIC_NOTE,
@@ -39,10 +38,11 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
     flags.discriminator === 'none'
       ? undefined
       : (flags.discriminator ?? (await companionOf('discriminator', opened.model, flags.generator)));
-  const compared = distanceFile(flags.features);
   const discriminator = file === undefined ? undefined : await openCriticFile(runtime, file, opened.generator, flags);
   const features =
-    compared === undefined ? undefined : await openDistanceFile(runtime, compared, opened.generator, undefined, flags);
+    flags.features === undefined
+      ? undefined
+      : await openDistanceFile(runtime, flags.features, opened.generator, undefined, flags);
   const source = features ?? discriminator;
   const described = async (name: string | undefined) =>
     name === undefined ? undefined : { file: name, ...(await modelHashes(name)) };
@@ -53,7 +53,7 @@ export async function openCritics(runtime: Runtime, opened: OpenedGenerator, fla
     layers: source?.layers ?? [],
     scores: discriminator !== undefined,
     logistic: discriminator?.logistic ?? false,
-    described: { discriminator: await described(file), features: await described(compared) },
+    described: { discriminator: await described(file), features: await described(flags.features) },
     notes: source ? [] : ['Critic and feature terms are off, because no discriminator is given (--discriminator).'],
   };
 }

@@ -10,6 +10,7 @@ import { parseRecipes } from '../../evaluate/recipes.ts';
 import { sha256Of } from '../../files/node/hash.ts';
 import { imageAt } from '../../images/image.ts';
 import { readPicture } from '../../images/node/read.ts';
+import { usesFeatures } from '../../inversion/spec/method.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { type OpenedGenerator, openGeneratorFile } from '../../models/node/networks.ts';
 import { modelHashes } from '../../models/node/weight-files.ts';
@@ -43,6 +44,11 @@ export async function evaluateInpaintCommand(data: string, given: InpaintFlags, 
     const { opened, encoder } = await openWithEncoder(runtime, flags);
     const networks = await openCritics(runtime, opened, flags);
     const contestants = recipes.map((recipe) => resolve(recipe, opened, networks));
+    if (flags.features !== undefined && !contestants.some(({ method }) => usesFeatures(method)))
+      throw new RgiError(
+        'usage',
+        'No method of --methods compares features; add :feature-weight=WEIGHT to rgi, rrgi or invert, or leave --features out.',
+      );
     const { pictures, failed } = await load(set, opened, flags);
     const { generator } = opened;
     const description = {

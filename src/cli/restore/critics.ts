@@ -4,9 +4,8 @@ import { RgiError } from '../../errors.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import { buildMethod, leavesCriticOut, understoodOptions } from '../../inversion/methods/index.ts';
 import type { MethodOptions } from '../../inversion/methods/options.ts';
-import { type Method, takesEncoder, tunesWeights, usesScore } from '../../inversion/spec/method.ts';
+import { type Method, takesEncoder, tunesWeights, usesFeatures, usesScore } from '../../inversion/spec/method.ts';
 import { companionOf } from '../../models/node/companions.ts';
-import { distanceFile } from '../../models/node/feature-network.ts';
 import { LOGISTIC_NOTE, type OpenedGenerator, openCriticFile, openDistanceFile } from '../../models/node/networks.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import type { RestoreFlags } from './flags.ts';
@@ -40,7 +39,7 @@ export async function criticFor(
   const discriminator = named ?? companion;
   const d =
     discriminator === undefined ? undefined : await openCriticFile(runtime, discriminator, opened.generator, flags);
-  const features = distanceFile(flags.features);
+  const { features } = flags;
   const f =
     features === undefined
       ? undefined
@@ -90,10 +89,6 @@ export function contextOf(
 
 function usesCritic(method: Method): boolean {
   return usesScore(method) || usesFeatures(method);
-}
-
-function usesFeatures(method: Method): boolean {
-  return method.stages.some((stage) => stage.formulation.loss.some((term) => term.kind === 'feature'));
 }
 
 /** What was given and is of no use is refused, as is what is needed and was not given. */

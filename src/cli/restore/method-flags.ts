@@ -6,6 +6,7 @@ import type { MethodOptions } from '../../inversion/methods/options.ts';
 import { isKeyword, WEIGHT_RULE, type WeightChoice } from '../../inversion/methods/weights.ts';
 import type { MethodName } from '../../inversion/spec/method.ts';
 import { choice, count, list, numberIn } from '../arguments.ts';
+import { featureFile } from '../detect/feature-flags.ts';
 
 export type MethodFlags = Omit<MethodOptions, 'thresholdGrey' | 'method'> & {
   readonly method?: MethodName;
@@ -66,7 +67,11 @@ export function addMethodOptions(command: Command): void {
     .optionsGroup('Discriminator and features:')
     .option('--discriminator <file>', "the discriminator; 'none' for none (default: the companion)")
     .option('--critic-prior <weight>', 'weight of its score as a prior', weight)
-    .option('--features <file>', "network of the features: a file, or 'bundled' (default: the discriminator)")
+    .option(
+      '--features <file>',
+      "network of the features: a file, or 'bundled' (default: the discriminator)",
+      featureFile,
+    )
     .option('--feature-layers <names>', 'layers that are compared (default: the activations)', list)
     .option('--feature-weight <weight>', 'weight of the feature loss (rgi, rrgi, invert)', rate)
     .addOption(choice('--feature-distance <name>', 'feature loss (default: l2)', ['l1', 'l2'] as const));

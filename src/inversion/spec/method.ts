@@ -89,6 +89,11 @@ export function usesScore(method: Method): boolean {
   );
 }
 
+/** Does it compare a second network's features? */
+export function usesFeatures(method: Method): boolean {
+  return method.stages.some((stage) => stage.formulation.loss.some((term) => term.kind === 'feature'));
+}
+
 /** An inversion method as data; `rgi`, `rrgi`, `yeh`, `dgp`, `anogan` and `invert` make it. */
 export interface Method {
   /** Which method it is. */

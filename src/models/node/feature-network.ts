@@ -7,7 +7,6 @@ import { RgiError } from '../../errors.ts';
 import { type FeatureNetwork, type FeatureNetworkOptions, openFeatureNetwork } from '../../features/network.ts';
 import { rangeDoubt } from '../../features/range.ts';
 import type { Image } from '../../images/image.ts';
-import { brokenWeight } from '../../inspect/weights.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { openTriedModel, type TrialFlags } from './trial.ts';
 import { type ModelHashes, modelHashes } from './weight-files.ts';
@@ -35,18 +34,10 @@ export const SHIPPED_FEATURES: string = fileURLToPath(
   new URL('../../../models/features/mobilenet_v2_block10.onnx', import.meta.url),
 );
 
-/** What names the network of this package where a file of features may be given. */
-export const BUNDLED = 'bundled';
-
-/** The file that `--features` of a search names. */
-export function distanceFile(given: string | undefined): string | undefined {
-  return given === BUNDLED ? SHIPPED_FEATURES : given;
-}
-
 /** Opens it; undefined where none is wanted. Throws `RgiError` where the file cannot be used as one. */
 export async function openFeatureFile(runtime: Runtime, flags: FeatureFlags): Promise<OpenedFeatures | undefined> {
   if (flags.features === false) return undefined;
-  const file = (typeof flags.features === 'string' ? distanceFile(flags.features) : undefined) ?? SHIPPED_FEATURES;
+  const file = typeof flags.features === 'string' ? flags.features : SHIPPED_FEATURES;
   return { ...(await openAt(file, runtime, flags)), ...(await modelHashes(file)) };
 }
 
@@ -57,8 +48,6 @@ async function openAt(
 ): Promise<Pick<OpenedFeatures, 'network' | 'file'>> {
   const { modelMemory, modelSeconds, signal } = flags;
   const model = await openTriedModel(file, { modelMemory, modelSeconds, signal });
-  const broken = brokenWeight(model.graph);
-  if (broken) throw new RgiError('model', `${file}: ${broken}`, { file });
   const network = await openFeatureNetwork(model, runtime, {
     range: flags.featureRange,
     layers: flags.featureLayers,
