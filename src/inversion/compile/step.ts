@@ -16,6 +16,7 @@ import { withLowRankChanges } from '../generator/low-rank.ts';
 import type { Formulation } from '../spec/formulation.ts';
 import { type Forward, forwardGraph } from './forward.ts';
 import type { Objective } from './objective.ts';
+import type { StepPlan } from './plan.ts';
 import { STEP } from './step-names.ts';
 import { emitUpdates } from './update.ts';
 
@@ -37,6 +38,10 @@ export interface CompiledStep {
   readonly formulation: Formulation;
   /** Does the step compute inner values again, to take less memory (`withinMemory`)? */
   readonly recomputes?: boolean;
+  /** Does ONNX Runtime keep the memory of inner values for later ones (default)? See `SessionOptions.keepsMemory`. */
+  readonly keepsMemory?: boolean;
+  /** What it is planned to take, where it was adapted to a memory. */
+  readonly plan?: StepPlan;
 }
 
 /** Compiles `formulation` for `batch` images at a time. Throws `unsupported-operator` where G cannot be differentiated. */
