@@ -4,8 +4,9 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import { type Method, stageTunesWeights } from '../spec/method.ts';
-import { planStep, type StepPlan } from './plan.ts';
+import { planStep } from './plan.ts';
 import { compiledOnce, type Reuse } from './reuse.ts';
+import type { StepPlan } from './step.ts';
 
 /** Of the step of a search that takes most. */
 export interface MemoryPlan extends StepPlan {

@@ -10,20 +10,8 @@ import { type KnownType, typesOf } from '../../passes/shapes.ts';
 import { evaluatorOf, NEXT, type Runtime } from '../../runtime/runtime.ts';
 import type { Generator } from '../generator/generator.ts';
 import type { StepAdaption } from './reuse.ts';
-import type { CompiledStep } from './step.ts';
+import type { CompiledStep, StepPlan } from './step.ts';
 import { STEP } from './step-names.ts';
-
-/** Bytes of a step. */
-export interface StepPlan {
-  /** Weights, with the copies that ONNX Runtime keeps of them. */
-  readonly weights: number;
-  /** What a step begins and ends with: latents, masks, tuned weights, their moments. */
-  readonly state: number;
-  /** Inner values that are held together, at most. */
-  readonly values: number;
-  /** All of it, with the program itself. */
-  readonly total: number;
-}
 
 /** The program and its libraries, before a model is opened. */
 const PROGRAM_BYTES = 150 * 2 ** 20;

@@ -16,9 +16,20 @@ import { withLowRankChanges } from '../generator/low-rank.ts';
 import type { Formulation } from '../spec/formulation.ts';
 import { type Forward, forwardGraph } from './forward.ts';
 import type { Objective } from './objective.ts';
-import type { StepPlan } from './plan.ts';
 import { STEP } from './step-names.ts';
 import { emitUpdates } from './update.ts';
+
+/** Bytes of a step. */
+export interface StepPlan {
+  /** Weights, with the copies that ONNX Runtime keeps of them. */
+  readonly weights: number;
+  /** What a step begins and ends with: latents, masks, tuned weights, their moments. */
+  readonly state: number;
+  /** Inner values that are held together, at most. */
+  readonly values: number;
+  /** All of it, with the program itself. */
+  readonly total: number;
+}
 
 export interface CompiledStep {
   /** The step graph. As a graph, not as bytes: its weights are those of the generator, not copies. */
