@@ -19,7 +19,8 @@ const PROGRAM_BYTES = 150 * 2 ** 20;
 const WEIGHT_COPIES = 2;
 /**
  * What ONNX Runtime's arena takes of what it is asked for: blocks of growing size, and gaps between values. Measured at 64 to 512 px.
- * Without the arena a value takes its own bytes.
+ * Without the arena a value is counted as its own bytes: a step of PGGAN of 512 px took 1.1 times as much, 1.3 with inner values computed
+ * twice. What kernels take for themselves is not counted.
  */
 const ARENA_SHARE = 1.4;
 /** The state as it is, and as it will be after the step. */
