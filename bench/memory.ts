@@ -8,7 +8,7 @@
 import type { ImageRange } from '../src/inspect/facts.ts';
 import { planMemory } from '../src/inversion/compile/memory.ts';
 import { withinMemory } from '../src/inversion/compile/plan.ts';
-import { reuse } from '../src/inversion/compile/reuse.ts';
+import { adaptingReuse, reuse } from '../src/inversion/compile/reuse.ts';
 import { buildMethod } from '../src/inversion/methods/index.ts';
 import type { WeightChoice } from '../src/inversion/methods/weights.ts';
 import { createSolver } from '../src/inversion/solve/solver.ts';
@@ -35,7 +35,7 @@ export async function memory(args: readonly string[]): Promise<void> {
   const needsMask = stage.formulation.mask.form === 'given';
   const one = { ...method, needsMask, stages: [{ ...stage, freezesMask: false }] };
   const allowed = argument(args, 'memory', '');
-  const shared = reuse(allowed ? withinMemory(Number(allowed)) : undefined);
+  const shared = allowed ? adaptingReuse(withinMemory(Number(allowed))) : reuse();
   const opened = performance.now();
   const plan = await planMemory(generator, one, pictures, runtime, shared);
   const planned = performance.now();

@@ -1,5 +1,6 @@
 /** Common subexpressions: a node equal to an earlier one (operator, attributes, inputs) becomes the earlier one's value. */
-import type { Attribute, Graph, Node } from '../onnx/graph.ts';
+import type { Graph, Node } from '../onnx/graph.ts';
+import { isRepeatable } from './draws.ts';
 
 /** Merges equal nodes; nodes with subgraphs, tensor attributes or random draws stay. Names of graph outputs are kept. */
 export function mergeEqualNodes<G extends Graph>(graph: G): G {
@@ -24,16 +25,10 @@ export function mergeEqualNodes<G extends Graph>(graph: G): G {
   return { ...graph, nodes };
 }
 
-const UNIQUE = /^(Random|Multinomial|Bernoulli|Dropout)/;
-
 function keyOf(node: Node): string | undefined {
-  if (UNIQUE.test(node.operator)) return undefined;
+  if (!isRepeatable(node)) return undefined;
   const attributes = Object.entries(node.attributes).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (attributes.some(([, attribute]) => !plain(attribute))) return undefined;
+  if (attributes.some(([, { kind }]) => kind === 'tensor')) return undefined;
   const written = attributes.map(([name, attribute]) => [name, attribute.value]);
   return JSON.stringify([node.domain, node.operator, node.inputs, node.outputs.map(Boolean), written]);
-}
-
-function plain(attribute: Attribute): boolean {
-  return attribute.kind !== 'graph' && attribute.kind !== 'tensor';
 }

@@ -15,6 +15,16 @@ export const DRAWS: ReadonlySet<string> = new Set([
 ]);
 
 /**
+ * Does the node compute the same from the same inputs wherever it is put, so that two equal ones may be one, and one may be two? Not
+ * what draws, nor what has a subgraph, which may draw and reads values that are not among its inputs.
+ */
+export function isRepeatable({ operator, attributes }: Node): boolean {
+  // In training Dropout draws; whether it is in training may be an input.
+  if (DRAWS.has(operator) || operator === 'Dropout') return false;
+  return Object.values(attributes).every(({ kind }) => kind !== 'graph');
+}
+
+/**
  * The graph with what its nodes draw at `feeds`, once, in initialisers; the same object if nothing is drawn. Normal and
  * uniform draws come from a generator of our own with a fixed seed, so that they are the same in every run. With
  * `perImage` a draw of one row, shaped like another value, is repeated where that value has more rows.

@@ -8,12 +8,14 @@
  * other inputs than the originals, so that they are not merged with them as common subexpressions either.
  */
 import { GraphBuilder, type Value } from '../onnx/builder.ts';
-import { type Graph, type Node, producersOf, readsOf } from '../onnx/graph.ts';
+import { type Graph, type Node, readsOf } from '../onnx/graph.ts';
+import { inOrder } from '../onnx/order.ts';
 import { sizeOf } from '../onnx/tensor.ts';
 import { rootsOf } from './alive.ts';
 import { withoutDeadCode } from './dead-code.ts';
-import { DRAWS } from './draws.ts';
+import { isRepeatable } from './draws.ts';
 import { float32Values } from './products.ts';
+import type { KnownType } from './shapes.ts';
 
 export interface RecomputeOptions {
   /** Values that the forward half ends with. */
@@ -39,27 +41,45 @@ interface Place {
   readonly segment: number;
 }
 
-/** A graph, and the shapes of its values. */
+/** A graph, and the types of its values. */
 export interface Recomputing {
   readonly graph: Graph;
-  readonly dims: ReadonlyMap<Value, readonly number[]>;
+  readonly types: ReadonlyMap<Value, KnownType>;
 }
 
-/** `graph`, whose values have the shapes `dims`, with inner values computed again in its backward half; undefined where there are none. */
+/** `graph`, whose values have the types `types` (`typesOf`), with inner values computed again in its backward half; undefined where there are none. */
 export function recomputed(
   graph: Graph,
-  dims: ReadonlyMap<Value, readonly number[]>,
+  types: ReadonlyMap<Value, KnownType>,
   options: RecomputeOptions,
 ): Recomputing | undefined {
-  const { minBytes = MIN_BYTES } = options;
-  const bytesOf = (name: Value) => ELEMENT_BYTES * sizeOf(dims.get(name) ?? []);
-  const places = placesOf(graph, bytesOf, options);
+  const { minBytes = MIN_BYTES, variables } = options;
+  const floats = float32Values(graph);
+  const traits: Traits = {
+    bytesOf: (name) => ELEMENT_BYTES * sizeOf(types.get(name)?.dims ?? []),
+    isLarge: (name) => traits.bytesOf(name) >= minBytes,
+    isFloat32: (name) => (types.get(name)?.type ?? (floats.has(name) ? 'float32' : undefined)) === 'float32',
+    dimsOf: (name) => types.get(name)?.dims ?? [],
+  };
+  const places = placesOf(graph, traits.bytesOf, options);
   const last = Math.max(...places.map(({ segment }) => segment));
   if (last < 1) return undefined;
-  const copies = copiesOf(graph, places, last, (name) => bytesOf(name) >= minBytes);
+  const copies = copiesOf(graph, places, last, variables, traits);
   if (copies.size === 0) return undefined;
-  const copied = withCopies(graph, places, last, copies, dims);
-  return { ...copied, graph: withoutDeadCode(inOrder(copied.graph)) };
+  const { graph: copied, made } = withCopies(graph, places, last, copies, traits);
+  if (made.size === 0) return undefined;
+  const all = new Map(types);
+  for (const [name, original] of made) all.set(name, types.get(original)!);
+  return { graph: withoutDeadCode(inOrder(copied)), types: all };
+}
+
+/** What is asked about values. */
+interface Traits {
+  bytesOf(name: Value): number;
+  isLarge(name: Value): boolean;
+  /** Surely: what is not known to be cannot be gated. */
+  isFloat32(name: Value): boolean;
+  dimsOf(name: Value): readonly number[];
 }
 
 /** Divides the forward half, and finds for every node the segment that it belongs to. */
@@ -146,6 +166,8 @@ function cutsOf(
 /** What is computed again of one segment. */
 interface Copies {
   readonly nodes: ReadonlySet<Node>;
+  /** The outputs of `nodes` that are read from the copies: not small ones, nor those that are held anyway. */
+  readonly values: ReadonlySet<Value>;
   /** Values that are made before the segment, or held, and that the copies are made of. */
   readonly sources: ReadonlySet<Value>;
   /** The gradient that the copies wait for. */
@@ -157,22 +179,24 @@ function copiesOf(
   graph: Graph,
   places: readonly Place[],
   last: number,
-  isLarge: (name: Value) => boolean,
+  variables: readonly Value[],
+  traits: Traits,
 ): Map<number, Copies> {
+  const { isLarge } = traits;
   const placeOf = new Map(places.flatMap((place) => place.node.outputs.map((name) => [name, place] as const)));
-  const segmentOf = (name: Value) => placeOf.get(name)?.segment ?? (graph.initializers.has(name) ? -1 : 0);
+  const segmentOf = (name: Value) => placeOf.get(name)?.segment ?? (variables.includes(name) ? 0 : -1);
   const gradients = places.filter(({ isForward, segment }) => !isForward && segment === last).map(({ node }) => node);
   const held = new Set(graph.outputs.map(({ name }) => name));
   const found = new Map<number, Copies>();
   for (let segment = last - 1; segment >= 0; segment--) {
     const isInside = (name: Value) => {
       const place = placeOf.get(name);
-      return place?.segment === segment && isLarge(name) && !held.has(name) && isCopied(place.node);
+      return place?.segment === segment && isLarge(name) && !held.has(name) && isRepeatable(place.node);
     };
     const nodes = new Set<Node>();
     const sources = new Set<Value>();
     const open = [...new Set(gradients.flatMap(readsOf).filter(isInside))];
-    const gate = open.length > 0 ? gateOf(gradients, new Set(open), placeOf, { segment, last, isLarge }) : undefined;
+    const gate = open.length > 0 ? gateOf(gradients, new Set(open), placeOf, { ...traits, segment, last }) : undefined;
     if (gate === undefined) continue;
     while (open.length > 0) {
       const { node } = placeOf.get(open.pop()!)!;
@@ -183,15 +207,12 @@ function copiesOf(
         else if (segmentOf(name) >= 0) sources.add(name);
       }
     }
+    const values = new Set([...nodes].flatMap(({ outputs }) => outputs.filter(isInside)));
     // What the copies of a later segment are made of is held.
     for (const name of sources) held.add(name);
-    found.set(segment, { nodes, sources, gate });
+    found.set(segment, { nodes, values, sources, gate });
   }
   return found;
-}
-
-function isCopied(node: Node): boolean {
-  return !DRAWS.has(node.operator) && Object.values(node.attributes).every(({ kind }) => kind !== 'graph');
 }
 
 /**
@@ -202,7 +223,7 @@ function gateOf(
   gradients: readonly Node[],
   values: ReadonlySet<Value>,
   placeOf: ReadonlyMap<Value, Place>,
-  { segment, last, isLarge }: { readonly segment: number; readonly last: number; isLarge(name: Value): boolean },
+  { segment, last, isLarge, isFloat32 }: Traits & { readonly segment: number; readonly last: number },
 ): Value | undefined {
   const reached = new Set<Value>();
   const isOfEarlier = (name: Value) => {
@@ -221,71 +242,53 @@ function gateOf(
     }
     if (!isReader) return;
     for (const name of reads) {
-      if (reached.has(name) || placeOf.get(name)?.segment !== last) continue;
+      if (reached.has(name) || placeOf.get(name)?.segment !== last || !isFloat32(name)) continue;
       if (gate === undefined || (order.get(name) ?? -1) > (order.get(gate) ?? -1)) gate = name;
     }
   });
   return gate;
 }
 
-/** Emits the copies, which the backward half reads in place of the originals. */
+/**
+ * Emits the copies, which the backward half reads in place of the originals; `made` has the original of each. A node without
+ * a source that is gated has no copy, since nothing would make it wait: its values are held.
+ */
 function withCopies(
   graph: Graph,
   places: readonly Place[],
   last: number,
   copies: ReadonlyMap<number, Copies>,
-  dims: ReadonlyMap<Value, readonly number[]>,
-): Recomputing {
+  { isFloat32, dimsOf }: Traits,
+): { readonly graph: Graph; readonly made: ReadonlyMap<Value, Value> } {
   const b = new GraphBuilder({ ...graph, nodes: [] });
   for (const { node } of places) for (const output of node.outputs) b.reserve(output);
-  const floats = float32Values(graph);
   const again = new Map<Value, Value>();
-  const shapes = new Map(dims);
-  const like = (name: Value, made: Value): Value => {
-    shapes.set(made, dims.get(name) ?? []);
-    return made;
-  };
-  for (const [segment, { nodes, sources, gate }] of copies) {
+  const made = new Map<Value, Value>();
+  for (const [segment, { nodes, values, sources, gate }] of copies) {
     b.scope(`segment.${segment}`, () => {
       const condition = b.Less(b.Slice(b.Reshape(gate, [-1]), [0], [1], [0]), b.scalar(0));
       const own = new Map<Value, Value>();
-      for (const name of sources) {
-        if (!floats.has(name)) continue;
-        const gated = dims.get(name)?.length === 0 ? b.Reshape(condition, []) : condition;
-        own.set(name, like(name, b.Where(gated, name, name)));
+      for (const name of [...sources].filter(isFloat32)) {
+        const gated = dimsOf(name).length === 0 ? b.Reshape(condition, []) : condition;
+        own.set(name, b.Where(gated, name, name));
       }
       for (const { node } of places) {
-        if (!nodes.has(node)) continue;
-        for (const name of node.outputs) {
-          if (!name) continue;
-          own.set(name, like(name, b.fresh(name)));
-          again.set(name, own.get(name)!);
-        }
-        const renamed = (name: Value) => own.get(name) ?? name;
-        b.append({ ...node, name: '', inputs: node.inputs.map(renamed), outputs: node.outputs.map(renamed) });
+        if (!nodes.has(node) || !node.inputs.some((name) => own.has(name))) continue;
+        const inputs = node.inputs.map((name) => own.get(name) ?? name);
+        const outputs = node.outputs.map((name) => name && b.fresh(name));
+        node.outputs.forEach((name, i) => {
+          if (name) made.set(outputs[i], name);
+          if (!values.has(name)) return;
+          own.set(name, outputs[i]);
+          again.set(name, outputs[i]);
+        });
+        b.append({ ...node, name: '', inputs, outputs });
       }
+      for (const name of sources) if (own.has(name)) made.set(own.get(name)!, name);
     });
   }
-  // What later segments are computed from is held, and need not be read from a copy.
-  for (const { sources } of copies.values()) for (const name of sources) again.delete(name);
   const originals = places.map(({ node, isForward, segment }) =>
     isForward || segment !== last ? node : { ...node, inputs: node.inputs.map((name) => again.get(name) ?? name) },
   );
-  return { graph: { ...graph, initializers: b.initializers, nodes: [...originals, ...b.nodes] }, dims: shapes };
-}
-
-/** The nodes in a topological order that keeps theirs as far as it can. */
-function inOrder(graph: Graph): Graph {
-  const producers = producersOf(graph);
-  const ordered = new Set<Node>();
-  const put = (node: Node): void => {
-    if (ordered.has(node)) return;
-    for (const name of readsOf(node)) {
-      const producer = producers.get(name);
-      if (producer) put(producer);
-    }
-    ordered.add(node);
-  };
-  for (const node of graph.nodes) put(node);
-  return { ...graph, nodes: [...ordered] };
+  return { graph: { ...graph, initializers: b.initializers, nodes: [...originals, ...b.nodes] }, made };
 }

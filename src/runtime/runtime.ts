@@ -20,9 +20,6 @@ export interface SessionOptions {
   readonly keepsMemory?: boolean;
 }
 
-/** How a loop is opened. */
-export type LoopOptions = Pick<SessionOptions, 'keepsMemory'>;
-
 /** Tensors by the names of the graph's values. */
 export type Tensors = ReadonlyMap<string, Tensor>;
 
@@ -42,7 +39,7 @@ export interface Runtime {
    * lives in two sets of pre-allocated tensors that are swapped, so a step copies nothing. Of `state` are the start
    * values, of `fixed` the inputs that never change; every other input is given at each step.
    */
-  loop(model: EncodedModel, state: Tensors, fixed: Tensors, options?: LoopOptions): Promise<Loop>;
+  loop(model: EncodedModel, state: Tensors, fixed: Tensors, options?: SessionOptions): Promise<Loop>;
   /** Ends it, with the thread of its own if it has one. */
   dispose(): Promise<void>;
 }

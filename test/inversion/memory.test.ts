@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest';
 import { generatorGraph, NETWORKS } from '../../bench/networks.ts';
 import { checkMemory, planMemory } from '../../src/inversion/compile/memory.ts';
 import { withinMemory } from '../../src/inversion/compile/plan.ts';
-import { type Reuse, reuse } from '../../src/inversion/compile/reuse.ts';
+import { adaptingReuse, type Reuse, reuse } from '../../src/inversion/compile/reuse.ts';
 import { openGenerator } from '../../src/inversion/generator/generator.ts';
 import { rgi } from '../../src/inversion/methods/rgi.ts';
 import { rrgi } from '../../src/inversion/methods/rrgi.ts';
@@ -11,6 +11,7 @@ import { createSolver } from '../../src/inversion/solve/solver.ts';
 import { zeros } from '../../src/onnx/tensor.ts';
 import { randomFrom } from '../../src/random.ts';
 import { nodeRuntime } from '../../src/runtime/node/onnxruntime.ts';
+import type { Runtime } from '../../src/runtime/runtime.ts';
 
 const runtime = nodeRuntime({ threads: 1 });
 const generator = await openGenerator(generatorGraph(NETWORKS.small64), runtime);
@@ -51,6 +52,9 @@ test('too much is refused, with what takes less', () => {
   expect(() => checkMemory(plan, 2e9, plain, 8)).toThrow(
     "A step of 'compete' needs about 3.2 GB, more than --memory allows (2.0 GB). It takes less with fewer pictures at a time (--batch 1), or one search a picture (--starts 1).",
   );
+  expect(() => checkMemory({ ...plan, recomputing: ['compete'] }, 2e9, plain, 1)).toThrow(
+    "A step of 'compete' needs about 3.2 GB, more than --memory allows (2.0 GB), even with inner values computed twice. It takes less with one search a picture (--starts 1).",
+  );
   const single = rrgi({ preset: 'best', channels: 3, weights: ['up64.weight'], starts: 1 });
   expect(() => checkMemory(plan, 2e9, single, 1)).toThrow(
     "A step of 'compete' needs about 3.2 GB, more than --memory allows (2.0 GB). It takes less with frozen weights (--method rgi).",
@@ -72,8 +76,10 @@ test('a step that is planned to take too much computes inner values again, with 
   };
   const before = reuse();
   const plan = await planMemory(generator, method, pictures, runtime, before);
-  const allowed = plan.total - 1;
-  const after = reuse(withinMemory(allowed));
+  // Less than what it takes if memory is given back at once.
+  const given = adaptingReuse(withinMemory(plan.total - 1));
+  const allowed = (await planMemory(generator, method, pictures, runtime, given)).total - 1;
+  const after = adaptingReuse(withinMemory(allowed));
   const less = await planMemory(generator, method, pictures, runtime, after);
   expect(plan.recomputing).toEqual([]);
   expect(less.recomputing).toEqual(['compete']);
@@ -81,8 +87,33 @@ test('a step that is planned to take too much computes inner values again, with 
   expect(await losses(after)).toEqual(await losses(before));
 });
 
+test('where giving memory back at once suffices, the graph is the plain one, and its loop is opened so', async () => {
+  const kept: unknown[] = [];
+  const noting: Runtime = {
+    ...runtime,
+    loop: (model, state, fixed, options) => {
+      kept.push(options?.keepsMemory);
+      return runtime.loop(model, state, fixed, options);
+    },
+  };
+  const method = { ...plain, stages: [first] };
+  const pictures = 4;
+  const images = zeros('float32', [pictures, 3, 64, 64]);
+  const latents = await generator.draw(pictures * first.starts, randomFrom(1));
+  const { total } = await planMemory(generator, method, pictures, runtime, reuse());
+  for (const allowed of [total, total - 1]) {
+    const shared = adaptingReuse(withinMemory(allowed));
+    const plan = await planMemory(generator, method, pictures, runtime, shared);
+    expect(plan.recomputing).toEqual([]);
+    const solver = createSolver(generator, method, noting, { reuse: shared });
+    await solver.init(images, undefined, latents);
+    await solver.dispose();
+  }
+  expect(kept).toEqual([undefined, false]);
+});
+
 test('what fits is left as it is', async () => {
-  const shared = reuse(withinMemory(1e12));
+  const shared = adaptingReuse(withinMemory(1e12));
   const { recomputing } = await planMemory(generator, { ...plain, stages: [first] }, 1, runtime, shared);
   expect(recomputing).toEqual([]);
 });

@@ -244,6 +244,22 @@ describe('products, sums, folding, common subexpressions', () => {
     await expectSame(graph, after, feeds);
   });
 
+  it('equal nodes that draw, drop out or have a subgraph stay two', () => {
+    for (const [operator, attributes] of [
+      ['RandomNormalLike', {}],
+      ['Dropout', {}],
+      ['If', { then_branch: { kind: 'graph', value: { ...graphOf(feeds, () => 'x'), outputs: [] } } }],
+    ] as const) {
+      const emitted = (b: GraphBuilder) => b.node(operator, ['x'], attributes)[0];
+      expect(operators(mergeEqualNodes(graphOf(feeds, (b) => b.Add(emitted(b), emitted(b)))))).toEqual([
+        operator,
+        operator,
+        'Add',
+        'Identity',
+      ]);
+    }
+  });
+
   it('a leaky slope is one clipped product, at zero and at infinity too', async () => {
     const values = [-1e30, -2, -1e-30, -0, 0, 1e-30, 0.5, 7, Number.POSITIVE_INFINITY];
     const inputs: Tensors = new Map([['x', float32(Float32Array.from(values), [1, 1, 1, values.length])]]);

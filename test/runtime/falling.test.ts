@@ -70,6 +70,25 @@ describe('where the device is lost', () => {
     expect(runtime.device).toBe('cpu');
   });
 
+  test('a loop is opened on both with the options that it was given', async () => {
+    const given: unknown[] = [];
+    const first = losable();
+    const noting = (on: Runtime): Runtime => ({
+      ...on,
+      loop: (model, state, fixed, options) => {
+        given.push(options);
+        return on.loop(model, state, fixed, options);
+      },
+    });
+    const runtime = fallingRuntime(noting(first), async () => noting(other));
+    const start = named({ z: row(0, 0, 0), v: row(0, 0, 0) });
+    const loop = await runtime.loop(descent(), start, named({ target: row(1, 2, 3) }), { keepsMemory: false });
+    first.lose();
+    await loop.step(rate);
+    await loop.dispose();
+    expect(given).toEqual([{ keepsMemory: false }, { keepsMemory: false }]);
+  });
+
   test('what is opened afterwards is opened on the other at once', async () => {
     const first = losable();
     first.lose();

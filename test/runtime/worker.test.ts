@@ -47,9 +47,18 @@ describe('the caller’s event loop', () => {
   });
 });
 
-describe('a worker that fails', () => {
-  const entry = (name: string) => new URL(`./entries/${name}.ts`, import.meta.url);
+const entry = (name: string) => new URL(`./entries/${name}.ts`, import.meta.url);
 
+test('the thread is given the options of sessions and loops', async () => {
+  const runtime = await workerRuntime({ device: 'cpu', entry: entry('repeats') });
+  const options = { keepsMemory: false };
+  const message = JSON.stringify(options);
+  await expect(runtime.session(doubling(), options)).rejects.toMatchObject({ message });
+  await expect(runtime.loop(doubling(), new Map(), new Map(), options)).rejects.toMatchObject({ message });
+  await runtime.dispose();
+});
+
+describe('a worker that fails', () => {
   test('by ending: what is awaited and what comes later is refused', async () => {
     const runtime = await workerRuntime({ device: 'cpu', entry: entry('exits') });
     const message = "The runtime's thread ended (exit code 7); create another runtime.";

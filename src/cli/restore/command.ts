@@ -7,7 +7,7 @@ import { RgiError } from '../../errors.ts';
 import type { PictureList } from '../../images/node/listing.ts';
 import { checkMemory, inGigabytes, type MemoryPlan, planMemory } from '../../inversion/compile/memory.ts';
 import { withinMemory } from '../../inversion/compile/plan.ts';
-import { type Reuse, reuse } from '../../inversion/compile/reuse.ts';
+import { adaptingReuse, type Reuse, reuse } from '../../inversion/compile/reuse.ts';
 import type { Critic } from '../../inversion/generator/critic.ts';
 import type { Generator } from '../../inversion/generator/generator.ts';
 import { buildMethod } from '../../inversion/methods/index.ts';
@@ -16,6 +16,7 @@ import { FAST } from '../../inversion/methods/rgi.ts';
 import { batchSize } from '../../inversion/solve/restore.ts';
 import { isSolvedExactly } from '../../inversion/solve/sequential-tuning.ts';
 import { type Method, stageTunesWeights, takesEncoder, tunesWeights } from '../../inversion/spec/method.ts';
+import { evenBatch } from '../../jobs/batches.ts';
 import type { JobEvent } from '../../jobs/job.ts';
 import { openEncoder } from '../../models/node/encoder.ts';
 import { openModel } from '../../models/node/model-file.ts';
@@ -92,7 +93,7 @@ async function restoreOn(
       fromLatents: flags.fromLatents,
     })),
   ];
-  const shared = reuse(flags.memory === undefined ? undefined : withinMemory(flags.memory));
+  const shared = flags.memory === undefined ? reuse() : adaptingReuse(withinMemory(flags.memory));
   const plan = await memoryPlan(generator, method, files, flags, io, {
     runtime,
     reuse: shared,
@@ -100,6 +101,8 @@ async function restoreOn(
   });
   const recomputing = plan?.recomputing ?? [];
   if (plan && recomputing.length > 0) notes.push(recomputingNote(plan));
+  if (flags.memory !== undefined && flags.align === 'auto')
+    notes.push('--memory does not count the search for the alignment (--align auto).');
   const thresholdGrey = flags.threshold ?? FAST.thresholdGrey;
   return restoreFiles(
     {
@@ -133,7 +136,8 @@ async function restoreOn(
       signal: io.signal,
       onEvent: (event) => reporter.event(event, notes),
       notes,
-      facts: { threads: flags.threads ?? 'default' },
+      // Not of what decides the results: they are the same to rounding, and `recomputing` depends on how many pictures there are.
+      facts: { threads: flags.threads ?? 'default', ...(recomputing.length > 0 ? { recomputing } : {}) },
       description: {
         options: {
           ...options,
@@ -151,7 +155,6 @@ async function restoreOn(
           masked: flags.mask !== undefined,
           // Sums of another order: the numbers of another batch differ in their last bits.
           batch: flags.batch,
-          recomputes: recomputing.length > 0 ? true : undefined,
         },
         generator: {
           file: flags.generator,
@@ -178,7 +181,7 @@ function recomputingNote({ stage, total, recomputing }: MemoryPlan): string {
   const stages = recomputing.map((name) => `'${name}'`).join(', ');
   return (
     `To keep to --memory, the steps of ${stages} compute inner values twice, which takes longer; ` +
-    `the largest, '${stage}', needs about ${inGigabytes(total)} GB.`
+    `the largest step of the search, of '${stage}', needs about ${inGigabytes(total)} GB.`
   );
 }
 
@@ -199,15 +202,17 @@ async function memoryPlan(
   if (stages.length === 0) return undefined;
   const stepped = { ...method, stages };
   const most = batchSize({ generator, method, batch });
-  const pictures = Math.min(most, await countOf(files, flags, io));
+  const count = await countOf(files, flags, io);
+  // Of a run that is resumed, any number may be left.
+  const pictures = Number.isFinite(count) && !flags.resume ? evenBatch(count, most) : Math.min(most, count);
   const plan = await planMemory(generator, stepped, pictures, runtime, reuse, critic);
   checkMemory(plan, memory, stepped, pictures);
   return plan;
 }
 
-/** How many pictures are named; of a list or an array, as many as there may be. */
+/** How many pictures are named; of a list, an array or tiles, as many as there may be. */
 async function countOf(files: readonly string[] | PictureList, flags: RestoreFlags, io: Io): Promise<number> {
-  if ('named' in files) return Number.POSITIVE_INFINITY;
+  if ('named' in files || flags.tiles !== undefined) return Number.POSITIVE_INFINITY;
   const sources = await findSources(files, flags, inputOptions({ ...flags, quiet: true }, io));
   return sources.some(({ path: file }) => /\.npy$/i.test(file)) ? Number.POSITIVE_INFINITY : sources.length;
 }

@@ -190,7 +190,7 @@ export function addRestoreSettings(command: Command, addPictureOptions: () => vo
     .option('--batch <count>', 'most pictures inverted together (default: chosen)', count)
     .option(
       '--memory <size>',
-      'compute inner values twice where a search needs more than this (4GB, 800MB), and refuse one that still does (default: no bound)',
+      'hold less, and compute inner values twice, where a search needs more than this (4GB, 800MB), and refuse one that still does (default: no bound)',
       bytes,
     )
     .option('--overwrite', 'remove what an earlier run wrote to --out, and start again')

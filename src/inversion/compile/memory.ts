@@ -4,8 +4,9 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import type { Critic } from '../generator/critic.ts';
 import type { Generator } from '../generator/generator.ts';
 import { type Method, stageTunesWeights } from '../spec/method.ts';
-import { planStep, type StepPlan } from './plan.ts';
+import { planStep } from './plan.ts';
 import { compiledOnce, type Reuse } from './reuse.ts';
+import type { StepPlan } from './step.ts';
 
 /** Of the step of a search that takes most. */
 export interface MemoryPlan extends StepPlan {
@@ -42,6 +43,7 @@ export async function planMemory(
 /** Throws `usage` where `plan` exceeds `allowed` bytes; the sentence says what takes less. */
 export function checkMemory(plan: MemoryPlan, allowed: number, method: Method, pictures: number): void {
   if (plan.total <= allowed) return;
+  const even = plan.recomputing.includes(plan.stage) ? ', even with inner values computed twice' : '';
   const remedies = [
     ...(pictures > 1 ? ['fewer pictures at a time (--batch 1)'] : []),
     ...(method.stages.some(({ starts }) => starts > 1) ? ['one search a picture (--starts 1)'] : []),
@@ -50,7 +52,7 @@ export function checkMemory(plan: MemoryPlan, allowed: number, method: Method, p
   const remedy = remedies.length > 0 ? `It takes less with ${remedies.join(', or ')}.` : 'Use a smaller generator.';
   throw new RgiError(
     'usage',
-    `A step of '${plan.stage}' needs about ${inGigabytes(plan.total)} GB, more than --memory allows (${inGigabytes(allowed)} GB). ${remedy}`,
+    `A step of '${plan.stage}' needs about ${inGigabytes(plan.total)} GB, more than --memory allows (${inGigabytes(allowed)} GB)${even}. ${remedy}`,
   );
 }
 

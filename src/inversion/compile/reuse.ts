@@ -10,7 +10,7 @@ import type { FlatnessCache } from '../mask/missing.ts';
 import type { Formulation } from '../spec/formulation.ts';
 import { type CompiledStep, compileStep } from './step.ts';
 
-/** From a compiled step to one that computes the same. */
+/** From a compiled step to one that computes the same, to rounding. */
 export type StepAdaption = (compiled: CompiledStep, generator: Generator, runtime: Runtime) => Promise<CompiledStep>;
 
 /** What the runs have computed so far. Its contents are for the solver; make it with `reuse()` and pass it on. */
@@ -19,13 +19,18 @@ export interface Reuse extends FlatnessCache {
   readonly steps: Map<string, Promise<CompiledStep>>;
   /** What was made of the pool's batches, by the first latent of each; see `start/pool.ts`. */
   readonly pool: Map<number, Float32Array>;
-  /** Makes another step of each compiled one, which is used in its place: one of less memory (`withinMemory`). Default: none. */
+  /** Makes another step of each compiled one, which is used in its place: one of less memory (`withinMemory`). For `adaptingReuse`. */
   readonly adapt?: StepAdaption;
 }
 
 /** An empty one, for `RestoreJob.reuse` and `SolverOptions.reuse`: runs that share it compile each step graph once. */
-export function reuse(adapt?: StepAdaption): Reuse {
-  return { steps: new Map(), pool: new Map(), ...(adapt ? { adapt } : {}) };
+export function reuse(): Reuse {
+  return { steps: new Map(), pool: new Map() };
+}
+
+/** As `reuse`, with every step adapted by `adapt`. */
+export function adaptingReuse(adapt: StepAdaption): Reuse {
+  return { ...reuse(), adapt };
 }
 
 /** The step of `formulation` for `batch` searches: formulations that are equal, as data, share it. */

@@ -19,6 +19,18 @@ import type { Objective } from './objective.ts';
 import { STEP } from './step-names.ts';
 import { emitUpdates } from './update.ts';
 
+/** Bytes of a step. */
+export interface StepPlan {
+  /** Weights, with the copies that ONNX Runtime keeps of them. */
+  readonly weights: number;
+  /** What a step begins and ends with: latents, masks, tuned weights, their moments. */
+  readonly state: number;
+  /** Inner values that are held together, at most. */
+  readonly values: number;
+  /** All of it, with the program itself. */
+  readonly total: number;
+}
+
 export interface CompiledStep {
   /** The step graph. As a graph, not as bytes: its weights are those of the generator, not copies. */
   readonly step: Graph;
@@ -37,6 +49,10 @@ export interface CompiledStep {
   readonly formulation: Formulation;
   /** Does the step compute inner values again, to take less memory (`withinMemory`)? */
   readonly recomputes?: boolean;
+  /** Does ONNX Runtime keep the memory of inner values for later ones (default)? See `SessionOptions.keepsMemory`. */
+  readonly keepsMemory?: boolean;
+  /** What it is planned to take, where it was adapted to a memory. */
+  readonly plan?: StepPlan;
 }
 
 /** Compiles `formulation` for `batch` images at a time. Throws `unsupported-operator` where G cannot be differentiated. */

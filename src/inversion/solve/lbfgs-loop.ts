@@ -76,8 +76,7 @@ export async function stepLoop(
   fixed: Tensors,
 ): Promise<Loop> {
   const { optimiser } = compiled.formulation;
-  // ONNX Runtime's arena grows in gaps between values of many sizes: it would hold what is computed again to save.
-  const options = { keepsMemory: !compiled.recomputes };
+  const options = { keepsMemory: compiled.keepsMemory };
   if (optimiser.kind !== 'lbfgs') return runtime.loop(splitModel(compiled.step), start, fixed, options);
   const loop = await runtime.loop(splitModel(compiled.step), new Map(), fixed, options);
   return lbfgsLoop(loop, start, optimiser, compiled.stepInputs.has(STEP.priorWeight));

@@ -2,7 +2,7 @@
 import { type ErrorCode, type ErrorDetails, type ErrorLocation, messageOf, RgiError } from '../../errors.ts';
 import type { EncodedModel } from '../../onnx/encode.ts';
 import type { DeclaredType } from '../../onnx/graph.ts';
-import type { Device, LoopOptions, SessionOptions, Tensors } from '../runtime.ts';
+import type { Device, SessionOptions, Tensors } from '../runtime.ts';
 
 export interface WorkerSettings {
   /** It is not tried beforehand: `createRuntime` does that. */
@@ -16,7 +16,7 @@ export interface Calls {
   session: { args: { model: EncodedModel; options: SessionOptions }; result: number };
   run: { args: { handle: number; feeds: Tensors; wanted?: readonly string[] }; result: Tensors };
   outputs: { args: { handle: number }; result: ReadonlyMap<string, DeclaredType> };
-  loop: { args: { model: EncodedModel; state: Tensors; fixed: Tensors; options: LoopOptions }; result: number };
+  loop: { args: { model: EncodedModel; state: Tensors; fixed: Tensors; options: SessionOptions }; result: number };
   step: { args: { handle: number; feeds: Tensors }; result: Tensors };
   read: { args: { handle: number; names?: readonly string[] }; result: Tensors };
   write: { args: { handle: number; state: Tensors }; result: undefined };

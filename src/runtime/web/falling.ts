@@ -11,6 +11,8 @@ export interface Falling extends Runtime {
   readonly fallen: RgiError | undefined;
 }
 
+type OpenLoop = (runtime: Runtime, state: Tensors, fixed: Tensors) => Promise<Loop>;
+
 /** @param openOther Called once, at the first failure. */
 export function fallingRuntime(first: Runtime, openOther: () => Promise<Runtime>): Falling {
   let other: Promise<Runtime> | undefined;
@@ -45,8 +47,11 @@ export function fallingRuntime(first: Runtime, openOther: () => Promise<Runtime>
       return fallen;
     },
     session: (model, options) => attempt(async (on) => sessionOf(await on.session(model, options), on, model, options)),
-    loop: (model, state, fixed) =>
-      attempt(async (on) => loopOf(await on.loop(model, state, fixed), on, model, state, fixed)),
+    loop: (model, state, fixed, options) =>
+      attempt(async (on) => {
+        const open: OpenLoop = (runtime, ...values) => runtime.loop(model, ...values, options);
+        return loopOf(await open(on, state, fixed), on, open, state, fixed);
+      }),
     async dispose() {
       isDisposed = true;
       // A lost device may not even be able to forget its sessions.
@@ -64,11 +69,11 @@ export function fallingRuntime(first: Runtime, openOther: () => Promise<Runtime>
     };
   }
 
-  function loopOf(opened: Loop, on: Runtime, model: EncodedModel, start: Tensors, fixedStart: Tensors): Loop {
+  function loopOf(opened: Loop, on: Runtime, open: OpenLoop, start: Tensors, fixedStart: Tensors): Loop {
     const fixed = new Map(fixedStart);
     // The state lies in the memory of the page, whatever has become of the device.
     const held = heldOf(opened, on, async (runtime, before) =>
-      runtime.loop(model, new Map([...start, ...(await before.read())]), fixed),
+      open(runtime, new Map([...start, ...(await before.read())]), fixed),
     );
     return {
       step: (feeds) => attempt(async (runtime) => (await held.on(runtime)).step(feeds)),
