@@ -99,8 +99,9 @@ export function fitInliers(
 }
 
 /**
- * Residuals' covariance over the channels, each pixel in units of its own variance, of trace C; drawn towards the identity by the mean share of
- * rounding in the variance, since what is rounded in one channel says nothing of the others.
+ * Residuals' covariance over the channels, each pixel in units of its own variance, of trace C. It is drawn towards the identity by what is
+ * rounded, which in one channel says nothing of the others, and as if C + 2 pixels had been seen to be independent: the least prior of an inverse
+ * Wishart law that has a mean.
  */
 function channelCovariance(
   { covariance: before }: Inliers,
@@ -123,7 +124,8 @@ function channelCovariance(
   let trace = 0;
   for (let a = 0; a < channels; a++) trace += sums[a * channels + a];
   if (!(trace > 0)) return before;
-  const shrinkage = rounding / total;
+  const prior = channels + 2;
+  const shrinkage = (rounding + prior) / (total + prior);
   return sums.map((_, i) => {
     const [a, b] = [Math.floor(i / channels), i % channels];
     const own = (channels * sums[Math.max(a, b) * channels + Math.min(a, b)]) / trace;

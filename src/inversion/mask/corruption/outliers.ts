@@ -16,7 +16,8 @@ export interface Outliers {
   readonly variance: number;
 }
 
-/** A value repeats where more than one corrupted pixel has it, and this share of them. */
+/** A value repeats where at least so many corrupted pixels have it, and this share of them. */
+const MIN_COUNT = 8;
 const MIN_SHARE = 0.1;
 
 /** Share of a value's pixels that have to be misfits: a flat region whose shade G(z) misses a little is none. */
@@ -119,7 +120,7 @@ function repeatedValues(
     pixel[value] = p;
   }
   return Array.from(mass.keys())
-    .filter((value) => mass[value] > 1 && mass[value] >= Math.max(MIN_SHARE * total, MIN_MISFITS * count[value]))
+    .filter((value) => mass[value] >= Math.max(MIN_COUNT, MIN_SHARE * total, MIN_MISFITS * count[value]))
     .sort((a, b) => mass[b] - mass[a])
     .slice(0, most)
     .map((value) => Float64Array.from({ length: channels }, (_, c) => x[c * size + pixel[value]]));
