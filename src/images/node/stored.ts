@@ -2,12 +2,12 @@
  * Pictures as their files store them, and back into files: format, bit depth, colour profile, EXIF, XMP, resolution and alpha are kept where
  * the format and this library can; what is lost is said.
  */
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { fileError, messageOf } from '../../errors.ts';
+import { sha256OfContent } from '../../files/node/hash.ts';
 import { type Image, shapeOf, toPixels } from '../image.ts';
 import { type ColourCube, invertedBy } from '../own-size/colours.ts';
 import { decodeBmp } from './bmp.ts';
@@ -165,9 +165,7 @@ type Cubes = Pick<StoredPicture, 'cube' | 'toSrgb'>;
 let kept: { readonly profile: string; readonly cubes: Cubes } | undefined;
 
 async function cubesOf(meta: Metadata, colours: 1 | 3 | 4): Promise<Cubes> {
-  const profile = `${colours} ${createHash('sha256')
-    .update(meta.icc ?? '')
-    .digest('hex')}`;
+  const profile = `${colours} ${sha256OfContent(meta.icc ?? '')}`;
   if (kept?.profile === profile) return kept.cubes;
   const cubes = await cubesMade(meta, colours);
   kept = { profile, cubes };

@@ -10,13 +10,13 @@
  * Student's t expects, what G has painted amiss counts as tails, and corrupted insides are not told from intact ones (docs/dropped.md).
  */
 import { choleskySolve } from '../../../arrays/cholesky.ts';
-import { dot, quadraticForm } from '../../../arrays/vectors.ts';
+import { dot } from '../../../arrays/vectors.ts';
 import type { Mask } from '../../../images/image.ts';
 import type { AffineMap } from '../../generator/affine-map.ts';
 import { corruptedEvidence, enclosedRegions, withRegions } from '../../mask/corruption/enclosed.ts';
 import type { InferredCorruption } from '../../mask/corruption/infer-corruption.ts';
 import { type Equations, equationsAt, type GramProduct } from './normal-equations.ts';
-import { type DataTerms, dataTerms, factored } from './posterior.ts';
+import { type DataTerms, dataTerms, factored, misfitAt } from './posterior.ts';
 
 /** Most regions that are examined, the largest first: each takes a Gram product of its pixels and a factorisation. */
 const MAX_REGIONS = 4;
@@ -69,11 +69,11 @@ export async function corruptedRegions(
 export function logEvidence(
   unknowns: number,
   { gram, weights }: Equations,
-  { right, square }: Pick<DataTerms, 'right' | 'square'>,
+  terms: Pick<DataTerms, 'right' | 'square'>,
 ): number {
   const factor = factored(gram, unknowns, 1);
-  const u = choleskySolve(factor, unknowns, right);
-  let sum = Math.max(0, square - 2 * dot(u, right) + quadraticForm(gram, u)) + dot(u, u);
+  const u = choleskySolve(factor, unknowns, terms.right);
+  let sum = misfitAt(u, gram, terms) + dot(u, u);
   for (let t = 0; t < unknowns; t++) sum += 2 * Math.log(factor[t * unknowns + t]);
   for (const w of weights) if (w > 0) sum += Math.log((2 * Math.PI) / w);
   return -0.5 * sum;

@@ -65,23 +65,31 @@ export function dataTerms(
 export function posteriorOf(
   { unknowns }: AffineMap,
   { gram }: Pick<Equations, 'gram'>,
-  { right, square, kept }: DataTerms,
+  terms: DataTerms,
   eta: number,
   scale: number,
 ): Posterior {
   const ridge = Math.max(eta * scale, MIN_RIDGE * meanDiagonal(gram, unknowns));
   const factor = factored(gram, unknowns, ridge);
-  const u = choleskySolve(factor, unknowns, right);
-  // |x - b - A u|^2_W, without the product of A: k^2 operations in place of k for each value.
-  const misfit = Math.max(0, square - 2 * dot(u, right) + quadraticForm(gram, u));
+  const u = choleskySolve(factor, unknowns, terms.right);
+  const misfit = misfitAt(u, gram, terms);
   const used = unknowns - ridge * traceOfInverse(factor, unknowns);
   return {
     u,
     factor,
     ridge,
     energy: misfit / scale + eta * dot(u, u),
-    scale: misfit / Math.max(1, kept - used),
+    scale: misfit / Math.max(1, terms.kept - used),
   };
+}
+
+/** |x - b - A u|^2_W, without the product of A: k^2 operations in place of k for each value. */
+export function misfitAt(
+  u: Float64Array,
+  gram: Float64Array,
+  { right, square }: Pick<DataTerms, 'right' | 'square'>,
+): number {
+  return Math.max(0, square - 2 * dot(u, right) + quadraticForm(gram, u));
 }
 
 /** Cholesky's factor of A^T W A + ridge I; of a larger ridge where rounding asks for it. */
